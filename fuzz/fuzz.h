@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz: what all fuzzers have.  Each takes any bytes and aborts where the code
+ * under test breaks a promise.  What is checked is checked by other code than
+ * that under test: UTF-8 is decoded here once more, in another way.
+ */
+#ifndef PORTLOG_FUZZ_H
+#define PORTLOG_FUZZ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int fuzz_address(const uint8_t *data, size_t size);
+int fuzz_config(const uint8_t *data, size_t size);
+int fuzz_escape(const uint8_t *data, size_t size);
+int fuzz_format(const uint8_t *data, size_t size);
+int fuzz_framer(const uint8_t *data, size_t size);
+int fuzz_utf8(const uint8_t *data, size_t size);
+
+struct fuzz_target {
+	const char *name;
+	int (*run)(const uint8_t *data, size_t size);
+};
+
+static const struct fuzz_target fuzz_targets[] = {
+	{ "address", fuzz_address },
+	{ "config", fuzz_config },
+	{ "escape", fuzz_escape },
+	{ "format", fuzz_format },
+	{ "framer", fuzz_framer },
+	{ "utf8", fuzz_utf8 },
+	{ NULL, NULL },
+};
+
+/* The promise, in words that stand in the report of a crash. */
+#define REQUIRE(promise)                                                       \
+	do {                                                                   \
+		if (!(promise)) {                                              \
+			fprintf(stderr, "%s:%d: broken: %s\n", __FILE__,       \
+				__LINE__, #promise);                           \
+			abort();                                               \
+		}                                                              \
+	} while (0)
+
+/* Exactly size bytes, so that a sanitizer sees the first byte too many. */
+static inline void *
+fuzz_memory(size_t size)
+{
+	void *memory = malloc(size ? size : 1);
+
+	REQUIRE(memory != NULL);
+	return memory;
+}
+
+static inline void *
+fuzz_copy(const void *data, size_t size)
+{
+	void *copy = fuzz_memory(size);
+
+	if (size > 0)
+		memcpy(copy, data, size);
+	return copy;
+}
+
+static inline bool
+fuzz_same(const void *a, size_t a_size, const void *b, size_t b_size)
+{
+	return a_size == b_size && (a_size == 0 || memcmp(a, b, a_size) == 0);
+}
+
+/*
+ * The length of the character at the beginning of data, 0 if none is there,
+ * and its code point: by the bits, and then by what a code point may be.
+ */
+static inline size_t
+fuzz_character(const unsigned char *data, size_t size, uint32_t *code_point)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t length = 1;
+	uint32_t c;
+
+	if (size == 0)
+		return 0;
+	while (length < 5 && data[0] & 0x80 && data[0] & 0x80 >> length)
+		length++;
+	if ((data[0] & 0x80 && length == 1) || length == 5 || length > size)
+		return 0;
+	c = length == 1 ? data[0] : data[0] % (1U << (7 - length));
+	for (size_t i = 1; i < length; i++) {
+		if (data[i] < 0x80 || data[i] > 0xbf)
+			return 0;
+		c = c * 64 + (data[i] - 0x80U);
+	}
+	if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*code_point = c;
+	return length;
+}
+
+static inline bool
+fuzz_is_utf8(const void *text, size_t size)
+{
+	const unsigned char *data = text;
+	uint32_t code_point;
+
+	for (size_t i = 0, length; i < size; i += length) {
+		length = fuzz_character(data + i, size - i, &code_point);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Whether some bytes after these would make one character of them. */
+static inline bool
+fuzz_begins_character(const unsigned char *data, size_t size)
+{
+	for (size_t length = size + 1; length <= 4; length++) {
+		unsigned char low[4] = { 0x80, 0x80, 0x80, 0x80 };
+		unsigned char high[4] = { 0xbf, 0xbf, 0xbf, 0xbf };
+		uint32_t c;
+
+		memcpy(low, data, size);
+		memcpy(high, data, size);
+		if (fuzz_character(low, length, &c) == length ||
+		    fuzz_character(high, length, &c) == length)
+			return true;
+	}
+	return false;
+}
+
+/* Where data is to be cut: before the beginning of a character at its end. */
+static inline size_t
+fuzz_cut(const unsigned char *data, size_t size)
+{
+	for (size_t tail = 1; tail <= 3 && tail < size; tail++)
+		if (fuzz_begins_character(data + size - tail, tail))
+			return size - tail;
+	return size;
+}
+
+/* Whether a character may stand in a log as it is, from the specification. */
+static inline bool
+fuzz_is_harmless(uint32_t c)
+{
+	static const struct {
+		uint32_t first, last;
+	} harmful[] = {
+		{ 0x00, 0x08 },     { 0x0a, 0x1f },     { 0x7f, 0x9f },
+		{ 0x061c, 0x061c }, { 0x200e, 0x200f }, { 0x2028, 0x2029 },
+		{ 0x202a, 0x202e }, { 0x2066, 0x2069 }, { 0xfdd0, 0xfdef },
+		{ 0xfeff, 0xfeff },
+	};
+
+	for (size_t i = 0; i < sizeof harmful / sizeof *harmful; i++)
+		if (c >= harmful[i].first && c <= harmful[i].last)
+			return false;
+	return c % 0x10000 != 0xfffe && c % 0x10000 != 0xffff;
+}
+
+#endif

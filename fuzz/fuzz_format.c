@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_format: records of any bytes as text, JSON and raw.  The input begins
+ * with the origin, see take_origin(), the time and the first tag; the rest is
+ * shared out among up to four records.
+ */
+#include "format.h"
+
+#include <time.h>
+
+#include "escape.h"
+#include "format_time.h"
+#include "fuzz.h"
+#include "fuzz_json.h"
+
+#define RECORDS 4
+#define NAME_BYTES 64
+
+/* What has not been used yet of an input; it ends in zeros. */
+struct input {
+	const uint8_t *data;
+	size_t size;
+};
+
+static uint64_t
+take(struct input *in, size_t bytes)
+{
+	uint64_t value = 0;
+
+	for (; bytes > 0; bytes--) {
+		value = value << 8 | (in->size > 0 ? *in->data : 0);
+		in->data += in->size > 0;
+		in->size -= in->size > 0;
+	}
+	return value;
+}
+
+/* A byte that a name may hold: itself if it can be. */
+static char
+printable(uint64_t byte)
+{
+	return (char)(byte > ' ' && byte < 0x7f ? byte : '!' + byte % 94);
+}
+
+/* Protocol, peer, connection, and the listener's name after its length. */
+static void
+take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
+{
+	uint64_t kind = take(in, 1);
+	size_t size;
+
+	*origin = (struct origin){ .listener = name, .peer = "-" };
+	origin->protocol = (enum protocol)(kind % 3);
+	if (kind / 3 % 3 > 0) {
+		struct address peer = { .size = sizeof peer.in6 };
+		bool is_ipv4 = kind / 3 % 3 == 1;
+
+		peer.any.sa_family = is_ipv4 ? AF_INET : AF_INET6;
+		/* Both kinds keep their port at the same place. */
+		peer.in.sin_port = (uint16_t)take(in, 2);
+		peer.in6.sin6_scope_id = is_ipv4 ? 0 : (uint32_t)take(in, 1);
+		for (size_t i = 0; i < 16 && !is_ipv4; i++)
+			peer.in6.sin6_addr.s6_addr[i] = (uint8_t)take(in, 1);
+		if (is_ipv4)
+			peer.in.sin_addr.s_addr = (uint32_t)take(in, 4);
+		address_format(&peer, origin->peer);
+	}
+	/* From none and 1 up to the greatest of 64 bits. */
+	origin->connection = take(in, 1);
+	if (origin->connection > 0)
+		origin->connection = UINT64_MAX >> origin->connection % 64;
+	size = 1 + take(in, 1) % NAME_BYTES;
+	for (size_t i = 0; i < size; i++)
+		name[i] = printable(take(in, 1));
+	name[size] = '\0';
+}
+
+/*
+ * A note of the bytes of data: "EVENT KEY=VALUE ...", which is of portlogd's
+ * own words: letters, and values without a space, a quote or a backslash.
+ */
+static size_t
+make_note(unsigned char *note, const uint8_t *data, size_t size)
+{
+	enum { EVENT, KEY, VALUE } part = EVENT;
+	size_t used = 0, start = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		bool is_value = part == VALUE && data[i] > ' ' &&
+				data[i] < 0x7f && data[i] != '"' &&
+				data[i] != '\\';
+
+		if (data[i] == ' ' && part != KEY && used > start) {
+			note[used++] = ' ';
+			part = KEY;
+			start = used;
+		} else if (data[i] == '=' && part == KEY && used > start) {
+			note[used++] = '=';
+			part = VALUE;
+		} else {
+			note[used++] =
+				is_value ? data[i]
+					 : (unsigned char)('a' + data[i] % 26);
+		}
+	}
+	if (used == start)
+		note[used++] = 'k';
+	if (part == KEY)
+		note[used++] = '=';
+	return used;
+}
+
+static void
+check_json_data(struct json *j, const struct record *r)
+{
+	char *base64;
+
+	if (fuzz_is_utf8(r->data, r->size)) {
+		json_member(j, "data", r->data, r->size, false);
+		return;
+	}
+	base64 = fuzz_memory(r->size / 3 * 4 + 5);
+	expect_base64(base64, r->data, r->size);
+	json_text(j, "data_base64", base64);
+	free(base64);
+}
+
+/* Each key of a note and its value, which is a number if it looks like one. */
+static void
+check_json_note(struct json *j, const struct record *r)
+{
+	char *text = fuzz_memory(r->size + 1), *rest, *word;
+
+	memcpy(text, r->data, r->size);
+	text[r->size] = '\0';
+	word = strtok_r(text, " ", &rest);
+	json_text(j, "event", word);
+	while ((word = strtok_r(NULL, " ", &rest))) {
+		char *equals = strchr(word, '=');
+		const char *colon;
+
+		*equals = '\0';
+		colon = j->at + strlen(word) + 2;
+		REQUIRE(j->end - colon >= 2);
+		json_member(j, word, equals + 1, strlen(equals + 1),
+			    colon[1] != '"');
+	}
+	free(text);
+}
+
+static void
+check_json_peer(struct json *j, const char *peer)
+{
+	const char *host, *port;
+	size_t size;
+
+	if (strcmp(peer, "-") == 0)
+		return;
+	address_split(peer, &host, &size, &port);
+	json_member(j, "peer", host, size, false);
+	json_member(j, "port", port, strlen(port), true);
+}
+
+static void
+check_json(const char *line, size_t size, const struct record *r)
+{
+	const struct origin *origin = r->origin;
+	struct json j = { .at = line, .end = line + size };
+	char time[FORMAT_TIME], tag[2] = { (char)r->tag, '\0' };
+
+	format_time(time, &r->time);
+	REQUIRE(*j.at++ == '{');
+	json_text(&j, "time", time);
+	json_text(&j, "listener", origin->listener);
+	if (origin->protocol != PROTOCOL_NONE)
+		json_text(&j, "protocol",
+			  origin->protocol == PROTOCOL_TCP ? "tcp" : "udp");
+	check_json_peer(&j, origin->peer);
+	if (origin->connection > 0)
+		json_count(&j, "connection", origin->connection);
+	if (r->tag == TAG_NOTE) {
+		check_json_note(&j, r);
+	} else {
+		json_count(&j, "record", r->number);
+		json_text(&j, "tag", tag);
+		check_json_data(&j, r);
+	}
+	REQUIRE(j.at == j.end && j.at[-1] == '}');
+}
+
+/* The data column: what stands for the record's bytes, in harmless text. */
+static void
+check_data_column(const char *text, size_t size, const struct record *r)
+{
+	unsigned char *bytes = fuzz_memory(size);
+	size_t fault;
+	long count = unescape(bytes, text, size, &fault);
+
+	REQUIRE(count >= 0);
+	REQUIRE(fuzz_same(bytes, (size_t)count, r->data, r->size));
+	free(bytes);
+}
+
+static void
+check_text(const char *line, size_t size, const struct record *r)
+{
+	const struct origin *origin = r->origin;
+	char time[FORMAT_TIME], columns[512];
+	size_t used;
+
+	format_time(time, &r->time);
+	used = (size_t)snprintf(columns, sizeof columns, "%s %s %s %c ", time,
+				origin->listener, origin->peer, (char)r->tag);
+	REQUIRE(size >= used);
+	REQUIRE(fuzz_same(line, used, columns, used));
+	check_data_column(line + used, size - used, r);
+}
+
+static void
+check_raw(const char *out, size_t size, const struct record *r)
+{
+	size_t newline = r->tag != TAG_PIECE;
+
+	if (r->tag == TAG_NOTE) {
+		REQUIRE(size == 0);
+		return;
+	}
+	REQUIRE(size == r->size + newline);
+	REQUIRE(fuzz_same(out, r->size, r->data, r->size));
+	REQUIRE(!newline || out[r->size] == '\n');
+}
+
+/* One newline, at the end; all before it may stand on a terminal. */
+static void
+check_line(const char *line, size_t size)
+{
+	const unsigned char *data = (const unsigned char *)line;
+	uint32_t c;
+
+	REQUIRE(size > 0 && line[size - 1] == '\n');
+	for (size_t i = 0, length; i < size - 1; i += length) {
+		length = fuzz_character(data + i, size - 1 - i, &c);
+		REQUIRE(length > 0 && fuzz_is_harmless(c));
+	}
+}
+
+/* One record into exactly the room that it is said to take. */
+static size_t
+check_record(enum format format, const struct record *r, char *copy)
+{
+	size_t room = FORMAT_BOUND(r->size), size;
+	char *out = fuzz_memory(room);
+
+	REQUIRE(format_records(format, out, room, &size, r, 1) == 1);
+	REQUIRE(size <= room);
+	if (format != FORMAT_RAW)
+		check_line(out, size);
+	if (format == FORMAT_TEXT)
+		check_text(out, size - 1, r);
+	else if (format == FORMAT_JSON)
+		check_json(out, size - 1, r);
+	else
+		check_raw(out, size, r);
+	memcpy(copy, out, size);
+	free(out);
+	return size;
+}
+
+/* All records, as many at a time as fit, are what each one is by itself. */
+static void
+check_batch(enum format format, const struct record *records, const char *lines,
+	    size_t size, size_t more)
+{
+	size_t read = 0;
+
+	for (size_t i = 0, done; i < RECORDS; i += done) {
+		size_t room = FORMAT_BOUND(records[i].size) + more, written;
+		char *out = fuzz_memory(room);
+
+		done = format_records(format, out, room, &written, records + i,
+				      RECORDS - i);
+		REQUIRE(done >= 1 && done <= RECORDS - i);
+		REQUIRE(written <= room && written <= size - read);
+		REQUIRE(fuzz_same(out, written, lines + read, written));
+		read += written;
+		free(out);
+	}
+	REQUIRE(read == size);
+}
+
+/* The rest of the input, shared out: each record's bytes in its own memory. */
+static void
+take_records(struct input *in, struct record records[RECORDS],
+	     const struct origin *origin)
+{
+	static const enum tag tags[] = { TAG_WHOLE, TAG_PIECE, TAG_END,
+					 TAG_TRUNCATED, TAG_NOTE };
+	struct timespec time = { .tv_nsec = (long)(take(in, 4) % 1000000000) };
+	size_t tag, share;
+
+	/* Up to the last second of 9999. */
+	time.tv_sec = (time_t)(take(in, 5) % 253402300800);
+	tag = (size_t)take(in, 1);
+	share = in->size / (1 + take(in, 1) % RECORDS);
+	for (size_t i = 0; i < RECORDS; i++) {
+		size_t size =
+			i + 1 == RECORDS || share > in->size ? in->size : share;
+		/* Two bytes more, which a note may need. */
+		unsigned char *data = fuzz_memory(size + 2);
+
+		records[i] = (struct record){ .time = time, .origin = origin };
+		records[i].tag = tags[(tag + i) % 5];
+		/* Those of one read share their time, the next has another. */
+		records[i].time.tv_sec -= i > 1 && time.tv_sec > 0;
+		records[i].number = UINT64_MAX >> (tag + i) % 64;
+		memcpy(data, in->data, size);
+		if (records[i].tag == TAG_NOTE)
+			records[i].size = make_note(data, in->data, size);
+		else
+			records[i].size = size;
+		records[i].data = fuzz_copy(data, records[i].size);
+		free(data);
+		in->data += size;
+		in->size -= size;
+	}
+}
+
+int
+fuzz_format(const uint8_t *data, size_t size)
+{
+	struct input in = { .data = data, .size = size };
+	size_t more = (size_t)take(&in, 1) * 16, room = 0;
+	struct record records[RECORDS];
+	char name[NAME_BYTES + 1], *lines;
+	struct origin origin;
+
+	take_origin(&in, &origin, name);
+	take_records(&in, records, &origin);
+	for (size_t i = 0; i < RECORDS; i++)
+		room += FORMAT_BOUND(records[i].size);
+	lines = fuzz_memory(room);
+	for (int format = FORMAT_TEXT; format <= FORMAT_RAW; format++) {
+		size_t used = 0;
+
+		for (size_t i = 0; i < RECORDS; i++)
+			used += check_record((enum format)format, &records[i],
+					     lines + used);
+		check_batch((enum format)format, records, lines, used, more);
+	}
+	free(lines);
+	for (size_t i = 0; i < RECORDS; i++)
+		free((void *)(uintptr_t)records[i].data);
+	return 0;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_model: what a framer is to make of a stream, for fuzz_framer. */
+#ifndef PORTLOG_FUZZ_MODEL_H
+#define PORTLOG_FUZZ_MODEL_H
+
+#include "framer.h"
+#include "fuzz.h"
+
+struct stream {
+	enum framing framing;
+	size_t max_record;
+	const uint8_t *steps;
+	size_t step_bytes; /* what a step counts in */
+	const unsigned char *data;
+	size_t size;
+};
+
+/* What came out: frames, and the bytes of all of them, one after another. */
+struct trace {
+	struct {
+		enum frame frame;
+		size_t size;
+	} * list;
+	size_t count, limit;
+	unsigned char *joined;
+	size_t size, room;
+};
+
+static inline void
+trace_init(struct trace *t, const struct stream *s)
+{
+	/* Each frame takes a byte, but for a bad one and the last. */
+	*t = (struct trace){ .limit = s->size + 2, .room = s->size };
+	t->list = fuzz_memory(t->limit * sizeof *t->list);
+	t->joined = fuzz_memory(t->room);
+}
+
+static inline void
+trace_free(struct trace *t)
+{
+	free(t->list);
+	free(t->joined);
+}
+
+static inline void
+trace_add(struct trace *t, enum frame frame, const void *data, size_t size)
+{
+	REQUIRE(t->count < t->limit && size <= t->room - t->size);
+	t->list[t->count].frame = frame;
+	t->list[t->count++].size = size;
+	if (size > 0)
+		memcpy(t->joined + t->size, data, size);
+	t->size += size;
+}
+
+static inline void
+require_same(const struct trace *a, const struct trace *b)
+{
+	REQUIRE(a->count == b->count);
+	for (size_t i = 0; i < a->count; i++) {
+		REQUIRE(a->list[i].frame == b->list[i].frame);
+		REQUIRE(a->list[i].size == b->list[i].size);
+	}
+	REQUIRE(fuzz_same(a->joined, a->size, b->joined, b->size));
+}
+
+/* The number before a frame: its digits, 0 if it is none; *is_open: not yet. */
+static inline size_t
+count_digits(const unsigned char *data, size_t size, size_t *count,
+	     bool *is_open)
+{
+	size_t digits = 0;
+
+	*count = 0;
+	while (digits < size && data[digits] >= '0' && data[digits] <= '9' &&
+	       digits < 9)
+		*count = *count * 10 + (data[digits++] - (size_t)'0');
+	*is_open = digits == size && (size == 0 || data[0] != '0');
+	return size > digits && digits > 0 && data[0] != '0' &&
+			       data[digits] == ' '
+		     ? digits
+		     : 0;
+}
+
+/* A record, or where is_open what the stream leaves of it, in its pieces. */
+static inline void
+model_record(struct trace *t, const struct stream *s, const unsigned char *data,
+	     size_t size, bool is_open)
+{
+	while (size > s->max_record) {
+		size_t cut = fuzz_cut(data, s->max_record);
+
+		trace_add(t, FRAME_PIECE, data, cut);
+		data += cut;
+		size -= cut;
+	}
+	trace_add(t, is_open ? FRAME_END : FRAME_WHOLE, data, size);
+}
+
+static inline void
+model_delimited(struct trace *t, const struct stream *s)
+{
+	int terminator = s->framing == FRAMING_NUL ? '\0' : '\n';
+
+	for (size_t at = 0; at < s->size;) {
+		const unsigned char *data = s->data + at;
+		const unsigned char *end =
+			memchr(data, terminator, s->size - at);
+		size_t size = end ? (size_t)(end - data) : s->size - at;
+
+		at += size + 1;
+		if (end && s->framing == FRAMING_LINE && size > 0 &&
+		    data[size - 1] == '\r')
+			size--;
+		model_record(t, s, data, size, !end);
+	}
+}
+
+/* A frame of count bytes, of which the stream has size or more. */
+static inline void
+model_frame(struct trace *t, const struct stream *s, const unsigned char *data,
+	    size_t count, size_t size)
+{
+	while (count > s->max_record && size >= s->max_record) {
+		size_t cut = fuzz_cut(data, s->max_record);
+
+		trace_add(t, FRAME_PIECE, data, cut);
+		data += cut;
+		count -= cut;
+		size -= cut;
+	}
+	if (size < count)
+		trace_add(t, FRAME_END, data, size);
+	else
+		trace_add(t, FRAME_WHOLE, data, count);
+}
+
+static inline void
+model_counted(struct trace *t, const struct stream *s)
+{
+	for (size_t at = 0; at < s->size;) {
+		const unsigned char *data = s->data + at;
+		size_t left = s->size - at, count, digits;
+		bool is_open;
+
+		digits = count_digits(data, left, &count, &is_open);
+		if (digits == 0) {
+			if (!is_open)
+				trace_add(t, FRAME_BAD, NULL, 0);
+			model_record(t, s, data, left, true);
+			return;
+		}
+		data += digits + 1;
+		left -= digits + 1;
+		model_frame(t, s, data, count, left);
+		at = count > left ? s->size : s->size - left + count;
+	}
+}
+
+static inline void
+model(struct trace *t, const struct stream *s)
+{
+	if (s->framing == FRAMING_OCTET_COUNTED)
+		model_counted(t, s);
+	else if (s->framing != FRAMING_REST)
+		model_delimited(t, s);
+	else if (s->size > 0)
+		model_record(t, s, s->data, s->size, true);
+}
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "connections.h"
+
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "sockets.h"
+
+void
+connections_init(struct connections *c, int left_fd)
+{
+	*c = (struct connections){ .left_fd = left_fd };
+	pthread_mutex_init(&c->lock, NULL);
+}
+
+void
+connections_destroy(struct connections *c)
+{
+	pthread_mutex_destroy(&c->lock);
+}
+
+static struct member **
+bucket_of(struct connections *c, const struct address *peer)
+{
+	return &c->buckets[address_hash_host(peer) % CONNECTIONS_BUCKETS];
+}
+
+size_t
+connections_count(struct connections *c)
+{
+	size_t count;
+
+	pthread_mutex_lock(&c->lock);
+	count = c->count;
+	pthread_mutex_unlock(&c->lock);
+	return count;
+}
+
+size_t
+connections_from(struct connections *c, const struct address *peer)
+{
+	size_t count = 0;
+
+	pthread_mutex_lock(&c->lock);
+	for (struct member *m = *bucket_of(c, peer); m; m = m->next)
+		count += address_same_host(&m->peer, peer);
+	pthread_mutex_unlock(&c->lock);
+	return count;
+}
+
+static void
+stop(struct member *member)
+{
+	if (member->stopped)
+		return;
+	member->stopped = true;
+	sockets_close_door(member->fd);
+	shutdown(member->fd, SHUT_RD);
+}
+
+void
+connections_enter(struct connections *c, struct member *member)
+{
+	struct member **bucket = bucket_of(c, &member->peer);
+
+	pthread_mutex_lock(&c->lock);
+	member->next = *bucket;
+	member->link = bucket;
+	if (member->next)
+		member->next->link = &member->next;
+	*bucket = member;
+	c->count++;
+	atomic_fetch_add(member->count, 1);
+	if (c->stopping)
+		stop(member);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void
+take_out(struct connections *c, struct member *member)
+{
+	*member->link = member->next;
+	if (member->next)
+		member->next->link = member->link;
+	c->count--;
+	atomic_fetch_sub(member->count, 1);
+}
+
+void
+connections_withdraw(struct connections *c, struct member *member)
+{
+	pthread_mutex_lock(&c->lock);
+	take_out(c, member);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+connections_leave(struct connections *c, struct member *member)
+{
+	pthread_mutex_lock(&c->lock);
+	take_out(c, member);
+	if (member->stopped)
+		sockets_open_door(member->fd);
+	/* Under the lock, so that stop() meets no number that is reused. */
+	close(member->fd);
+	/* And this too: once it is unlocked the register may be gone. */
+	if (atomic_load(&c->wanted))
+		eventfd_write(c->left_fd, 1);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+connections_stop_one(struct connections *c, struct member *member)
+{
+	pthread_mutex_lock(&c->lock);
+	stop(member);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+connections_stop(struct connections *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->stopping = true;
+	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++)
+		for (struct member *m = c->buckets[i]; m; m = m->next)
+			stop(m);
+	pthread_mutex_unlock(&c->lock);
+}
+
+unsigned long long
+connections_unread(struct connections *c)
+{
+	unsigned long long sum = 0;
+
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++)
+		for (struct member *m = c->buckets[i]; m; m = m->next) {
+			int unread = 0;
+
+			ioctl(m->fd, FIONREAD, &unread);
+			sum += (unsigned long long)unread;
+		}
+	pthread_mutex_unlock(&c->lock);
+	return sum;
+}
+
+void
+connections_want(struct connections *c, bool wanted)
+{
+	atomic_store(&c->wanted, wanted);
+}

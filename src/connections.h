@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * connections: the register of live TCP connections.  The main thread enters
+ * each, its own thread takes it out; both know from here how many there are.
+ */
+#ifndef PORTLOG_CONNECTIONS_H
+#define PORTLOG_CONNECTIONS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "address.h"
+
+#define CONNECTIONS_BUCKETS 1024
+
+/* A connection's place in the register, part of the connection. */
+struct member {
+	struct member *next, **link;
+	struct address peer;
+	atomic_ullong *count; /* of its listener; borrowed */
+	int fd;               /* closed by connections_leave() alone */
+	bool stopped;
+};
+
+struct connections {
+	pthread_mutex_t lock;
+	struct member *buckets[CONNECTIONS_BUCKETS]; /* by the peer's host */
+	size_t count;
+	bool stopping;
+	atomic_bool wanted; /* the main thread wants to know who leaves */
+	int left_fd;        /* the eventfd that tells it */
+};
+
+/* left_fd is borrowed. */
+void connections_init(struct connections *, int left_fd);
+void connections_destroy(struct connections *);
+
+size_t connections_count(struct connections *);
+
+/* How many there are from the host of this address. */
+size_t connections_from(struct connections *, const struct address *);
+
+/*
+ * Enter it, and count it for its listener; one that comes after
+ * connections_stop() is stopped at once.
+ */
+void connections_enter(struct connections *, struct member *);
+
+/* Take it out again and leave its descriptor as it is. */
+void connections_withdraw(struct connections *, struct member *);
+
+/* Take it out, close its descriptor, and ring left_fd where that is wanted. */
+void connections_leave(struct connections *, struct member *);
+
+/*
+ * From now on the kernel takes nothing more from this peer: its thread reads
+ * what is there already, then the end of the stream.
+ */
+void connections_stop_one(struct connections *, struct member *);
+
+/* The same for all, and for those that come. */
+void connections_stop(struct connections *);
+
+/* The bytes that the kernel holds for them and that nobody has read. */
+unsigned long long connections_unread(struct connections *);
+
+/* Whether the main thread waits for connections to leave. */
+void connections_want(struct connections *, bool);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "diag.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "escape.h"
+
+/* A line is at most a page, which a pipe that is not full takes at once. */
+#define LINE_BYTES 4096
+#define TEXT_BYTES (LINE_BYTES / ESCAPE_GROWTH - 64)
+#define PATIENCE_MS 200
+#define QUIET_S 60
+
+static const char *program_name = "portlogd";
+static bool is_verbose, is_journal;
+
+/* systemd names the journal's stream by device and inode (systemd.exec(5)). */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[48];
+	struct stat status;
+
+	if (!stream || fstat(STDERR_FILENO, &status) != 0)
+		return false;
+	snprintf(ours, sizeof ours, "%llu:%llu",
+		 (unsigned long long)status.st_dev,
+		 (unsigned long long)status.st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
+void
+diag_init(const char *program, bool verbose)
+{
+	program_name = program;
+	is_verbose = verbose;
+	is_journal = stderr_is_journal();
+}
+
+/* A negative priority: only the text. */
+static void
+write_line(int priority, const char *text)
+{
+	char line[LINE_BYTES];
+	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
+	size_t size = strlen(text), used = 0;
+
+	if (priority >= 0 && is_journal)
+		used = (size_t)snprintf(line, 8, "<%d>", priority);
+	else if (priority >= 0)
+		used = (size_t)snprintf(line, 128, "%.64s: ", program_name);
+	used += escape(line + used, sizeof line - used - 1,
+		       (const unsigned char *)text, &size);
+	line[used++] = '\n';
+	if (poll(&writable, 1, PATIENCE_MS) == 1 &&
+	    write(STDERR_FILENO, line, used) < 0)
+		return; /* there is nobody left to tell */
+}
+
+void
+diag(int priority, const char *format, ...)
+{
+	char text[TEXT_BYTES];
+	int error = errno;
+	va_list arguments;
+
+	if (priority == LOG_DEBUG && !is_verbose)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	write_line(priority, text);
+	errno = error;
+}
+
+void
+diag_plain(const char *format, ...)
+{
+	char text[TEXT_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	write_line(-1, text);
+}
+
+void
+diag_limited(struct diag_limit *limit, int priority, const char *format, ...)
+{
+	char text[TEXT_BYTES];
+	int error = errno, used;
+	unsigned suppressed;
+	long long next = atomic_load(&limit->next_s);
+	struct timespec now;
+	va_list arguments;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec < next ||
+	    !atomic_compare_exchange_strong(&limit->next_s, &next,
+					    now.tv_sec + QUIET_S)) {
+		atomic_fetch_add(&limit->suppressed, 1);
+		return;
+	}
+	suppressed = atomic_exchange(&limit->suppressed, 0);
+	va_start(arguments, format);
+	errno = error;
+	used = vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (suppressed > 0 && used > 0 && (size_t)used < sizeof text)
+		snprintf(text + used, sizeof text - (size_t)used,
+			 " (and %u times since this was last told)",
+			 suppressed);
+	write_line(priority, text);
+	errno = error;
+}

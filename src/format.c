@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "format.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "escape.h"
+#include "format_json.h"
+#include "format_time.h"
+
+/*
+ * The columns before the tag are the same for all records of one read, so
+ * they are made once and copied.
+ */
+struct prefix {
+	char text[320];
+	size_t size;
+	const struct record *of;
+};
+
+static void
+prefix_make(struct prefix *prefix, const struct record *record)
+{
+	char time[FORMAT_TIME];
+
+	if (prefix->of && prefix->of->origin == record->origin &&
+	    prefix->of->time.tv_sec == record->time.tv_sec &&
+	    prefix->of->time.tv_nsec == record->time.tv_nsec)
+		return;
+	format_time(time, &record->time);
+	prefix->of = record;
+	prefix->size = (size_t)snprintf(
+		prefix->text, sizeof prefix->text, "%s %.128s %s ", time,
+		record->origin->listener, record->origin->peer);
+}
+
+static size_t
+format_text(char *out, const struct record *record, struct prefix *prefix)
+{
+	size_t used, size = record->size;
+
+	prefix_make(prefix, record);
+	used = prefix->size;
+	memcpy(out, prefix->text, used);
+	out[used++] = (char)record->tag;
+	out[used++] = ' ';
+	used += escape(out + used, ESCAPE_GROWTH * size, record->data, &size);
+	out[used++] = '\n';
+	return used;
+}
+
+static size_t
+format_raw(char *out, const struct record *record)
+{
+	if (record->tag == TAG_NOTE)
+		return 0;
+	memcpy(out, record->data, record->size);
+	if (record->tag == TAG_PIECE)
+		return record->size;
+	out[record->size] = '\n';
+	return record->size + 1;
+}
+
+size_t
+format_records(enum format format, char *out, size_t room, size_t *written,
+	       const struct record *records, size_t count)
+{
+	struct prefix prefix = { .of = NULL };
+	size_t used = 0, i;
+
+	for (i = 0; i < count; i++) {
+		const struct record *record = &records[i];
+
+		if (room - used < FORMAT_BOUND(record->size))
+			break;
+		switch (format) {
+		case FORMAT_TEXT:
+			used += format_text(out + used, record, &prefix);
+			break;
+		case FORMAT_JSON:
+			used += format_json(out + used, record);
+			break;
+		case FORMAT_RAW:
+			used += format_raw(out + used, record);
+			break;
+		}
+	}
+	*written = used;
+	return i;
+}

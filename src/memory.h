@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory: allocation while starting, where to run short of it means not to
+ * start: these say so on stderr and exit with 1.  Once the daemon serves it
+ * calls malloc() and copes.
+ */
+#ifndef PORTLOG_MEMORY_H
+#define PORTLOG_MEMORY_H
+
+#include <stddef.h>
+
+/* Never NULL; the caller frees. */
+void *memory_zeroed(size_t count, size_t size);
+void *memory_grow(void *memory, size_t count, size_t size);
+char *memory_copy(const char *text);
+
+#endif

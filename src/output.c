@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+#include "diag.h"
+#include "format.h"
+
+#define RETRY_S 1
+
+static const struct sink_ops *const ops_by_type[] = {
+	[OUTPUT_STDOUT] = &sink_stdout,
+	[OUTPUT_FILE] = &sink_file,
+	[OUTPUT_SYSLOG] = &sink_syslog,
+	[OUTPUT_JOURNAL] = &sink_journal,
+};
+
+bool
+output_open(struct output *output, const struct output_config *config,
+	    int broken_fd)
+{
+	pthread_mutex_init(&output->lock, NULL);
+	output->config = config;
+	output->broken_fd = broken_fd;
+	output->ops = ops_by_type[config->type];
+	output->sink.config = config;
+	if (output->ops->open(&output->sink))
+		return true;
+	diag(LOG_ERR, "cannot open output %s: %s", config->name,
+	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
+	return false;
+}
+
+bool
+output_is_stream(const struct output *output)
+{
+	return !output->ops->send;
+}
+
+void
+output_announce(struct output *output, size_t count)
+{
+	atomic_fetch_add(&output->counters.waiting, count);
+}
+
+static void
+reopen(struct output *output)
+{
+	atomic_store(&output->reopen, false);
+	if (output->ops->reopen(&output->sink))
+		diag(LOG_INFO, "output %s: reopened", output->config->name);
+	else
+		diag(LOG_ERR, "output %s: cannot reopen, keeping the old: %s",
+		     output->config->name, strerror(errno));
+}
+
+/* Do what was asked for while the lock was held, unless it is held again. */
+static void
+reopen_if_asked(struct output *output)
+{
+	while (atomic_load(&output->reopen) &&
+	       pthread_mutex_trylock(&output->lock) == 0) {
+		if (atomic_load(&output->reopen))
+			reopen(output);
+		pthread_mutex_unlock(&output->lock);
+	}
+}
+
+static void
+stall(struct output *output, int error)
+{
+	const struct timespec pause = { .tv_sec = RETRY_S };
+
+	if (output->stalled_since_ms == 0) {
+		output->stalled_since_ms = counters_now_ms();
+		atomic_fetch_add(&output->counters.errors, 1);
+		diag(LOG_ERR,
+		     "output %s: stalled reason=%s: %s; trying again "
+		     "every second",
+		     output->config->name, strerrorname_np(error),
+		     strerror(error));
+	}
+	nanosleep(&pause, NULL);
+}
+
+static void
+worked(struct output *output)
+{
+	long long stall_ms;
+
+	if (output->stalled_since_ms == 0)
+		return;
+	stall_ms = counters_now_ms() - output->stalled_since_ms;
+	output->stalled_since_ms = 0;
+	output->stall_ms += stall_ms;
+	atomic_fetch_add(&output->counters.stalled_ms,
+			 (unsigned long long)stall_ms);
+	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
+	     output->config->name, stall_ms / 1000, stall_ms % 1000);
+}
+
+/* The reader of stdout is gone: no use to wait, but to say so and to end. */
+static void
+give_up(struct output *output)
+{
+	diag(LOG_ERR, "output %s: %s", output->config->name, strerror(EPIPE));
+	atomic_store(&output->broken, true);
+	eventfd_write(output->broken_fd, 1);
+}
+
+/* Whether what was written so far ends a line, so that a new file may begin. */
+static bool
+is_between_lines(const struct output *output, const char *data, size_t done)
+{
+	return done == 0 ||
+	       (data[done - 1] == '\n' && output->config->format != FORMAT_RAW);
+}
+
+static void
+write_all(struct output *output, const char *data, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size && !atomic_load(&output->broken)) {
+		ssize_t written;
+
+		if (atomic_load(&output->reopen) &&
+		    is_between_lines(output, data, done))
+			reopen(output);
+		written = output->ops->write(&output->sink, data + done,
+					     size - done);
+		if (written >= 0) {
+			done += (size_t)written;
+			worked(output);
+		} else if (errno == EPIPE &&
+			   output->config->type == OUTPUT_STDOUT) {
+			give_up(output);
+		} else if (errno != EINTR) {
+			stall(output, errno);
+		}
+	}
+	atomic_fetch_add(&output->counters.bytes, done);
+}
+
+static void
+send_all(struct output *output, const struct record *records, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		while (!output->ops->send(&output->sink, &records[i]))
+			if (errno != EINTR)
+				stall(output, errno);
+		worked(output);
+		atomic_fetch_add(&output->counters.bytes, records[i].size);
+	}
+}
+
+/* After a stall its length is noted, at the place where it was. */
+static void
+note_stall(struct output *output)
+{
+	static const struct origin origin = { .listener = "-",
+					      .peer = "-",
+					      .protocol = PROTOCOL_NONE };
+	char text[64], line[FORMAT_BOUND(sizeof text)];
+	struct record note = { .origin = &origin,
+			       .data = (unsigned char *)text,
+			       .tag = TAG_NOTE };
+	size_t size;
+
+	while (output->stall_ms > 0 && !atomic_load(&output->broken)) {
+		clock_gettime(CLOCK_REALTIME, &note.time);
+		note.size = (size_t)snprintf(
+			text, sizeof text, "resumed seconds=%lld.%03lld",
+			output->stall_ms / 1000, output->stall_ms % 1000);
+		output->stall_ms = 0;
+		if (output->ops->send) {
+			send_all(output, &note, 1);
+			continue;
+		}
+		format_records((enum format)output->config->format, line,
+			       sizeof line, &size, &note, 1);
+		write_all(output, line, size);
+	}
+}
+
+/* Streams take rendered bytes, data; the others the records themselves. */
+void
+output_take(struct output *output, const char *data, size_t size,
+	    const struct record *records, size_t count)
+{
+	struct output_counters *c = &output->counters;
+
+	pthread_mutex_lock(&output->lock);
+	atomic_store(&c->busy_since_ms, counters_now_ms());
+	if (output->ops->send)
+		send_all(output, records, count);
+	else
+		write_all(output, data, size);
+	note_stall(output);
+	atomic_store(&c->busy_since_ms, 0);
+	if (!atomic_load(&output->broken)) {
+		atomic_fetch_add(&c->records, count);
+		atomic_fetch_sub(&c->waiting, count);
+	}
+	pthread_mutex_unlock(&output->lock);
+	reopen_if_asked(output);
+}
+
+void
+output_reopen(struct output *output)
+{
+	if (!output->ops->reopen)
+		return;
+	atomic_store(&output->reopen, true);
+	reopen_if_asked(output);
+}
+
+void
+output_close(struct output *output)
+{
+	output->ops->close(&output->sink);
+	pthread_mutex_destroy(&output->lock);
+}

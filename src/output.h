@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output: one output, and how it waits.  What it is given it takes whole and
+ * in order, however long its sink makes it wait: the caller is held back, so
+ * that nothing is dropped and nothing piles up.
+ */
+#ifndef PORTLOG_OUTPUT_H
+#define PORTLOG_OUTPUT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config.h"
+#include "counters.h"
+#include "output_sink.h"
+#include "record.h"
+
+struct output {
+	const struct output_config *config;
+	const struct sink_ops *ops;
+	struct output_counters counters;
+	atomic_bool reopen; /* asked for, not yet done */
+	atomic_bool broken; /* its reader is gone for good */
+	int broken_fd;      /* rung then; borrowed */
+	pthread_mutex_t lock;
+	/* Under the lock: */
+	struct sink sink;
+	long long stalled_since_ms; /* 0: it works */
+	long long stall_ms;         /* one that is over and not yet noted */
+};
+
+/*
+ * Open it; false: it cannot be, and stderr was told why.  broken_fd is an
+ * eventfd, rung when stdout has lost its reader.
+ */
+bool output_open(struct output *, const struct output_config *, int broken_fd);
+
+/* Whether it takes rendered bytes, not records. */
+bool output_is_stream(const struct output *);
+
+/* Count records as handed over, until output_take() has taken them. */
+void output_announce(struct output *, size_t count);
+
+/*
+ * Take count records: of a stream their rendered bytes, whole lines, count.
+ * Returns when all are written.  Any thread may call it.
+ */
+void output_take(struct output *, const char *data, size_t size,
+		 const struct record *, size_t count);
+
+/*
+ * Open a file anew, by its path, as soon as it is between two lines; does not
+ * wait for an output that is busy.
+ */
+void output_reopen(struct output *);
+
+/* No other thread may use it any more. */
+void output_close(struct output *);
+
+#endif

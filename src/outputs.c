@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "outputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "diag.h"
+#include "format.h"
+#include "memory.h"
+#include "output.h"
+
+/* Small records are written by the hundred: one write is about this long. */
+#define RENDERED_BYTES 262144
+
+struct outputs {
+	size_t count;
+	struct output list[];
+};
+
+struct outputs *
+outputs_open(const struct config *config, int broken_fd)
+{
+	size_t count = config->output_count;
+	struct outputs *outputs = memory_zeroed(
+		1, sizeof *outputs + count * sizeof outputs->list[0]);
+
+	for (; outputs->count < count; outputs->count++)
+		if (!output_open(&outputs->list[outputs->count],
+				 &config->outputs[outputs->count], broken_fd)) {
+			outputs_close(outputs);
+			return NULL;
+		}
+	return outputs;
+}
+
+size_t
+outputs_scratch(size_t max_record)
+{
+	return FORMAT_BOUND(max_record) + RENDERED_BYTES;
+}
+
+static bool
+is_in(uint64_t set, size_t number)
+{
+	return set >> number & 1;
+}
+
+/* Render once for all outputs of one format. */
+static void
+emit_format(struct outputs *outputs, uint64_t set, enum format format,
+	    const struct record *records, size_t count, char *scratch,
+	    size_t size)
+{
+	while (count > 0) {
+		size_t written;
+		size_t rendered = format_records(format, scratch, size,
+						 &written, records, count);
+
+		for (size_t i = 0; i < outputs->count; i++)
+			if (is_in(set, i))
+				output_take(&outputs->list[i], scratch, written,
+					    records, rendered);
+		records += rendered;
+		count -= rendered;
+	}
+}
+
+void
+outputs_emit(struct outputs *outputs, uint64_t set,
+	     const struct record *records, size_t count, char *scratch,
+	     size_t size)
+{
+	uint64_t by_format[FORMAT_RAW + 1] = { 0 };
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		struct output *output = &outputs->list[i];
+
+		if (!is_in(set, i))
+			continue;
+		output_announce(output, count);
+		if (output_is_stream(output))
+			by_format[output->config->format] |= UINT64_C(1) << i;
+	}
+	for (enum format f = FORMAT_TEXT; f <= FORMAT_RAW; f++)
+		if (by_format[f])
+			emit_format(outputs, by_format[f], f, records, count,
+				    scratch, size);
+	for (size_t i = 0; i < outputs->count; i++)
+		if (is_in(set, i) && !output_is_stream(&outputs->list[i]))
+			output_take(&outputs->list[i], NULL, 0, records, count);
+}
+
+void
+outputs_reopen(struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		output_reopen(&outputs->list[i]);
+}
+
+void
+outputs_tell(struct outputs *outputs)
+{
+	static const char *const formats[] = { "text", "json", "raw" };
+	static const char *const types[] = { "stdout", "file", "syslog",
+					     "the journal" };
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		const struct output_config *c = outputs->list[i].config;
+
+		diag(LOG_INFO, "output %s: writing %s to %s", c->name,
+		     output_is_stream(&outputs->list[i]) ? formats[c->format]
+							 : "records",
+		     c->path ? c->path : types[c->type]);
+	}
+}
+
+void
+outputs_tell_counters(struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++) {
+		char text[256];
+
+		counters_format_output(text, sizeof text,
+				       &outputs->list[i].counters);
+		diag(LOG_INFO, "output %s: %s", outputs->list[i].config->name,
+		     text);
+	}
+}
+
+unsigned long long
+outputs_tell_unwritten(struct outputs *outputs)
+{
+	unsigned long long sum = 0;
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		struct output *output = &outputs->list[i];
+		unsigned long long n = atomic_load(&output->counters.waiting);
+
+		if (n > 0)
+			diag(LOG_ERR, "output %s: %llu records unwritten",
+			     output->config->name, n);
+		sum += n;
+	}
+	return sum;
+}
+
+void
+outputs_close(struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		output_close(&outputs->list[i]);
+	free(outputs);
+}

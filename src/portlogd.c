@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/* portlogd: what arrives on TCP and UDP ports, written down. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "diag.h"
+#include "memory.h"
+#include "server.h"
+
+#define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
+
+struct options {
+	const char *config;
+	const char **listeners;
+	size_t listener_count;
+	const char *format;
+	const char *output;
+	bool test, dump, verbose, help, version;
+};
+
+static const char usage[] =
+	"usage: portlogd [-c FILE] [-l PROTO:[ADDRESS:]PORT]... [-f FORMAT] "
+	"[-o FILE]\n"
+	"                [-t | -T] [-v] [-h] [-V]\n";
+
+static const char help[] =
+	"Writes down everything that arrives on TCP and UDP ports, one safe "
+	"line a record.\n"
+	"\n"
+	"  -c, --config FILE    configuration, by default\n"
+	"                       " DEFAULT_CONFIG "\n"
+	"  -l, --listen PROTO:[ADDRESS:]PORT\n"
+	"                       listen here, without a configuration file:\n"
+	"                       tcp:9000, udp:[::1]:9000, tcp:192.0.2.1:9000;\n"
+	"                       may be repeated\n"
+	"  -f, --format FORMAT  text, json or raw, without a configuration "
+	"file\n"
+	"  -o, --output FILE    append to FILE instead of stdout, likewise\n"
+	"  -t, --test           check the configuration and exit\n"
+	"  -T, --dump           check it and print it with every default\n"
+	"  -v, --verbose        debug messages on stderr\n"
+	"  -h, --help           this help\n"
+	"  -V, --version        the version\n"
+	"\n"
+	"Without a configuration file and -l it listens on TCP and UDP port "
+	"8888\n"
+	"of every address and writes text to stdout.  See portlogd(8).\n";
+
+__attribute__((format(printf, 1, 2))) static int
+usage_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fputs("portlogd: ", stderr);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fprintf(stderr, "\n%s", usage);
+	return EX_USAGE;
+}
+
+static void
+add_listener(struct options *o, const char *text)
+{
+	o->listeners = memory_grow(o->listeners, o->listener_count + 1,
+				   sizeof *o->listeners);
+	o->listeners[o->listener_count++] = text;
+}
+
+/* EX_OK or EX_USAGE; getopt_long() tells what it does not know. */
+static int
+parse_options(struct options *o, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "listen", required_argument, NULL, 'l' },
+		{ "format", required_argument, NULL, 'f' },
+		{ "output", required_argument, NULL, 'o' },
+		{ "test", no_argument, NULL, 't' },
+		{ "dump", no_argument, NULL, 'T' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:l:f:o:tTvhV", known, NULL)) !=
+	       -1) {
+		switch (c) {
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'l':
+			add_listener(o, optarg);
+			break;
+		case 'f':
+			o->format = optarg;
+			break;
+		case 'o':
+			o->output = optarg;
+			break;
+		case 't':
+			o->test = true;
+			break;
+		case 'T':
+			o->dump = true;
+			break;
+		case 'v':
+			o->verbose = true;
+			break;
+		case 'h':
+			o->help = true;
+			break;
+		case 'V':
+			o->version = true;
+			break;
+		default:
+			fputs(usage, stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind < argc)
+		return usage_error("found \"%s\", expected options only",
+				   argv[optind]);
+	return EX_OK;
+}
+
+/* What excludes what.  A file that is named must be used; so must the rest. */
+static int
+check_options(struct options *o)
+{
+	if (o->test && o->dump)
+		return usage_error("found -t and -T, expected one of them");
+	if (o->config && o->listener_count > 0)
+		return usage_error("found -c and -l, expected one of them");
+	if (o->config && (o->format || o->output))
+		return usage_error("found -c with %s, which only goes without "
+				   "a configuration file",
+				   o->format ? "-f" : "-o");
+	if (o->config || o->listener_count > 0 ||
+	    access(DEFAULT_CONFIG, F_OK) != 0)
+		return EX_OK;
+	o->config = DEFAULT_CONFIG;
+	if (o->format || o->output)
+		return usage_error("found %s without -l, but there is a "
+				   "configuration file, %s",
+				   o->format ? "-f" : "-o", o->config);
+	return EX_OK;
+}
+
+static int
+parse_listeners(struct config *config, const struct options *o)
+{
+	for (size_t i = 0; i < o->listener_count; i++) {
+		struct listener_config *l = config_add_listener(config);
+		char host[ADDRESS_TEXT];
+		enum protocol protocol;
+		uint16_t port;
+		const char *wrong = address_parse_listener(
+			o->listeners[i], &protocol, host, &port);
+
+		if (wrong)
+			return usage_error("-l: found \"%s\", expected %s",
+					   o->listeners[i], wrong);
+		free(l->address);
+		l->address = memory_copy(host);
+		l->protocol = protocol;
+		l->port = port;
+	}
+	return EX_OK;
+}
+
+/* The configuration that the command line describes. */
+static int
+configure_from_options(struct config *config, const struct options *o)
+{
+	static const char *const formats[] = { "text", "json", "raw" };
+	struct output_config *output;
+	long format = 0;
+
+	config_defaults(config);
+	while (o->format && format < 3 &&
+	       strcmp(o->format, formats[format]) != 0)
+		format++;
+	if (format == 3)
+		return usage_error("-f: found \"%s\", expected \"text\", "
+				   "\"json\" or \"raw\"",
+				   o->format);
+	output = config_add_output(config);
+	output->format = format;
+	if (o->output) {
+		output->type = OUTPUT_FILE;
+		output->path = memory_copy(o->output);
+	}
+	config_complete_outputs(config);
+	if (parse_listeners(config, o) != EX_OK)
+		return EX_USAGE;
+	config_complete_listeners(config);
+	return EX_OK;
+}
+
+static int
+configure_from_file(struct config *config, const char *path)
+{
+	struct faults faults = { 0 };
+	int result;
+
+	config_load(config, path, &faults);
+	result = faults.count > 0 ? EX_CONFIG : EX_OK;
+	for (size_t i = 0; i < faults.count; i++) {
+		const struct fault *f = &faults.list[i];
+
+		if (f->line > 0)
+			diag_plain("%s:%u: %s", f->file, f->line, f->text);
+		else
+			diag_plain("%s: %s", f->file, f->text);
+	}
+	faults_free(&faults);
+	return result;
+}
+
+/* stdout may be full or closed, and what was asked for is then not there. */
+static int
+flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EX_OK;
+	diag(LOG_ERR, "cannot write to stdout");
+	return EXIT_FAILURE;
+}
+
+static int
+run(const struct config *config)
+{
+	switch (server_run(config)) {
+	case SERVER_STOPPED:
+		return EX_OK;
+	case SERVER_ABANDONED:
+		_exit(EXIT_FAILURE); /* under threads that still use it all */
+	case SERVER_FAILED:
+		break;
+	}
+	return EXIT_FAILURE;
+}
+
+static int
+check_or_run(const struct options *o)
+{
+	struct config config;
+	int result = o->config ? configure_from_file(&config, o->config)
+			       : configure_from_options(&config, o);
+
+	if (result == EX_OK && o->test) {
+		printf("%s: ok\n", o->config ? o->config : "command line");
+		result = flushed();
+	} else if (result == EX_OK && o->dump) {
+		config_dump(&config, stdout);
+		result = flushed();
+	} else if (result == EX_OK) {
+		diag(LOG_DEBUG, "configuration: %s",
+		     o->config ? o->config : "the command line's");
+		result = run(&config);
+	}
+	config_free(&config);
+	return result;
+}
+
+/*
+ * Whoever started us may have closed some of 0, 1 and 2, and what is opened
+ * next would then be taken for them.  What is only read from cannot be
+ * written to: a missing stdout is found when it is opened as an output.
+ */
+static void
+occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { 0 };
+	int result;
+
+	occupy_standard_descriptors();
+	result = parse_options(&options, argc, argv);
+	diag_init("portlogd", options.verbose);
+	if (result == EX_OK && options.help) {
+		printf("%s\n%s", usage, help);
+		result = flushed();
+	} else if (result == EX_OK && options.version) {
+		puts("portlogd " PACKAGE_VERSION);
+		result = flushed();
+	} else if (result == EX_OK) {
+		result = check_options(&options);
+		if (result == EX_OK)
+			result = check_or_run(&options);
+	}
+	free(options.listeners);
+	return result;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+#include "ports.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "framer.h"
+#include "listener.h"
+#include "memory.h"
+#include "tcp.h"
+#include "udp.h"
+
+/* Connections accepted in one turn, so that signals are never far. */
+#define ACCEPTS 64
+#define REST_MS 1000
+
+/* A listener with what receives for it: one of the two. */
+struct port {
+	struct listener listener;
+	struct acceptor acceptor;
+	struct udp *udp;
+	long long rest_until_ms; /* short of something; 0: no */
+	bool is_full;            /* has all the connections that it may */
+};
+
+static bool
+is_tcp(const struct port *port)
+{
+	return port->listener.config->protocol == PROTOCOL_TCP;
+}
+
+static bool
+open_port(struct ports *ports, struct port *port,
+	  const struct listener_config *config, long backlog,
+	  struct outputs *outputs)
+{
+	size_t max_record = (size_t)config->limits.max_record;
+	size_t input = config->protocol == PROTOCOL_TCP
+			     ? framer_capacity(max_record)
+			     : udp_input_size(config);
+
+	port->acceptor = (struct acceptor){
+		.listener = &port->listener,
+		.connections = &ports->connections,
+		.tally = &ports->tally,
+		.connection_number = &ports->connection_number,
+	};
+	return listener_open(&port->listener, config, backlog, outputs, input);
+}
+
+bool
+ports_open(struct ports *ports, const struct config *config,
+	   size_t max_connections, struct outputs *outputs, int wake_fd)
+{
+	connections_init(&ports->connections, wake_fd);
+	ports->max_connections = max_connections;
+	ports->list =
+		memory_zeroed(config->listener_count, sizeof *ports->list);
+	for (; ports->count < config->listener_count; ports->count++)
+		if (!open_port(ports, &ports->list[ports->count],
+			       &config->listeners[ports->count],
+			       config->backlog, outputs))
+			return false;
+	return true;
+}
+
+bool
+ports_start(struct ports *ports, int wake_fd)
+{
+	bool started = tally_start(&ports->tally, wake_fd);
+
+	for (size_t i = 0; started && i < ports->count; i++) {
+		struct port *port = &ports->list[i];
+
+		if (is_tcp(port))
+			continue;
+		port->udp = udp_start(&port->listener, wake_fd);
+		started = port->udp;
+	}
+	if (!started)
+		diag(LOG_ERR, "cannot start a thread: %s", strerror(errno));
+	return started;
+}
+
+void
+ports_tell(const struct ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		listener_tell(&ports->list[i].listener);
+}
+
+void
+ports_tell_counters(const struct ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		listener_tell_counters(&ports->list[i].listener);
+}
+
+/* Whether it may take one more; if not, its peers wait in its queue. */
+static bool
+has_room(struct ports *ports, struct port *port)
+{
+	size_t most = (size_t)port->listener.config->limits.max_connections;
+
+	return connections_count(&ports->connections) <
+		       ports->max_connections &&
+	       atomic_load(&port->listener.counters.connections) < most;
+}
+
+/* Accept whoever waits; true: nobody does any more. */
+static bool
+accept_all(struct ports *ports, struct port *port)
+{
+	for (int i = 0; i < ACCEPTS; i++) {
+		port->is_full = !has_room(ports, port);
+		if (port->is_full)
+			return false;
+		switch (tcp_accept(&port->acceptor)) {
+		case ACCEPTED:
+			break;
+		case ACCEPTED_NONE:
+			return true;
+		case ACCEPTED_SHORT:
+			port->rest_until_ms = counters_now_ms() + REST_MS;
+			return false;
+		}
+	}
+	return false;
+}
+
+/* Full is said before it is asked again, so that no one leaves unseen. */
+static void
+look_for_room(struct ports *ports)
+{
+	bool any_full = false;
+
+	for (size_t i = 0; i < ports->count; i++)
+		any_full |= ports->list[i].is_full;
+	connections_want(&ports->connections, any_full || ports->stopping);
+	for (size_t i = 0; any_full && i < ports->count; i++)
+		if (ports->list[i].is_full)
+			ports->list[i].is_full =
+				!has_room(ports, &ports->list[i]);
+}
+
+void
+ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
+{
+	long long now_ms = counters_now_ms();
+
+	look_for_room(ports);
+	for (size_t i = 0; i < ports->count; i++) {
+		struct port *port = &ports->list[i];
+		bool resting = port->rest_until_ms > now_ms;
+
+		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+		if (resting && port->rest_until_ms < *until_ms)
+			*until_ms = port->rest_until_ms;
+		if (is_tcp(port) && !resting && !port->is_full)
+			polled[i].fd = port->listener.socket.fd;
+	}
+}
+
+void
+ports_accept(struct ports *ports, const struct pollfd *polled)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		if (polled[i].revents)
+			accept_all(ports, &ports->list[i]);
+}
+
+void
+ports_stop(struct ports *ports)
+{
+	ports->stopping = true;
+	/* From here on the main thread waits for the last one to leave. */
+	connections_want(&ports->connections, true);
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->list[i].udp)
+			udp_stop(ports->list[i].udp);
+	connections_stop(&ports->connections);
+}
+
+/* Whoever has connected is still heard; then the listener is closed. */
+static void
+drain_port(struct ports *ports, struct port *port)
+{
+	bool resting = port->rest_until_ms > counters_now_ms();
+
+	if (!is_tcp(port) || port->listener.socket.fd < 0 || resting)
+		return;
+	if (accept_all(ports, port))
+		listener_close_socket(&port->listener);
+}
+
+/* Nobody receives any more, so nobody counts: the last notes are due. */
+static bool
+is_quiet(struct ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct port *port = &ports->list[i];
+
+		if (is_tcp(port) ? port->listener.socket.fd >= 0
+				 : !udp_is_done(port->udp))
+			return false;
+	}
+	return connections_count(&ports->connections) == 0;
+}
+
+bool
+ports_drain(struct ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		drain_port(ports, &ports->list[i]);
+	if (!ports->tally_stopped && is_quiet(ports)) {
+		tally_stop(&ports->tally);
+		ports->tally_stopped = true;
+	}
+	return ports->tally_stopped && tally_is_done(&ports->tally);
+}
+
+void
+ports_tell_unread(struct ports *ports)
+{
+	size_t count = connections_count(&ports->connections);
+
+	if (count > 0)
+		diag(LOG_ERR, "abandoned: %zu connections, %llu bytes unread",
+		     count, connections_unread(&ports->connections));
+	for (size_t i = 0; i < ports->count; i++) {
+		const struct port *port = &ports->list[i];
+
+		if (port->udp && !udp_is_done(port->udp))
+			diag(LOG_ERR,
+			     "abandoned: listener %s: the datagrams that the "
+			     "kernel holds",
+			     port->listener.name);
+	}
+}
+
+void
+ports_close(struct ports *ports)
+{
+	tally_join(&ports->tally);
+	for (size_t i = 0; i < ports->count; i++) {
+		struct port *port = &ports->list[i];
+
+		if (port->udp)
+			udp_join(port->udp);
+		tcp_close(&port->acceptor);
+		listener_close(&port->listener);
+	}
+	free(ports->list);
+	connections_destroy(&ports->connections);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#include "server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "memory.h"
+#include "outputs.h"
+#include "ports.h"
+#include "service.h"
+
+/* Descriptors for other things than connections and listeners. */
+#define OTHER_DESCRIPTORS 32
+
+/*
+ * timeout(1) sends its signal to the process and to its group: what comes so
+ * soon after the first is the same wish, not a second one.
+ */
+#define SAME_SIGNAL_MS 50
+
+/* What the main thread polls before the ports. */
+enum { POLLED_SIGNAL, POLLED_WAKE, POLLED_BROKEN, POLLED_PORTS };
+
+struct server {
+	const struct config *config;
+	struct outputs *outputs;
+	struct ports ports;
+	struct pollfd *polled;
+	bool broken; /* stdout has lost its reader */
+};
+
+/*
+ * A connection takes a descriptor, and there must be one for each that may
+ * come: else accept() would fail where resting is meant.
+ */
+static size_t
+fit_descriptors(const struct config *config)
+{
+	size_t wanted = (size_t)config->limits.max_connections;
+	size_t others = config->listener_count * 2 + config->output_count +
+			OTHER_DESCRIPTORS;
+	struct rlimit limit;
+	size_t fitting;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return wanted;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur >= wanted + others)
+		return wanted;
+	fitting = limit.rlim_cur > others + 1 ? limit.rlim_cur - others : 1;
+	diag(LOG_WARNING,
+	     "max_connections: %zu needs %zu descriptors and the limit "
+	     "(RLIMIT_NOFILE) is %llu: using %zu",
+	     wanted, wanted + others, (unsigned long long)limit.rlim_cur,
+	     fitting);
+	return fitting;
+}
+
+/* Signals are read from a descriptor, in the main thread alone. */
+static int
+block_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file's limit is EFBIG, and waited for */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool
+open_descriptors(struct server *s)
+{
+	const int fds[POLLED_PORTS] = {
+		[POLLED_SIGNAL] = block_signals(),
+		[POLLED_WAKE] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		[POLLED_BROKEN] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
+
+	s->polled = memory_zeroed(POLLED_PORTS + s->config->listener_count,
+				  sizeof *s->polled);
+	for (int i = 0; i < POLLED_PORTS; i++) {
+		s->polled[i] =
+			(struct pollfd){ .fd = fds[i], .events = POLLIN };
+		if (fds[i] < 0) {
+			diag(LOG_ERR, "cannot start: %s", strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+tell_counters(struct server *s)
+{
+	ports_tell_counters(&s->ports);
+	outputs_tell_counters(s->outputs);
+}
+
+/* Do what signals ask for; the one that ends the daemon is returned, or 0. */
+static int
+handle_signals(struct server *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->polled[POLLED_SIGNAL].fd, &info, sizeof info) ==
+	       sizeof info) {
+		if (info.ssi_signo == SIGHUP)
+			outputs_reopen(s->outputs);
+		else if (info.ssi_signo == SIGUSR1)
+			tell_counters(s);
+		else
+			return (int)info.ssi_signo;
+	}
+	return 0;
+}
+
+/* Wait for a signal, for whoever rings, and for new connections. */
+static void
+wait_for_something(struct server *s, long long until_ms)
+{
+	nfds_t count = POLLED_PORTS + s->ports.count;
+	long long left_ms;
+	eventfd_t rung;
+
+	ports_poll(&s->ports, s->polled + POLLED_PORTS, &until_ms);
+	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - counters_now_ms();
+	if (left_ms < 0 && until_ms != LLONG_MAX)
+		left_ms = 0;
+	poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+	if (s->polled[POLLED_WAKE].revents)
+		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
+	if (s->polled[POLLED_BROKEN].revents) {
+		eventfd_read(s->polled[POLLED_BROKEN].fd, &rung);
+		s->broken = true;
+	}
+}
+
+static void
+serve(struct server *s)
+{
+	while (!s->broken) {
+		int number;
+
+		wait_for_something(s, LLONG_MAX);
+		number = handle_signals(s);
+		if (number != 0) {
+			diag(LOG_INFO, "stopping: SIG%s", sigabbrev_np(number));
+			return;
+		}
+		ports_accept(&s->ports, s->polled + POLLED_PORTS);
+	}
+}
+
+/* Whether all that the kernel holds was written, in the time there is. */
+static bool
+drain(struct server *s)
+{
+	long timeout_s = s->config->shutdown_timeout_s;
+	long long begin_ms = counters_now_ms();
+	long long until_ms = begin_ms + timeout_s * 1000LL;
+
+	ports_stop(&s->ports);
+	while (!ports_drain(&s->ports)) {
+		wait_for_something(s, until_ms);
+		if (handle_signals(s) != 0 &&
+		    counters_now_ms() - begin_ms > SAME_SIGNAL_MS) {
+			diag(LOG_ERR, "giving up: a second signal");
+			return false;
+		}
+		if (counters_now_ms() >= until_ms) {
+			diag(LOG_ERR, "giving up after %ld seconds", timeout_s);
+			return false;
+		}
+	}
+	return true;
+}
+
+static enum server_end
+abandon(struct server *s)
+{
+	ports_tell_unread(&s->ports);
+	outputs_tell_unwritten(s->outputs);
+	return SERVER_ABANDONED;
+}
+
+static void
+clean_up(struct server *s)
+{
+	ports_close(&s->ports);
+	outputs_close(s->outputs);
+	for (int i = 0; i < POLLED_PORTS; i++)
+		close(s->polled[i].fd);
+	free(s->polled);
+}
+
+enum server_end
+server_run(const struct config *config)
+{
+	struct server s = { .config = config };
+	size_t max_connections = fit_descriptors(config);
+	unsigned long long unwritten;
+	int wake_fd;
+
+	/* Where it fails, what was opened so far closes with the process. */
+	if (!open_descriptors(&s))
+		return SERVER_ABANDONED;
+	wake_fd = s.polled[POLLED_WAKE].fd;
+	s.outputs = outputs_open(config, s.polled[POLLED_BROKEN].fd);
+	if (!s.outputs ||
+	    !ports_open(&s.ports, config, max_connections, s.outputs,
+			wake_fd) ||
+	    !ports_start(&s.ports, wake_fd))
+		return SERVER_ABANDONED;
+	outputs_tell(s.outputs);
+	ports_tell(&s.ports);
+	service_ready();
+	serve(&s);
+	service_stopping();
+	if (!drain(&s))
+		return abandon(&s);
+	unwritten = outputs_tell_unwritten(s.outputs);
+	clean_up(&s);
+	diag(LOG_INFO, "stopped");
+	return unwritten > 0 || s.broken ? SERVER_FAILED : SERVER_STOPPED;
+}

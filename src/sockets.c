@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "sockets.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "diag.h"
+
+/* A dead peer is found after 60 s of silence and 6 probes, 10 s apart. */
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_PROBES 6
+
+static int
+set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value);
+}
+
+static bool
+failed(const struct listener_config *config, const char *action)
+{
+	bool colon = strchr(config->address, ':');
+
+	diag(LOG_ERR, "cannot %s %s %s%s%s:%ld%s%s: %s", action,
+	     config->protocol == PROTOCOL_TCP ? "tcp" : "udp", colon ? "[" : "",
+	     config->address, colon ? "]" : "", config->port,
+	     config->interface ? " on " : "",
+	     config->interface ? config->interface : "", strerror(errno));
+	return false;
+}
+
+/* Any address is one IPv6 socket for both families, IPv4 if need be. */
+static int
+open_socket(const struct listener_config *config, struct address *address)
+{
+	bool is_any = strcmp(config->address, "*") == 0;
+	int type =
+		(config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM) |
+		SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd;
+
+	address_parse(address, is_any ? "::" : config->address,
+		      (uint16_t)config->port);
+	fd = socket(address->any.sa_family, type, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT && is_any) {
+		address_parse(address, "0.0.0.0", (uint16_t)config->port);
+		fd = socket(AF_INET, type, 0);
+	}
+	if (fd >= 0 && address->any.sa_family == AF_INET6)
+		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_any);
+	return fd;
+}
+
+static bool
+prepare_tcp(int fd, const struct address *address, long backlog)
+{
+	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
+	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) == 0 &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) == 0 &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) == 0 &&
+	       bind(fd, &address->any, address->size) == 0 &&
+	       listen(fd, (int)backlog) == 0;
+}
+
+/*
+ * The kernel doubles what is asked for, to make room for its own bookkeeping,
+ * and tells the doubled number: half of it is what compares (socket(7)).
+ */
+static long
+set_receive_buffer(int fd, long asked)
+{
+	int granted = 0;
+	socklen_t size = sizeof granted;
+
+	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)asked) != 0)
+		set(fd, SOL_SOCKET, SO_RCVBUF, (int)asked);
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
+	return granted / 2;
+}
+
+static bool
+prepare_udp(int fd, const struct address *address)
+{
+	return set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) == 0 &&
+	       set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0 &&
+	       bind(fd, &address->any, address->size) == 0;
+}
+
+static bool
+bind_to_interface(int fd, const char *interface)
+{
+	return !interface ||
+	       setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+			  (socklen_t)strlen(interface) + 1) == 0;
+}
+
+bool
+sockets_bind(const struct listener_config *config, long backlog,
+	     struct bound *bound)
+{
+	bool is_tcp = config->protocol == PROTOCOL_TCP;
+	struct address address;
+	int fd = open_socket(config, &address);
+
+	if (fd < 0)
+		return failed(config, "open a socket for");
+	if (!is_tcp)
+		bound->receive_buffer =
+			set_receive_buffer(fd, config->limits.receive_buffer);
+	if (!bind_to_interface(fd, config->interface) ||
+	    !(is_tcp ? prepare_tcp(fd, &address, backlog)
+		     : prepare_udp(fd, &address))) {
+		failed(config, "listen on");
+		close(fd);
+		return false;
+	}
+	bound->fd = fd;
+	bound->address.size = sizeof bound->address.in6;
+	getsockname(fd, &bound->address.any, &bound->address.size);
+	return true;
+}
+
+void
+sockets_close_door(int fd)
+{
+	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog program = { 1, nothing };
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+void
+sockets_open_door(int fd)
+{
+	set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
+uint32_t
+sockets_dropped(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof memory;
+
+	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size);
+	return memory[SK_MEMINFO_DROPS];
+}

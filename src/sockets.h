@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* sockets: the listening sockets, bound and with their options set. */
+#ifndef PORTLOG_SOCKETS_H
+#define PORTLOG_SOCKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+/* The descriptor of a listener, and what the kernel made of it. */
+struct bound {
+	int fd;
+	struct address address;
+	long receive_buffer; /* UDP: granted, in bytes, as setsockopt counts */
+};
+
+/*
+ * Bind what the configuration asks for: TCP listens, without blocking, and its
+ * connections inherit keepalive; UDP tells the time of each datagram and what
+ * was dropped.  false: it could not, and stderr was told why.
+ */
+bool sockets_bind(const struct listener_config *, long backlog, struct bound *);
+
+/*
+ * Close the door: from now on the kernel takes nothing more for this socket,
+ * and what it holds can be read to its end.  TCP acknowledges nothing of what
+ * comes, so that it stays the sender's; UDP counts it as dropped.
+ */
+void sockets_close_door(int fd);
+
+/* Undo it, so that a peer gets an answer from the socket that is closed. */
+void sockets_open_door(int fd);
+
+/* How many datagrams the kernel has dropped on this socket, modulo 2^32. */
+uint32_t sockets_dropped(int fd);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "tcp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "diag.h"
+#include "thread.h"
+
+static enum accepted
+fall_short(const struct acceptor *a, int error)
+{
+	static struct diag_limit limit;
+
+	diag_limited(&limit, LOG_ERR,
+		     "listener %s: cannot take another connection: %s; trying "
+		     "again every second",
+		     a->listener->name, strerror(error));
+	return ACCEPTED_SHORT;
+}
+
+/* What accept(2) says of a connection that is no more, or of the listener. */
+static enum accepted
+accept_failed(const struct acceptor *a, int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return ACCEPTED_NONE;
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+		return ACCEPTED;
+	default:
+		return fall_short(a, error);
+	}
+}
+
+static bool
+has_enough(const struct acceptor *a, const struct address *peer)
+{
+	long most = a->listener->config->limits.max_connections_per_source;
+
+	return most > 0 &&
+	       connections_from(a->connections, peer) >= (size_t)most;
+}
+
+static void
+refuse(struct acceptor *a, struct member *member)
+{
+	close(member->fd);
+	member->fd = -1;
+	atomic_fetch_add(&a->listener->counters.refused, 1);
+	tally_count(a->tally, "refused", a->listener, &member->peer);
+}
+
+static enum accepted
+start(struct acceptor *a)
+{
+	struct connection *c = a->next;
+	int error;
+
+	diag(LOG_DEBUG, "listener %s: connection %llu from %s",
+	     a->listener->name, (unsigned long long)c->origin.connection,
+	     c->origin.peer);
+	connections_enter(a->connections, &c->member);
+	error = thread_start(NULL, connection_main, c);
+	if (error) {
+		connections_withdraw(a->connections, &c->member);
+		return fall_short(a, error);
+	}
+	a->next = NULL; /* the thread's now */
+	return ACCEPTED;
+}
+
+enum accepted
+tcp_accept(struct acceptor *a)
+{
+	struct member *member;
+
+	/* Before it is accepted, so that it can wait in the kernel's queue. */
+	if (!a->next &&
+	    !(a->next = connection_new(a->listener, a->connections, a->tally)))
+		return fall_short(a, ENOMEM);
+	member = &a->next->member;
+	if (member->fd >= 0)
+		return start(a);
+	member->peer.size = sizeof member->peer.in6;
+	member->fd = accept4(a->listener->socket.fd, &member->peer.any,
+			     &member->peer.size, SOCK_CLOEXEC);
+	if (member->fd < 0)
+		return accept_failed(a, errno);
+	if (has_enough(a, &member->peer)) {
+		refuse(a, member);
+		return ACCEPTED;
+	}
+	atomic_fetch_add(&a->listener->counters.accepted, 1);
+	connection_accepted(a->next,
+			    atomic_fetch_add(a->connection_number, 1) + 1);
+	return start(a);
+}
+
+void
+tcp_close(struct acceptor *a)
+{
+	if (a->next && a->next->member.fd >= 0)
+		close(a->next->member.fd);
+	free(a->next);
+	a->next = NULL;
+}

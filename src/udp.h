@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* udp: the thread that drains one UDP socket. */
+#ifndef PORTLOG_UDP_H
+#define PORTLOG_UDP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "listener.h"
+
+struct udp;
+
+/* What its thread reads into at once, in bytes. */
+size_t udp_input_size(const struct listener_config *);
+
+/*
+ * Start the thread of a listener, which is borrowed; done_fd is an eventfd
+ * that is rung when it is done.  NULL and errno: there can be none.
+ */
+struct udp *udp_start(struct listener *, int done_fd);
+
+/*
+ * Let it read what the kernel holds already, tell what was dropped, and end;
+ * does not wait for it.
+ */
+void udp_stop(struct udp *);
+
+bool udp_is_done(const struct udp *);
+
+/* Wait for its end and free all. */
+void udp_join(struct udp *);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <string.h>
+
+#include "address.h"
+
+static const struct {
+	const char *text;
+	uint16_t port;
+	const char *formatted; /* NULL: not an address */
+	const char *host;
+} addresses[] = {
+	{ "192.0.2.7", 51034, "192.0.2.7:51034", "192.0.2.7" },
+	{ "2001:db8::7", 40000, "[2001:db8::7]:40000", "2001:db8::7" },
+	{ "::", 0, "[::]:0", "::" },
+	{ "::ffff:192.0.2.7", 5, "192.0.2.7:5", "192.0.2.7" },
+	{ "fe80::1%1", 5, "[fe80::1%lo]:5", "fe80::1%lo" },
+	{ "fe80::1%lo", 5, "[fe80::1%lo]:5", "fe80::1%lo" },
+	{ "fe80::1%4000000000", 5, "[fe80::1%4000000000]:5",
+	  "fe80::1%4000000000" },
+	{ "fe80::1%", 5, NULL, NULL },
+	{ "fe80::1%nosuchzone", 5, NULL, NULL },
+	{ "localhost", 5, NULL, NULL },
+	{ "192.0.2", 5, NULL, NULL },
+	{ "192.0.2.256", 5, NULL, NULL },
+	{ "[::1]", 5, NULL, NULL },
+	{ "", 5, NULL, NULL },
+	{ "*", 5, NULL, NULL },
+};
+
+START_TEST(parses_and_formats)
+{
+	char text[ADDRESS_TEXT], host[ADDRESS_TEXT];
+	struct address address;
+	bool parsed =
+		address_parse(&address, addresses[_i].text, addresses[_i].port);
+
+	ck_assert_int_eq(parsed, addresses[_i].formatted != NULL);
+	if (!parsed)
+		return;
+	address_format(&address, text);
+	ck_assert_str_eq(text, addresses[_i].formatted);
+	address_format_host(&address, host);
+	ck_assert_str_eq(host, addresses[_i].host);
+}
+END_TEST
+
+START_TEST(splits_what_it_formatted)
+{
+	char text[ADDRESS_TEXT];
+	const char *host, *port;
+	struct address address;
+	size_t size;
+
+	ck_assert(address_parse(&address, "2001:db8::7", 40000));
+	address_format(&address, text);
+	address_split(text, &host, &size, &port);
+	ck_assert_uint_eq(size, strlen("2001:db8::7"));
+	ck_assert_mem_eq(host, "2001:db8::7", size);
+	ck_assert_str_eq(port, "40000");
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	enum protocol protocol;
+	const char *host; /* NULL: a fault */
+	uint16_t port;
+} listeners[] = {
+	{ "tcp:9000", PROTOCOL_TCP, "*", 9000 },
+	{ "udp:*:0", PROTOCOL_UDP, "*", 0 },
+	{ "udp:[::1]:9000", PROTOCOL_UDP, "::1", 9000 },
+	{ "tcp:192.0.2.1:65535", PROTOCOL_TCP, "192.0.2.1", 65535 },
+	{ "tcp", 0, NULL, 0 },
+	{ "tcp:", 0, NULL, 0 },
+	{ "9000", 0, NULL, 0 },
+	{ "sctp:9000", 0, NULL, 0 },
+	{ "tcp:65536", 0, NULL, 0 },
+	{ "tcp:4294967810", 0, NULL, 0 },
+	{ "tcp:-1", 0, NULL, 0 },
+	{ "tcp:+1", 0, NULL, 0 },
+	{ "tcp: 1", 0, NULL, 0 },
+	{ "tcp:1x", 0, NULL, 0 },
+	{ "tcp::1:9000", 0, NULL, 0 },
+	{ "tcp:::9000", 0, NULL, 0 },
+	{ "tcp:[]:9000", 0, NULL, 0 },
+	{ "tcp:localhost:9000", 0, NULL, 0 },
+	{ "tcp::9000", 0, NULL, 0 },
+	{ "", 0, NULL, 0 },
+};
+
+START_TEST(parses_listeners)
+{
+	enum protocol protocol;
+	char host[ADDRESS_TEXT];
+	uint16_t port;
+	const char *wrong = address_parse_listener(listeners[_i].text,
+						   &protocol, host, &port);
+
+	ck_assert_int_eq(wrong == NULL, listeners[_i].host != NULL);
+	if (wrong)
+		return;
+	ck_assert_int_eq(protocol, listeners[_i].protocol);
+	ck_assert_str_eq(host, listeners[_i].host);
+	ck_assert_uint_eq(port, listeners[_i].port);
+}
+END_TEST
+
+START_TEST(knows_one_host_by_either_family)
+{
+	struct address a, b, c;
+
+	ck_assert(address_parse(&a, "192.0.2.7", 1));
+	ck_assert(address_parse(&b, "::ffff:192.0.2.7", 2));
+	ck_assert(address_parse(&c, "2001:db8::7", 1));
+	ck_assert(address_same_host(&a, &b));
+	ck_assert_uint_eq(address_hash_host(&a), address_hash_host(&b));
+	ck_assert(!address_same_host(&a, &c));
+	ck_assert(!address_same_host(&c, &b));
+	ck_assert(address_same_host(&c, &c));
+}
+END_TEST
+
+Suite *
+address_suite(void)
+{
+	Suite *suite = suite_create("address");
+	TCase *tests = tcase_create("address");
+
+	tcase_add_loop_test(tests, parses_and_formats, 0,
+			    sizeof addresses / sizeof *addresses);
+	tcase_add_test(tests, splits_what_it_formatted);
+	tcase_add_loop_test(tests, parses_listeners, 0,
+			    sizeof listeners / sizeof *listeners);
+	tcase_add_test(tests, knows_one_host_by_either_family);
+	suite_add_tcase(suite, tests);
+	return suite;
+}

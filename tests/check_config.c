@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "config_options.h"
+#include "framer.h"
+
+static struct config config;
+static struct faults faults;
+
+static void
+parse(const char *text)
+{
+	config_parse(&config, "test.conf", text, strlen(text), &faults);
+}
+
+static void
+clean_up(void)
+{
+	config_free(&config);
+	faults_free(&faults);
+}
+
+START_TEST(gives_the_defaults_for_an_empty_file)
+{
+	parse("\n");
+	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_uint_eq(config.listener_count, 2);
+	ck_assert_str_eq(config.listeners[0].name, "tcp/8888");
+	ck_assert_str_eq(config.listeners[1].name, "udp/8888");
+	ck_assert_str_eq(config.listeners[0].address, "*");
+	ck_assert_int_eq(config.listeners[0].framing, FRAMING_LINE);
+	ck_assert_int_eq(config.listeners[1].framing, FRAMING_DATAGRAM);
+	ck_assert_int_eq(config.listeners[0].limits.max_record, 65536);
+	ck_assert_uint_eq(config.output_count, 1);
+	ck_assert_int_eq(config.outputs[0].type, OUTPUT_STDOUT);
+	ck_assert_int_eq(config.shutdown_timeout_s, 5);
+	ck_assert_int_eq(config.backlog, 4096);
+}
+END_TEST
+
+START_TEST(lets_listeners_inherit_limits_wherever_these_stand)
+{
+	parse("listeners = ( { protocol = \"tcp\"; port = 1; },\n"
+	      "  { protocol = \"tcp\"; port = 2; max_record = 7;\n"
+	      "    connection_notes = \"none\"; } );\n"
+	      "limits = { max_record = 99; idle_timeout = 3; };\n"
+	      "connection_notes = \"all\";\n");
+	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_int_eq(config.listeners[0].limits.max_record, 99);
+	ck_assert_int_eq(config.listeners[1].limits.max_record, 7);
+	ck_assert_int_eq(config.listeners[1].limits.idle_timeout_s, 3);
+	ck_assert_int_eq(config.listeners[0].limits.connection_notes,
+			 NOTES_ALL);
+	ck_assert_int_eq(config.listeners[1].limits.connection_notes,
+			 NOTES_NONE);
+}
+END_TEST
+
+START_TEST(turns_output_names_into_bits)
+{
+	parse("outputs = ( { type = \"stdout\"; },\n"
+	      "  { type = \"file\"; path = \"/tmp/a\"; },\n"
+	      "  { type = \"file\"; path = \"/tmp/b\"; name = \"b\"; } );\n"
+	      "listeners = ( { protocol = \"tcp\"; port = 1; },\n"
+	      "  { protocol = \"tcp\"; port = 2;\n"
+	      "    outputs = [ \"b\", \"stdout\" ]; },\n"
+	      "  { protocol = \"udp\"; port = 2; outputs = (\"/tmp/a\"); }\n"
+	      ");\n");
+	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_uint_eq(config.listeners[0].output_set, 7);
+	ck_assert_uint_eq(config.listeners[1].output_set, 5);
+	ck_assert_uint_eq(config.listeners[2].output_set, 2);
+}
+END_TEST
+
+#define TCP "listeners = ( { protocol = \"tcp\"; port = 1; "
+#define END " } );\n"
+
+static const struct {
+	const char *text;
+	unsigned line;
+	const char *said; /* part of the fault */
+} wrong[] = {
+	{ "\nport = 1;", 2, "unknown setting \"port\"" },
+	{ "limit = {};", 1, "did you mean \"limits\"?" },
+	{ "limits = { max_recrod = 1; };", 1, "did you mean \"max_record\"?" },
+	{ "limits = { MAX_RECORD = 1; };", 1, "did you mean \"max_record\"?" },
+	{ "limits = { max_record = 0; };", 1,
+	  "max_record: found 0, expected an integer from 1 to 1048576" },
+	{ "limits = { max_record = 1048577; };", 1, "found 1048577" },
+	{ "limits = { max_record = 1.5; };", 1, "found 1.5, expected an int" },
+	{ "limits = { max_record = true; };", 1, "found true" },
+	{ "limits = { max_record = \"1\"; };", 1, "found \"1\"" },
+	{ "limits = { max_record = [1]; };", 1, "found an array" },
+	{ "limits = { max_record = (1); };", 1, "found a list" },
+	{ "limits = { max_record = {}; };", 1, "found a group" },
+	{ "limits = { max_record =\n 4294967297; };", 2,
+	  "max_record: found 4294967297, expected an integer from 1 to" },
+	{ "limits = { backlog = 0x1FFFFFFFF; };", 1, "found 0x1FFFFFFFF" },
+	{ "limits = { backlog = -2147483649; };", 1, "found -2147483649" },
+	{ "limits = { backlog = 99999999999999999999L; };", 1,
+	  "found 99999999999999999999L" },
+	{ "limits = { backlog = 4294967297L; };", 1, "found 4294967297" },
+	{ "limits = 5;", 1, "limits: found 5, expected a group" },
+	{ "connection_notes = \"some\";", 1,
+	  "expected one of \"none\", \"closed\", \"all\"" },
+	{ "connection_notes = 1;", 1, "found 1, expected one of" },
+	{ "listeners = {};", 1, "expected a list of groups" },
+	{ "listeners = ();", 1, "expected at least one" },
+	{ "listeners = ( 5 );", 1, "found 5, expected a group" },
+	{ "listeners = (\n{ port = 1; } );", 2,
+	  "missing setting \"protocol\"" },
+	{ "listeners = (\n{ protocol = \"udp\"; } );", 2,
+	  "missing setting \"port\"" },
+	{ TCP "name = \"a b\";" END, 1, "name: found \"a b\"" },
+	{ TCP "name = \"\";" END, 1, "name: found \"\"" },
+	{ TCP "name = \"\\x1b\";" END, 1, "printable ASCII" },
+	{ TCP "address = \"localhost\";" END, 1, "numeric IPv4 or IPv6" },
+	{ TCP "address = 5;" END, 1, "address: found 5" },
+	{ TCP "framing = \"exact\";" END, 1, "expected for tcp one of" },
+	{ "listeners = ( { protocol = \"udp\"; port = 1; framing = \"lf\"; });",
+	  1, "expected for udp one of" },
+	{ TCP "outputs = [ \"stdot\" ];" END, 1,
+	  "unknown output \"stdot\", expected the name of an output, such as "
+	  "\"stdout\"" },
+	{ TCP "outputs = [];" END, 1, "expected at least one" },
+	{ TCP "outputs = \"stdout\";" END, 1, "expected names" },
+	{ TCP "outputs = ( 5 );" END, 1, "expected a name in quotes" },
+	{ "listeners = ( { protocol = \"tcp\"; port = 1; },\n"
+	  "{ protocol = \"tcp\"; port = 1; name = \"b\"; } );",
+	  2, "found a second listener on this port" },
+	{ "outputs = ( { } );", 1, "missing setting \"type\"" },
+	{ "outputs = ( { type = \"file\"; } );", 1,
+	  "missing setting \"path\"" },
+	{ "outputs = ( { type = \"file\"; path = \"\"; } );", 1,
+	  "path: found \"\"" },
+	{ "outputs = ( { type = \"file\"; path = \"a\"; mode = \"0888\"; } );",
+	  1, "mode: found \"0888\", expected octal digits" },
+	{ "outputs = ( { type = \"file\"; path = \"a\"; mode = 416; } );", 1,
+	  "mode: found 416" },
+	{ "outputs = ( { type = \"stdout\"; path = \"a\"; } );", 1,
+	  "this type of output has no use for" },
+	{ "outputs = ( { type = \"stdout\"; }, { type = \"stdout\"; } );", 1,
+	  "found a second output \"stdout\"" },
+	{ "outputs = ( { type = \"syslog\"; facility = \"local8\"; } );", 1,
+	  "facility: found \"local8\"" },
+	{ "limits = {\n max_record 5;\n};", 2, "syntax error" },
+	{ "limits = { backlog = 1; backlog = 2; };", 1, "duplicate setting" },
+	{ "@include \"/nonexistent/file\"\n", 1, "cannot open include file" },
+};
+
+START_TEST(tells_what_is_wrong_and_where)
+{
+	parse(wrong[_i].text);
+	ck_assert_uint_eq(faults.count, 1);
+	ck_assert_str_eq(faults.list[0].file, "test.conf");
+	ck_assert_uint_eq(faults.list[0].line, wrong[_i].line);
+	ck_assert_msg(strstr(faults.list[0].text, wrong[_i].said) != NULL,
+		      "told \"%s\"", faults.list[0].text);
+}
+END_TEST
+
+START_TEST(tells_all_faults_in_the_order_of_their_lines)
+{
+	parse("outputs = ( { type = \"stdio\"; } );\n"
+	      "listeners = (\n"
+	      "  { protocol = \"tpc\"; port = 4294967810; },\n"
+	      "  { prot = 1; } );\n"
+	      "limits = { max_record = 0; idle = 1; };\n");
+	ck_assert_uint_eq(faults.count, 8);
+	for (size_t i = 1; i < faults.count; i++)
+		ck_assert_uint_ge(faults.list[i].line, faults.list[i - 1].line);
+}
+END_TEST
+
+static const char *const right[] = {
+	"limits = { max_record = 1; max_connections = 1000000; };",
+	"limits = { max_record = 1048576L; backlog = 2147483647; };",
+	"limits = { max_record = 0x10; idle_timeout = 0 };",
+	"# 99999999999\n// 99999999999\n/* 99999999999\n */ limits = {};",
+	"limits = {}; # \"\nlimits2_is_not = 1 # 4294967296\n"
+	"/* and this is not closed either */",
+	TCP "name = \"4294967296\"; interface = \"lo\";" END,
+	TCP "name = \"a\\\"4294967296\"; address = \"fe80::1%1\";" END,
+	"listeners = ( { protocol = \"tcp\"; port = 1; },\n"
+	"{ protocol = \"udp\"; port = 1; },\n"
+	"{ protocol = \"tcp\"; port = 1; address = \"127.0.0.1\"; },\n"
+	"{ protocol = \"tcp\"; port = 0; }, { protocol = \"tcp\"; port = 0; }"
+	");",
+};
+
+START_TEST(accepts_what_is_right)
+{
+	parse(right[_i]);
+	/* One of them has an unknown name, and nothing else. */
+	for (size_t i = 0; i < faults.count; i++)
+		ck_assert_ptr_nonnull(
+			strstr(faults.list[i].text, "\"limits2_is_not\""));
+}
+END_TEST
+
+START_TEST(refuses_a_nul_that_libconfig_would_end_at)
+{
+	static const char text[] = "limits = {};\n\0 garbage";
+
+	config_parse(&config, "test.conf", text, sizeof text - 1, &faults);
+	ck_assert_uint_eq(faults.count, 1);
+	ck_assert_uint_eq(faults.list[0].line, 2);
+	ck_assert_ptr_nonnull(strstr(faults.list[0].text, "NUL"));
+}
+END_TEST
+
+static char *
+dump(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	config_dump(&config, out);
+	fclose(out);
+	return text;
+}
+
+static const char *const dumped[] = {
+	"\n",
+	"outputs = ( { type = \"syslog\"; facility = \"local7\"; severity = "
+	"\"debug\"; ident = \"x\"; }, { type = \"journal\"; }, { type = "
+	"\"file\"; path = \"/a \\\"b\\\\c\\x01\"; mode = \"0600\"; format = "
+	"\"raw\"; } );\n",
+	"listeners = ( { protocol = \"udp\"; port = 0; interface = \"lo\"; "
+	"outputs = ( \"stdout\" ); receive_buffer = 1; }, { protocol = "
+	"\"tcp\"; port = 65535; framing = \"octet-counted\"; idle_timeout = 9; "
+	"connection_notes = \"all\"; max_connections_per_source = 3; } );\n"
+	"limits = { shutdown_timeout = 0; flush_timeout = 0; };\n",
+};
+
+START_TEST(dumps_what_loads_to_the_same)
+{
+	char *first, *second;
+
+	parse(dumped[_i]);
+	ck_assert_uint_eq(faults.count, 0);
+	first = dump();
+	config_free(&config);
+	parse(first);
+	ck_assert_uint_eq(faults.count, 0);
+	second = dump();
+	ck_assert_str_eq(first, second);
+	free(first);
+	free(second);
+}
+END_TEST
+
+/* Every row of the table is reached by its name, and has a default in range. */
+START_TEST(has_a_sound_table_of_options)
+{
+	const struct option *const tables[] = {
+		config_top_options,
+		config_limits_options,
+		config_listener_options,
+		config_output_options,
+	};
+
+	for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
+		for (const struct option *o = tables[t]; o->name; o++) {
+			ck_assert_ptr_eq(option_find(tables[t], o->name), o);
+			if (o->type != OPTION_INTEGER)
+				continue;
+			ck_assert_int_le(o->least, o->initial);
+			ck_assert_int_le(o->initial, o->most);
+		}
+}
+END_TEST
+
+Suite *
+config_suite(void)
+{
+	Suite *suite = suite_create("config");
+	TCase *tests = tcase_create("config");
+
+	tcase_add_checked_fixture(tests, NULL, clean_up);
+	tcase_add_test(tests, gives_the_defaults_for_an_empty_file);
+	tcase_add_test(tests,
+		       lets_listeners_inherit_limits_wherever_these_stand);
+	tcase_add_test(tests, turns_output_names_into_bits);
+	tcase_add_loop_test(tests, tells_what_is_wrong_and_where, 0,
+			    sizeof wrong / sizeof *wrong);
+	tcase_add_test(tests, tells_all_faults_in_the_order_of_their_lines);
+	tcase_add_loop_test(tests, accepts_what_is_right, 0,
+			    sizeof right / sizeof *right);
+	tcase_add_test(tests, refuses_a_nul_that_libconfig_would_end_at);
+	tcase_add_loop_test(tests, dumps_what_loads_to_the_same, 0,
+			    sizeof dumped / sizeof *dumped);
+	tcase_add_test(tests, has_a_sound_table_of_options);
+	suite_add_tcase(suite, tests);
+	return suite;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "utf8.h"
+
+static const struct {
+	const char *bytes, *escaped;
+} examples[] = {
+	{ "", "" },
+	{ "hello, world ~", "hello, world ~" },
+	{ "a\tb", "a\tb" },
+	{ "a\\b", "a\\\\b" },
+	{ "a\nb\rc", "a\\nb\\rc" },
+	{ "\x1b[31m", "\\x1b[31m" },
+	{ "\x01\x7f", "\\x01\\x7f" },
+	{ "Grüße", "Grüße" },
+	{ "\xc2\x9b", "\\xc2\\x9b" },          /* C1 */
+	{ "\x9b", "\\x9b" },                   /* not UTF-8 */
+	{ "\xc0\xaf", "\\xc0\\xaf" },          /* overlong */
+	{ "\xed\xa0\x80", "\\xed\\xa0\\x80" }, /* a surrogate */
+	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },
+	{ "\xe2\x82", "\\xe2\\x82" },                   /* truncated */
+	{ "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },          /* U+2028 */
+	{ "\xe2\x80\xae", "\\xe2\\x80\\xae" },          /* U+202E */
+	{ "\xd8\x9c", "\\xd8\\x9c" },                   /* U+061C */
+	{ "\xe2\x81\xa6", "\\xe2\\x81\\xa6" },          /* U+2066 */
+	{ "\xef\xbb\xbf", "\\xef\\xbb\\xbf" },          /* U+FEFF */
+	{ "\xef\xbf\xbe", "\\xef\\xbf\\xbe" },          /* U+FFFE */
+	{ "\xef\xb7\x90", "\\xef\\xb7\\x90" },          /* U+FDD0 */
+	{ "\xf0\x9f\xbf\xbf", "\\xf0\\x9f\\xbf\\xbf" }, /* U+1FFFF */
+	{ "\xe2\x80\x8d\xe2\x80\xaf", "\xe2\x80\x8d\xe2\x80\xaf" },
+	{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
+};
+
+START_TEST(escapes_the_examples)
+{
+	const char *bytes = examples[_i].bytes;
+	size_t size = strlen(bytes), length;
+	char out[64];
+
+	length = escape(out, sizeof out, (const unsigned char *)bytes, &size);
+	ck_assert_uint_eq(size, strlen(bytes));
+	ck_assert_mem_eq(out, examples[_i].escaped, length);
+	ck_assert_uint_eq(length, strlen(examples[_i].escaped));
+}
+END_TEST
+
+/* One printable line of valid UTF-8, whatever it was made of. */
+static void
+assert_one_safe_line(const char *text, size_t size)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+
+	for (size_t i = 0; i < size;) {
+		uint32_t code_point;
+		size_t length = utf8_decode(bytes + i, size - i, &code_point);
+
+		ck_assert_uint_gt(length, 0);
+		ck_assert(escape_is_harmless(code_point));
+		i += length;
+	}
+}
+
+static void
+assert_round_trip(const unsigned char *data, size_t size)
+{
+	char *escaped = malloc(ESCAPE_GROWTH * size + 1);
+	unsigned char *back = malloc(ESCAPE_GROWTH * size + 1);
+	size_t used = size, fault, length;
+
+	length = escape(escaped, ESCAPE_GROWTH * size, data, &used);
+	ck_assert_uint_eq(used, size);
+	assert_one_safe_line(escaped, length);
+	ck_assert_int_eq(unescape(back, escaped, length, &fault), (long)size);
+	ck_assert(size == 0 || memcmp(back, data, size) == 0);
+	free(escaped);
+	free(back);
+}
+
+START_TEST(gives_every_pair_of_bytes_back)
+{
+	for (int i = 0; i < 65536; i++) {
+		unsigned char pair[] = { (unsigned char)(i >> 8),
+					 (unsigned char)i };
+
+		assert_round_trip(pair, 2);
+	}
+}
+END_TEST
+
+/* What hostile text is made of, so that random strings hit it often. */
+static const char *const hostile[] = {
+	"\\",   "\\x",      "\\x4",         "\\n",          "\n",
+	"\r",   "\x1b[2J",  "\xc2",         "\xe2\x80",     "\xe2\x80\xa8",
+	"\xf0", "\xed\xa0", "\xef\xbf\xbf", "\xc2\x85",     "plain text",
+	"\t",   "\x7f",     "\xff",         "\xe2\x80\xae", "Ω",
+};
+
+START_TEST(gives_hostile_strings_back)
+{
+	unsigned seed = 1;
+
+	for (int round = 0; round < 20000; round++) {
+		unsigned char data[256];
+		size_t size = 0;
+
+		while (size < 200 && rand_r(&seed) % 16 != 0) {
+			const char *part =
+				hostile[(size_t)rand_r(&seed) %
+					(sizeof hostile / sizeof *hostile)];
+
+			memcpy(data + size, part, strlen(part));
+			size += strlen(part);
+			data[size++] = (unsigned char)rand_r(&seed);
+		}
+		assert_round_trip(data, size);
+	}
+}
+END_TEST
+
+START_TEST(finds_what_is_not_plain_at_every_place)
+{
+	for (size_t at = 0; at < 40; at++) {
+		static const unsigned char special[] = { 0,    0x1f, '\n', '\\',
+							 0x7f, 0x80, 0xff };
+
+		for (size_t i = 0; i < sizeof special; i++) {
+			unsigned char data[40];
+
+			memset(data, i % 2 ? '~' : '\t', sizeof data);
+			data[at] = special[i];
+			ck_assert_uint_eq(escape_plain(data, sizeof data), at);
+		}
+	}
+}
+END_TEST
+
+START_TEST(stops_before_what_does_not_fit)
+{
+	const unsigned char data[] = "ab\x01Ω\\z";
+	const size_t whole = sizeof data - 1;
+
+	for (size_t room = 4; room < 16; room++) {
+		char parts[64];
+		size_t done = 0, length = 0;
+
+		while (done < whole) {
+			size_t size = whole - done, n;
+
+			n = escape(parts + length, room, data + done, &size);
+			ck_assert_uint_gt(size, 0);
+			ck_assert_uint_le(n, room);
+			done += size;
+			length += n;
+		}
+		ck_assert_uint_eq(length, strlen("ab\\x01Ω\\\\z"));
+		ck_assert_mem_eq(parts, "ab\\x01Ω\\\\z", length);
+	}
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	size_t fault;
+} faulty[] = {
+	{ "\\", 0 },        { "ab\\", 2 },  { "\\q", 0 },   { "a\\x", 1 },
+	{ "a\\x4", 1 },     { "\\xg0", 0 }, { "\\x0g", 0 }, { "\\X41", 0 },
+	{ "\\n\\r\\z", 4 }, { "\\xAB", 0 },
+};
+
+START_TEST(refuses_what_was_never_written_and_says_where)
+{
+	unsigned char out[16];
+	size_t fault = 99;
+
+	ck_assert_int_eq(
+		unescape(out, faulty[_i].text, strlen(faulty[_i].text), &fault),
+		-1);
+	ck_assert_uint_eq(fault, faulty[_i].fault);
+}
+END_TEST
+
+Suite *
+escape_suite(void)
+{
+	Suite *suite = suite_create("escape");
+	TCase *tests = tcase_create("escape");
+
+	tcase_set_timeout(tests, 60);
+	tcase_add_loop_test(tests, escapes_the_examples, 0,
+			    sizeof examples / sizeof *examples);
+	tcase_add_test(tests, gives_every_pair_of_bytes_back);
+	tcase_add_test(tests, gives_hostile_strings_back);
+	tcase_add_test(tests, finds_what_is_not_plain_at_every_place);
+	tcase_add_test(tests, stops_before_what_does_not_fit);
+	tcase_add_loop_test(tests,
+			    refuses_what_was_never_written_and_says_where, 0,
+			    sizeof faulty / sizeof *faulty);
+	suite_add_tcase(suite, tests);
+	return suite;
+}

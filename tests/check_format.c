@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+
+static const struct origin tcp_origin = {
+	.listener = "tcp/8888",
+	.peer = "192.0.2.7:51034",
+	.connection = 3,
+	.protocol = PROTOCOL_TCP,
+};
+static const struct origin udp_origin = {
+	.listener = "a\"b\\c",
+	.peer = "[2001:db8::7]:40000",
+	.protocol = PROTOCOL_UDP,
+};
+static const struct origin no_peer = {
+	.listener = "udp/8888",
+	.peer = "-",
+	.protocol = PROTOCOL_UDP,
+};
+static const struct origin nobody = {
+	.listener = "-",
+	.peer = "-",
+	.protocol = PROTOCOL_NONE,
+};
+
+#define TIME "2026-11-23T07:12:01.123456Z"
+
+static const struct {
+	enum format format;
+	const struct origin *origin;
+	enum tag tag;
+	const char *data;
+	const char *line;
+} examples[] = {
+	{ FORMAT_TEXT, &tcp_origin, TAG_WHOLE, "hello world",
+	  TIME " tcp/8888 192.0.2.7:51034 F hello world\n" },
+	{ FORMAT_TEXT, &tcp_origin, TAG_END, "",
+	  TIME " tcp/8888 192.0.2.7:51034 E \n" },
+	{ FORMAT_TEXT, &udp_origin, TAG_TRUNCATED, "a\nb\\",
+	  TIME " a\"b\\c [2001:db8::7]:40000 T a\\nb\\\\\n" },
+	{ FORMAT_TEXT, &no_peer, TAG_NOTE, "lost datagrams=37",
+	  TIME " udp/8888 - * lost datagrams=37\n" },
+	{ FORMAT_JSON, &tcp_origin, TAG_WHOLE, "hi",
+	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
+	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,\"connection\":3,"
+	  "\"record\":12,\"tag\":\"F\",\"data\":\"hi\"}\n" },
+	{ FORMAT_JSON, &udp_origin, TAG_PIECE, "\"\\\n\r\t\x01Ω",
+	  "{\"time\":\"" TIME "\",\"listener\":\"a\\\"b\\\\c\",\"protocol\":"
+	  "\"udp\",\"peer\":\"2001:db8::7\",\"port\":40000,\"record\":12,"
+	  "\"tag\":\"P\",\"data\":\"\\\"\\\\\\n\\r\\t\\u0001Ω\"}\n" },
+	{ FORMAT_JSON, &udp_origin, TAG_WHOLE,
+	  "\xe2\x80\xa8\xc2\x9b\xf0\x9f\xbf\xbf",
+	  "{\"time\":\"" TIME "\",\"listener\":\"a\\\"b\\\\c\",\"protocol\":"
+	  "\"udp\",\"peer\":\"2001:db8::7\",\"port\":40000,\"record\":12,"
+	  "\"tag\":\"F\",\"data\":\"\\u2028\\u009b\\ud83f\\udfff\"}\n" },
+	{ FORMAT_JSON, &udp_origin, TAG_WHOLE, "\xff",
+	  "{\"time\":\"" TIME "\",\"listener\":\"a\\\"b\\\\c\",\"protocol\":"
+	  "\"udp\",\"peer\":\"2001:db8::7\",\"port\":40000,\"record\":12,"
+	  "\"tag\":\"F\",\"data_base64\":\"/w==\"}\n" },
+	{ FORMAT_JSON, &no_peer, TAG_NOTE, "probes connections=412 peer=::1",
+	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
+	  "\"udp\",\"event\":\"probes\",\"connections\":412,"
+	  "\"peer\":\"::1\"}\n" },
+	{ FORMAT_JSON, &tcp_origin, TAG_NOTE, "closed reason=eof seconds=0.877",
+	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
+	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,\"connection\":3,"
+	  "\"event\":\"closed\",\"reason\":\"eof\",\"seconds\":0.877}\n" },
+	{ FORMAT_JSON, &no_peer, TAG_NOTE, "probes peer=192.0.2.7 a=01 b=1.",
+	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
+	  "\"udp\",\"event\":\"probes\",\"peer\":\"192.0.2.7\",\"a\":\"01\","
+	  "\"b\":\"1.\"}\n" },
+	{ FORMAT_JSON, &nobody, TAG_NOTE, "resumed seconds=3.000",
+	  "{\"time\":\"" TIME "\",\"listener\":\"-\",\"event\":\"resumed\","
+	  "\"seconds\":3.000}\n" },
+	{ FORMAT_RAW, &tcp_origin, TAG_WHOLE, "a\x1b", "a\x1b\n" },
+	{ FORMAT_RAW, &tcp_origin, TAG_PIECE, "a", "a" },
+	{ FORMAT_RAW, &tcp_origin, TAG_NOTE, "opened", "" },
+};
+
+static struct record
+make_record(const struct origin *origin, enum tag tag, const char *data)
+{
+	return (struct record){
+		.time = { .tv_sec = 1795417921, .tv_nsec = 123456789 },
+		.origin = origin,
+		.number = 12,
+		.data = (const unsigned char *)data,
+		.size = strlen(data),
+		.tag = tag,
+	};
+}
+
+START_TEST(renders_the_examples)
+{
+	struct record record = make_record(examples[_i].origin,
+					   examples[_i].tag, examples[_i].data);
+	char out[FORMAT_BOUND(64)];
+	size_t size;
+
+	ck_assert_uint_eq(format_records(examples[_i].format, out, sizeof out,
+					 &size, &record, 1),
+			  1);
+	out[size] = '\0';
+	ck_assert_str_eq(out, examples[_i].line);
+}
+END_TEST
+
+static const char *const base64[][2] = {
+	{ "\xff", "/w==" },
+	{ "\xff"
+	  "a",
+	  "/2E=" },
+	{ "\xff"
+	  "ab",
+	  "/2Fi" },
+	{ "\xfb\xef\xbe\x80", "++++gA==" },
+};
+
+START_TEST(encodes_what_is_not_text_in_base64)
+{
+	struct record record =
+		make_record(&tcp_origin, TAG_WHOLE, base64[_i][0]);
+	char out[FORMAT_BOUND(64)], expected[64];
+	size_t size;
+
+	format_records(FORMAT_JSON, out, sizeof out, &size, &record, 1);
+	out[size] = '\0';
+	snprintf(expected, sizeof expected, "\"data_base64\":\"%s\"}",
+		 base64[_i][1]);
+	ck_assert_ptr_nonnull(strstr(out, expected));
+}
+END_TEST
+
+/* The prefix is kept from one record to the next: only where it is the same. */
+START_TEST(gives_each_record_its_own_prefix)
+{
+	struct record records[] = {
+		make_record(&tcp_origin, TAG_WHOLE, "a"),
+		make_record(&tcp_origin, TAG_PIECE, "b"),
+		make_record(&no_peer, TAG_NOTE, "lost datagrams=1"),
+		make_record(&no_peer, TAG_NOTE, "lost datagrams=2"),
+	};
+	char out[4 * FORMAT_BOUND(64)];
+	size_t size;
+
+	records[3].time.tv_sec++;
+	ck_assert_uint_eq(
+		format_records(FORMAT_TEXT, out, sizeof out, &size, records, 4),
+		4);
+	out[size] = '\0';
+	ck_assert_str_eq(out,
+			 TIME " tcp/8888 192.0.2.7:51034 F a\n" TIME
+			      " tcp/8888 192.0.2.7:51034 P b\n" TIME
+			      " udp/8888 - * lost datagrams=1\n"
+			      "2026-11-23T07:12:02.123456Z udp/8888 - * lost "
+			      "datagrams=2\n");
+}
+END_TEST
+
+START_TEST(renders_no_more_than_fits)
+{
+	struct record records[3];
+	char out[FORMAT_BOUND(8)];
+	size_t size;
+
+	for (int i = 0; i < 3; i++)
+		records[i] = make_record(&tcp_origin, TAG_WHOLE, "12345678");
+	ck_assert_uint_eq(
+		format_records(FORMAT_TEXT, out, sizeof out, &size, records, 3),
+		1);
+	ck_assert_uint_eq(format_records(FORMAT_TEXT, out, sizeof out - 1,
+					 &size, records, 3),
+			  0);
+	ck_assert_uint_eq(size, 0);
+}
+END_TEST
+
+/* The worst of each kind, in memory of exactly the size that is promised. */
+START_TEST(needs_no_more_than_its_bound)
+{
+	static const char *const worst[] = { "\x01", "\xff", "\xc2\x80",
+					     "\xe2\x80\xa8",
+					     "\xf0\x9f\xbf\xbf" };
+	char data[4001] = "";
+
+	for (size_t i = 0; i < sizeof worst / sizeof *worst; i++) {
+		size_t length = strlen(worst[i]);
+
+		for (size_t j = 0; j + length <= 4000; j += length)
+			memcpy(data + j, worst[i], length + 1);
+		for (enum format f = FORMAT_TEXT; f <= FORMAT_RAW; f++) {
+			struct record record =
+				make_record(&tcp_origin, TAG_WHOLE, data);
+			size_t bound = FORMAT_BOUND(record.size), size;
+			char *out = malloc(bound);
+
+			ck_assert_uint_eq(format_records(f, out, bound, &size,
+							 &record, 1),
+					  1);
+			ck_assert_uint_le(size, bound);
+			free(out);
+		}
+	}
+}
+END_TEST
+
+Suite *
+format_suite(void)
+{
+	Suite *suite = suite_create("format");
+	TCase *tests = tcase_create("format");
+
+	tcase_add_loop_test(tests, renders_the_examples, 0,
+			    sizeof examples / sizeof *examples);
+	tcase_add_loop_test(tests, encodes_what_is_not_text_in_base64, 0,
+			    sizeof base64 / sizeof *base64);
+	tcase_add_test(tests, gives_each_record_its_own_prefix);
+	tcase_add_test(tests, renders_no_more_than_fits);
+	tcase_add_test(tests, needs_no_more_than_its_bound);
+	suite_add_tcase(suite, tests);
+	return suite;
+}

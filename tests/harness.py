@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: MIT
+"""The real daemon over real sockets, for tests that say what they wait for.
+
+Nothing here sleeps for a fixed time: what is expected is polled for, and a
+test that waits in vain fails after PATIENCE seconds with the log in hand.
+"""
+import json
+import os
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+from signal import SIGTERM
+
+PORTLOGD = os.environ.get("PORTLOGD", "./portlogd")
+TOP = os.environ.get("TOP_SRCDIR", os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+PATIENCE = float(os.environ.get("PORTLOG_PATIENCE", "20"))
+
+LINE = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (?P<listener>\S+) "
+    r"(?P<peer>\S+) (?P<tag>[FPET*]) (?P<data>.*)\Z", re.S)
+
+
+def wait_for(condition, what="a condition"):
+    """Poll until condition() is true, and return what it returned."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
+        time.sleep(0.005)
+
+
+class Record:
+    """One line of a text log, in its five columns."""
+
+    def __init__(self, line):
+        match = LINE.match(line)
+        if not match:
+            raise AssertionError(f"not a line of a log: {line!r}")
+        self.__dict__.update(match.groupdict())
+        self.line = line
+
+    def __repr__(self):
+        return repr(self.line)
+
+    def note(self):
+        """A note's event and its keys: ("closed", {"reason": "eof", ...})."""
+        event, *pairs = self.data.split(" ")
+        return event, dict(pair.split("=", 1) for pair in pairs)
+
+
+class Daemon:
+    """A portlogd with its own directory.
+
+    config is the text of a configuration, in which @DIR@ is the directory;
+    without one, arguments say it all.  stdout goes to the file `out`.
+    """
+
+    def __init__(self, *arguments, config=None, start=True, wrap=(),
+                 stdout=None, env=None, cwd=None):
+        self.directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.dir = self.directory.name
+        os.chmod(self.dir, 0o755)
+        self.out = os.path.join(self.dir, "out")
+        self.err = os.path.join(self.dir, "err")
+        self.arguments = [*wrap, PORTLOGD, *arguments]
+        self.env = env
+        self.cwd = cwd
+        if config is not None:
+            path = os.path.join(self.dir, "portlogd.conf")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(config.replace("@DIR@", self.dir))
+            self.arguments += ["-c", path]
+        self.process = None
+        if start:
+            self.start(stdout)
+
+    def start(self, stdout=None):
+        """Start it and wait until it says where it listens."""
+        self.launch(stdout)
+        try:
+            wait_for(lambda: self.process.poll() is not None or
+                     self.is_listening(), "the start")
+            if self.process.poll() is not None:
+                raise AssertionError("it ended at once: " + self.errors())
+        except AssertionError:
+            self.close()
+            raise
+
+    def launch(self, stdout=None):
+        out = stdout if stdout is not None else open(self.out, "ab")
+        with open(self.err, "ab") as err:
+            self.process = subprocess.Popen(
+                self.arguments, stdout=out, stderr=err,
+                stdin=subprocess.DEVNULL, env=self.env, cwd=self.cwd)
+        if stdout is None:
+            out.close()
+
+    def is_listening(self):
+        """All of its listeners are told in one go, the last one last."""
+        self.listening = re.findall(
+            r"listener (\S+): listening on (tcp|udp) (\S+):(\d+)",
+            self.errors())
+        wanted = sum(a in ("-l", "--listen") for a in self.arguments)
+        config = [a for a in self.arguments if a.endswith(".conf")]
+        if config:
+            with open(config[0], encoding="utf-8") as file:
+                text = re.sub(r"#.*", "", file.read())
+            wanted = len(re.findall(r"\bprotocol\b", text))
+        return len(self.listening) >= (wanted or 2)
+
+    def port(self, number=0):
+        """The port of the listener of that number, in their order."""
+        return int(self.listening[number][3])
+
+    def errors(self):
+        """All that it said on stderr so far."""
+        with open(self.err, encoding="utf-8") as file:
+            return file.read()
+
+    def text(self, path=None):
+        """The log so far, as text; stdout's unless path names another."""
+        with open(path or self.out, encoding="utf-8", newline="\n") as file:
+            return file.read()
+
+    def bytes(self, path=None):
+        with open(path or self.out, "rb") as file:
+            return file.read()
+
+    def records(self, path=None):
+        """The whole lines of the log so far, as records."""
+        whole = self.bytes(path).rpartition(b"\n")[0]
+        lines = whole.decode("utf-8").split("\n") if whole else []
+        return [Record(line) for line in lines]
+
+    def of(self, peer, path=None):
+        """The records of one peer, which is a socket or its name."""
+        name = peer if isinstance(peer, str) else name_of(peer)
+        return [r for r in self.records(path) if r.peer == name]
+
+    def json(self, path=None):
+        """The whole lines of a log in json so far, as objects."""
+        lines = self.bytes(path).split(b"\n")
+        return [json.loads(line.decode("utf-8")) for line in lines[:-1]]
+
+    def data(self, tags="FPET", path=None):
+        """The data column of all lines with these tags."""
+        return [r.data for r in self.records(path) if r.tag in tags]
+
+    def wait_for_data(self, count, tags="FPET", path=None):
+        """Wait until that many lines with these tags are there."""
+        try:
+            wait_for(lambda: len(self.data(tags, path)) >= count,
+                     f"{count} records")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are: "
+                                 f"{self.records(path)!r}") from None
+        return self.data(tags, path)
+
+    def wait_for_note(self, event, path=None):
+        """Wait for a note of that event; its record."""
+        def look():
+            for record in self.records(path):
+                if record.tag == "*" and record.data.split(" ")[0] == event:
+                    return record
+            return None
+        return wait_for(look, f"a note {event!r}")
+
+    def wait_for_error(self, pattern):
+        """Wait until stderr matches; the match."""
+        return wait_for(lambda: re.search(pattern, self.errors()),
+                        f"stderr to match {pattern!r}")
+
+    def counters(self):
+        """What SIGUSR1 tells, a dictionary for each listener by its name."""
+        told = len(self.errors())
+        self.signal(signal.SIGUSR1)
+        pattern = re.compile(r"listener (\S+): (records=.*)\n")
+        found = wait_for(
+            lambda: (lambda all_: len(all_) >= len(self.listening) and all_)(
+                pattern.findall(self.errors()[told:])), "the counters")
+        return {name: {key: int(value) for key, value in
+                       (pair.split("=") for pair in text.split())}
+                for name, text in found}
+
+    def wait_for_bytes(self, number, count):
+        """Wait until a listener has read that many bytes in all."""
+        name = self.listening[number][0]
+        wait_for(lambda: self.counters()[name]["bytes"] >= count,
+                 f"{count} bytes read")
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def freeze(self):
+        """SIGSTOP it, and wait until no thread of it runs."""
+        self.signal(signal.SIGSTOP)
+        tasks = f"/proc/{self.process.pid}/task"
+
+        def is_frozen():
+            for task in os.listdir(tasks):
+                with open(f"{tasks}/{task}/stat", encoding="utf-8") as file:
+                    if file.read().rpartition(")")[2].split()[0] != "T":
+                        return False
+            return True
+        wait_for(is_frozen, "all threads to stop")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """Its exit code."""
+        return self.process.wait(PATIENCE)
+
+    def stop(self, number=SIGTERM):
+        """Stop it and return its exit code."""
+        self.signal(number)
+        return self.wait()
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.directory.cleanup()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def tcp(self, number=0, host="127.0.0.1"):
+        """A connection to a listener."""
+        return socket.create_connection((host, self.port(number)), PATIENCE)
+
+    def udp(self, number=0, host="127.0.0.1"):
+        """A connected UDP socket to a listener."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        udp = socket.socket(family, socket.SOCK_DGRAM)
+        udp.connect((host, self.port(number)))
+        return udp
+
+
+def run(*arguments, **options):
+    """Run portlogd to its end: its CompletedProcess, with text."""
+    return subprocess.run([PORTLOGD, *arguments], capture_output=True,
+                          text=True, timeout=PATIENCE, check=False, **options)
+
+
+def name_of(connection):
+    """What the log calls the peer that this socket is."""
+    host, port = connection.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def reset(connection):
+    """Close so that the other side gets a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                          struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def unescape(text):
+    """The bytes that the data column of a text line stands for."""
+    def byte(match):
+        name = match.group(1)
+        return {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}.get(name) or bytes(
+            [int(name[1:], 16)])
+    encoded = text.encode("utf-8")
+    if re.sub(rb"\\(x[0-9a-f]{2}|[nr\\])", b"", encoded).count(b"\\"):
+        raise AssertionError(f"a backslash that escapes nothing: {text!r}")
+    return re.sub(rb"\\(x[0-9a-f]{2}|[nr\\])", byte, encoded)
+
+
+class Case(unittest.TestCase):
+    """Tests that start daemons, each of which must end with exit code 0."""
+
+    def daemon(self, *arguments, **options):
+        daemon = Daemon(*arguments, **options)
+        self.addCleanup(self.end, daemon)
+        return daemon
+
+    def end(self, daemon):
+        try:
+            if daemon.process.poll() is None:
+                daemon.signal(signal.SIGCONT)
+                daemon.stop()
+            self.assertEqual(daemon.process.returncode, 0, daemon.errors())
+        finally:
+            daemon.close()
+
+    def tcp(self, daemon, number=0, host="127.0.0.1"):
+        connection = daemon.tcp(number, host)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.addCleanup(connection.close)
+        return connection
+
+    def udp(self, daemon, number=0, host="127.0.0.1"):
+        sender = daemon.udp(number, host)
+        self.addCleanup(sender.close)
+        return sender
+
+
+def namespaces(flags, script="true"):
+    """What to put before a command so that it runs in namespaces of its own.
+
+    flags are unshare(1)'s, without the user's; script prepares them.  The test
+    is skipped where the kernel or its settings do not allow them.
+    """
+    users = ("",) if os.geteuid() == 0 else ()
+    for user in (*users, "r"):
+        wrap = ("unshare", f"-{user}{flags}", "sh", "-c",
+                f'{{ {script}; }} && exec "$@"', "sh")
+        try:
+            subprocess.run([*wrap, "true"], check=True, capture_output=True,
+                           timeout=PATIENCE)
+            return wrap
+        except (OSError, subprocess.CalledProcessError) as error:
+            reason = getattr(error, "stderr", b"") or error
+    raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reason}")
+
+
+def end_of(connection):
+    """Wait until the other side has closed; what it had sent."""
+    received = b""
+    while True:
+        ready, _, _ = select.select([connection], [], [], PATIENCE)
+        if not ready:
+            raise AssertionError("the other side does not close")
+        try:
+            data = connection.recv(65536)
+        except ConnectionResetError:
+            return received
+        if not data:
+            return received
+        received += data
+
+
+def main():
+    """Run the tests of the calling file."""
+    unittest.main(verbosity=2)

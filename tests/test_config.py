@@ -1,0 +1,663 @@
+# SPDX-License-Identifier: MIT
+"""The configuration: every setting, every fault with its file and line."""
+import os
+import re
+import tempfile
+import unittest
+
+import harness
+from harness import run
+
+# Every integer setting of the group limits: least, most, and the default.
+LIMITS = {
+    "max_record": (1, 1048576, 65536),
+    "max_connections": (1, 1000000, 1024),
+    "max_connections_per_source": (0, 1000000, 0),
+    "idle_timeout": (0, 31536000, 0),
+    "flush_timeout": (0, 86400000, 1000),
+    "receive_buffer": (1, 1073741823, 8388608),
+    "backlog": (1, 2147483647, 4096),
+    "shutdown_timeout": (0, 86400, 5),
+}
+
+# Those that a listener has too, and which of them its protocol makes use of.
+OF_TCP = ("max_record", "max_connections", "max_connections_per_source",
+          "idle_timeout", "flush_timeout")
+OF_UDP = ("max_record", "receive_buffer")
+LISTENER = dict({name: LIMITS[name] for name in {*OF_TCP, *OF_UDP}},
+                port=(0, 65535, None))
+
+# What libconfig 1.5 takes for another number, or for the end of its range.
+WRAPPED = ("4294967810", "70000000000", "99999999999999999999999",
+           "0x1FFFFFFFF", "0xFFFFFFFF", "2147483648", "-2147483649",
+           "-4294967290", "4294967810L", "70000000000L",
+           "99999999999999999999999L", "0x1FFFFFFFFL",
+           "-9223372036854775809L", "+4294967297")
+
+# A value of a wrong type or form, and what is said to be expected.
+INTEGER = r"an integer from \d+ to \d+"
+NAME = "1 to 64 printable ASCII characters, no space"
+ADDRESS = r'"\*" or a numeric IPv4 or IPv6 address'
+MODE = "octal digits in quotes"
+NAMES = r"names: \[ "
+GROUPS = r"a list of groups: \( \{"
+WRONG = {
+    ("limits", "max_record"): (INTEGER, (
+        '"5"', "5.0", "true", "( 5 )", "[ 5 ]", "{ }")),
+    ("listener", "port"): (INTEGER, ('"514"', "514.5", "false", "( )")),
+    ("listener", "protocol"): ('one of "tcp", "udp"', (
+        '"TCP"', '"sctp"', '""', "6", "true", '[ "tcp" ]')),
+    ("listener", "framing"): ('one of "line", "lf", "nul"', (
+        '"crlf"', "1", '( "line" )')),
+    ("listener", "connection_notes"): ('one of "none", "closed", "all"', (
+        '"some"', "true", "0")),
+    ("top", "connection_notes"): ('one of "none", "closed", "all"', (
+        '"All"', "1")),
+    ("listener", "address"): (ADDRESS, (
+        '"localhost"', '"127.0.0.256"', '"127.1"', '"[::1]"', '""', "1",
+        '"::1 "', '"127.0.0.1:80"')),
+    ("listener", "name"): (NAME, (
+        '"two words"', '""', '"' + 65 * "x" + '"', r'"a\nb"', r'"a\x07b"',
+        '"é"', "1", "true", r'"tab\tbed"')),
+    ("listener", "interface"): (NAME, ('"eth 0"', "0")),
+    ("listener", "outputs"): (NAMES, ('"stdout"', "1", "{ }")),
+    ("output", "type"): ('one of "stdout", "file", "syslog", "journal"', (
+        '"stderr"', "1")),
+    ("output", "format"): ('one of "text", "json", "raw"', (
+        '"xml"', "true")),
+    ("file", "mode"): (MODE, (
+        "640", '"0999"', '"rw-r-----"', '"1777"', '"07777"', '"64"', '""',
+        '"0x1a0"', '" 640"', '"-640"')),
+    ("file", "path"): ("a string that is not empty", ('""', "1")),
+    ("output", "name"): ("a string that is not empty", ('""', "1")),
+    ("syslog", "facility"): ('one of "kern", "user"', ('"local8"', "3")),
+    ("syslog", "severity"): ('one of "emerg", "alert"', ('"error"', "6")),
+    ("syslog", "ident"): (NAME, ('"my log"', "1")),
+    ("top", "listeners"): (GROUPS, ("1", '"tcp"', '{ protocol = "tcp"; }',
+                                    "[ 1 ]")),
+    ("top", "outputs"): (GROUPS, ("true", '{ type = "stdout"; }')),
+    ("top", "limits"): (r"a group: \{", ("1", "( { } )", '"all"')),
+}
+
+# Where a setting of a group stands in a file, alone in its line.
+PLACES = {
+    "top": "\n{};\n",
+    "limits": "limits = {{\n{};\n}};\n",
+    "listener": 'listeners = ( {{ protocol = "tcp"; port = 0;\n{};\n }} );\n',
+    "output": 'outputs = ( {{ type = "stdout";\n{};\n }} );\n',
+    "file": 'outputs = ( {{ type = "file"; path = "/nowhere/log";\n{};\n'
+            ' }} );\n',
+    "syslog": 'outputs = ( {{ type = "syslog";\n{};\n }} );\n',
+}
+# The same for a setting that each of the group must have.
+REQUIRED = {
+    "protocol": "listeners = ( {{ port = 0;\n{};\n }} );\n",
+    "port": 'listeners = ( {{ protocol = "tcp";\n{};\n }} );\n',
+    "type": "outputs = ( {{ name = \"x\";\n{};\n }} );\n",
+    "path": 'outputs = ( {{ type = "file";\n{};\n }} );\n',
+}
+
+UNKNOWN = (
+    ("top", "listener", "listeners"), ("top", "output", "outputs"),
+    ("top", "limit", "limits"), ("top", "Limits", "limits"),
+    ("top", "connection_note", "connection_notes"), ("top", "zzzzzzzz", None),
+    ("limits", "max_records", "max_record"),
+    ("limits", "max-connections", "max_connections"),
+    ("limits", "idle_timout", "idle_timeout"),
+    ("limits", "BACKLOG", "backlog"), ("limits", "shutdwn_timeout",
+                                       "shutdown_timeout"),
+    ("limits", "verbosity_of_the_log", None),
+    ("listener", "adress", "address"), ("listener", "framin", "framing"),
+    ("listener", "recieve_buffer", "receive_buffer"),
+    ("listener", "iface", "interface"), ("listener", "backlog", None),
+    ("listener", "q", None),
+    ("output", "fromat", "format"), ("output", "paht", "path"),
+    ("output", "facilty", "facility"), ("output", "severety", "severity"),
+    ("output", "xyzzy_xyzzy", None),
+)
+
+
+class Case(unittest.TestCase):
+    """A directory for configurations, and the checks of one."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        self.dir = directory.name
+        self.path = self.file("portlogd.conf")
+
+    def file(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, text, name="portlogd.conf"):
+        path = self.file(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        mode = "wb" if isinstance(text, bytes) else "w"
+        with open(path, mode) as file:
+            file.write(text)
+        return path
+
+    def faults(self, text=None, **options):
+        """The faults of a configuration: (line, text), or (file, ...)."""
+        if text is not None:
+            self.write(text)
+        result = run("-t", "-c", self.path, **options)
+        self.assertEqual((result.returncode, result.stdout), (78, ""),
+                         result.stderr)
+        self.assertEqual(result.stderr[-1:], "\n")
+        found = []
+        for line in result.stderr[:-1].split("\n"):
+            match = re.match(r"(.*?\.conf):(\d+): (.+)\Z", line)
+            self.assertTrue(match, f"not FILE:LINE: text: {line!r}")
+            if match.group(1) == self.path:
+                found.append((int(match.group(2)), match.group(3)))
+            else:
+                found.append((match.group(1), int(match.group(2)),
+                              match.group(3)))
+        return found
+
+    def one_fault(self, text, line, pattern, **options):
+        found = self.faults(text, **options)
+        self.assertEqual([f[0] for f in found], [line], (text, found))
+        self.assertRegex(found[0][1], pattern)
+        return found[0][1]
+
+    def dump(self, text=None):
+        """The effective configuration."""
+        if text is not None:
+            self.write(text)
+        result = run("-T", "-c", self.path)
+        self.assertEqual((result.returncode, result.stderr), (0, ""), text)
+        return result.stdout
+
+    def settings(self, text):
+        """Of a dump: the settings of limits, listeners, and the top."""
+        dump = self.dump(text)
+        groups = re.findall(r"\{(.*?)\}", dump, re.S)
+        top = re.sub(r"\{.*?\}", "{}", dump, flags=re.S)
+        return [dict(re.findall(r"^\s*(\w+) = (.*);$", group, re.M))
+                for group in [*groups, top]]
+
+
+class Integers(Case):
+    """The range of each, to the last one."""
+
+    def test_the_table_of_this_test_has_every_integer_and_its_default(self):
+        limits, tcp, udp, *_ = self.settings("")
+        number = re.compile(r"-?\d+\Z")
+
+        def integers(group):
+            return {name: int(value) for name, value in group.items()
+                    if number.match(value)}
+        self.assertEqual(integers(limits),
+                         {name: row[2] for name, row in LIMITS.items()})
+        self.assertEqual(integers(tcp), dict(
+            {name: LIMITS[name][2] for name in OF_TCP}, port=8888))
+        self.assertEqual(integers(udp), dict(
+            {name: LIMITS[name][2] for name in OF_UDP}, port=8888))
+
+    def listener(self, protocol, values):
+        lines = [f"    {name} = {value};" for name, value in values.items()]
+        return "listeners = ( {{\n    protocol = \"{}\";\n{}\n}} );\n".format(
+            protocol, "\n".join(lines))
+
+    def limits(self, values):
+        return "limits = {\n" + "".join(
+            f"{name} = {value};\n" for name, value in values.items()) + "};\n"
+
+    def test_the_least_and_the_most_of_each_limit_are_accepted(self):
+        for end in (0, 1):
+            wanted = {name: str(row[end]) for name, row in LIMITS.items()}
+            self.assertEqual(self.settings(self.limits(wanted))[0], wanted)
+
+    def test_the_least_and_the_most_of_each_of_a_listener_are_accepted(self):
+        for end in (0, 1):
+            for protocol, names in (("tcp", OF_TCP), ("udp", OF_UDP)):
+                wanted = {name: str(LISTENER[name][end])
+                          for name in (*names, "port")}
+                found = self.settings(self.listener(protocol, wanted))[1]
+                self.assertEqual({n: found[n] for n in wanted}, wanted)
+
+    def refused(self, text, table, values, first):
+        """Each value is refused in its line, with what would be right."""
+        found = self.faults(text)
+        expected = [(first + i,
+                     "{}: found {}, expected an integer from {} to {}".format(
+                         name, values[name], *table[name][:2]))
+                    for i, name in enumerate(values)]
+        self.assertEqual(found, expected)
+
+    def test_what_is_out_of_the_range_of_a_limit_is_refused(self):
+        for end, step in ((0, -1), (1, 1)):
+            values = {name: row[end] + step for name, row in LIMITS.items()}
+            self.refused(self.limits(values), LIMITS, values, 2)
+
+    def test_what_is_out_of_the_range_of_a_listener_is_refused(self):
+        for end, step in ((0, -1), (1, 1)):
+            for protocol, names in (("tcp", OF_TCP), ("udp", OF_UDP)):
+                values = {name: LISTENER[name][end] + step
+                          for name in (*names, "port")}
+                self.refused(self.listener(protocol, values), LISTENER,
+                             values, 3)
+
+    def test_what_libconfig_wraps_is_refused_as_it_was_written(self):
+        text = "listeners = (\n" + ",\n".join(
+            f'{{ protocol = "tcp"; port = {value}; }}'
+            for value in WRAPPED) + "\n);\n"
+        found = self.faults(text)
+        self.assertEqual([line for line, _ in found],
+                         list(range(2, 2 + len(WRAPPED))))
+        for value, (_, said) in zip(WRAPPED, found):
+            with self.subTest(value):
+                self.assertRegex(
+                    said, r"\Aport: found (\S+), expected an integer from 0 "
+                    r"to 65535\Z")
+                written = said.split()[2].rstrip(",")
+                number = int(value.rstrip("L"), 0)
+                self.assertEqual(int(written.rstrip("L"), 0), number)
+
+    def test_every_limit_refuses_what_libconfig_wraps_into_its_range(self):
+        values = {name: 4294967296 * 3 + row[0] + 1
+                  for name, row in LIMITS.items()}
+        self.refused(self.limits(values), LIMITS, values, 2)
+
+    def test_long_and_hexadecimal_integers_in_range_are_accepted(self):
+        for value, shown in (("0x10", "16"), ("514L", "514"), ("0XfFL", "255"),
+                             ("+80", "80"), ("65535LL", "65535")):
+            text = PLACES["listener"].replace("port = 0", f"port = {value}")
+            self.assertEqual(
+                self.settings(text.format('name = "x"'))[1]["port"], shown)
+
+    def test_a_wrapped_integer_in_an_included_file_is_named_there(self):
+        for name in ("limits.conf", "sub/limits.conf"):
+            included = self.write("# limits\n\nbacklog = 4294967297;\n", name)
+            found = self.faults('# one\nlimits = {\n@include "%s"\n'
+                                'idle_timeout = -1;\n};\n' % name)
+            self.assertIn((included, 3, "backlog: found 4294967297, expected "
+                           "an integer from 1 to 2147483647"), found)
+            self.assertEqual([f[0] for f in found if f[0] != included], [4])
+            self.assertEqual(len(found), 2)
+
+    def test_comments_and_strings_hold_no_integers(self):
+        self.dump("""# 99999999999
+            // port = 4294967810;
+            /* port = 4294967810;
+             * 70000000000 " */
+            listeners = ( { protocol = "tcp"; # 70000000000 "
+              port = 514; // 99999999999 /*
+              name = "4294967810"; } ); /* 0x1FFFFFFFF */
+            outputs = ( { type = "file"; path = "/a \\" 99999999999 # ";
+              name = "70000000000"; } ); # 99999999999""")
+
+    def test_lines_are_counted_through_comments_and_strings(self):
+        self.one_fault('/* one\ntwo\nthree */ # four "\n'
+                       'outputs = ( { type = "file"; path = "a /* \\" #"\n'
+                       '"goes on"; } );\n'
+                       "limits = { backlog\n=\n4294967297; };\n",
+                       8, "backlog: found 4294967297")
+
+
+class Values(Case):
+    """Types and forms."""
+
+    def place(self, group, name):
+        if name in REQUIRED:
+            return REQUIRED[name]
+        return PLACES[group]
+
+    def test_a_value_of_a_wrong_type_is_refused_with_what_is_expected(self):
+        for (group, name), (expected, values) in WRONG.items():
+            for value in values:
+                with self.subTest(f"{group}: {name} = {value}"):
+                    text = self.place(group, name).format(f"{name} = {value}")
+                    line = 1 + text[:text.index(f"{name} = {value}")].count(
+                        "\n")
+                    said = self.one_fault(text, line, expected)
+                    self.assertTrue(said.startswith(f"{name}: found "), said)
+
+    def test_lists_hold_groups_only(self):
+        for name in ("listeners", "outputs"):
+            self.one_fault(f"{name} = (\n1 );\n", 2,
+                           r"found 1, expected a group: \{")
+
+    def test_an_output_name_is_a_string(self):
+        self.one_fault(PLACES["listener"].format("outputs = ( 1 )"), 2,
+                       "found 1, expected a name in quotes")
+
+    def test_every_choice_is_accepted(self):
+        for name, values in (
+                ("facility", "kern user mail daemon auth syslog lpr news uucp "
+                 "cron authpriv ftp local0 local1 local2 local3 local4 local5 "
+                 "local6 local7"),
+                ("severity", "emerg alert crit err warning notice info "
+                 "debug")):
+            for value in values.split():
+                dump = self.dump(PLACES["syslog"].format(
+                    f'{name} = "{value}"'))
+                self.assertIn(f'{name} = "{value}";', dump)
+
+    def test_addresses_and_names_are_accepted_as_they_are(self):
+        for name, value in (
+                ("address", "*"), ("address", "0.0.0.0"), ("address", "::"),
+                ("address", "2001:db8::7"), ("address", "::ffff:192.0.2.1"),
+                ("address", "fe80::1%lo"), ("name", "x" * 64),
+                ("name", "!~/[]"), ("interface", "lo")):
+            group = self.settings(PLACES["listener"].format(
+                f'{name} = "{value}"'))[1]
+            self.assertEqual(group[name], f'"{value}"')
+
+    def test_modes_have_three_or_four_octal_digits(self):
+        for value, shown in (("0640", "0640"), ("600", "0600"),
+                             ("0000", "0000"), ("777", "0777")):
+            self.assertIn(f'mode = "{shown}";', self.dump(
+                PLACES["file"].format(f'mode = "{value}"')))
+
+    def test_framings_are_those_of_the_protocol(self):
+        framings = {"tcp": ("line", "lf", "nul", "octet-counted", "chunk"),
+                    "udp": ("datagram", "exact", "line")}
+        for protocol, fitting in framings.items():
+            for framing in {*framings["tcp"], *framings["udp"]}:
+                text = PLACES["listener"].replace("tcp", protocol).format(
+                    f'framing = "{framing}"')
+                with self.subTest(f"{protocol} {framing}"):
+                    if framing in fitting:
+                        self.assertIn(f'framing = "{framing}";',
+                                      self.dump(text))
+                        continue
+                    said = self.one_fault(
+                        text, 2, f'framing: found "{framing}", expected')
+                    for name in fitting:
+                        self.assertIn(f'"{name}"', said.split("expected")[1])
+
+    def test_an_output_has_only_settings_of_its_type(self):
+        for group, name in (("output", "path"), ("output", "mode"),
+                            ("output", "facility"), ("file", "severity"),
+                            ("file", "ident"), ("syslog", "format"),
+                            ("syslog", "path")):
+            value = {"path": "/x", "mode": "600", "facility": "user",
+                     "severity": "err", "format": "raw"}.get(name, "x")
+            with self.subTest(f"{name} in {group}"):
+                self.one_fault(PLACES[group].format(f'{name} = "{value}"'), 2,
+                               f'found "{name}", which this type')
+
+
+class Settings(Case):
+    """Unknown, missing, twice."""
+
+    def test_an_unknown_setting_is_refused_with_the_nearest_name(self):
+        for group, name, nearest in UNKNOWN:
+            with self.subTest(f"{group}: {name}"):
+                said = self.one_fault(
+                    PLACES[group].format(f"{name} = 1"), 2,
+                    f'\\Aunknown setting "{name}"')
+                if nearest:
+                    self.assertIn(f'did you mean "{nearest}"?', said)
+                else:
+                    self.assertNotIn("did you mean", said)
+
+    def test_a_required_setting_that_is_missing_is_named(self):
+        for text, name in (
+                ('listeners = (\n{ port = 1; } );', "protocol"),
+                ('listeners = (\n{ protocol = "udp"; } );', "port"),
+                ('outputs = (\n{ name = "x"; } );', "type"),
+                ('outputs = (\n{ type = "file"; } );', "path")):
+            self.one_fault(text, 2, f'missing setting "{name}"')
+
+    def test_all_required_settings_that_are_missing_are_named(self):
+        found = self.faults("listeners = (\n{ } );\noutputs = (\n{ } );")
+        self.assertEqual(found, [(2, 'missing setting "protocol"'),
+                                 (2, 'missing setting "port"'),
+                                 (4, 'missing setting "type"')])
+
+    def test_an_empty_list_is_refused(self):
+        for name in ("listeners", "outputs"):
+            self.one_fault(f"\n{name} = ( );\n", 2,
+                           f"{name}: found none, expected at least one")
+        self.one_fault(PLACES["listener"].format("outputs = [ ]"), 2,
+                       "no name in outputs, expected at least one")
+
+    def listeners(self, *groups):
+        return "listeners = (\n" + ",\n".join(
+            "{ " + group + " }" for group in groups) + "\n);\n"
+
+    def test_a_second_listener_on_the_same_port_is_refused(self):
+        for more in ("", ' address = "*";', ' address = "::1";',
+                     ' interface = "lo";'):
+            group = 'protocol = "tcp"; port = 514;' + more
+            other = 'protocol = "udp"; port = 514;'
+            self.one_fault(self.listeners(group, other, group), 4,
+                           "second listener")
+
+    def test_listeners_that_differ_are_no_duplicates(self):
+        self.dump(self.listeners(
+            'protocol = "tcp"; port = 514;',
+            'protocol = "udp"; port = 514;',
+            'protocol = "tcp"; port = 515;',
+            'protocol = "tcp"; port = 514; address = "127.0.0.1";',
+            'protocol = "tcp"; port = 514; interface = "lo";',
+            'protocol = "tcp"; port = 0;', 'protocol = "tcp"; port = 0;'))
+
+    def test_a_second_output_of_one_name_is_refused(self):
+        for second in ('type = "stdout";', 'type = "syslog"; name = "stdout";',
+                       'type = "file"; path = "stdout";'):
+            self.one_fault('outputs = (\n{ type = "stdout"; },\n{ %s }\n);\n'
+                           % second, 3, 'second output "stdout"')
+
+    def test_a_setting_twice_is_refused(self):
+        found = self.faults("limits = { backlog = 1;\nbacklog = 2; };\n")
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found[0][0], 2)
+        self.assertIn("duplicate", found[0][1])
+
+    def test_an_unknown_output_is_refused_with_the_nearest_name(self):
+        text = ('outputs = ( { type = "stdout"; name = "everything"; },\n'
+                '{ type = "syslog"; } );\n'
+                'listeners = ( { protocol = "tcp"; port = 1;\n'
+                'outputs = [ "syslog", %s ]; } );\n')
+        said = self.one_fault(text % '"everythin"', 4,
+                              'unknown output "everythin"')
+        self.assertIn('"everything"', said)
+        said = self.one_fault(text % '"qqqqqqqqqqq"', 4,
+                              'unknown output "qqqqqqqqqqq"')
+        self.assertNotIn("such as", said)
+
+    def test_listeners_may_come_before_the_outputs_that_they_name(self):
+        self.dump('listeners = ( { protocol = "tcp"; port = 1; '
+                  'outputs = [ "x" ]; } );\n'
+                  'outputs = ( { type = "stdout"; name = "x"; } );\n')
+
+    def test_64_outputs_are_the_most(self):
+        lines = [f'{{ type = "file"; path = "/{i}"; }}' for i in range(65)]
+        self.dump("outputs = (\n" + ",\n".join(lines[:64]) + ");")
+        self.one_fault("outputs = (\n" + ",\n".join(lines) + ");", 66,
+                       "more outputs than 64")
+
+
+class Faults(Case):
+    """All of them are told, in the order of their lines, and none is used."""
+
+    SEVERAL = """# 1
+nonsense = 1;
+limits = {
+  max_record = 0;
+  backlog = 4294967297;
+  idle_timout = 5;
+};
+connection_notes = "loud";
+outputs = (
+  { type = "file"; path = "@DIR@/log"; mode = 640; },
+  { ident = "two words"; type = "syslog"; },
+  { type = "file"; }
+);
+listeners = (
+  { protocol = "tcp"; port = 0; },
+  { protocol = "udp"; port = 65536;
+    framing = "chunk"; },
+  { protocol = "tcp";
+    outputs = [ "nonesuch" ]; }
+);
+"""
+    LINES = [2, 4, 5, 6, 8, 10, 11, 12, 16, 17, 18, 19]
+
+    def test_several_faults_are_all_told_in_the_order_of_lines(self):
+        found = self.faults(self.SEVERAL)
+        self.assertEqual([line for line, _ in found], self.LINES, found)
+
+    def test_a_configuration_with_faults_starts_nothing(self):
+        self.write(self.SEVERAL.replace("@DIR@", self.dir))
+        checked = run("-t", "-c", self.path)
+        started = run("-c", self.path)
+        self.assertEqual((started.returncode, started.stdout), (78, ""))
+        self.assertEqual(started.stderr, checked.stderr)
+        self.assertEqual(os.listdir(self.dir), ["portlogd.conf"])
+
+    def test_faults_that_share_a_line_are_all_told(self):
+        found = self.faults('listeners = ( { protocol = "tcp"; port = 70000; }'
+                            ', { protocol = "udp"; port = 80000; } );')
+        self.assertEqual(
+            found, [(1, f"port: found {n}, expected an integer from 0 to "
+                     "65535") for n in (70000, 80000)])
+
+    def test_a_syntax_error_is_told_with_its_line(self):
+        for text, line in (("limits = {\n backlog = ;\n};\n", 2),
+                           ('\n\nlisteners = ( { protocol = "tcp" ', 3),
+                           ("a = 1;\nb = = 2;\n", 2), ("\n\x01\n", 2)):
+            found = self.faults(text)
+            self.assertEqual(len(found), 1, found)
+            self.assertIn(found[0][0], (line, line + 1))
+            self.assertIn("syntax error", found[0][1])
+
+    def test_a_nul_byte_is_told_with_its_line(self):
+        for text, line in ((b"\0", 1), (b"limits = {\n};\n\0# more\n", 3),
+                           (b"# a\n# b \0\nnonsense = 1;\n", 2)):
+            self.write(text)
+            found = self.faults()
+            self.assertEqual([f[0] for f in found], [line])
+            self.assertIn("NUL", found[0][1])
+
+    def test_a_name_with_a_newline_in_it_stays_in_one_line(self):
+        self.one_fault(PLACES["listener"].format(r'name = "a\nb:1: c"'), 2,
+                       r"a\\nb:1: c")
+
+
+class Files(Case):
+    """What is read, and what cannot be."""
+
+    def unreadable(self, path, reason):
+        for options in (["-t"], ["-T"], []):
+            result = run(*options, "-c", path)
+            self.assertEqual((result.returncode, result.stdout), (78, ""))
+            self.assertEqual(result.stderr.count("\n"), 1)
+            self.assertIn(path, result.stderr)
+            self.assertIn(reason, result.stderr)
+
+    def test_a_directory_is_refused(self):
+        self.unreadable(self.dir, "Is a directory")
+
+    def test_a_dangling_link_is_refused(self):
+        os.symlink("nowhere", self.path)
+        self.unreadable(self.path, "No such file or directory")
+
+    @unittest.skipIf(os.geteuid() == 0, "root may read every file")
+    def test_a_file_without_permission_is_refused(self):
+        self.write("")
+        os.chmod(self.path, 0)
+        self.unreadable(self.path, "Permission denied")
+
+    def test_an_endless_file_is_refused(self):
+        self.unreadable("/dev/zero", "")
+
+    def test_a_file_with_nothing_in_it_is_the_default(self):
+        dumps = {self.dump(text)
+                 for text in ("", "\n", "# nothing", "/* nothing */\n",
+                              " \t\r\n", "// nothing", "limits = { };")}
+        self.assertEqual(len(dumps), 1)
+        limits, tcp, udp, output, top = self.settings("")
+        self.assertEqual((tcp["protocol"], tcp["port"], tcp["address"],
+                          tcp["name"], tcp["framing"]),
+                         ('"tcp"', "8888", '"*"', '"tcp/8888"', '"line"'))
+        self.assertEqual((udp["protocol"], udp["port"], udp["address"],
+                          udp["name"], udp["framing"]),
+                         ('"udp"', "8888", '"*"', '"udp/8888"', '"datagram"'))
+        self.assertEqual(output, {"type": '"stdout"', "name": '"stdout"',
+                                  "format": '"text"'})
+        self.assertEqual(top["connection_notes"], '"closed"')
+        self.assertEqual(tcp["connection_notes"], '"closed"')
+        self.assertEqual(limits["shutdown_timeout"], "5")
+
+    def test_a_comment_may_end_the_file_without_a_newline(self):
+        for comment in ("# the end", "// the end", "/* the end */"):
+            self.assertIn("backlog = 9;",
+                          self.dump("limits = { backlog = 9; };\n" + comment))
+
+    def test_an_include_is_relative_to_the_file_that_is_named(self):
+        self.write("backlog = 99;", "limits.conf")
+        self.write('limits = {\n@include "limits.conf"\n};\n')
+        with tempfile.TemporaryDirectory() as elsewhere:
+            for path, cwd in ((self.path, elsewhere), (self.path, "/"),
+                              ("portlogd.conf", self.dir)):
+                result = run("-T", "-c", path, cwd=cwd)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertIn("backlog = 99;", result.stdout)
+
+    def test_a_missing_include_is_told_with_its_line(self):
+        self.one_fault('# one\n@include "missing.conf"\n', 2,
+                       "cannot open include file")
+
+    def test_faults_of_an_included_file_are_told_there(self):
+        included = self.write("nonsense = 1;\n\nbacklog = -1;\n", "more.conf")
+        found = self.faults('limits = {\n@include "more.conf"\n};\n'
+                            "other = 2;\n")
+        self.assertEqual(sorted(f[:2] for f in found if len(f) == 3),
+                         [(included, 1), (included, 3)])
+        self.assertEqual([f[0] for f in found if len(f) == 2], [4])
+
+    def test_a_syntax_error_of_an_included_file_is_told_there(self):
+        included = self.write("\nbacklog = ;\n", "more.conf")
+        found = self.faults('limits = {\n@include "more.conf"\n};\n')
+        self.assertEqual([f[:2] for f in found], [(included, 2)])
+
+
+class Inheritance(Case):
+    """What a listener does not say it has from limits, wherever they are."""
+
+    LIMITS = ("limits = { max_record = 11; max_connections = 12;\n"
+              "max_connections_per_source = 13; idle_timeout = 14;\n"
+              "flush_timeout = 15; receive_buffer = 16; };\n"
+              'connection_notes = "all";\n')
+    LISTENERS = """listeners = (
+        { protocol = "tcp"; port = 1; },
+        { protocol = "tcp"; port = 2; max_record = 21; max_connections = 22;
+          max_connections_per_source = 23; idle_timeout = 24;
+          flush_timeout = 25; connection_notes = "none"; },
+        { protocol = "udp"; port = 1; },
+        { protocol = "udp"; port = 2; receive_buffer = 26; max_record = 27; }
+        );\n"""
+
+    def test_listeners_inherit_and_override(self):
+        for text in (self.LIMITS + self.LISTENERS,
+                     self.LISTENERS + self.LIMITS):
+            _, heir, own, udp_heir, udp_own, *_ = self.settings(text)
+            names = [*OF_TCP, "connection_notes"]
+            self.assertEqual([heir[n] for n in names],
+                             ["11", "12", "13", "14", "15", '"all"'])
+            self.assertEqual([own[n] for n in names],
+                             ["21", "22", "23", "24", "25", '"none"'])
+            self.assertEqual([udp_heir[n] for n in OF_UDP], ["11", "16"])
+            self.assertEqual([udp_own[n] for n in OF_UDP], ["27", "26"])
+
+    def test_names_come_from_the_protocol_and_the_port(self):
+        _, *listeners, _, _ = self.settings(self.LISTENERS)
+        self.assertEqual([l["name"] for l in listeners],
+                         ['"tcp/1"', '"tcp/2"', '"udp/1"', '"udp/2"'])
+
+    def test_outputs_are_named_by_their_type_or_path(self):
+        dump = self.dump('outputs = ( { type = "journal"; }, '
+                         '{ type = "syslog"; }, { type = "stdout"; }, '
+                         '{ type = "file"; path = "/a/b"; } );')
+        self.assertEqual(re.findall(r' name = "([^0-9]+?)";', dump),
+                         ["journal", "syslog", "stdout", "/a/b"])
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: MIT
+"""Limits: what peers can use up, and that others do not notice."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import unittest
+
+import harness
+from harness import end_of, name_of, wait_for
+
+
+def configured(*listeners, limits="", top=""):
+    return "listeners = (%s); limits = { %s }; %s" % (
+        ", ".join('{ protocol = "tcp"; port = 0; %s }' % text
+                  for text in listeners), limits, top)
+
+
+class LimitCase(harness.Case):
+
+    def told(self, daemon, number=0):
+        """The counters of a listener, told after all it could do it did.
+
+        The main thread accepts and tells in one loop: what waited to be
+        accepted before the first of two tellings was, before the second.
+        """
+        daemon.counters()
+        return daemon.counters()[daemon.listening[number][0]]
+
+    def say(self, daemon, connection, text):
+        """Send a line and wait until it is logged."""
+        connection.sendall(text.encode() + b"\n")
+        peer = name_of(connection)
+        wait_for(lambda: text in [r.data for r in daemon.of(peer)],
+                 f"{text!r} of {peer}")
+
+    def from_address(self, daemon, host, number=0):
+        """A connection from another address of this host."""
+        connection = socket.create_connection(
+            ("127.0.0.1", daemon.port(number)), harness.PATIENCE, (host, 0))
+        self.addCleanup(connection.close)
+        return connection
+
+
+class MaxConnections(LimitCase):
+
+    def test_when_full_others_wait_and_lose_nothing(self):
+        daemon = self.daemon(config=configured(
+            "", limits="max_connections = 2;"))
+        first, second = self.tcp(daemon), self.tcp(daemon)
+        self.say(daemon, first, "first")
+        self.say(daemon, second, "second")
+        waiting = [self.tcp(daemon) for _ in range(3)]
+        for number, connection in enumerate(waiting):
+            connection.sendall(b"".join(b"%d of %d\n" % (line, number)
+                                        for line in range(100)))
+        # One comes and goes before its turn.
+        waiting[1].shutdown(socket.SHUT_WR)
+        told = self.told(daemon)
+        self.assertEqual((told["connections"], told["total"]), (2, 2))
+        self.say(daemon, first, "still first")
+        self.say(daemon, second, "still second")
+        self.assertEqual(self.told(daemon)["total"], 2)
+        self.assertEqual({r.peer for r in daemon.records()},
+                         {name_of(first), name_of(second)})
+        first.close()
+        for number, connection in enumerate(waiting):
+            wait_for(lambda c=connection: len(
+                [r for r in daemon.of(c) if r.tag == "F"]) == 100,
+                f"{number} to be served")
+            self.assertEqual([r.data for r in daemon.of(connection)][:100],
+                             [f"{line} of {number}" for line in range(100)])
+            connection.close()
+        self.say(daemon, second, "second to the end")
+        wait_for(lambda: self.told(daemon)["connections"] == 1, "one left")
+        self.assertEqual(self.told(daemon)["total"], 5)
+
+    def test_those_who_wait_are_heard_when_stopped(self):
+        daemon = self.daemon(config=configured(
+            "", limits="max_connections = 1;"))
+        first = self.tcp(daemon)
+        self.say(daemon, first, "first")
+        waiting = [self.tcp(daemon) for _ in range(5)]
+        for number, connection in enumerate(waiting):
+            connection.sendall(b"waited %d\n" % number)
+        self.assertEqual(self.told(daemon)["total"], 1)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(sorted(daemon.data()), ["first"] + [
+            f"waited {number}" for number in range(5)])
+
+    def test_a_listener_has_its_share(self):
+        daemon = self.daemon(config=configured("max_connections = 1;", ""))
+        mine, other = self.tcp(daemon, 0), self.tcp(daemon, 1)
+        self.say(daemon, mine, "mine")
+        waiting = self.tcp(daemon, 0)
+        waiting.sendall(b"waited\n")
+        self.say(daemon, other, "other")
+        self.say(daemon, self.tcp(daemon, 1), "another")
+        self.assertEqual(self.told(daemon, 0)["connections"], 1)
+        self.assertEqual(self.told(daemon, 1)["connections"], 2)
+        self.assertEqual(daemon.of(waiting), [])
+        mine.close()
+        wait_for(lambda: daemon.of(waiting), "its turn")
+        self.assertEqual(daemon.of(waiting)[0].data, "waited")
+
+    def test_all_listeners_have_a_limit_together(self):
+        daemon = self.daemon(config=configured(
+            "", "", limits="max_connections = 2;"))
+        mine, other = self.tcp(daemon, 0), self.tcp(daemon, 1)
+        self.say(daemon, mine, "mine")
+        self.say(daemon, other, "other")
+        waiting = [self.tcp(daemon, 0), self.tcp(daemon, 1)]
+        for connection in waiting:
+            connection.sendall(b"waited\n")
+        told = self.told(daemon, 0), self.told(daemon, 1)
+        self.assertEqual([t["connections"] for t in told], [1, 1])
+        self.assertEqual(daemon.data(), ["mine", "other"])
+        mine.close()
+        other.close()
+        wait_for(lambda: daemon.data() == ["mine", "other", "waited",
+                                           "waited"], "both")
+
+
+class PerSource(LimitCase):
+
+    def test_too_many_of_one_source_are_closed_and_others_are_served(self):
+        daemon = self.daemon(config=configured(
+            "", limits="max_connections_per_source = 2;"))
+        first, second = self.tcp(daemon), self.tcp(daemon)
+        self.say(daemon, first, "first")
+        self.say(daemon, second, "second")
+        for _ in range(3):
+            self.assertEqual(end_of(self.tcp(daemon)), b"")
+        other = self.from_address(daemon, "127.0.0.2")
+        self.say(daemon, other, "from elsewhere")
+        told = self.told(daemon)
+        self.assertEqual((told["refused"], told["connections"],
+                          told["total"]), (3, 3, 3))
+        # Whoever leaves makes room for another of that source.
+        first.shutdown(socket.SHUT_WR)
+        end_of(first)
+        wait_for(lambda: self.told(daemon)["connections"] == 2, "room")
+        self.say(daemon, self.tcp(daemon), "third")
+        self.say(daemon, second, "still second")
+        self.assertEqual(daemon.stop(), 0)
+        notes = [r.data for r in daemon.records() if r.tag == "*" and
+                 r.data.startswith("refused")]
+        self.assertEqual(notes, ["refused connections=3 peer=127.0.0.1"])
+        self.assertEqual(daemon.data(), ["first", "second", "from elsewhere",
+                                         "third", "still second"])
+
+    def test_ipv4_and_ipv6_are_two_sources(self):
+        daemon = self.daemon(config=configured(
+            "max_connections_per_source = 1;"))
+        for host in ("127.0.0.1", "::1"):
+            self.say(daemon, self.tcp(daemon, 0, host), host)
+            self.assertEqual(end_of(self.tcp(daemon, 0, host)), b"")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual({r.data for r in daemon.records() if r.tag == "*" and
+                          r.data.startswith("refused")},
+                         {"refused connections=1 peer=127.0.0.1",
+                          "refused connections=1 peer=::1"})
+
+
+class IdleTimeout(LimitCase):
+
+    def test_an_idle_connection_is_closed_and_a_busy_one_is_not(self):
+        daemon = self.daemon(config=configured(
+            "idle_timeout = 1; flush_timeout = 0;"))
+        busy, idle, silent = (self.tcp(daemon) for _ in range(3))
+        idle_name, silent_name = name_of(idle), name_of(silent)
+        idle.sendall(b"line\nunfinished")
+
+        def is_closed():
+            busy.sendall(b"x")
+            return [r for r in daemon.of(idle_name) if r.tag == "*"]
+        event, keys = wait_for(is_closed, "idle to be closed")[0].note()
+        end_of(idle)
+        end_of(silent)
+        self.assertEqual((event, keys["reason"], keys["bytes"]),
+                         ("closed", "idle", "15"))
+        self.assertGreaterEqual(float(keys["seconds"]), 1)
+        self.assertLess(float(keys["seconds"]), 10)
+        self.assertEqual([(r.tag, r.data) for r in daemon.of(idle_name)][:2],
+                         [("F", "line"), ("E", "unfinished")])
+        # The busy one is as old, and lives.
+        busy.sendall(b"\n")
+        self.say(daemon, busy, "alive")
+        busy.shutdown(socket.SHUT_WR)
+        end_of(busy)
+        keys = daemon.of(busy)[-1].note()[1]
+        self.assertEqual(keys["reason"], "eof")
+        self.assertGreaterEqual(float(keys["seconds"]), 1)
+        # Who never said a word is a probe.
+        self.assertEqual(daemon.of(silent_name), [])
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual([r.data for r in daemon.records() if r.peer == "-"],
+                         ["probes connections=1 peer=127.0.0.1"])
+
+
+class Notes(LimitCase):
+
+    def test_connection_notes(self):
+        expected = {"none": ["said"], "closed": ["said", "closed"],
+                    "all": ["opened", "said", "closed"]}
+        daemon = self.daemon(config=configured(
+            *('connection_notes = "%s";' % notes for notes in expected)))
+        for number, seen in enumerate(expected.values()):
+            connection = self.tcp(daemon, number)
+            connection.sendall(b"said\n")
+            connection.shutdown(socket.SHUT_WR)
+            end_of(connection)
+            name = daemon.listening[number][0]
+            self.assertEqual([r.data.split()[0] for r in daemon.records()
+                              if r.listener == name], seen)
+
+    def test_all_notes_are_of_probes_too(self):
+        daemon = self.daemon(config=configured("",
+                                               top='connection_notes="all";'))
+        connection = self.tcp(daemon)
+        connection.shutdown(socket.SHUT_WR)
+        end_of(connection)
+        self.assertEqual(daemon.stop(), 0)
+        opened, closed = daemon.records()
+        self.assertEqual(opened.data, "opened")
+        self.assertRegex(closed.data, r"\Aclosed reason=eof records=0 "
+                         r"bytes=0 seconds=\d+\.\d{3}\Z")
+
+    def test_probes_are_one_line_for_each_source(self):
+        daemon = self.daemon(config=configured("", ""))
+        for count, host, number in ((7, "127.0.0.1", 0), (5, "127.0.0.2", 0),
+                                    (3, "127.0.0.1", 1)):
+            for turn in range(count):
+                connection = self.from_address(daemon, host, number)
+                if turn % 2:
+                    harness.reset(connection)
+                else:
+                    connection.shutdown(socket.SHUT_WR)
+                    end_of(connection)
+        wait_for(lambda: self.told(daemon, 0)["total"] == 12 and
+                 self.told(daemon, 1)["total"] == 3, "all to be accepted")
+        self.say(daemon, self.tcp(daemon), "no probe")
+        self.assertEqual(len(daemon.records()), 1)
+        self.assertEqual(daemon.stop(), 0)
+        names = [listening[0] for listening in daemon.listening]
+        self.assertEqual(
+            sorted((names.index(r.listener), r.peer, r.data)
+                   for r in daemon.records() if "probes" in r.data),
+            [(0, "-", "probes connections=5 peer=127.0.0.2"),
+             (0, "-", "probes connections=7 peer=127.0.0.1"),
+             (1, "-", "probes connections=3 peer=127.0.0.1")])
+        self.assertEqual(len(daemon.records()), 5)
+
+
+class Memory(LimitCase):
+
+    def resident(self, daemon):
+        """VmRSS, in KiB."""
+        with open(f"/proc/{daemon.process.pid}/status",
+                  encoding="ascii") as file:
+            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
+
+    def check_bounded(self, framing, head):
+        daemon = self.daemon(config="""
+            listeners = ({ protocol = "tcp"; port = 0; framing = "%s"; });
+            outputs = ({ type = "file"; path = "/dev/null"; });""" % framing)
+        connection = self.tcp(daemon)
+        block = b"x" * (1 << 20)
+        connection.sendall(head + block)
+        daemon.wait_for_bytes(0, len(head) + len(block))
+        before = self.resident(daemon)
+        for _ in range(24):
+            connection.sendall(block)
+        daemon.wait_for_bytes(0, len(head) + 25 * len(block))
+        self.assertLess(self.resident(daemon) - before, 4096)
+
+    def test_a_line_without_end_takes_no_memory(self):
+        self.check_bounded("line", b"")
+
+    def test_an_announced_gigabyte_takes_no_memory(self):
+        self.check_bounded("octet-counted", b"999999999 ")
+
+    def test_2000_connections_that_are_reset_leave_nothing_behind(self):
+        daemon = self.daemon("-l", "tcp:0")
+        threads, descriptors = daemon.threads(), daemon.descriptors()
+        for number in range(2000):
+            connection = daemon.tcp()
+            if number % 2:
+                connection.send(b"%d\n" % number)
+            if number % 4 < 2:
+                harness.reset(connection)
+            connection.close()
+        wait_for(lambda: self.told(daemon)["total"] == 2000, "all accepted")
+        wait_for(lambda: self.told(daemon)["connections"] == 0, "all gone")
+        wait_for(lambda: daemon.threads() == threads, "all threads to end")
+        self.assertEqual(daemon.descriptors(), descriptors)
+        # Who closed in good order is logged whole.
+        logged = set(daemon.data("F"))
+        self.assertEqual({str(n) for n in range(3, 2000, 4)} - logged, set())
+        self.say(daemon, self.tcp(daemon), "after all")
+
+
+class Kernel(LimitCase):
+    """What is asked of the kernel."""
+
+    def test_keepalive_is_on(self):
+        daemon = self.daemon("-l", "tcp:127.0.0.1:0")
+        connection = self.tcp(daemon)
+        self.say(daemon, connection, "hello")
+        local = "0100007F:%04X" % daemon.port()
+        remote = "0100007F:%04X" % connection.getsockname()[1]
+
+        def timer():
+            """The timer that runs, 2 is keepalive's, and its seconds."""
+            with open(f"/proc/{daemon.process.pid}/net/tcp",
+                      encoding="ascii") as file:
+                for line in file:
+                    columns = line.split()
+                    if columns[1:3] == [local, remote]:
+                        kind, ticks = columns[5].split(":")
+                        return (int(kind, 16), int(ticks, 16) /
+                                os.sysconf("SC_CLK_TCK"))
+            raise AssertionError("no such connection")
+        kind, seconds = wait_for(lambda: timer()[0] == 2 and timer(),
+                                 "the keepalive timer")
+        self.assertEqual(kind, 2)
+        self.assertLessEqual(seconds, 60.1)
+        self.assertGreater(seconds, 30)
+
+    @unittest.skipUnless(shutil.which("ss"), "ss is missing")
+    def test_the_backlog_is_what_was_asked_for(self):
+        with open("/proc/sys/net/core/somaxconn", encoding="ascii") as file:
+            most = int(file.read())
+        for limits, backlog in (("backlog = 7;", 7), ("", 4096)):
+            daemon = self.daemon(config=configured("", limits=limits))
+            shown = subprocess.run(
+                ["ss", "-Hltn", "sport", "=", f":{daemon.port()}"],
+                stdout=subprocess.PIPE, check=True).stdout.decode()
+            self.assertEqual(int(shown.split()[2]), min(backlog, most))
+
+
+if __name__ == "__main__":
+    harness.main()

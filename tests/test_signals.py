@@ -1,0 +1,591 @@
+# SPDX-License-Identifier: MIT
+"""Signals: what TERM, INT, HUP, USR1 and KILL leave in the log."""
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+from collections import Counter
+from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1
+
+import harness
+from harness import Case, Daemon, wait_for
+
+BOTH = """
+listeners = (
+  { protocol = "tcp"; port = 0; address = "127.0.0.1"; },
+  { protocol = "udp"; port = 0; address = "127.0.0.1"; }
+);
+"""
+NO_FLUSH = "limits = { flush_timeout = 0; };" + BOTH
+
+
+class Load:
+    """Senders that number their lines, with a pace so that all can be read.
+
+    Each line is "SENDER NUMBER padding"; what was sent is known at the end.
+    """
+
+    def __init__(self, daemon, senders=3, pause_s=0.001):
+        self.stopping = False
+        self.pause_s = pause_s
+        self.handed = [0] * senders
+        self.connections = [daemon.tcp() for _ in range(senders)]
+        self.threads = [threading.Thread(target=self.send, args=(i,))
+                        for i in range(senders)]
+        for thread in self.threads:
+            thread.start()
+
+    def send(self, i):
+        """Hand over ten lines at a time until it is to stop or is cut off."""
+        number = 0
+        try:
+            while not self.stopping:
+                lines = [b"%d %d %s\n" % (i, n, b"." * (n % 61))
+                         for n in range(number, number + 10)]
+                self.connections[i].sendall(b"".join(lines))
+                number += 10
+                self.handed[i] = number
+                if self.pause_s:
+                    time.sleep(self.pause_s)
+        except OSError:
+            pass
+
+    def wait_for(self, count):
+        """Until each has handed over that many more lines."""
+        wanted = [n + count for n in self.handed]
+        wait_for(lambda: all(h >= w for h, w in zip(self.handed, wanted)),
+                 "the senders")
+
+    def stop(self):
+        """Stop, and end the streams in order."""
+        self.stopping = True
+        for thread in self.threads:
+            thread.join()
+        for connection in self.connections:
+            connection.shutdown(socket.SHUT_WR)
+            harness.end_of(connection)
+            connection.close()
+
+    def close(self):
+        self.stopping = True
+        for connection in self.connections:
+            # So that a sender that waits is woken.
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        for thread in self.threads:
+            thread.join()
+        for connection in self.connections:
+            connection.close()
+
+
+def numbers_of(texts):
+    """Of the lines of Load, those of each sender in the order they came."""
+    numbers = {}
+    for text in texts:
+        sender, number, padding = text.split(" ")
+        if padding != "." * (int(number) % 61):
+            raise AssertionError(f"a line that nobody sent: {text!r}")
+        numbers.setdefault(int(sender), []).append(int(number))
+    return numbers
+
+
+class Pipe:
+    """A pipe; what is written to it is read only when the test says so."""
+
+    def __init__(self):
+        self.reader, self.writer = os.pipe()
+        self.received = b""
+
+    def read(self):
+        """What there is now."""
+        while select.select([self.reader], [], [], 0)[0]:
+            data = os.read(self.reader, 65536)
+            if not data:
+                break
+            self.received += data
+        return self.received.decode("utf-8")
+
+    def fill(self):
+        """Write until nothing more goes in, without the other side's say."""
+        flags = os.open(f"/proc/self/fd/{self.writer}",
+                        os.O_WRONLY | os.O_NONBLOCK)
+        for size in (4096, 1):
+            try:
+                while True:
+                    os.write(flags, b"x" * size)
+            except BlockingIOError:
+                pass
+        os.close(flags)
+
+    def close(self):
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+class Drain(Case):
+    """TERM and INT: all that the kernel holds is written."""
+
+    def test_all_that_was_sent_before_the_signal_is_logged(self):
+        for number in (SIGTERM, SIGINT):
+            with self.subTest(signal.Signals(number).name):
+                self.drain(number)
+
+    def drain(self, number):
+        daemon = self.daemon(config=NO_FLUSH)
+        known = [self.tcp(daemon) for _ in range(5)]
+        for connection in known:
+            connection.sendall(b"early\n")
+        daemon.wait_for_data(len(known))
+        daemon.freeze()
+        waiting = [self.tcp(daemon) for _ in range(20)]
+        silent = self.tcp(daemon)
+        ended = self.tcp(daemon)
+        ended.sendall(b"ended\n")
+        ended.shutdown(socket.SHUT_WR)
+        for connection in known + waiting:
+            connection.sendall(b"whole\nunfinished")
+        sender = self.udp(daemon, 1)
+        for i in range(200):
+            sender.send(b"datagram %d" % i)
+        daemon.signal(number)
+        daemon.signal(SIGCONT)
+        self.assertEqual(daemon.wait(), 0)
+        self.assertEqual([r.data for r in daemon.of(sender)],
+                         [f"datagram {i}" for i in range(200)])
+        for connection in known + waiting:
+            records = daemon.of(connection)
+            self.assertEqual([(r.tag, r.data) for r in records[:-1]],
+                             [("F", "early")] * (connection in known) +
+                             [("F", "whole"), ("E", "unfinished")])
+            event, keys = records[-1].note()
+            self.assertEqual((event, keys["reason"], keys["records"]),
+                             ("closed", "shutdown",
+                              "3" if connection in known else "2"))
+            self.assertEqual(harness.end_of(connection), b"")
+        self.assertEqual([r.note()[1]["reason"] for r in daemon.of(silent)],
+                         ["shutdown"])
+        self.assertEqual([(r.tag, r.data.split(" records=")[0])
+                          for r in daemon.of(ended)],
+                         [("F", "ended"), ("*", "closed reason=eof")])
+        self.assertIn(f"stopping: {signal.Signals(number).name}",
+                      daemon.errors())
+
+    def test_nobody_can_connect_any_more(self):
+        daemon = self.daemon(config=BOTH)
+        self.tcp(daemon)
+        self.assertEqual(daemon.stop(), 0)
+        with self.assertRaises(ConnectionRefusedError):
+            daemon.tcp()
+
+    def test_with_nothing_to_write_it_ends_with_code_0(self):
+        for number in (SIGTERM, SIGINT):
+            daemon = self.daemon(config=BOTH)
+            self.assertEqual(daemon.stop(number), 0)
+            self.assertEqual(daemon.bytes(), b"")
+
+    def test_senders_that_never_pause_do_not_keep_it_from_ending(self):
+        daemon = self.daemon(config="limits = { shutdown_timeout = 60; };" +
+                             BOTH)
+        load = Load(daemon, pause_s=0)
+        self.addCleanup(load.close)
+        flood, stopping = self.udp(daemon, 1), threading.Event()
+
+        def send():
+            while not stopping.is_set():
+                try:
+                    flood.send(b"datagram")
+                except ConnectionRefusedError:
+                    pass
+        sender = threading.Thread(target=send)
+        sender.start()
+        self.addCleanup(sender.join)
+        self.addCleanup(stopping.set)
+        load.wait_for(100)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertNotIn("giving up", daemon.errors())
+        records = [r for r in daemon.records() if r.listener.startswith("tcp")]
+        numbers = numbers_of(r.data for r in records if r.tag == "F")
+        self.assertEqual(sorted(numbers), [0, 1, 2])
+        for found in numbers.values():
+            self.assertEqual(found, list(range(len(found))))
+            self.assertGreaterEqual(len(found), 100)
+        self.assertEqual(Counter(r.note()[1]["reason"] for r in records
+                                 if r.tag == "*"), {"shutdown": 3})
+
+    def test_what_was_taken_is_written_when_the_reader_is_slow(self):
+        daemon = self.daemon("-l", "tcp:127.0.0.1:0", start=False)
+        reader, writer = os.pipe()
+        daemon.start(stdout=writer)
+        os.close(writer)
+        connection = self.tcp(daemon)
+        sent = b"".join(b"%d\n" % i for i in range(20000))
+        connection.sendall(sent)
+        daemon.wait_for_bytes(0, 1)
+        daemon.signal(SIGTERM)
+        daemon.wait_for_error("stopping")
+        with open(reader, "rb") as file:
+            lines = file.read().decode().split("\n")[:-1]
+        self.assertEqual(daemon.wait(), 0)
+        data = [harness.Record(line).data for line in lines]
+        self.assertEqual(data[:-1], [str(i) for i in range(20000)])
+        self.assertRegex(data[-1], r"\Aclosed reason=shutdown records=20000 ")
+
+
+class Reopen(Case):
+    """HUP, as logrotate sends it."""
+
+    KINDS = ("text", "json", "raw")
+
+    def config(self, directory=""):
+        return BOTH + "outputs = (" + ",".join(
+            f'{{ type = "file"; name = "{kind}"; format = "{kind}"; '
+            f'path = "@DIR@{directory}/{kind}"; }}'
+            for kind in self.KINDS) + ");"
+
+    def texts(self, kind, content):
+        """The records of a file; each line of it must be whole."""
+        self.assertEqual(content[-1:] or b"\n", b"\n")
+        lines = content.decode().split("\n")[:-1]
+        if kind == "text":
+            return [r.data for r in map(harness.Record, lines) if r.tag != "*"]
+        if kind == "json":
+            return [o["data"] for o in map(json.loads, lines) if "data" in o]
+        return lines
+
+    def test_files_renamed_under_load_hold_each_record_once_in_order(self):
+        daemon = self.daemon(config=self.config())
+        load = Load(daemon)
+        self.addCleanup(load.close)
+        for turn in range(5):
+            load.wait_for(100)
+            for kind in self.KINDS:
+                path = f"{daemon.dir}/{kind}"
+                os.rename(path, f"{path}.{turn}")
+            daemon.signal(SIGHUP)
+            for kind in self.KINDS:
+                wait_for(lambda k=kind: daemon.errors().count(
+                    f"output {k}: reopened") == turn + 1, f"{kind} reopened")
+        load.wait_for(100)
+        load.stop()
+        self.assertEqual(daemon.stop(), 0)
+        for kind in self.KINDS:
+            path = f"{daemon.dir}/{kind}"
+            parts = [self.texts(kind, daemon.bytes(p)) for p in
+                     [f"{path}.{turn}" for turn in range(5)] + [path]]
+            self.assertTrue(all(parts), "a file without a record")
+            numbers = numbers_of(text for part in parts for text in part)
+            self.assertEqual(numbers, {
+                i: list(range(n)) for i, n in enumerate(load.handed)})
+
+    def test_with_its_directory_gone_it_keeps_the_old_file(self):
+        daemon = self.daemon(config=self.config("/sub"), start=False)
+        os.mkdir(daemon.dir + "/sub")
+        daemon.start()
+        sender = self.udp(daemon, 1)
+        sender.send(b"before")
+        old = daemon.dir + "/gone/text"
+        daemon.wait_for_data(1, path=daemon.dir + "/sub/text")
+        os.rename(daemon.dir + "/sub", daemon.dir + "/gone")
+        daemon.signal(SIGHUP)
+        for kind in self.KINDS:
+            daemon.wait_for_error(f"output {kind}: cannot reopen.*"
+                                  "No such file or directory")
+        sender.send(b"after")
+        self.assertEqual(daemon.wait_for_data(2, path=old),
+                         ["before", "after"])
+        os.mkdir(daemon.dir + "/sub")
+        daemon.signal(SIGHUP)
+        daemon.wait_for_error("output raw: reopened")
+        sender.send(b"later")
+        self.assertEqual(daemon.wait_for_data(1, path=daemon.dir +
+                                              "/sub/text"), ["later"])
+        self.assertEqual(len(daemon.data(path=old)), 2)
+
+    def test_a_new_file_has_its_mode(self):
+        daemon = self.daemon(config=BOTH + 'outputs = ( { type = "file"; '
+                             'path = "@DIR@/log"; mode = "0604"; } );')
+        os.rename(daemon.dir + "/log", daemon.dir + "/log.1")
+        daemon.signal(SIGHUP)
+        daemon.wait_for_error("reopened")
+        self.assertEqual(os.stat(daemon.dir + "/log").st_mode & 0o7777, 0o604)
+
+    def test_it_goes_on_listening_and_keeps_its_connections(self):
+        daemon = self.daemon(config=BOTH)
+        connection = self.tcp(daemon)
+        connection.sendall(b"one\ntw")
+        daemon.wait_for_data(1)
+        daemon.signal(SIGHUP)
+        daemon.counters()
+        connection.sendall(b"o\n")
+        self.assertEqual(daemon.wait_for_data(2)[0], "one")
+        self.assertEqual("".join(daemon.data()[1:]), "two")
+
+
+class Counters(Case):
+    """USR1."""
+
+    OUTPUT = re.compile(r"output (\S+): (.*)\n")
+
+    def test_counters_agree_with_the_log(self):
+        daemon = self.daemon(config="""
+            limits = { max_record = 100; max_connections_per_source = 2; };
+            """ + BOTH + """outputs = (
+            { type = "file"; name = "text"; path = "@DIR@/text"; },
+            { type = "stdout"; format = "raw"; } );""")
+        log = daemon.dir + "/text"
+        ended = self.tcp(daemon)
+        ended.sendall(b"one\ntwo\nthree")
+        ended.shutdown(socket.SHUT_WR)
+        harness.end_of(ended)
+        wait_for(lambda: daemon.counters()[daemon.listening[0][0]][
+            "connections"] == 0, "the connection to be gone")
+        kept = [self.tcp(daemon) for _ in range(2)]
+        for connection in kept:
+            connection.sendall(b"x" * 150 + b"\n")
+        daemon.wait_for_data(7, path=log)
+        harness.end_of(self.tcp(daemon))
+        sender = self.udp(daemon, 1)
+        sender.send(b"datagram")
+        sender.send(b"y" * 150)
+        daemon.wait_for_note("truncated", log)
+        counters = {}
+
+        def agree():
+            """The output has counted the last that the log shows."""
+            told = len(daemon.errors())
+            counters.update(daemon.counters())
+            wait_for(lambda: len(self.OUTPUT.findall(
+                daemon.errors()[told:])) == 2)
+            for name, text in self.OUTPUT.findall(daemon.errors()[told:]):
+                counters[name] = dict(p.split("=") for p in text.split())
+            return counters["stdout"]["records"] == "11"
+        wait_for(agree, "all to be counted")
+        tcp, udp = (counters[l[0]] for l in daemon.listening)
+        self.assertEqual(tcp, {"records": 5, "bytes": 13 + 2 * 151,
+                               "connections": 2, "total": 3, "refused": 1})
+        self.assertEqual(udp, {"records": 2, "bytes": 158, "lost": 0,
+                               "truncated": 1})
+        for name, path in (("text", log), ("stdout", daemon.out)):
+            counted = counters[name]
+            self.assertEqual(counted["records"],
+                             str(len(daemon.records(log))))
+            self.assertEqual(counted["bytes"], str(len(daemon.bytes(path))))
+            self.assertEqual(counted["errors"], "0")
+            self.assertEqual(float(counted["stalled_seconds"]), 0)
+
+    def test_a_stall_shows_in_the_counters(self):
+        daemon = self.daemon(start=False, config=BOTH + """outputs = (
+            { type = "file"; name = "pipe"; path = "@DIR@/fifo"; } );""")
+        path = daemon.dir + "/fifo"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        daemon.start()
+        os.close(reader)
+        self.udp(daemon, 1).send(b"x")
+        daemon.wait_for_error("stalled")
+        with open(path, "rb") as file:
+            file.readline()
+            daemon.wait_for_error("resumed")
+            daemon.signal(SIGUSR1)
+            said = daemon.wait_for_error(
+                r"output pipe: .*errors=1 stalled_seconds=(\S+)")
+            self.assertGreater(float(said.group(1)), 0)
+            self.assertEqual(daemon.stop(), 0)
+
+
+class Abandon(unittest.TestCase):
+    """An output that takes no more, when it is time to end."""
+
+    def setUp(self):
+        self.pipe = Pipe()
+        self.addCleanup(self.pipe.close)
+
+    def stalled(self, timeout_s):
+        """A daemon whose stdout is a full pipe, with a record in hand."""
+        daemon = Daemon(start=False, config="limits = { shutdown_timeout = "
+                        f"{timeout_s}; }};" + BOTH)
+        self.addCleanup(daemon.close)
+        daemon.start(stdout=self.pipe.writer)
+        self.pipe.fill()
+        connection = daemon.tcp()
+        self.addCleanup(connection.close)
+        connection.sendall(b"one\ntwo\n")
+        wait_for(lambda: self.waiting(daemon) == 2, "two records to wait")
+        return daemon
+
+    def waiting(self, daemon):
+        told = len(daemon.errors())
+        daemon.counters()
+        match = wait_for(lambda: re.search(r"output stdout: .* waiting=(\d+)",
+                                           daemon.errors()[told:]))
+        return int(match.group(1))
+
+    def assert_abandoned(self, daemon):
+        self.assertEqual(daemon.wait(), 1)
+        said = daemon.errors()
+        self.assertRegex(said, r"abandoned: 1 connections, \d+ bytes unread")
+        self.assertIn("output stdout: 2 records unwritten", said)
+        return said
+
+    def test_a_second_signal_ends_it_at_once(self):
+        for first, second in ((SIGTERM, SIGTERM), (SIGINT, SIGTERM)):
+            daemon = self.stalled(3600)
+            daemon.signal(first)
+            daemon.wait_for_error("stopping")
+
+            def ended(daemon=daemon, second=second):
+                # What comes too soon after the first is the same wish.
+                daemon.signal(second)
+                return daemon.process.poll() is not None
+            wait_for(ended, "the end")
+            self.assertIn("giving up: a second signal",
+                          self.assert_abandoned(daemon))
+
+    def test_the_timeout_ends_it(self):
+        daemon = self.stalled(1)
+        begin = time.monotonic()
+        daemon.signal(SIGTERM)
+        said = self.assert_abandoned(daemon)
+        took = time.monotonic() - begin
+        self.assertGreater(took, 0.9)
+        self.assertLess(took, 5)
+        self.assertIn("giving up after 1 second", said)
+
+    def test_an_output_that_goes_on_in_time_is_waited_for(self):
+        daemon = self.stalled(60)
+        daemon.signal(SIGTERM)
+        daemon.wait_for_error("stopping")
+
+        def ended():
+            self.pipe.read()
+            return daemon.process.poll() is not None
+        wait_for(ended, "the end")
+        self.assertEqual(daemon.wait(), 0)
+        lines = self.pipe.read().lstrip("x").split("\n")
+        self.assertEqual([harness.Record(line).data.split(" records=")[0]
+                          for line in lines[:-1]],
+                         ["one", "two", "closed reason=shutdown"])
+
+    def test_datagrams_that_nobody_read_are_not_left_untold(self):
+        daemon = self.stalled(1)
+        with daemon.udp(1) as sender:
+            sender.send(b"first")
+            wait_for(lambda: self.waiting(daemon) == 3, "a third record")
+            for _ in range(10):
+                sender.send(b"not read")
+        daemon.signal(SIGTERM)
+        self.assertEqual(daemon.wait(), 1)
+        self.assertRegex(daemon.errors(), "(?i)abandoned: .*(udp|datagram)")
+
+
+class StderrStalled(unittest.TestCase):
+    """Nobody reads what it says: it still logs, and it still ends."""
+
+    def test_a_full_stderr_does_not_keep_it_from_logging_and_ending(self):
+        pipe = Pipe()
+        self.addCleanup(pipe.close)
+        with Daemon("-l", "tcp:127.0.0.1:0", "-l", "udp:127.0.0.1:0",
+                    start=False) as daemon:
+            with open(daemon.out, "wb") as out:
+                daemon.process = subprocess.Popen(
+                    daemon.arguments, stdout=out, stderr=pipe.writer)
+            daemon.errors = pipe.read
+            wait_for(daemon.is_listening, "the start")
+            pipe.fill()
+            with daemon.tcp() as connection, daemon.udp(1) as sender:
+                daemon.signal(SIGUSR1)
+                connection.sendall(b"one\n")
+                daemon.wait_for_data(1)
+                sender.send(b"two")
+                daemon.wait_for_data(2)
+                daemon.signal(SIGHUP)
+                self.assertEqual(daemon.stop(), 0)
+            self.assertEqual(daemon.data(), ["one", "two"])
+
+    def test_a_stderr_without_a_reader_does_not_end_it(self):
+        pipe = Pipe()
+        with Daemon("-l", "tcp:127.0.0.1:0", "-l", "udp:127.0.0.1:0",
+                    start=False) as daemon:
+            with open(daemon.out, "wb") as out:
+                daemon.process = subprocess.Popen(
+                    daemon.arguments, stdout=out, stderr=pipe.writer)
+            daemon.errors = pipe.read
+            wait_for(daemon.is_listening, "the start")
+            pipe.close()
+            daemon.signal(SIGUSR1)
+            with daemon.udp(1) as sender:
+                sender.send(b"one")
+                self.assertEqual(daemon.wait_for_data(1), ["one"])
+            self.assertEqual(daemon.stop(), 0)
+
+
+class Kill(unittest.TestCase):
+    """Nothing helps against KILL, but the log stays one."""
+
+    TURNS = 4
+
+    def test_at_most_one_line_is_unfinished_and_the_next_start_ends_it(self):
+        with Daemon(config=BOTH + 'outputs = ( { type = "file"; '
+                    'path = "@DIR@/log"; } );', start=False) as daemon:
+            path = daemon.dir + "/log"
+            for _ in range(self.TURNS):
+                if os.path.exists(daemon.err):
+                    os.unlink(daemon.err)
+                daemon.start()
+                load = Load(daemon)
+                try:
+                    load.wait_for(300)
+                    daemon.signal(SIGKILL)
+                    self.assertEqual(daemon.wait(), -SIGKILL)
+                finally:
+                    load.close()
+            # However the kill fell: a line that it left unfinished.
+            with open(path, "ab") as file:
+                file.write(b"2026-11-23T07:12:01.1234")
+            os.unlink(daemon.err)
+            daemon.start()
+            with daemon.udp(1) as sender:
+                sender.send(b"the last")
+                wait_for(lambda: daemon.bytes(path).endswith(b"the last\n"),
+                         "the last record")
+            self.assertEqual(daemon.stop(), 0)
+            self.check(daemon.text(path).split("\n"))
+
+    def check(self, lines):
+        """All lines are whole but one for each kill; in order."""
+        self.assertEqual(lines[-1], "")
+        records, torn = [], 0
+        for line in lines[:-1]:
+            try:
+                records.append(harness.Record(line))
+            except AssertionError:
+                torn += 1
+                continue
+        # A line may be torn in its data, and then is shorter than it was.
+        by_peer = {}
+        for record in records[:-1]:
+            if record.tag == "F":
+                by_peer.setdefault(record.peer, []).append(record.data)
+        for texts in by_peer.values():
+            try:
+                numbers = numbers_of(texts)
+            except (AssertionError, ValueError):
+                torn += 1
+                numbers = numbers_of(texts[:-1])
+            for found in numbers.values():
+                self.assertEqual(found, list(range(len(found))))
+        self.assertGreaterEqual(torn, 1)
+        self.assertLessEqual(torn, self.TURNS + 1)
+        self.assertEqual(records[-1].data, "the last")
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+"""UDP: every datagram is in the log, or the log tells how many are not."""
+import signal
+import time
+from datetime import datetime, timezone
+
+import harness
+from harness import unescape, wait_for
+
+# A datagram, and the records that each framing must make of it.
+DATAGRAMS = [
+    # sent, datagram, exact, line
+    (b"x", b"x", b"x", [b"x"]),
+    (b"x\n", b"x", b"x\n", [b"x"]),
+    (b"x\r\n", b"x", b"x\r\n", [b"x"]),
+    (b"x\n\n", b"x\n", b"x\n\n", [b"x", b""]),
+    (b"x\r\n\r\n", b"x\r\n", b"x\r\n\r\n", [b"x", b""]),
+    (b"x\r\r\n", b"x\r", b"x\r\r\n", [b"x\r"]),
+    (b"x\r", b"x\r", b"x\r", [b"x\r"]),
+    (b"x\n\r", b"x\n\r", b"x\n\r", [b"x", b"\r"]),
+    (b"", b"", b"", [b""]),
+    (b"\n", b"", b"\n", [b""]),
+    (b"\r\n", b"", b"\r\n", [b""]),
+    (b"\r", b"\r", b"\r", [b"\r"]),
+    (b"a\nb\r\nc", b"a\nb\r\nc", b"a\nb\r\nc", [b"a", b"b", b"c"]),
+    (b"a\n\nb\n", b"a\n\nb", b"a\n\nb\n", [b"a", b"", b"b"]),
+    (b" a\0b ", b" a\0b ", b" a\0b ", [b" a\0b "]),
+    (b"\0", b"\0", b"\0", [b"\0"]),
+]
+
+
+def configured(settings="", output='format = "text";'):
+    return """
+        listeners = ({ protocol = "udp"; port = 0; %s });
+        outputs = ({ type = "stdout"; %s });""" % (settings, output)
+
+
+def seconds_of(record):
+    """When a record was received, as time.time() counts."""
+    made = datetime.strptime(record.time, "%Y-%m-%dT%H:%M:%S.%fZ")
+    return made.replace(tzinfo=timezone.utc).timestamp()
+
+
+def lost(daemon):
+    """How many datagrams the log says were lost."""
+    return sum(int(r.note()[1]["datagrams"]) for r in daemon.records()
+               if r.tag == "*" and r.note()[0] == "lost")
+
+
+class Framing(harness.Case):
+
+    def check(self, framing, expected):
+        daemon = self.daemon(config=configured('framing = "%s";' % framing))
+        sender = self.udp(daemon)
+        for datagram, *_ in DATAGRAMS:
+            sender.send(datagram)
+        daemon.wait_for_data(len(expected))
+        self.assertEqual([(r.tag, unescape(r.data)) for r
+                          in daemon.records()],
+                         [("F", data) for data in expected])
+
+    def test_datagram_drops_one_newline_at_the_end(self):
+        self.check("datagram", [row[1] for row in DATAGRAMS])
+
+    def test_exact_keeps_every_byte(self):
+        self.check("exact", [row[2] for row in DATAGRAMS])
+
+    def test_line_makes_a_record_of_each_line(self):
+        self.check("line", [data for row in DATAGRAMS for data in row[3]])
+
+    def test_datagram_is_the_default(self):
+        daemon = self.daemon("-l", "udp:0")
+        self.udp(daemon).send(b"a\nb\n")
+        self.assertEqual(daemon.wait_for_data(1), ["a\\nb"])
+
+    def test_one_port_serves_ipv4_and_ipv6(self):
+        daemon = self.daemon("-l", "udp:0")
+        for count, host in enumerate(("127.0.0.1", "::1"), 1):
+            sender = self.udp(daemon, 0, host)
+            sender.send(b"hello")
+            daemon.wait_for_data(count)
+            self.assertEqual(daemon.records()[-1].peer,
+                             harness.name_of(sender))
+
+    def test_records_are_numbered_from_1_for_each_listener(self):
+        daemon = self.daemon(config="""
+            listeners = ({ protocol = "udp"; port = 0; },
+                         { protocol = "udp"; port = 0; framing = "line"; });
+            outputs = ({ type = "stdout"; format = "json"; });""")
+        senders = [self.udp(daemon, n) for n in (0, 0, 1)]
+        for sender in senders:
+            for _ in range(3):
+                sender.send(b"a\nb")
+        wait_for(lambda: len(daemon.json()) == 12, "12 records")
+        for number, count in ((0, 6), (1, 6)):
+            self.assertEqual(
+                [o["record"] for o in daemon.json()
+                 if o["listener"] == daemon.listening[number][0]],
+                list(range(1, count + 1)))
+
+
+class Sizes(harness.Case):
+
+    def test_the_largest_datagram_is_whole(self):
+        for framing in ("datagram", "exact", "line"):
+            daemon = self.daemon(config=configured(
+                'framing = "%s";' % framing))
+            data = (bytes(range(32, 127)) * 700)[:65507]
+            self.udp(daemon).send(data)
+            daemon.wait_for_data(1)
+            record, = daemon.records()
+            self.assertEqual(record.tag, "F")
+            self.assertTrue(unescape(record.data) == data)
+            daemon.stop()
+
+    def check_cut(self, settings, datagrams):
+        """Of each datagram: what is shown, how, and the note after it."""
+        daemon = self.daemon(config=configured(settings))
+        sender = self.udp(daemon)
+        expected = []
+        for sent, tag, shown in datagrams:
+            sender.send(sent)
+            expected.append((tag, shown))
+            if tag == "T":
+                note = "truncated size=%d kept=%d" % (len(sent), len(shown))
+                expected.append(("*", note.encode()))
+        wait_for(lambda: len(daemon.records()) >= len(expected),
+                 "all records")
+        self.assertEqual([(r.tag, unescape(r.data)) for r
+                          in daemon.records()], expected)
+        peer = harness.name_of(sender)
+        self.assertEqual({r.peer for r in daemon.records()}, {peer})
+        cut = sum(tag == "T" for _, tag, _ in datagrams)
+        self.assertEqual(daemon.counters()[daemon.listening[0][0]]
+                         ["truncated"], cut)
+
+    def test_a_datagram_over_max_record_is_cut_and_its_size_told(self):
+        self.check_cut("max_record = 10;", [
+            (b"0123456789", "F", b"0123456789"),
+            (b"0123456789\n", "F", b"0123456789"),
+            (b"0123456789\r\n", "F", b"0123456789"),
+            (b"0123456789a", "T", b"0123456789"),
+            (b"0123456789a\r\n", "T", b"0123456789"),
+            (b"0123456789\n\n", "T", b"0123456789"),
+            (b"0123456789\r", "T", b"0123456789"),
+            (b"x" * 65507, "T", b"x" * 10),
+            (b"short", "F", b"short"),
+        ])
+
+    def test_exact_counts_the_newline(self):
+        self.check_cut('max_record = 10; framing = "exact";', [
+            (b"012345678\n", "F", b"012345678\n"),
+            (b"0123456789\n", "T", b"0123456789"),
+            (b"0123456789a", "T", b"0123456789"),
+        ])
+
+    def test_a_datagram_is_cut_at_a_character(self):
+        datagrams = [(b"\x80" * 11, "T", b"\x80" * 10)]
+        for character in ("é", "€", "😀"):
+            size = len(character.encode())
+            for n in range(9):
+                kept = "a" * n + character * ((10 - n) // size)
+                datagrams.append((("a" * n + character * 9).encode(), "T",
+                                  kept.encode()))
+        self.check_cut("max_record = 10;", datagrams)
+
+    def test_long_lines_of_a_datagram_go_as_pieces(self):
+        daemon = self.daemon(config=configured(
+            'max_record = 4; framing = "line";'))
+        self.udp(daemon).send(b"0123456789\nabcd\r\nefghi")
+        daemon.wait_for_data(6)
+        self.assertEqual([(r.tag, r.data) for r in daemon.records()],
+                         [("P", "0123"), ("P", "4567"), ("F", "89"),
+                          ("F", "abcd"), ("P", "efgh"), ("F", "i")])
+
+
+class Loss(harness.Case):
+    """What the receive buffer cannot hold is counted, to the datagram."""
+
+    SENT = 400
+
+    def burst(self, settings=""):
+        """A daemon that was stopped while more came than it can hold."""
+        daemon = self.daemon(config=configured(
+            "receive_buffer = 16384; " + settings))
+        sender = self.udp(daemon)
+        sender.send(b"first")
+        daemon.wait_for_data(1)
+        daemon.freeze()
+        for number in range(self.SENT):
+            sender.send(b"%d" % number)
+        return daemon, sender
+
+    def check(self, daemon, sent):
+        """What was received begins the burst, and the rest was lost."""
+        data = daemon.data()
+        self.assertEqual(len(data) + lost(daemon), sent)
+        self.assertGreater(lost(daemon), 10)
+        self.assertGreater(len(data), 10)
+        numbers = [int(d) for d in data if d.isdigit()]
+        self.assertEqual(numbers, sorted(set(numbers)))
+
+    def test_lost_datagrams_are_told_though_nothing_follows(self):
+        daemon, _ = self.burst()
+        resumed = time.time()
+        daemon.signal(signal.SIGCONT)
+        note = daemon.wait_for_note("lost")
+        self.check(daemon, 1 + self.SENT)
+        self.assertLess(seconds_of(note) - resumed, 4)
+        self.assertEqual(note.peer, "-")
+        counted = daemon.counters()[daemon.listening[0][0]]
+        self.assertEqual(counted["lost"], lost(daemon))
+        self.assertEqual(counted["records"] + counted["lost"], 1 + self.SENT)
+
+    def test_lost_datagrams_are_told_before_what_follows(self):
+        daemon, sender = self.burst()
+        daemon.signal(signal.SIGCONT)
+        wait_for(lambda: daemon.counters()[daemon.listening[0][0]]["records"]
+                 > 10, "the burst to be read")
+        sender.send(b"after")
+        wait_for(lambda: "after" in daemon.data(), "what follows")
+        self.check(daemon, 1 + self.SENT + 1)
+        records = daemon.records()
+        self.assertEqual(records[-1].data, "after")
+        self.assertEqual(records[-2].note()[0], "lost")
+
+    def test_bursts_again_and_again_are_counted_exactly(self):
+        daemon, sender = self.burst()
+        sent = 1 + self.SENT
+        for _ in range(3):
+            daemon.signal(signal.SIGCONT)
+            wait_for(lambda: len(daemon.data()) + lost(daemon) >= sent,
+                     "all to be told")
+            daemon.freeze()
+            for number in range(sent, sent + self.SENT):
+                sender.send(b"%d" % number)
+            sent += self.SENT
+        daemon.signal(signal.SIGCONT)
+        daemon.stop()
+        self.check(daemon, sent)
+
+    def test_lost_datagrams_are_told_when_stopped(self):
+        for order in ((signal.SIGCONT, signal.SIGTERM),
+                      (signal.SIGTERM, signal.SIGCONT)):
+            daemon, _ = self.burst()
+            for number in order:
+                daemon.signal(number)
+            self.assertEqual(daemon.wait(), 0)
+            self.check(daemon, 1 + self.SENT)
+
+    def test_truncated_and_lost_datagrams_are_counted_exactly(self):
+        daemon = self.daemon(config=configured(
+            "receive_buffer = 16384; max_record = 100;"))
+        sender = self.udp(daemon)
+        daemon.freeze()
+        for number in range(100):
+            sender.send(b"%d " % number + b"x" * 500)
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.stop(), 0)
+        cut = daemon.data("T")
+        self.assertEqual(len(cut) + lost(daemon), 100)
+        self.assertGreater(len(cut), 3)
+        self.assertGreater(lost(daemon), 3)
+        self.assertEqual(len([r for r in daemon.records() if r.tag == "*" and
+                              r.note()[0] == "truncated"]), len(cut))
+
+    def test_lost_is_told_in_json(self):
+        daemon = self.daemon(config=configured(
+            "receive_buffer = 16384;", 'format = "json";'))
+        sender = self.udp(daemon)
+        daemon.freeze()
+        for number in range(self.SENT):
+            sender.send(b"%d" % number)
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.stop(), 0)
+        notes = [o for o in daemon.json() if "event" in o]
+        self.assertEqual({o["event"] for o in notes}, {"lost"})
+        self.assertEqual(sum(o["datagrams"] for o in notes) +
+                         len(daemon.json()) - len(notes), self.SENT)
+
+    def test_the_time_is_that_of_the_kernel(self):
+        daemon = self.daemon("-l", "udp:0")
+        sender = self.udp(daemon)
+        # Shortly after the start the kernel may not yet note the time.
+        def is_noted():
+            begin = time.time()
+            daemon.freeze()
+            sender.send(b"a")
+            end = time.time()
+            count = len(daemon.data())
+            daemon.signal(signal.SIGCONT)
+            daemon.wait_for_data(count + 1)
+            return begin - 0.001 <= seconds_of(daemon.records()[-1]) <= end
+        wait_for(is_noted, "the kernel's time")
+        told = len(daemon.records())
+        begin = time.time()
+        daemon.freeze()
+        for number in range(200):
+            sender.send(b"%d" % number)
+        end = time.time()
+        daemon.signal(signal.SIGCONT)
+        daemon.wait_for_data(told + 200)
+        times = [seconds_of(r) for r in daemon.records()[told:]]
+        self.assertEqual(times, sorted(times))
+        self.assertGreaterEqual(times[0], begin - 0.001)
+        self.assertLessEqual(times[-1], end)
+        self.assertGreater(len(set(times)), 20)
+
+
+class Endurance(harness.Case):
+
+    def test_all_of_many_senders_is_logged(self):
+        daemon = self.daemon("-l", "udp:0")
+        senders = [self.udp(daemon) for _ in range(50)]
+        for turn in range(20):
+            for sender in senders:
+                sender.send(b"%d" % turn)
+            daemon.wait_for_data(50 * (turn + 1))
+        got = {}
+        for record in daemon.records():
+            got.setdefault(record.peer, []).append(record.data)
+        self.assertEqual(got, {harness.name_of(s): [str(t) for t in range(20)]
+                               for s in senders})
+
+    def test_what_had_arrived_is_logged_when_stopped(self):
+        daemon = self.daemon("-l", "udp:0")
+        sender = self.udp(daemon)
+        daemon.freeze()
+        for number in range(300):
+            sender.send(b"%d" % number)
+        daemon.signal(signal.SIGTERM)
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.wait(), 0)
+        self.assertEqual(daemon.data(), [str(n) for n in range(300)])
+
+
+if __name__ == "__main__":
+    harness.main()
