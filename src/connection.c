@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "counters.h"
+#include "clock.h"
 #include "diag.h"
 
 enum ending {
@@ -60,7 +60,7 @@ connection_accepted(struct connection *c, uint64_t number)
 	address_format(&c->member.peer, c->origin.peer);
 	framer_init(&c->framer, (enum framing)config->framing,
 		    (size_t)config->limits.max_record);
-	c->opened_ms = c->received_ms = counters_now_ms();
+	c->opened_ms = c->received_ms = clock_now_ms();
 }
 
 /* Memory is in hand only while there is data in it, or about to be. */
@@ -146,7 +146,7 @@ received(struct connection *c, size_t size)
 	bool any;
 
 	clock_gettime(CLOCK_REALTIME, &c->time);
-	c->received_ms = counters_now_ms();
+	c->received_ms = clock_now_ms();
 	c->bytes += size;
 	atomic_fetch_add(&c->listener->counters.bytes, size);
 	framer_received(&c->framer, size);
@@ -214,7 +214,7 @@ flush(struct connection *c)
 	batch_emit(c->batch);
 	/* What was held back is a new piece to wait for. */
 	if (framer_held(&c->framer) > 0)
-		c->unfinished_ms = counters_now_ms();
+		c->unfinished_ms = clock_now_ms();
 }
 
 /* When to look again though nothing came; LLONG_MAX: never. */
@@ -246,7 +246,7 @@ wait(struct connection *c)
 	int timeout_ms = -1;
 
 	if (next_ms < LLONG_MAX) {
-		now_ms = counters_now_ms();
+		now_ms = clock_now_ms();
 		timeout_ms = next_ms <= now_ms ? 0
 			   : next_ms - now_ms < INT_MAX
 				   ? (int)(next_ms - now_ms)
@@ -254,7 +254,7 @@ wait(struct connection *c)
 	}
 	if (poll(&readable, 1, timeout_ms) > 0)
 		return receive(c);
-	now_ms = counters_now_ms();
+	now_ms = clock_now_ms();
 	if (now_ms >= idle_ms)
 		return ENDING_IDLE;
 	if (now_ms >= flush_ms)
@@ -273,7 +273,7 @@ static void
 note_closed(struct connection *c, enum ending ending)
 {
 	long notes = c->listener->config->limits.connection_notes;
-	long long ms = counters_now_ms() - c->opened_ms;
+	long long ms = clock_now_ms() - c->opened_ms;
 	char text[160];
 
 	if (notes == NOTES_NONE)

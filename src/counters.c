@@ -2,19 +2,11 @@
 #include "counters.h"
 
 #include <stdio.h>
-#include <time.h>
+
+#include "clock.h"
 
 /* A write that takes longer than this is called a stall. */
 #define STALL_MS 1000
-
-long long
-counters_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 void
 counters_format_listener(char *out, size_t size, enum protocol protocol,
@@ -37,8 +29,7 @@ counters_format_output(char *out, size_t size, const struct output_counters *c)
 {
 	unsigned long long stalled_ms = c->stalled_ms;
 	long long busy_since_ms = c->busy_since_ms;
-	long long busy_ms =
-		busy_since_ms ? counters_now_ms() - busy_since_ms : 0;
+	long long busy_ms = busy_since_ms ? clock_now_ms() - busy_since_ms : 0;
 
 	if (busy_ms > STALL_MS)
 		stalled_ms += (unsigned long long)busy_ms;

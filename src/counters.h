@@ -27,9 +27,6 @@ struct output_counters {
 	atomic_llong busy_since_ms; /* CLOCK_MONOTONIC; 0: no write goes on */
 };
 
-/* Now, on CLOCK_MONOTONIC, in milliseconds. */
-long long counters_now_ms(void);
-
 /* A line for a person, without a newline. */
 void counters_format_listener(char *out, size_t size, enum protocol,
 			      const struct listener_counters *);

@@ -2,6 +2,7 @@
 #include "diag.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -38,15 +39,38 @@ stderr_is_journal(void)
 	return strcmp(stream, ours) == 0;
 }
 
-void
-diag_init(const char *program, bool verbose)
+/*
+ * Whoever started us may have closed some of 0, 1 and 2, and what is opened
+ * next would then be taken for them.  What is only read from cannot be
+ * written to: a missing stdout is found when it is opened as an output.
+ */
+static void
+occupy_standard_descriptors(void)
 {
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+diag_init(const char *program)
+{
+	occupy_standard_descriptors();
 	program_name = program;
-	is_verbose = verbose;
 	is_journal = stderr_is_journal();
 }
 
-/* A negative priority: only the text. */
+void
+diag_be_verbose(void)
+{
+	is_verbose = true;
+}
+
+/* A negative priority: an error, without the program's name. */
 static void
 write_line(int priority, const char *text)
 {
@@ -54,8 +78,9 @@ write_line(int priority, const char *text)
 	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
 	size_t size = strlen(text), used = 0;
 
-	if (priority >= 0 && is_journal)
-		used = (size_t)snprintf(line, 8, "<%d>", priority);
+	if (is_journal)
+		used = (size_t)snprintf(line, 8, "<%d>",
+					priority >= 0 ? priority : LOG_ERR);
 	else if (priority >= 0)
 		used = (size_t)snprintf(line, 128, "%.64s: ", program_name);
 	used += escape(line + used, sizeof line - used - 1,

@@ -12,10 +12,14 @@
 #include <syslog.h>
 
 /*
- * Under systemd lines begin with their priority as "<N>", elsewhere with the
- * program's name.  Debug messages appear only where verbose is set.
+ * To be called first of all.  Under systemd lines begin with their priority as
+ * "<N>", elsewhere with the program's name.  Descriptors 0, 1 and 2 that are
+ * closed are taken, by what can only be read from.
  */
-void diag_init(const char *program, bool verbose);
+void diag_init(const char *program);
+
+/* Tell debug messages too. */
+void diag_be_verbose(void);
 
 /* priority is one of syslog(3): LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG. */
 void diag(int priority, const char *format, ...)

@@ -184,7 +184,7 @@ unescape(unsigned char *out, const char *text, size_t size, size_t *fault)
 					 : size - read;
 		size_t n;
 
-		memcpy(out + written, text + read, clean);
+		memmove(out + written, text + read, clean);
 		read += clean;
 		written += clean;
 		if (!backslash)

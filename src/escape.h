@@ -32,7 +32,8 @@ size_t escape_plain(const unsigned char *data, size_t size);
 size_t escape(char *out, size_t room, const unsigned char *data, size_t *size);
 
 /*
- * The bytes that text stands for, into out, which has room for size bytes.
+ * The bytes that text stands for, into out, which has room for size bytes and
+ * may be text itself.
  * Returns their number, or -1 and the place of the first fault in *fault
  * where text is not what escape() writes.
  */

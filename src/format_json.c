@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base64.h"
 #include "escape.h"
 #include "format_time.h"
 #include "utf8.h"
@@ -68,30 +69,6 @@ put_string(char *out, size_t *written, const unsigned char *data, size_t size)
 	return true;
 }
 
-/* RFC 4648, section 4. */
-static size_t
-put_base64(char *out, const unsigned char *data, size_t size)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t used = 0;
-
-	for (size_t i = 0; i < size; i += 3) {
-		size_t left = size - i;
-		uint32_t bits = (uint32_t)data[i] << 16;
-
-		if (left > 1)
-			bits |= (uint32_t)data[i + 1] << 8;
-		if (left > 2)
-			bits |= data[i + 2];
-		out[used++] = digits[bits >> 18];
-		out[used++] = digits[bits >> 12 & 63];
-		out[used++] = left > 1 ? digits[bits >> 6 & 63] : '=';
-		out[used++] = left > 2 ? digits[bits & 63] : '=';
-	}
-	return used;
-}
-
 static size_t
 put_data(char *out, const unsigned char *data, size_t size)
 {
@@ -101,7 +78,7 @@ put_data(char *out, const unsigned char *data, size_t size)
 		used += written;
 	} else {
 		used = put(out, ",\"data_base64\":\"");
-		used += put_base64(out + used, data, size);
+		used += base64_encode(out + used, data, size);
 	}
 	out[used++] = '"';
 	return used;
@@ -118,7 +95,8 @@ is_number(const char *value, size_t size)
 		dots += value[i] == '.';
 	}
 	return digits + dots == size && dots <= 1 && value[0] != '.' &&
-	       value[size - 1] != '.' && (size == 1 || value[0] != '0' || dots);
+	       value[size - 1] != '.' &&
+	       (size == 1 || value[0] != '0' || value[1] == '.');
 }
 
 /* A note, "EVENT KEY=VALUE ...": the event, and each key as a member. */

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "memory.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+void
+memory_missing(void)
+{
+	fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
+	exit(EXIT_FAILURE);
+}
+
 static void *
 present(void *memory)
 {
-	if (memory)
-		return memory;
-	fputs("portlogd: cannot start: out of memory\n", stderr);
-	exit(EXIT_FAILURE);
+	if (!memory)
+		memory_missing();
+	return memory;
 }
 
 void *

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "clock.h"
 #include "diag.h"
 #include "format.h"
 
@@ -76,7 +77,7 @@ stall(struct output *output, int error)
 	const struct timespec pause = { .tv_sec = RETRY_S };
 
 	if (output->stalled_since_ms == 0) {
-		output->stalled_since_ms = counters_now_ms();
+		output->stalled_since_ms = clock_now_ms();
 		atomic_fetch_add(&output->counters.errors, 1);
 		diag(LOG_ERR,
 		     "output %s: stalled reason=%s: %s; trying again "
@@ -94,7 +95,7 @@ worked(struct output *output)
 
 	if (output->stalled_since_ms == 0)
 		return;
-	stall_ms = counters_now_ms() - output->stalled_since_ms;
+	stall_ms = clock_now_ms() - output->stalled_since_ms;
 	output->stalled_since_ms = 0;
 	output->stall_ms += stall_ms;
 	atomic_fetch_add(&output->counters.stalled_ms,
@@ -195,7 +196,7 @@ output_take(struct output *output, const char *data, size_t size,
 	struct output_counters *c = &output->counters;
 
 	pthread_mutex_lock(&output->lock);
-	atomic_store(&c->busy_since_ms, counters_now_ms());
+	atomic_store(&c->busy_since_ms, clock_now_ms());
 	if (output->ops->send)
 		send_all(output, records, count);
 	else

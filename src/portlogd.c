@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* portlogd: what arrives on TCP and UDP ports, written down. */
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -23,7 +22,7 @@ struct options {
 	size_t listener_count;
 	const char *format;
 	const char *output;
-	bool test, dump, verbose, help, version;
+	bool test, dump, help, version;
 };
 
 static const char usage[] =
@@ -115,7 +114,7 @@ parse_options(struct options *o, int argc, char **argv)
 			o->dump = true;
 			break;
 		case 'v':
-			o->verbose = true;
+			diag_be_verbose();
 			break;
 		case 'h':
 			o->help = true;
@@ -274,32 +273,14 @@ check_or_run(const struct options *o)
 	return result;
 }
 
-/*
- * Whoever started us may have closed some of 0, 1 and 2, and what is opened
- * next would then be taken for them.  What is only read from cannot be
- * written to: a missing stdout is found when it is opened as an output.
- */
-static void
-occupy_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
-
 int
 main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	int result;
 
-	occupy_standard_descriptors();
+	diag_init("portlogd");
 	result = parse_options(&options, argc, argv);
-	diag_init("portlogd", options.verbose);
 	if (result == EX_OK && options.help) {
 		printf("%s\n%s", usage, help);
 		result = flushed();

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "counters.h"
+#include "clock.h"
 #include "diag.h"
 #include "framer.h"
 #include "listener.h"
@@ -124,7 +124,7 @@ accept_all(struct ports *ports, struct port *port)
 		case ACCEPTED_NONE:
 			return true;
 		case ACCEPTED_SHORT:
-			port->rest_until_ms = counters_now_ms() + REST_MS;
+			port->rest_until_ms = clock_now_ms() + REST_MS;
 			return false;
 		}
 	}
@@ -149,7 +149,7 @@ look_for_room(struct ports *ports)
 void
 ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 {
-	long long now_ms = counters_now_ms();
+	long long now_ms = clock_now_ms();
 
 	look_for_room(ports);
 	for (size_t i = 0; i < ports->count; i++) {
@@ -188,7 +188,7 @@ ports_stop(struct ports *ports)
 static void
 drain_port(struct ports *ports, struct port *port)
 {
-	bool resting = port->rest_until_ms > counters_now_ms();
+	bool resting = port->rest_until_ms > clock_now_ms();
 
 	if (!is_tcp(port) || port->listener.socket.fd < 0 || resting)
 		return;

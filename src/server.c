@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "counters.h"
+#include "clock.h"
 #include "diag.h"
 #include "memory.h"
 #include "outputs.h"
@@ -141,7 +141,7 @@ wait_for_something(struct server *s, long long until_ms)
 	eventfd_t rung;
 
 	ports_poll(&s->ports, s->polled + POLLED_PORTS, &until_ms);
-	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - counters_now_ms();
+	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
 		left_ms = 0;
 	poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
@@ -174,18 +174,18 @@ static bool
 drain(struct server *s)
 {
 	long timeout_s = s->config->shutdown_timeout_s;
-	long long begin_ms = counters_now_ms();
+	long long begin_ms = clock_now_ms();
 	long long until_ms = begin_ms + timeout_s * 1000LL;
 
 	ports_stop(&s->ports);
 	while (!ports_drain(&s->ports)) {
 		wait_for_something(s, until_ms);
 		if (handle_signals(s) != 0 &&
-		    counters_now_ms() - begin_ms > SAME_SIGNAL_MS) {
+		    clock_now_ms() - begin_ms > SAME_SIGNAL_MS) {
 			diag(LOG_ERR, "giving up: a second signal");
 			return false;
 		}
-		if (counters_now_ms() >= until_ms) {
+		if (clock_now_ms() >= until_ms) {
 			diag(LOG_ERR, "giving up after %ld seconds", timeout_s);
 			return false;
 		}

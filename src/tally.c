@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "clock.h"
 #include "thread.h"
 
 #define PERIOD_MS 60000
@@ -48,7 +49,7 @@ find_or_add(struct tally *t, const char *event, struct listener *listener,
 		.event = event,
 		.listener = listener,
 		.source = *source,
-		.due_ms = counters_now_ms() + PERIOD_MS,
+		.due_ms = clock_now_ms() + PERIOD_MS,
 	};
 	pthread_cond_signal(&t->changed);
 	return entry;
@@ -103,7 +104,7 @@ wait_for_first(struct tally *t)
 			return t->count > 0;
 		if (t->count == 0)
 			pthread_cond_wait(&t->changed, &t->lock);
-		else if (due_ms <= counters_now_ms())
+		else if (due_ms <= clock_now_ms())
 			return true;
 		else
 			pthread_cond_timedwait(&t->changed, &t->lock, &due);

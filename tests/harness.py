@@ -18,6 +18,7 @@ import unittest
 from signal import SIGTERM
 
 PORTLOGD = os.environ.get("PORTLOGD", "./portlogd")
+PORTLOG = os.environ.get("PORTLOG", "./portlog")
 TOP = os.environ.get("TOP_SRCDIR", os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 PATIENCE = float(os.environ.get("PORTLOG_PATIENCE", "20"))
@@ -257,6 +258,13 @@ def run(*arguments, **options):
     """Run portlogd to its end: its CompletedProcess, with text."""
     return subprocess.run([PORTLOGD, *arguments], capture_output=True,
                           text=True, timeout=PATIENCE, check=False, **options)
+
+
+def portlog(*arguments, data=b"", **options):
+    """Run portlog to its end: its CompletedProcess, with bytes."""
+    return subprocess.run([PORTLOG, *arguments], input=data,
+                          capture_output=True, timeout=PATIENCE, check=False,
+                          **options)
 
 
 def name_of(connection):

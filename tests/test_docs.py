@@ -5,7 +5,7 @@ import re
 import tempfile
 import unittest
 
-from harness import TOP, main, run
+from harness import TOP, main, portlog, run
 
 
 def read(*path):
@@ -102,6 +102,28 @@ class Documents(unittest.TestCase):
             with self.subTest(option=option):
                 self.assertIn(f"-{option[1]}", manual)
                 self.assertRegex(manual, rf"\.It Fl {option[0]}\b")
+
+    def test_the_manual_of_the_companion_has_every_option(self):
+        manual = read("man", "portlog.1")
+        for command in ("send", "decode", "replay"):
+            section = re.search(rf"\.Ss {command}\n.*?(?=\.Ss|\.Sh)", manual,
+                                re.S).group()
+            shown = portlog(command, "-h").stdout.decode()
+            options = re.findall(r"^  -(\w)", shown, re.M)
+            self.assertIn("h", options)
+            for option in set(options) - {"h"}:
+                with self.subTest(command=command, option=option):
+                    self.assertRegex(section, rf"\.It Fl {option}\b")
+
+    def test_the_completions_have_every_option(self):
+        text = read("completions", "portlog")
+        for command in ("send", "decode", "replay"):
+            words = re.search(rf"{command}\) words='(.*)'", text).group(1)
+            shown = portlog(command, "-h").stdout.decode()
+            self.assertEqual(sorted(words.split()),
+                             sorted(re.findall(r"^  (-\w)", shown, re.M)))
+        for option in re.findall(r"^  (-\w), (--\w+)", run("-h").stdout, re.M):
+            self.assertIn(" ".join(option), read("completions", "portlogd"))
 
     def test_the_readme_names_files_that_are_there(self):
         for target in re.findall(r"\]\(([^)#:]+)\)", read("README.md")):

@@ -261,15 +261,16 @@ class Stdout(unittest.TestCase):
             sent = b"".join(b"%07d\n" % i for i in range(20000))
             with daemon.tcp() as connection:
                 sender = threading.Thread(target=connection.sendall,
-                                          args=(sent,))
+                                          args=(sent,), daemon=True)
                 sender.start()
                 wait_for(lambda: not select.select([], [writer], [], 0)[1],
                          "the pipe to be full")
                 os.close(writer)
                 received = b""
-                while len(received) < len(sent):
+                while (len(received) < len(sent) and
+                       select.select([reader], [], [], harness.PATIENCE)[0]):
                     received += os.read(reader, 65536)
-                sender.join()
+                sender.join(harness.PATIENCE)
             self.assertEqual(received, sent)
             self.assertEqual(daemon.stop(), 0)
             self.assertNotIn("stalled", daemon.errors())
@@ -289,7 +290,7 @@ class Stalls(unittest.TestCase):
                 connection.sendall(b"".join(line + b"\n" for line in lines))
                 connection.shutdown(socket.SHUT_WR)
                 harness.end_of(connection)
-        thread = threading.Thread(target=send)
+        thread = threading.Thread(target=send, daemon=True)
         thread.start()
         return thread
 
@@ -351,27 +352,24 @@ class Stalls(unittest.TestCase):
             daemon.wait_for_error("output log: stalled reason=ENOSPC")
             self.assertGreater(os.path.getsize(inside + "/log"), 4096)
             os.unlink(inside + "/ballast")
-            feeder.join()
+            feeder.join(harness.PATIENCE)
             daemon.wait_for_note("closed", inside + "/log")
             self.assert_whole(daemon, inside + "/log", lines)
             self.assertEqual(daemon.stop(), 0)
 
+    @unittest.skipUnless(hasattr(resource, "prlimit"), "no resource.prlimit()")
     def test_a_file_size_limit_that_is_raised_loses_and_tears_nothing(self):
         lines = self.lines(3000)
         with Daemon(config=config(
-                '{ type = "file"; name = "log"; path = "@DIR@/log"; }', TCP),
-                wrap=("sh", "-c", 'ulimit -S -f 16; exec "$@"',
-                      "sh")) as daemon:
-            path = daemon.dir + "/log"
+                '{ type = "file"; name = "log"; path = "@DIR@/log"; }',
+                TCP)) as daemon:
+            path, pid = daemon.dir + "/log", daemon.process.pid
+            _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (8192, most))
             feeder = self.feed(daemon, lines)
             daemon.wait_for_error("output log: stalled reason=EFBIG")
-            if not hasattr(resource, "prlimit"):
-                self.skipTest("no resource.prlimit()")
-            _, most = resource.prlimit(daemon.process.pid,
-                                       resource.RLIMIT_FSIZE)
-            resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE,
-                             (most, most))
-            feeder.join()
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
+            feeder.join(harness.PATIENCE)
             daemon.wait_for_note("closed", path)
             self.assert_whole(daemon, path, lines)
             self.assertEqual(daemon.stop(), 0)
@@ -527,7 +525,7 @@ class Syslog(Messages):
             "limits = { flush_timeout = 0; };")
         record = every_byte(65536)
         with daemon.tcp() as connection:
-            feeder = threading.Thread(target=connection.sendall,
+            feeder = threading.Thread(target=connection.sendall, daemon=True,
                                       args=(record + b"\nnext\n",))
             feeder.start()
             got, data, messages = None, "", 0
@@ -537,7 +535,7 @@ class Syslog(Messages):
                 got = self.parse(message)
                 data += got["data"]
                 messages += 1
-            feeder.join()
+            feeder.join(harness.PATIENCE)
             self.assertEqual(got["tag"], "F")
             self.assertGreater(messages, 65536 // LONGEST_MESSAGE)
             self.assertEqual(self.parse(server.get())["data"], "next")
@@ -650,11 +648,11 @@ class Journal(Messages):
                                     "flush_timeout = 0; };")
         record = every_byte(1048576)
         with daemon.tcp() as connection:
-            feeder = threading.Thread(target=connection.sendall,
+            feeder = threading.Thread(target=connection.sendall, daemon=True,
                                       args=(record + b"\n",))
             feeder.start()
             got = self.parse(server.get())
-            feeder.join()
+            feeder.join(harness.PATIENCE)
             self.assertEqual(got["PORTLOG_TAG"], b"F")
             self.assertEqual(got["PORTLOG_RAW"], record)
             self.assertEqual(unescape(got["MESSAGE"].decode()), record)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "diag.h"
+
+struct addrinfo *
+dial_resolve(const char *host, const char *port, enum protocol protocol)
+{
+	const struct addrinfo hints = {
+		.ai_socktype =
+			protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM,
+	};
+	struct addrinfo *all = NULL;
+	int error = getaddrinfo(host, port, &hints, &all);
+
+	if (error == 0)
+		return all;
+	diag(LOG_ERR, "%s port %s: %s", host, port,
+	     error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
+	return NULL;
+}
+
+/* Wait until a connection is made or has failed: 0, or why. */
+static int
+wait_connected(int fd, int timeout_ms)
+{
+	struct pollfd made = { .fd = fd, .events = POLLOUT };
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	if (poll(&made, 1, timeout_ms) == 0)
+		return ETIMEDOUT;
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	return error;
+}
+
+static int
+dial_one(const struct addrinfo *address, int timeout_ms)
+{
+	int fd = socket(address->ai_family,
+			address->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error = 0, on = 1;
+
+	if (fd < 0)
+		return -1;
+	if (connect(fd, address->ai_addr, address->ai_addrlen) != 0)
+		error = errno == EINPROGRESS ? wait_connected(fd, timeout_ms)
+					     : errno;
+	if (error == 0) {
+		/* A line goes out when it is there, not with the next one. */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		return fd;
+	}
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int
+dial_next(struct addrinfo **next, int timeout_ms)
+{
+	int fd = -1;
+
+	errno = EADDRNOTAVAIL;
+	while (fd < 0 && *next) {
+		fd = dial_one(*next, timeout_ms);
+		*next = (*next)->ai_next;
+	}
+	return fd;
+}
+
+bool
+dial_discard(int fd)
+{
+	char bytes[4096];
+	ssize_t size;
+
+	do
+		size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	while (size > 0);
+	if (size == 0)
+		errno = 0;
+	return size < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+bool
+dial_receipt(int fd, int timeout_ms)
+{
+	struct pollfd closed = { .fd = fd, .events = POLLIN };
+	long long until_ms = clock_now_ms() + timeout_ms;
+
+	if (shutdown(fd, SHUT_WR) != 0)
+		return false;
+	while (dial_discard(fd)) {
+		long long left_ms =
+			timeout_ms < 0 ? -1 : until_ms - clock_now_ms();
+
+		if (timeout_ms >= 0 && left_ms <= 0) {
+			errno = ETIMEDOUT;
+			return false;
+		}
+		poll(&closed, 1, (int)left_ms);
+	}
+	return errno == 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* dial: connect by name, and learn what became of what was sent. */
+#ifndef PORTLOG_DIAL_H
+#define PORTLOG_DIAL_H
+
+#include <netdb.h>
+#include <stdbool.h>
+
+#include "address.h"
+
+/*
+ * All addresses of a host, in the order to try them, IPv6 and IPv4; port is a
+ * number or the name of a service.  NULL: there are none, and stderr was told.
+ * To be freed with freeaddrinfo().
+ */
+struct addrinfo *dial_resolve(const char *host, const char *port,
+			      enum protocol);
+
+/*
+ * Connect to the first address from *next on that answers, within timeout_ms
+ * each (-1: as long as the system tries), and move *next behind it.  The
+ * descriptor, or -1 and errno of the last; ETIMEDOUT where time was up.
+ */
+int dial_next(struct addrinfo **next, int timeout_ms);
+
+/* Throw away what the other side says; false: it has closed, or errno. */
+bool dial_discard(int fd);
+
+/*
+ * End the stream and wait until the other side has closed too, which
+ * portlogd does once all is with its outputs; false and errno: ECONNRESET, or
+ * ETIMEDOUT after timeout_ms (-1: never).
+ */
+bool dial_receipt(int fd, int timeout_ms);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* portlog: send to a port, decode a log, replay it. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "command.h"
+#include "diag.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{ "send", command_send },
+	{ "decode", command_decode },
+	{ "replay", command_replay },
+};
+
+static const char usage[] = "usage: portlog send|decode|replay ...\n"
+			    "       portlog -h | -V\n";
+
+static const char help[] =
+	"The companion of portlogd.\n"
+	"\n"
+	"  send    lines of standard input to a port, with a receipt\n"
+	"  decode  a text log back to the bytes that were sent\n"
+	"  replay  the records of a log to a port, at their pace\n"
+	"\n"
+	"\"portlog COMMAND -h\" tells more, and so does portlog(1).\n";
+
+static int
+run(int argc, char **argv)
+{
+	if (argc < 2)
+		return command_misused(usage, "expected a command");
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
+		printf("%s\n%s", usage, help);
+	else if (strcmp(argv[1], "-V") == 0 ||
+		 strcmp(argv[1], "--version") == 0)
+		puts("portlog " PACKAGE_VERSION);
+	else
+		return command_misused(
+			usage, "found \"%s\", expected a command", argv[1]);
+	return EX_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+	int result;
+
+	diag_init("portlog");
+	result = run(argc, argv);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return result;
+	diag(LOG_ERR, "cannot write to stdout");
+	return EXIT_FAILURE;
+}

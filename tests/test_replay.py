@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""portlog replay: a log, sent again, makes the same log."""
+import os
+import tempfile
+import unittest
+from datetime import datetime
+
+import harness
+from harness import portlog
+
+
+def line(seconds, rest):
+    """A line of a log, so many seconds after its beginning."""
+    return f"2026-11-23T07:12:{seconds:09.6f}Z {rest}\n"
+
+
+def listener(protocol, framing, more=""):
+    return ('listeners = ( { protocol = "%s"; port = 0; framing = "%s"; %s } '
+            ');\n' % (protocol, framing, more))
+
+
+def streams(daemon):
+    """The records of each peer, in the order in which peers first appear."""
+    found = {}
+    for record in daemon.records():
+        if record.tag != "*":
+            found.setdefault(record.peer, []).append((record.tag, record.data))
+    return list(found.values())
+
+
+class Replay(harness.Case):
+    def replay(self, log, daemon, *options, code=0):
+        ran = portlog("replay", *options, log, "127.0.0.1",
+                      str(daemon.port()))
+        self.assertEqual(ran.returncode, code, ran.stderr)
+        return ran.stderr.decode()
+
+    def write(self, *lines):
+        file = tempfile.NamedTemporaryFile("w", suffix=".log")
+        self.addCleanup(file.close)
+        file.writelines(lines)
+        file.flush()
+        return file.name
+
+    def check_round_trip(self, config, sent, *options, fmt="text"):
+        """Peers send, their log is replayed, and the second log compared."""
+        outputs = ('outputs = ( { type = "stdout"; }, { type = "file"; '
+                   'path = "@DIR@/log"; format = "%s"; } );' % fmt)
+        first = self.daemon(config=config + outputs)
+        second = self.daemon(config=config)
+        for data in sent:
+            connection = self.tcp(first)
+            connection.sendall(data)
+            connection.shutdown(1)
+            harness.end_of(connection)
+        self.replay(first.dir + "/log", second, "-s", "0", *options)
+        self.assertEqual(streams(second), streams(first))
+        self.assertGreater(len(streams(first)), 1)
+
+    def test_lines(self):
+        self.check_round_trip(listener("tcp", "line", "max_record = 100;"), [
+            b"one\n\nthree \\ \x1b\xff\0\n", b"x" * 250 + b"\nend",
+            b"a\r\nb\rc\n", b"y" * 100 + b"\n"])
+
+    def test_nul(self):
+        self.check_round_trip(listener("tcp", "nul"),
+                              [b"one\n\0\0two\0", b"three"], "-f", "nul")
+
+    def test_octet_counts(self):
+        self.check_round_trip(
+            listener("tcp", "octet-counted", "max_record = 100;"),
+            [b"3 a\nb5 \0\0\0\0\0250 " + b"z" * 250, b"9 cut"],
+            "-f", "octet-counted")
+
+    def test_json(self):
+        config = listener("tcp", "nul")
+        probe = portlog("replay", "-", "127.0.0.1", "1", data=b"{}\n")
+        if b"without jansson" in probe.stderr:
+            self.skipTest("built without jansson")
+        self.check_round_trip(config, [b"one\n\0\xff\0two\0", b"three"],
+                              "-f", "nul", fmt="json")
+
+    def test_datagrams_each_with_the_socket_of_its_peer(self):
+        config = listener("udp", "exact")
+        first = self.daemon(config=config)
+        second = self.daemon(config=config)
+        for i in range(3):
+            sender = self.udp(first)
+            for j in range(4):
+                sender.send(b"%d\n%d\xff" % (i, j))
+        first.wait_for_data(12)
+        self.replay(first.out, second, "-u", "-s", "0")
+        second.wait_for_data(12)
+        self.assertEqual(streams(second), streams(first))
+
+    def test_pieces_are_one_datagram(self):
+        second = self.daemon(config=listener("udp", "exact"))
+        log = self.write(line(0, "tcp/1 1.2.3.4:5 P one "),
+                         line(0, "tcp/1 1.2.3.4:5 F record"))
+        self.replay(log, second, "-u")
+        self.assertEqual(second.wait_for_data(1), ["one record"])
+
+    def test_chunks_with_nothing_between_them(self):
+        second = self.daemon(config=listener("tcp", "line"))
+        log = self.write(line(0, "tcp/1 1.2.3.4:5 F one\\n"),
+                         line(0, "tcp/1 1.2.3.4:5 F tw"),
+                         line(0, "tcp/1 1.2.3.4:5 F o\\n"))
+        self.replay(log, second, "-f", "none")
+        self.assertEqual(second.wait_for_data(2), ["one", "two"])
+
+    def test_a_port_that_comes_again_after_its_close_is_a_new_connection(self):
+        second = self.daemon(config=listener("tcp", "line") +
+                             'connection_notes = "all";')
+        log = self.write(*(line(0, f"tcp/1 1.2.3.4:5 {rest}") for rest in (
+            "* opened", "F a", "* closed reason=eof", "F b", "E c", "F d")))
+        self.replay(log, second)
+        second.wait_for_data(4)
+        opened = [r for r in second.records() if r.data == "opened"]
+        self.assertEqual(len(opened), 3)
+
+    def gaps(self, *options):
+        second = self.daemon(config=listener("tcp", "line"))
+        log = self.write(*(line(i * 0.2, f"tcp/1 1.2.3.4:{5 + i % 2} F {i}")
+                           for i in range(4)))
+        self.replay(log, second, *options)
+        second.wait_for_data(4)
+        times = [datetime.strptime(r.time, "%Y-%m-%dT%H:%M:%S.%fZ")
+                 for r in second.records() if r.tag == "F"]
+        return [(b - a).total_seconds() for a, b in zip(times, times[1:])]
+
+    def test_gaps_in_time_are_kept(self):
+        for gap in self.gaps():
+            self.assertGreater(gap, 0.15)
+            self.assertLess(gap, 0.25)
+
+    def test_gaps_are_half_at_twice_the_speed(self):
+        for gap in self.gaps("-s", "2"):
+            self.assertGreater(gap, 0.05)
+            self.assertLess(gap, 0.15)
+
+    def test_records_that_would_be_split_are_told(self):
+        second = self.daemon(config=listener("tcp", "line"))
+        log = self.write(line(0, "tcp/1 1.2.3.4:5 F a\\nb"),
+                         line(0, "tcp/1 1.2.3.4:5 F c"))
+        said = self.replay(log, second, code=1)
+        self.assertIn(f"{log}:1: expected no newline in a record", said)
+        self.assertEqual(second.wait_for_data(3), ["a", "b", "c"])
+
+    def test_malformed_lines_are_told_and_the_rest_sent(self):
+        second = self.daemon(config=listener("tcp", "line"))
+        log = self.write("nonsense\n", line(0, "tcp/1 1.2.3.4:5 F a"),
+                         '{"time":5}\n', line(0, "tcp/1 1.2.3.4:5 F b"))
+        said = self.replay(log, second, code=1)
+        self.assertIn(f"{log}:1: expected a time", said)
+        self.assertIn(f"{log}:3: expected ", said)
+        self.assertEqual(second.wait_for_data(2), ["a", "b"])
+
+    def test_standard_input(self):
+        second = self.daemon(config=listener("tcp", "line"))
+        text = line(0, "tcp/1 1.2.3.4:5 F a").encode()
+        ran = portlog("replay", "-", "127.0.0.1", str(second.port()),
+                      data=text)
+        self.assertEqual((ran.returncode, ran.stderr), (0, b""))
+        self.assertEqual(second.wait_for_data(1), ["a"])
+
+
+class Failures(unittest.TestCase):
+    def test_nobody_there_is_told(self):
+        text = line(0, "tcp/1 1.2.3.4:5 F a").encode()
+        ran = portlog("replay", "-", "127.0.0.1", "1", data=text)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn(b"for tcp/1 1.2.3.4:5: Connection refused", ran.stderr)
+
+    def test_a_file_that_is_not_there_is_told(self):
+        ran = portlog("replay", "/nonexistent/log", "127.0.0.1", "1")
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn(b"/nonexistent/log: No such file", ran.stderr)
+        self.assertFalse(os.path.exists("/nonexistent"))
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: MIT
+"""portlog send: every line arrives, and exit 0 means that it is in the log."""
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+import harness
+from harness import PATIENCE, PORTLOG, portlog, wait_for
+
+UDP_SERVER = """
+from socket import *
+s = socket(AF_INET, SOCK_DGRAM)
+s.bind(('0.0.0.0', PORT))
+while True:
+    data = s.recv(1024)
+    print(data.decode('utf-8'), flush=True)
+"""
+TCP_SERVER = """
+from socket import *
+s = socket(AF_INET, SOCK_STREAM)
+s.bind(('0.0.0.0', PORT))
+s.listen(10)
+while True:
+    c, address = s.accept()
+    while True:
+        data = c.recv(1024)
+        if not data:
+            break
+        print(data.decode('utf-8'), end='', flush=True)
+    c.close()
+"""
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("0.0.0.0", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A listening TCP socket that a test plays the other side of."""
+
+    def __init__(self, family=socket.AF_INET, host="127.0.0.1"):
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE)
+        self.socket.bind((host, 0))
+        self.socket.listen(10)
+        self.port = str(self.socket.getsockname()[1])
+
+    def accept(self):
+        connection, _ = self.socket.accept()
+        connection.settimeout(PATIENCE)
+        return connection
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+class Tutorial(unittest.TestCase):
+    """The servers of a Python lesson; only their port differs."""
+
+    def serve(self, program, kind):
+        """A server that listens, its port, and what it prints."""
+        port = free_port(kind)
+        server = subprocess.Popen(
+            [sys.executable, "-c", program.replace("PORT", str(port))],
+            stdout=subprocess.PIPE)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        table = "/proc/net/" + ("udp" if kind == socket.SOCK_DGRAM else "tcp")
+
+        def listens():
+            with open(table, encoding="ascii") as file:
+                return f":{port:04X} 00000000:0000" in file.read()
+        wait_for(listens, "the server to listen")
+        return server, str(port)
+
+    def lines(self, server, count):
+        return [server.stdout.readline().decode() for _ in range(count)]
+
+    def test_every_line_arrives_at_the_tcp_server(self):
+        server, port = self.serve(TCP_SERVER, socket.SOCK_STREAM)
+        text = "".join(f"line {i}\n" for i in range(2000))
+        sent = portlog("send", "127.0.0.1", port, data=text.encode())
+        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual("".join(self.lines(server, 2000)), text)
+
+    def test_every_line_arrives_at_the_udp_server(self):
+        server, port = self.serve(UDP_SERVER, socket.SOCK_DGRAM)
+        text = "".join(f"line {i}\n" for i in range(50))
+        sent = portlog("send", "-u", "127.0.0.1", port, data=text.encode())
+        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual("".join(self.lines(server, 50)), text)
+
+    def test_of_several_addresses_the_one_that_answers_is_taken(self):
+        with tempfile.NamedTemporaryFile("w") as hosts:
+            hosts.write("::1 both.test\n127.0.0.1 both.test\n")
+            hosts.flush()
+            wrap = harness.namespaces(
+                "m", f"mount --bind {hosts.name} /etc/hosts")
+            for program, kind, options in (
+                    (UDP_SERVER, socket.SOCK_DGRAM, ("-u",)),
+                    (TCP_SERVER, socket.SOCK_STREAM, ())):
+                server, port = self.serve(program, kind)
+                sent = subprocess.run(
+                    [*wrap, os.path.abspath(PORTLOG), "send", *options,
+                     "both.test", port], input=b"one\ntwo\n", check=False,
+                    capture_output=True, timeout=PATIENCE)
+                self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+                self.assertEqual(self.lines(server, 2), ["one\n", "two\n"])
+
+
+class Terminal(unittest.TestCase):
+    def run_on_terminal(self, *arguments):
+        """portlog with a terminal for stdin and stderr: it, and its other end."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen([PORTLOG, *arguments], stdin=theirs,
+                                   stderr=theirs)
+        os.close(theirs)
+        self.addCleanup(os.close, ours)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process, ours
+
+    def test_a_line_goes_out_when_enter_is_pressed(self):
+        with Server() as server:
+            _, keyboard = self.run_on_terminal("send", "127.0.0.1",
+                                               server.port)
+            with server.accept() as connection:
+                for line in (b"hello\n", b"world\n"):
+                    os.write(keyboard, line)
+                    self.assertEqual(connection.recv(100), line)
+
+    def test_progress_shows_on_a_terminal_after_a_second(self):
+        with Server() as server:
+            process, screen = self.run_on_terminal("send", "127.0.0.1",
+                                                   server.port)
+            with server.accept():
+                shown = b""
+
+                def look():
+                    nonlocal shown
+                    os.write(screen, b"x\n")
+                    while select.select([screen], [], [], 0.05)[0]:
+                        shown += os.read(screen, 1000)
+                    return re.search(rb"\d+ lines  [\d.]+ MiB  [\d.]+ MiB/s",
+                                     shown)
+                wait_for(look, "progress")
+                os.write(screen, b"\x04")
+            process.wait(PATIENCE)
+
+    def test_no_progress_where_stderr_is_no_terminal(self):
+        with Server() as server:
+            process = subprocess.Popen(
+                [PORTLOG, "send", "127.0.0.1", server.port],
+                stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+            with server.accept() as connection:
+                start = os.times().elapsed
+
+                def feed():
+                    process.stdin.write(b"x\n")
+                    process.stdin.flush()
+                    return os.times().elapsed - start > 1.6
+                wait_for(feed, "1.6 seconds")
+                process.stdin.close()
+                while connection.recv(65536):
+                    pass
+            self.assertEqual(process.stderr.read(), b"")
+            process.stderr.close()
+            self.assertEqual(process.wait(PATIENCE), 0)
+
+
+class Receipt(harness.Case):
+    def test_all_lines_are_in_the_log_once_and_in_order(self):
+        daemon = self.daemon("-l", "tcp:0")
+        count = int(os.environ.get("PORTLOG_LINES", "100000"))
+        text = "".join(f"{i}\n" for i in range(count))
+        sent = portlog("send", "127.0.0.1", str(daemon.port()),
+                       data=text.encode())
+        self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual(daemon.data("F"), text.split("\n")[:-1])
+
+    def test_the_last_line_may_lack_its_newline(self):
+        daemon = self.daemon("-l", "tcp:0")
+        sent = portlog("send", "127.0.0.1", str(daemon.port()), data=b"a\nb")
+        self.assertEqual(sent.returncode, 0)
+        self.assertEqual([(r.tag, r.data) for r in daemon.records()[:2]],
+                         [("F", "a"), ("E", "b")])
+
+    def test_ipv6(self):
+        daemon = self.daemon("-l", "tcp:[::1]:0", "-l", "udp:[::1]:0")
+        for option, port in ((), daemon.port(0)), (("-u",), daemon.port(1)):
+            sent = portlog("send", *option, "::1", str(port), data=b"six\n")
+            self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual(daemon.wait_for_data(2), ["six", "six"])
+
+    def test_no_exit_0_before_a_stall_of_the_output_ends(self):
+        reader, writer = os.pipe()
+        daemon = self.daemon("-l", "tcp:0", stdout=writer)
+        os.close(writer)
+        text = b"".join(b"%d %s\n" % (i, b"x" * 100) for i in range(5000))
+        sender = subprocess.Popen(
+            [PORTLOG, "send", "127.0.0.1", str(daemon.port())],
+            stdin=subprocess.PIPE)
+        feeder = threading.Thread(target=lambda: (sender.stdin.write(text),
+                                                  sender.stdin.close()))
+        feeder.start()
+        log = b""
+        while log.count(b"\n") < 2000:
+            log += os.read(reader, 4096)
+        self.assertIsNone(sender.poll())
+        while b"* closed" not in log:
+            log += os.read(reader, 65536)
+        feeder.join(PATIENCE)
+        self.assertEqual(sender.wait(PATIENCE), 0)
+        self.assertEqual(log.count(b" F "), 5000)
+        os.close(reader)
+
+    def test_a_daemon_that_is_killed_leaves_no_exit_0(self):
+        daemon = harness.Daemon("-l", "tcp:0")
+        self.addCleanup(daemon.close)
+        sender = subprocess.Popen(
+            [PORTLOG, "send", "127.0.0.1", str(daemon.port())],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        sender.stdin.write(b"one\ntwo\n")
+        sender.stdin.flush()
+        daemon.wait_for_data(2)
+        daemon.signal(signal.SIGKILL)
+        _, said = sender.communicate(timeout=PATIENCE)
+        self.assertEqual(sender.returncode, 1)
+        self.assertIn(b"2 lines were handed over", said)
+
+
+class OtherSides(unittest.TestCase):
+    def send(self, server, *options):
+        return subprocess.Popen(
+            [PORTLOG, "send", *options, "127.0.0.1", server.port],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def end(self, sender, data=None):
+        _, said = sender.communicate(data, timeout=PATIENCE)
+        return sender.returncode, said.decode()
+
+    def test_a_reset_is_told(self):
+        with Server() as server:
+            sender = self.send(server)
+            connection = server.accept()
+            sender.stdin.write(b"one\n")
+            sender.stdin.flush()
+            self.assertEqual(connection.recv(10), b"one\n")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                  struct.pack("ii", 1, 0))
+            connection.close()
+            code, said = self.end(sender)
+            self.assertEqual(code, 1)
+            self.assertIn("Connection reset by peer; 1 lines were", said)
+
+    def test_a_close_before_the_end_is_told(self):
+        with Server() as server:
+            sender = self.send(server)
+            connection = server.accept()
+            sender.stdin.write(b"one\n")
+            sender.stdin.flush()
+            self.assertEqual(connection.recv(10), b"one\n")
+            connection.close()
+            code, said = self.end(sender)
+            self.assertEqual(code, 1)
+            self.assertIn("closed by the other side before the end; 1 lines",
+                          said)
+
+    def test_a_server_that_never_closes_is_waited_for_as_long_as_w_says(self):
+        with Server() as server:
+            sender = self.send(server, "-w", "0.3")
+            with server.accept():
+                code, said = self.end(sender, b"one\ntwo\n")
+            self.assertEqual(code, 1)
+            self.assertIn("not closed in time; 2 lines", said)
+
+    def test_n_does_not_wait(self):
+        with Server() as server:
+            sender = self.send(server, "-n")
+            with server.accept() as connection:
+                self.assertEqual(self.end(sender, b"one\n"), (0, ""))
+                self.assertEqual(connection.recv(10), b"one\n")
+                self.assertEqual(connection.recv(10), b"")
+
+    def test_a_server_that_answers_a_lot_does_not_stop_it(self):
+        with Server() as server:
+            sender = self.send(server)
+            text = b"x" * 99 + b"\n"
+
+            def echo():
+                with server.accept() as connection:
+                    while connection.recv(65536):
+                        connection.sendall(b"y" * 65536)
+            thread = threading.Thread(target=echo)
+            thread.start()
+            self.assertEqual(self.end(sender, text * 100000), (0, ""))
+            thread.join(PATIENCE)
+
+    def test_nobody_there_is_told(self):
+        port = str(free_port(socket.SOCK_STREAM))
+        sent = portlog("send", "127.0.0.1", port, data=b"x\n")
+        self.assertEqual(sent.returncode, 1)
+        self.assertIn(b"Connection refused", sent.stderr)
+
+    def test_an_unknown_host_is_told(self):
+        sent = portlog("send", "host.invalid", "1", data=b"x\n")
+        self.assertEqual(sent.returncode, 1)
+        self.assertIn(b"host.invalid port 1: ", sent.stderr)
+
+
+class Datagrams(harness.Case):
+    def test_a_refusal_is_told_once(self):
+        port = str(free_port(socket.SOCK_DGRAM))
+        sent = portlog("send", "-u", "127.0.0.1", port, data=b"x\n" * 10)
+        self.assertEqual(sent.returncode, 1)
+        self.assertEqual(sent.stderr.count(b"Connection refused"), 1)
+
+    def test_a_line_too_long_is_told_with_its_number_and_the_rest_sent(self):
+        daemon = self.daemon("-l", "udp:127.0.0.1:0")
+        data = b"one\n" + b"x" * 65508 + b"\n\nfour"
+        sent = portlog("send", "-u", "127.0.0.1", str(daemon.port()),
+                       data=data)
+        self.assertEqual(sent.returncode, 1)
+        self.assertEqual(sent.stderr, b"portlog: line 2: found 65508 bytes, "
+                         b"more than a datagram can hold\n")
+        self.assertEqual(daemon.wait_for_data(3), ["one", "", "four"])
+
+
+class Usage(unittest.TestCase):
+    def test_bad_command_lines_exit_with_64(self):
+        for arguments in ((), ("nonsense",), ("send",), ("send", "host"),
+                          ("send", "a", "1", "b"), ("send", "-x", "a", "1"),
+                          ("send", "-w", "x", "a", "1"),
+                          ("send", "-w", "-1", "a", "1"),
+                          ("decode", "-0", "-r"), ("decode", "a", "b"),
+                          ("replay", "f", "h"),
+                          ("replay", "-s", "-1", "f", "h", "1"),
+                          ("replay", "-f", "x", "f", "h", "1")):
+            with self.subTest(arguments=arguments):
+                ran = portlog(*arguments)
+                self.assertEqual(ran.returncode, 64)
+                self.assertEqual(ran.stdout, b"")
+                self.assertIn(b"usage: portlog", ran.stderr)
+
+    def test_help_and_version_are_on_stdout(self):
+        for arguments in (("-h",), ("-V",), ("send", "-h"), ("decode", "-h"),
+                          ("replay", "-h")):
+            with self.subTest(arguments=arguments):
+                ran = portlog(*arguments)
+                self.assertEqual((ran.returncode, ran.stderr), (0, b""))
+                self.assertIn(b"portlog", ran.stdout)
+
+
+if __name__ == "__main__":
+    harness.main()
