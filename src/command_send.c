@@ -203,7 +203,9 @@ send_stream(struct send *s)
 		return;
 	if (!dial_receipt(s->fd, s->timeout_ms))
 		failed(s, errno == ETIMEDOUT ? "not closed in time"
-					     : strerror(errno));
+			  : errno == ECONNABORTED
+				  ? "closed before all was taken"
+				  : strerror(errno));
 }
 
 /* Whether a datagram that was sent has come back as refused by then. */

@@ -104,7 +104,7 @@ connections_leave(struct connections *c, struct member *member)
 	if (member->stopped)
 		sockets_open_door(member->fd);
 	/* Under the lock, so that stop() meets no number that is reused. */
-	close(member->fd);
+	sockets_close(member->fd);
 	/* And this too: once it is unlocked the register may be gone. */
 	if (atomic_load(&c->wanted))
 		eventfd_write(c->left_fd, 1);

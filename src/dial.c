@@ -2,10 +2,11 @@
 #include "dial.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -96,6 +97,7 @@ dial_receipt(int fd, int timeout_ms)
 {
 	struct pollfd closed = { .fd = fd, .events = POLLIN };
 	long long until_ms = clock_now_ms() + timeout_ms;
+	int unacknowledged = 0;
 
 	if (shutdown(fd, SHUT_WR) != 0)
 		return false;
@@ -109,5 +111,11 @@ dial_receipt(int fd, int timeout_ms)
 		}
 		poll(&closed, 1, (int)left_ms);
 	}
-	return errno == 0;
+	if (errno != 0)
+		return false;
+	/* Its system acknowledges all of it, our end included, or it is lost.
+	 */
+	ioctl(fd, SIOCOUTQ, &unacknowledged);
+	errno = ECONNABORTED;
+	return unacknowledged == 0;
 }

@@ -28,8 +28,9 @@ bool dial_discard(int fd);
 
 /*
  * End the stream and wait until the other side has closed too, which
- * portlogd does once all is with its outputs; false and errno: ECONNRESET, or
- * ETIMEDOUT after timeout_ms (-1: never).
+ * portlogd does once all is with its outputs; false and errno: ECONNRESET,
+ * ECONNABORTED if it has closed without taking all, or ETIMEDOUT after
+ * timeout_ms (-1: never).
  */
 bool dial_receipt(int fd, int timeout_ms);
 

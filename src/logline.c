@@ -28,7 +28,9 @@ column(char **at, const char *end, size_t *size)
 static bool
 take_tag(char **at, const char *end, enum tag *tag)
 {
-	if (*at == end || !memchr("FPET*", **at, strlen("FPET*")))
+	static const char tags[] = { 'F', 'P', 'E', 'T', '*' };
+
+	if (*at == end || !memchr(tags, **at, sizeof tags))
 		return false;
 	*tag = (enum tag)(*at)[0];
 	if (++*at == end)

@@ -57,10 +57,20 @@ open_socket(const struct listener_config *config, struct address *address)
 	return fd;
 }
 
+/* Whether a close resets the connection; accepted sockets inherit it. */
+static int
+set_reset(int fd, bool reset)
+{
+	struct linger linger = { .l_onoff = reset };
+
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 static bool
 prepare_tcp(int fd, const struct address *address, long backlog)
 {
 	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
+	       set_reset(fd, true) == 0 &&
 	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) == 0 &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) == 0 &&
@@ -125,6 +135,13 @@ sockets_bind(const struct listener_config *config, long backlog,
 	bound->address.size = sizeof bound->address.in6;
 	getsockname(fd, &bound->address.any, &bound->address.size);
 	return true;
+}
+
+void
+sockets_close(int fd)
+{
+	set_reset(fd, false);
+	close(fd);
 }
 
 void

@@ -23,6 +23,12 @@ struct bound {
 bool sockets_bind(const struct listener_config *, long backlog, struct bound *);
 
 /*
+ * Close a connection so that its peer sees the end of the stream, which says
+ * that all was taken.  If the process dies first the peer sees a reset.
+ */
+void sockets_close(int fd);
+
+/*
  * Close the door: from now on the kernel takes nothing more for this socket,
  * and what it holds can be read to its end.  TCP acknowledges nothing of what
  * comes, so that it stays the sender's; UDP counts it as dropped.

@@ -57,7 +57,7 @@ has_enough(const struct acceptor *a, const struct address *peer)
 static void
 refuse(struct acceptor *a, struct member *member)
 {
-	close(member->fd);
+	sockets_close(member->fd);
 	member->fd = -1;
 	atomic_fetch_add(&a->listener->counters.refused, 1);
 	tally_count(a->tally, "refused", a->listener, &member->peer);

@@ -46,6 +46,17 @@ def free_port(kind):
         return probe.getsockname()[1]
 
 
+def is_read_to_its_end(port):
+    """Whether a peer has ended and nothing but its end is left to read."""
+    with open("/proc/net/tcp", encoding="ascii") as tcp4, \
+            open("/proc/net/tcp6", encoding="ascii") as tcp6:
+        for line in [*tcp4, *tcp6]:
+            fields = line.split()
+            if fields[1].endswith(f":{port:04X}") and fields[3] == "08":
+                return int(fields[4].split(":")[1], 16) <= 1
+    return False
+
+
 class Server:
     """A listening TCP socket that a test plays the other side of."""
 
@@ -229,6 +240,18 @@ class Receipt(harness.Case):
         self.assertEqual(log.count(b" F "), 5000)
         os.close(reader)
 
+    def test_who_is_refused_gets_no_receipt(self):
+        daemon = self.daemon(config="""
+            listeners = ( { protocol = "tcp"; port = 0; address = "127.0.0.1";
+                            max_connections_per_source = 1; } );""")
+        self.tcp(daemon).sendall(b"the one\n")
+        daemon.wait_for_data(1)
+        for _ in range(20):
+            sent = portlog("send", "127.0.0.1", str(daemon.port()),
+                           data=b"another\n")
+            self.assertEqual(sent.returncode, 1)
+        self.assertEqual(daemon.data(), ["the one"])
+
     def test_a_daemon_that_is_killed_leaves_no_exit_0(self):
         daemon = harness.Daemon("-l", "tcp:0")
         self.addCleanup(daemon.close)
@@ -238,10 +261,32 @@ class Receipt(harness.Case):
         sender.stdin.write(b"one\ntwo\n")
         sender.stdin.flush()
         daemon.wait_for_data(2)
-        daemon.signal(signal.SIGKILL)
+        daemon.stop(signal.SIGKILL)
         _, said = sender.communicate(timeout=PATIENCE)
         self.assertEqual(sender.returncode, 1)
-        self.assertIn(b"2 lines were handed over", said)
+        self.assertIn(b"Connection reset by peer; 2 lines were handed over",
+                      said)
+
+    def test_a_daemon_that_is_killed_before_it_has_written_gives_no_receipt(
+            self):
+        reader, writer = os.pipe()
+        daemon = harness.Daemon("-l", "tcp:0", stdout=writer)
+        self.addCleanup(daemon.close)
+        os.close(writer)
+        sender = subprocess.Popen(
+            [PORTLOG, "send", "127.0.0.1", str(daemon.port())],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        # More than the pipe holds, and all of it read by the daemon.
+        sender.stdin.write(b"x\n" * 4000)
+        sender.stdin.close()
+        wait_for(lambda: is_read_to_its_end(daemon.port()), "the end")
+        self.assertIsNone(sender.poll())
+        daemon.stop(signal.SIGKILL)
+        os.close(reader)
+        said = sender.stderr.read()
+        sender.stderr.close()
+        self.assertEqual(sender.wait(PATIENCE), 1)
+        self.assertIn(b"Connection reset by peer; 4000 lines", said)
 
 
 class OtherSides(unittest.TestCase):
@@ -310,6 +355,20 @@ class OtherSides(unittest.TestCase):
             thread.start()
             self.assertEqual(self.end(sender, text * 100000), (0, ""))
             thread.join(PATIENCE)
+
+    def test_a_server_that_ends_without_reading_gives_no_receipt(self):
+        with Server() as server:
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sender = self.send(server)
+            connection = server.accept()
+            sender.stdin.write(b"x" * 99 + b"\n")
+            sender.stdin.flush()
+            self.assertEqual(len(connection.recv(100)), 100)
+            connection.shutdown(socket.SHUT_WR)
+            code, said = self.end(sender, b"y\n" * 500000)
+            self.assertEqual(code, 1)
+            self.assertRegex(said, "closed b|reset by")
+            connection.close()
 
     def test_nobody_there_is_told(self):
         port = str(free_port(socket.SOCK_STREAM))
