@@ -22,6 +22,7 @@
 
 static const char *program_name = "portlogd";
 static bool is_verbose, is_journal;
+static atomic_bool is_stalled;
 
 /* systemd names the journal's stream by device and inode (systemd.exec(5)). */
 static bool
@@ -86,8 +87,9 @@ write_line(int priority, const char *text)
 	used += escape(line + used, sizeof line - used - 1,
 		       (const unsigned char *)text, &size);
 	line[used++] = '\n';
-	if (poll(&writable, 1, PATIENCE_MS) == 1 &&
-	    write(STDERR_FILENO, line, used) < 0)
+	/* Once it was waited for in vain, only what fits at once is told. */
+	is_stalled = poll(&writable, 1, is_stalled ? 0 : PATIENCE_MS) != 1;
+	if (!is_stalled && write(STDERR_FILENO, line, used) < 0)
 		return; /* there is nobody left to tell */
 }
 
