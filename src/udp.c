@@ -111,24 +111,25 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	framer_received(&framer, size);
 	if (size == 0)
 		add(u, batch, record, TAG_WHOLE, data, 0);
-	while ((frame = framer_next(&framer, &slice)) != FRAME_NONE)
+	for (;;) {
+		frame = framer_next(&framer, &slice);
+		if (frame == FRAME_NONE)
+			frame = framer_end(&framer, &slice);
+		if (frame == FRAME_NONE)
+			return;
 		add(u, batch, record,
 		    frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE, slice.data,
 		    slice.size);
-	while ((frame = framer_end(&framer, &slice)) != FRAME_NONE)
-		add(u, batch, record,
-		    frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE, slice.data,
-		    slice.size);
+	}
 }
 
 /* The size of what is left without one LF or CRLF at its end. */
 static size_t
 trimmed(const unsigned char *data, size_t size)
 {
-	if (size > 0 && data[size - 1] == '\n')
-		size--;
-	else
+	if (size == 0 || data[size - 1] != '\n')
 		return size;
+	size--;
 	return size > 0 && data[size - 1] == '\r' ? size - 1 : size;
 }
 
