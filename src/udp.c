@@ -103,7 +103,6 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 {
 	struct framer framer;
 	struct slice slice;
-	enum frame frame;
 
 	framer_init(&framer, FRAMING_LINE,
 		    (size_t)u->listener->config->limits.max_record);
@@ -112,7 +111,8 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	if (size == 0)
 		add(u, batch, record, TAG_WHOLE, data, 0);
 	for (;;) {
-		frame = framer_next(&framer, &slice);
+		enum frame frame = framer_next(&framer, &slice);
+
 		if (frame == FRAME_NONE)
 			frame = framer_end(&framer, &slice);
 		if (frame == FRAME_NONE)
