@@ -22,6 +22,8 @@ PORTLOG = os.environ.get("PORTLOG", "./portlog")
 TOP = os.environ.get("TOP_SRCDIR", os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 PATIENCE = float(os.environ.get("PORTLOG_PATIENCE", "20"))
+# How many times over a fault is injected at another moment each time.
+TURNS = int(os.environ.get("PORTLOG_TURNS", "3"))
 
 LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) (?P<listener>\S+) "

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: MIT
+"""The law of conservation: sent = in the log + told as lost, exactly.
+
+Senders number what they send, and every byte of a record follows from its
+sender and its number.  So a log can be held to the law: each record of a
+peer is there once, whole and in its order; of a stream at least what the
+kernel here has acknowledged; of datagrams all but those told as lost, at the
+very place where they are missing.
+"""
+import contextlib
+import json
+import re
+import socket
+import struct
+import threading
+import time
+import zlib
+from base64 import b64decode
+
+import harness
+
+# No CR, LF or NUL, which frame records, but all else that is nasty.
+NASTY = bytes(range(1, 10)) + b"\\\x1b[31m\x7f\x80\xff" + (
+    "plain text, as most of it is; é€\u202e\u2028\ufeff😀 ".encode() * 3)
+FILLER = NASTY * 1200
+NUMBERED = re.compile(rb"([a-z]+)\.(\d+)\.(.*)\Z", re.S)
+
+LF, COUNTED = "lf", "octet-counted"
+TCPI_BYTES_ACKED = 120
+
+
+def record(name, number, spread):
+    """The record of that number: 0 to spread - 1 bytes after its names."""
+    seed = zlib.crc32(b"%s.%d" % (name, number))
+    start = seed % len(NASTY)
+    return b"%s.%d.%s" % (name, number,
+                          FILLER[start:start + (seed >> 8) % spread])
+
+
+class Sender(threading.Thread):
+    """Sends numbered records until it is told to stop, or is cut off."""
+
+    def __init__(self, connection, name, spread=100, rate=None, limit=None):
+        super().__init__(daemon=True)
+        self.connection = connection
+        self.sender = name.encode()
+        self.peer = harness.name_of(connection)
+        self.spread = spread
+        self.rate = rate  # records a second; None: as fast as it goes
+        self.limit = limit
+        self.number = 0  # records begun
+        self.sent = 0  # what the kernel has taken: bytes, or datagrams
+        self.stopping = threading.Event()
+        self.cut_off = False
+        self.begin = 0.0
+
+    def run(self):
+        self.begin = time.monotonic()
+        try:
+            while not self.stopping.is_set() and self.number != self.limit:
+                self.send_some()
+                ahead = (self.number / self.rate if self.rate else 0) - (
+                    time.monotonic() - self.begin)
+                if ahead > 0.001:
+                    self.stopping.wait(ahead)
+        except OSError:
+            self.cut_off = True
+
+    def wait_for(self, count):
+        """Until it has begun that many more records."""
+        wanted = self.number + count
+        harness.wait_for(lambda: self.number >= wanted or self.cut_off,
+                         f"{self.sender} to send {count} more")
+
+    def halt(self):
+        """Send no more; whoever is stuck is waited for."""
+        self.stopping.set()
+        self.join(harness.PATIENCE)
+        if self.is_alive():
+            raise AssertionError(f"{self.sender} is stuck")
+
+
+class Stream(Sender):
+    """A TCP peer.  `sent` counts bytes, `acked` those acknowledged to it."""
+
+    def __init__(self, *arguments, framing=LF, burst=10, **options):
+        super().__init__(*arguments, **options)
+        self.framing = framing
+        self.burst = burst
+        self.acked = 0
+        self.ended = False
+
+    def frame(self, number):
+        data = record(self.sender, number, self.spread)
+        if self.framing == COUNTED:
+            return b"%d %s" % (len(data), data)
+        return data + b"\n"
+
+    def send_some(self):
+        data = b"".join(self.frame(self.number + i) for i in range(self.burst))
+        self.number += self.burst
+        while data:
+            count = self.connection.send(data)
+            self.sent += count
+            data = data[count:]
+
+    def finish(self):
+        """End the stream in order, and wait until the other side has too."""
+        self.halt()
+        if not self.cut_off:
+            self.connection.shutdown(socket.SHUT_WR)
+            harness.end_of(self.connection)
+            self.ended = True
+        self.settle()
+
+    def settle(self):
+        """Look at what was acknowledged, and close."""
+        if self.connection.fileno() < 0:
+            return
+        info = self.connection.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_BYTES_ACKED + 8)
+        # The SYN counts, and so does the FIN.
+        self.acked = struct.unpack_from("Q", info, TCPI_BYTES_ACKED)[0] - 2
+        self.connection.close()
+
+    def abandon(self):
+        """Wake it wherever it waits, and see what was acknowledged."""
+        self.stopping.set()
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+        self.halt()
+        self.settle()
+
+
+class Datagrams(Sender):
+    """A UDP peer.  `sent` counts datagrams that found somebody listening."""
+
+    def __init__(self, *arguments, listener, **options):
+        super().__init__(*arguments, **options)
+        self.listener = listener
+
+    def send_some(self):
+        try:
+            self.connection.send(
+                record(self.sender, self.number, self.spread))
+        except ConnectionRefusedError:
+            # It is the one before that was refused, and this did not go.
+            self.sent -= 1
+            raise
+        self.number += 1
+        self.sent += 1
+
+    def finish(self):
+        self.halt()
+        self.connection.close()
+
+    abandon = finish
+
+
+class Entry:
+    """What a log says in one line: a note, or data of a peer."""
+
+    def __init__(self, listener, peer, tag, data):
+        self.listener, self.peer, self.tag, self.data = (
+            listener, peer, tag, data)
+
+    def __repr__(self):
+        return f"{self.listener} {self.peer} {self.tag} {self.data[:80]!r}"
+
+
+def from_text(line):
+    r = harness.Record(line.decode("utf-8"))
+    return Entry(r.listener, r.peer, r.tag, r.data if r.tag == "*"
+                 else harness.unescape(r.data))
+
+
+def from_json(line):
+    o = json.loads(line.decode("utf-8"))
+    host = o.get("peer", "-")
+    peer = f"[{host}]:{o.get('port')}" if ":" in host else (
+        f"{host}:{o.get('port')}")
+    if "event" in o:
+        ours = ("time", "listener", "protocol", "peer", "port", "connection")
+        return Entry(o["listener"], peer, "*", " ".join(
+            [o["event"]] + [f"{k}={v}" for k, v in o.items()
+                            if k not in (*ours, "event")]))
+    data = o["data"].encode() if "data" in o else b64decode(o["data_base64"])
+    return Entry(o["listener"], peer, o["tag"], data)
+
+
+def entries_of(content, parse=from_text):
+    """All lines of a log, which must be whole, as entries."""
+    if content and not content.endswith(b"\n"):
+        raise AssertionError(f"a torn last line: {content[-200:]!r}")
+    return [parse(line) for line in content.split(b"\n")[:-1]]
+
+
+def joined(entries):
+    """Pieces put together: lists of (tag, data) for each peer, in order."""
+    records, open_ = {}, {}
+    for e in entries:
+        if e.tag == "*":
+            continue
+        data = open_.pop(e.peer, b"") + e.data
+        if e.tag == "P":
+            open_[e.peer] = data
+        else:
+            records.setdefault(e.peer, []).append((e.tag, data))
+    if open_:
+        raise AssertionError(f"pieces without an end: {open_!r}")
+    return records
+
+
+def number_of(sender, data):
+    """The number of a record of this sender, which must be the very one."""
+    match = NUMBERED.match(data)
+    if not match or match[1] != sender.sender:
+        raise AssertionError(f"{sender.sender} never sent {data[:200]!r}")
+    number = int(match[2])
+    if data != record(sender.sender, number, sender.spread):
+        raise AssertionError(f"not as it was sent: {data[:200]!r}")
+    return number
+
+
+def hold_stream(stream, records, notes):
+    """All records once and in order, and at least what was acknowledged."""
+    logged, number = 0, 0
+    for tag, data in records:
+        frame = stream.frame(number)
+        if tag == "F":
+            if number_of(stream, data) != number:
+                raise AssertionError(f"{stream.sender}: {data[:80]!r} in "
+                                     f"place of number {number}")
+            logged += len(frame)
+            number += 1
+        elif not record(stream.sender, number, stream.spread
+                        ).startswith(data):
+            raise AssertionError(f"{stream.sender}: an end that was not "
+                                 f"sent: {data[:200]!r}")
+        else:
+            logged += len(data)
+            if stream.framing == COUNTED:
+                logged += frame.index(b" ") + 1
+    # A count of octets of which no octet came is in no record.
+    slack = 7 if stream.framing == COUNTED else 0
+    if not stream.acked - slack <= logged <= stream.sent:
+        raise AssertionError(f"{stream.sender}: {logged} bytes in the log, "
+                             f"{stream.acked} acknowledged, {stream.sent} "
+                             "sent")
+    if stream.ended and logged != stream.sent:
+        raise AssertionError(f"{stream.sender}: {logged} of {stream.sent} "
+                             "bytes, and yet it was closed in order")
+    closed = [n for n in notes if n.startswith("closed ")]
+    if closed and not 0 <= int(
+            re.search(r" bytes=(\d+)", closed[-1])[1]) - logged <= slack:
+        raise AssertionError(f"{stream.sender}: {logged} bytes in the log, "
+                             f"but {closed[-1]}")
+
+
+def lost_in(note):
+    match = re.match(r"lost datagrams=(\d+)\Z", note)
+    return int(match[1]) if match else 0
+
+
+def hold_gaps(sender, entries):
+    """Each gap in the numbers of an only sender is told where it is."""
+    expected, told = 0, 0
+    for e in entries:
+        if e.tag == "*":
+            told += lost_in(e.data)
+            continue
+        number = number_of(sender, e.data)
+        if number - expected != told:
+            raise AssertionError(f"{sender.sender}: {told} told as lost "
+                                 f"between {expected - 1} and {number}")
+        expected, told = number + 1, 0
+    if expected + told != sender.sent:
+        raise AssertionError(f"{sender.sender}: {sender.sent} sent, the last "
+                             f"is {expected - 1}, and {told} told after it")
+
+
+def hold_datagrams(listener, senders, entries):
+    """Sent = logged + told as lost; each once and in order."""
+    lost = sum(lost_in(e.data) for e in entries if e.tag == "*")
+    records = joined(entries)
+    for sender in senders:
+        numbers = [number_of(sender, data)
+                   for _, data in records.get(sender.peer, [])]
+        if numbers != sorted(set(numbers)):
+            raise AssertionError(f"{sender.sender}: out of order or twice")
+    logged = sum(len(r) for r in records.values())
+    sent = sum(s.sent for s in senders)
+    if sent != logged + lost:
+        raise AssertionError(f"{listener}: {sent} sent, {logged} in the log "
+                             f"and {lost} told as lost")
+    if len(senders) == 1 and all(e.tag in "F*" for e in entries):
+        hold_gaps(senders[0], entries)
+    return lost
+
+
+def hold(content, streams=(), datagrams=(), parse=from_text):
+    """Hold a log to the law; returns how many datagrams it tells as lost.
+
+    content is that of all its files, one after another.  Senders are those
+    of one daemon; whoever else spoke to it is a fault.
+    """
+    entries = entries_of(content, parse)
+    known = {s.peer for s in (*streams, *datagrams)}
+    for e in entries:
+        if e.tag != "*" and e.peer not in known:
+            raise AssertionError(f"of nobody that we know: {e!r}")
+    of_streams = joined(e for e in entries
+                        if e.peer in {s.peer for s in streams})
+    for s in streams:
+        hold_stream(s, of_streams.get(s.peer, []),
+                    [e.data for e in entries
+                     if e.tag == "*" and e.peer == s.peer])
+    return sum(hold_datagrams(
+        listener, [d for d in datagrams if d.listener == listener],
+        [e for e in entries if e.listener == listener])
+        for listener in {d.listener for d in datagrams})
+
+
+class Case(harness.Case):
+    """Tests with numbered senders, which are ended with the test."""
+
+    def setUp(self):
+        super().setUp()
+        self.streams, self.datagrams = [], []
+
+    def begin(self, sender, senders):
+        senders.append(sender)
+        self.addCleanup(sender.abandon)
+        sender.start()
+        return sender
+
+    def stream(self, daemon, name, number=0, **options):
+        """A numbered TCP peer of a listener, which sends from now on."""
+        return self.begin(Stream(daemon.tcp(number), name, **options),
+                          self.streams)
+
+    def datagrams_of(self, daemon, name, number=0, **options):
+        """A numbered UDP peer of a listener, which sends from now on."""
+        return self.begin(
+            Datagrams(daemon.udp(number), name,
+                      listener=daemon.listening[number][0], **options),
+            self.datagrams)
+
+    def senders(self):
+        return [*self.streams, *self.datagrams]
+
+    def hold(self, content, parse=from_text):
+        """Hold what is in a log to the law, once all have stopped."""
+        return hold(content, self.streams, self.datagrams, parse)
