@@ -104,9 +104,9 @@ batch_return(struct batch *batch)
 void
 batch_add(struct batch *batch, const struct record *record)
 {
+	batch->records[batch->count++] = *record;
 	if (batch->count == BATCH_RECORDS)
 		batch_emit(batch);
-	batch->records[batch->count++] = *record;
 }
 
 void

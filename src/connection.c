@@ -81,6 +81,14 @@ give_back(struct connection *c)
 	framer_lend(&c->framer, NULL, 0);
 }
 
+/* What is in hand and no record yet: lost if the outputs are not waited for. */
+static void
+tell_held(struct connection *c)
+{
+	atomic_store_explicit(&c->member.held, framer_held(&c->framer),
+			      memory_order_relaxed);
+}
+
 static void
 add(struct connection *c, enum tag tag, const void *data, size_t size)
 {
@@ -93,6 +101,7 @@ add(struct connection *c, enum tag tag, const void *data, size_t size)
 		.tag = tag,
 	};
 
+	tell_held(c);
 	batch_add(c->batch, &record);
 	c->records += tag == TAG_WHOLE || tag == TAG_END;
 }
@@ -151,6 +160,7 @@ received(struct connection *c, size_t size)
 	atomic_fetch_add(&c->listener->counters.bytes, size);
 	framer_received(&c->framer, size);
 	any = take_records(c);
+	tell_held(c);
 	batch_emit(c->batch);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;

@@ -131,10 +131,11 @@ connections_stop(struct connections *c)
 }
 
 unsigned long long
-connections_unread(struct connections *c)
+connections_unread(struct connections *c, unsigned long long *held)
 {
 	unsigned long long sum = 0;
 
+	*held = 0;
 	pthread_mutex_lock(&c->lock);
 	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++)
 		for (struct member *m = c->buckets[i]; m; m = m->next) {
@@ -142,6 +143,7 @@ connections_unread(struct connections *c)
 
 			ioctl(m->fd, FIONREAD, &unread);
 			sum += (unsigned long long)unread;
+			*held += atomic_load(&m->held);
 		}
 	pthread_mutex_unlock(&c->lock);
 	return sum;

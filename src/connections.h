@@ -20,6 +20,7 @@ struct member {
 	struct member *next, **link;
 	struct address peer;
 	atomic_ullong *count; /* of its listener; borrowed */
+	atomic_size_t held;   /* bytes read and not yet records */
 	int fd;               /* closed by connections_leave() alone */
 	bool stopped;
 };
@@ -63,8 +64,9 @@ void connections_stop_one(struct connections *, struct member *);
 /* The same for all, and for those that come. */
 void connections_stop(struct connections *);
 
-/* The bytes that the kernel holds for them and that nobody has read. */
-unsigned long long connections_unread(struct connections *);
+/* The bytes that nobody has read yet, and *held, those read but no more. */
+unsigned long long connections_unread(struct connections *,
+				      unsigned long long *held);
 
 /* Whether the main thread waits for connections to leave. */
 void connections_want(struct connections *, bool);

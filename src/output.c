@@ -121,8 +121,37 @@ is_between_lines(const struct output *output, const char *data, size_t done)
 	       (data[done - 1] == '\n' && output->config->format != FORMAT_RAW);
 }
 
+/* Records that are written wait no more. */
 static void
-write_all(struct output *output, const char *data, size_t size)
+count_written(struct output *output, size_t count)
+{
+	atomic_fetch_add(&output->counters.records, count);
+	atomic_fetch_sub(&output->counters.waiting, count);
+}
+
+/*
+ * A write was short: the records that it wrote whole, which wait no more, so
+ * that what is told of a stall is exact.  In raw a newline may be data.
+ */
+static size_t
+count_short(struct output *output, const char *data, size_t size)
+{
+	const char *end = data + size;
+	size_t count = 0;
+
+	if (output->config->format == FORMAT_RAW)
+		return 0;
+	while ((data = memchr(data, '\n', (size_t)(end - data)))) {
+		data++;
+		count++;
+	}
+	count_written(output, count);
+	return count;
+}
+
+/* Write data, which holds count records. */
+static void
+write_all(struct output *output, const char *data, size_t size, size_t count)
 {
 	size_t done = 0;
 
@@ -136,6 +165,10 @@ write_all(struct output *output, const char *data, size_t size)
 					     size - done);
 		if (written >= 0) {
 			done += (size_t)written;
+			if (done < size)
+				count -= count_short(output,
+						     data + done - written,
+						     (size_t)written);
 			worked(output);
 		} else if (errno == EPIPE &&
 			   output->config->type == OUTPUT_STDOUT) {
@@ -145,6 +178,8 @@ write_all(struct output *output, const char *data, size_t size)
 		}
 	}
 	atomic_fetch_add(&output->counters.bytes, done);
+	if (done == size)
+		count_written(output, count);
 }
 
 static void
@@ -156,6 +191,7 @@ send_all(struct output *output, const struct record *records, size_t count)
 				stall(output, errno);
 		worked(output);
 		atomic_fetch_add(&output->counters.bytes, records[i].size);
+		count_written(output, 1);
 	}
 }
 
@@ -178,13 +214,14 @@ note_stall(struct output *output)
 			text, sizeof text, "resumed seconds=%lld.%03lld",
 			output->stall_ms / 1000, output->stall_ms % 1000);
 		output->stall_ms = 0;
+		output_announce(output, 1);
 		if (output->ops->send) {
 			send_all(output, &note, 1);
 			continue;
 		}
 		format_records((enum format)output->config->format, line,
 			       sizeof line, &size, &note, 1);
-		write_all(output, line, size);
+		write_all(output, line, size, 1);
 	}
 }
 
@@ -200,13 +237,9 @@ output_take(struct output *output, const char *data, size_t size,
 	if (output->ops->send)
 		send_all(output, records, count);
 	else
-		write_all(output, data, size);
+		write_all(output, data, size, count);
 	note_stall(output);
 	atomic_store(&c->busy_since_ms, 0);
-	if (!atomic_load(&output->broken)) {
-		atomic_fetch_add(&c->records, count);
-		atomic_fetch_sub(&c->waiting, count);
-	}
 	pthread_mutex_unlock(&output->lock);
 	reopen_if_asked(output);
 }

@@ -9,14 +9,34 @@
 #include "format.h"
 #include "output_sink.h"
 
+/*
+ * A write that blocks does not tell how much of it a pipe has taken, and to
+ * make stdout non-blocking would make it so for all who share it: a pipe is
+ * opened once more.
+ */
+static int
+open_pipe_again(int fd)
+{
+	struct stat status;
+	int again;
+
+	if (fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode))
+		return fd;
+	again = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	return again < 0 ? fd : again;
+}
+
 static bool
 open_stdout(struct sink *sink)
 {
 	int flags = fcntl(STDOUT_FILENO, F_GETFL);
 
-	sink->fd = STDOUT_FILENO;
-	errno = EBADF;
-	return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+		errno = EBADF;
+		return false;
+	}
+	sink->fd = open_pipe_again(STDOUT_FILENO);
+	return true;
 }
 
 /* A new file gets the mode that was asked for, whatever the umask is. */
@@ -31,10 +51,7 @@ open_or_create(const char *path, mode_t mode)
 		return fd;
 	}
 	/* A FIFO that nobody reads is to fail, not to block. */
-	fd = open(path, flags | O_CREAT | O_NONBLOCK, mode);
-	if (fd >= 0)
-		fcntl(fd, F_SETFL, O_APPEND);
-	return fd;
+	return open(path, flags | O_CREAT | O_NONBLOCK, mode);
 }
 
 /* A run that was killed may have left half a line: do not write on in it. */
@@ -95,8 +112,7 @@ write_stream(struct sink *sink, const char *data, size_t size)
 	written = write(sink->fd, data, size);
 	if (written >= 0 || errno != EAGAIN)
 		return written;
-	/* Somebody else made our stdout non-blocking: wait as if it were not.
-	 */
+	/* A full pipe, or somebody else made our stdout non-blocking. */
 	poll(&writable, 1, -1);
 	return 0;
 }
@@ -110,7 +126,9 @@ close_file(struct sink *sink)
 static void
 close_stdout(struct sink *sink)
 {
-	(void)sink; /* it was open before us and is not ours to close */
+	/* That which was open before us is not ours to close. */
+	if (sink->fd != STDOUT_FILENO)
+		close(sink->fd);
 }
 
 const struct sink_ops sink_stdout = {

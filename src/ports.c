@@ -226,18 +226,20 @@ void
 ports_tell_unread(struct ports *ports)
 {
 	size_t count = connections_count(&ports->connections);
+	unsigned long long unread, held;
 
-	if (count > 0)
-		diag(LOG_ERR, "abandoned: %zu connections, %llu bytes unread",
-		     count, connections_unread(&ports->connections));
+	if (count > 0) {
+		unread = connections_unread(&ports->connections, &held);
+		diag(LOG_ERR,
+		     "abandoned: %zu connections, %llu bytes unread, %llu "
+		     "read and not yet records",
+		     count, unread, held);
+	}
 	for (size_t i = 0; i < ports->count; i++) {
 		const struct port *port = &ports->list[i];
 
 		if (port->udp && !udp_is_done(port->udp))
-			diag(LOG_ERR,
-			     "abandoned: listener %s: the datagrams that the "
-			     "kernel holds",
-			     port->listener.name);
+			udp_tell_abandoned(port->udp);
 	}
 }
 

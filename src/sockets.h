@@ -38,6 +38,13 @@ void sockets_close_door(int fd);
 /* Undo it, so that a peer gets an answer from the socket that is closed. */
 void sockets_open_door(int fd);
 
+/*
+ * Leave the port of a UDP socket: what comes from now on is refused as if the
+ * socket were closed (ICMP tells its sender), and what the kernel holds can be
+ * read to its end.  false: it cannot be left, and nothing has changed.
+ */
+bool sockets_leave_port(int fd);
+
 /* How many datagrams the kernel has dropped on this socket, modulo 2^32. */
 uint32_t sockets_dropped(int fd);
 

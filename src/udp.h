@@ -25,6 +25,13 @@ struct udp *udp_start(struct listener *, int done_fd);
  */
 void udp_stop(struct udp *);
 
+/*
+ * Of a thread that is waited for no longer: tell on stderr how many datagrams
+ * the kernel holds, which nobody will read, and how many it has dropped since
+ * the log told of some.
+ */
+void udp_tell_abandoned(const struct udp *);
+
 bool udp_is_done(const struct udp *);
 
 /* Wait for its end and free all. */

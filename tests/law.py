@@ -119,8 +119,9 @@ class Stream(Sender):
             return
         info = self.connection.getsockopt(
             socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_BYTES_ACKED + 8)
-        # The SYN counts, and so does the FIN.
-        self.acked = struct.unpack_from("Q", info, TCPI_BYTES_ACKED)[0] - 2
+        # The SYN counts too, and a FIN, which is of what was sent.
+        self.acked = min(self.sent, struct.unpack_from(
+            "Q", info, TCPI_BYTES_ACKED)[0] - 1)
         self.connection.close()
 
     def abandon(self):

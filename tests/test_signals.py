@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Signals: what TERM, INT, HUP, USR1 and KILL leave in the log."""
-import json
+"""Signals: what TERM, INT, HUP and USR1 leave in the log."""
 import os
 import re
 import select
 import signal
 import socket
 import subprocess
-import threading
 import time
 import unittest
-from collections import Counter
-from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1
+from signal import SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1
 
 import harness
 from harness import Case, Daemon, wait_for
@@ -23,78 +20,6 @@ listeners = (
 );
 """
 NO_FLUSH = "limits = { flush_timeout = 0; };" + BOTH
-
-
-class Load:
-    """Senders that number their lines, with a pace so that all can be read.
-
-    Each line is "SENDER NUMBER padding"; what was sent is known at the end.
-    """
-
-    def __init__(self, daemon, senders=3, pause_s=0.001):
-        self.stopping = False
-        self.pause_s = pause_s
-        self.handed = [0] * senders
-        self.connections = [daemon.tcp() for _ in range(senders)]
-        self.threads = [threading.Thread(target=self.send, args=(i,))
-                        for i in range(senders)]
-        for thread in self.threads:
-            thread.start()
-
-    def send(self, i):
-        """Hand over ten lines at a time until it is to stop or is cut off."""
-        number = 0
-        try:
-            while not self.stopping:
-                lines = [b"%d %d %s\n" % (i, n, b"." * (n % 61))
-                         for n in range(number, number + 10)]
-                self.connections[i].sendall(b"".join(lines))
-                number += 10
-                self.handed[i] = number
-                if self.pause_s:
-                    time.sleep(self.pause_s)
-        except OSError:
-            pass
-
-    def wait_for(self, count):
-        """Until each has handed over that many more lines."""
-        wanted = [n + count for n in self.handed]
-        wait_for(lambda: all(h >= w for h, w in zip(self.handed, wanted)),
-                 "the senders")
-
-    def stop(self):
-        """Stop, and end the streams in order."""
-        self.stopping = True
-        for thread in self.threads:
-            thread.join()
-        for connection in self.connections:
-            connection.shutdown(socket.SHUT_WR)
-            harness.end_of(connection)
-            connection.close()
-
-    def close(self):
-        self.stopping = True
-        for connection in self.connections:
-            # So that a sender that waits is woken.
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        for thread in self.threads:
-            thread.join()
-        for connection in self.connections:
-            connection.close()
-
-
-def numbers_of(texts):
-    """Of the lines of Load, those of each sender in the order they came."""
-    numbers = {}
-    for text in texts:
-        sender, number, padding = text.split(" ")
-        if padding != "." * (int(number) % 61):
-            raise AssertionError(f"a line that nobody sent: {text!r}")
-        numbers.setdefault(int(sender), []).append(int(number))
-    return numbers
 
 
 class Pipe:
@@ -191,35 +116,6 @@ class Drain(Case):
             self.assertEqual(daemon.stop(number), 0)
             self.assertEqual(daemon.bytes(), b"")
 
-    def test_senders_that_never_pause_do_not_keep_it_from_ending(self):
-        daemon = self.daemon(config="limits = { shutdown_timeout = 60; };" +
-                             BOTH)
-        load = Load(daemon, pause_s=0)
-        self.addCleanup(load.close)
-        flood, stopping = self.udp(daemon, 1), threading.Event()
-
-        def send():
-            while not stopping.is_set():
-                try:
-                    flood.send(b"datagram")
-                except ConnectionRefusedError:
-                    pass
-        sender = threading.Thread(target=send)
-        sender.start()
-        self.addCleanup(sender.join)
-        self.addCleanup(stopping.set)
-        load.wait_for(100)
-        self.assertEqual(daemon.stop(), 0)
-        self.assertNotIn("giving up", daemon.errors())
-        records = [r for r in daemon.records() if r.listener.startswith("tcp")]
-        numbers = numbers_of(r.data for r in records if r.tag == "F")
-        self.assertEqual(sorted(numbers), [0, 1, 2])
-        for found in numbers.values():
-            self.assertEqual(found, list(range(len(found))))
-            self.assertGreaterEqual(len(found), 100)
-        self.assertEqual(Counter(r.note()[1]["reason"] for r in records
-                                 if r.tag == "*"), {"shutdown": 3})
-
     def test_what_was_taken_is_written_when_the_reader_is_slow(self):
         daemon = self.daemon("-l", "tcp:127.0.0.1:0", start=False)
         reader, writer = os.pipe()
@@ -249,41 +145,6 @@ class Reopen(Case):
             f'{{ type = "file"; name = "{kind}"; format = "{kind}"; '
             f'path = "@DIR@{directory}/{kind}"; }}'
             for kind in self.KINDS) + ");"
-
-    def texts(self, kind, content):
-        """The records of a file; each line of it must be whole."""
-        self.assertEqual(content[-1:] or b"\n", b"\n")
-        lines = content.decode().split("\n")[:-1]
-        if kind == "text":
-            return [r.data for r in map(harness.Record, lines) if r.tag != "*"]
-        if kind == "json":
-            return [o["data"] for o in map(json.loads, lines) if "data" in o]
-        return lines
-
-    def test_files_renamed_under_load_hold_each_record_once_in_order(self):
-        daemon = self.daemon(config=self.config())
-        load = Load(daemon)
-        self.addCleanup(load.close)
-        for turn in range(5):
-            load.wait_for(100)
-            for kind in self.KINDS:
-                path = f"{daemon.dir}/{kind}"
-                os.rename(path, f"{path}.{turn}")
-            daemon.signal(SIGHUP)
-            for kind in self.KINDS:
-                wait_for(lambda k=kind: daemon.errors().count(
-                    f"output {k}: reopened") == turn + 1, f"{kind} reopened")
-        load.wait_for(100)
-        load.stop()
-        self.assertEqual(daemon.stop(), 0)
-        for kind in self.KINDS:
-            path = f"{daemon.dir}/{kind}"
-            parts = [self.texts(kind, daemon.bytes(p)) for p in
-                     [f"{path}.{turn}" for turn in range(5)] + [path]]
-            self.assertTrue(all(parts), "a file without a record")
-            numbers = numbers_of(text for part in parts for text in part)
-            self.assertEqual(numbers, {
-                i: list(range(n)) for i, n in enumerate(load.handed)})
 
     def test_with_its_directory_gone_it_keeps_the_old_file(self):
         daemon = self.daemon(config=self.config("/sub"), start=False)
@@ -525,66 +386,6 @@ class StderrStalled(unittest.TestCase):
                 sender.send(b"one")
                 self.assertEqual(daemon.wait_for_data(1), ["one"])
             self.assertEqual(daemon.stop(), 0)
-
-
-class Kill(unittest.TestCase):
-    """Nothing helps against KILL, but the log stays one."""
-
-    TURNS = 4
-
-    def test_at_most_one_line_is_unfinished_and_the_next_start_ends_it(self):
-        with Daemon(config=BOTH + 'outputs = ( { type = "file"; '
-                    'path = "@DIR@/log"; } );', start=False) as daemon:
-            path = daemon.dir + "/log"
-            for _ in range(self.TURNS):
-                if os.path.exists(daemon.err):
-                    os.unlink(daemon.err)
-                daemon.start()
-                load = Load(daemon)
-                try:
-                    load.wait_for(300)
-                    daemon.signal(SIGKILL)
-                    self.assertEqual(daemon.wait(), -SIGKILL)
-                finally:
-                    load.close()
-            # However the kill fell: a line that it left unfinished.
-            with open(path, "ab") as file:
-                file.write(b"2026-11-23T07:12:01.1234")
-            os.unlink(daemon.err)
-            daemon.start()
-            with daemon.udp(1) as sender:
-                sender.send(b"the last")
-                wait_for(lambda: daemon.bytes(path).endswith(b"the last\n"),
-                         "the last record")
-            self.assertEqual(daemon.stop(), 0)
-            self.check(daemon.text(path).split("\n"))
-
-    def check(self, lines):
-        """All lines are whole but one for each kill; in order."""
-        self.assertEqual(lines[-1], "")
-        records, torn = [], 0
-        for line in lines[:-1]:
-            try:
-                records.append(harness.Record(line))
-            except AssertionError:
-                torn += 1
-                continue
-        # A line may be torn in its data, and then is shorter than it was.
-        by_peer = {}
-        for record in records[:-1]:
-            if record.tag == "F":
-                by_peer.setdefault(record.peer, []).append(record.data)
-        for texts in by_peer.values():
-            try:
-                numbers = numbers_of(texts)
-            except (AssertionError, ValueError):
-                torn += 1
-                numbers = numbers_of(texts[:-1])
-            for found in numbers.values():
-                self.assertEqual(found, list(range(len(found))))
-        self.assertGreaterEqual(torn, 1)
-        self.assertLessEqual(torn, self.TURNS + 1)
-        self.assertEqual(records[-1].data, "the last")
 
 
 if __name__ == "__main__":

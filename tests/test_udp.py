@@ -41,12 +41,6 @@ def seconds_of(record):
     return made.replace(tzinfo=timezone.utc).timestamp()
 
 
-def lost(daemon):
-    """How many datagrams the log says were lost."""
-    return sum(int(r.note()[1]["datagrams"]) for r in daemon.records()
-               if r.tag == "*" and r.note()[0] == "lost")
-
-
 class Framing(harness.Case):
 
     def check(self, framing, expected):
@@ -174,109 +168,7 @@ class Sizes(harness.Case):
                           ("F", "abcd"), ("P", "efgh"), ("F", "i")])
 
 
-class Loss(harness.Case):
-    """What the receive buffer cannot hold is counted, to the datagram."""
-
-    SENT = 400
-
-    def burst(self, settings=""):
-        """A daemon that was stopped while more came than it can hold."""
-        daemon = self.daemon(config=configured(
-            "receive_buffer = 16384; " + settings))
-        sender = self.udp(daemon)
-        sender.send(b"first")
-        daemon.wait_for_data(1)
-        daemon.freeze()
-        for number in range(self.SENT):
-            sender.send(b"%d" % number)
-        return daemon, sender
-
-    def check(self, daemon, sent):
-        """What was received begins the burst, and the rest was lost."""
-        data = daemon.data()
-        self.assertEqual(len(data) + lost(daemon), sent)
-        self.assertGreater(lost(daemon), 10)
-        self.assertGreater(len(data), 10)
-        numbers = [int(d) for d in data if d.isdigit()]
-        self.assertEqual(numbers, sorted(set(numbers)))
-
-    def test_lost_datagrams_are_told_though_nothing_follows(self):
-        daemon, _ = self.burst()
-        resumed = time.time()
-        daemon.signal(signal.SIGCONT)
-        note = daemon.wait_for_note("lost")
-        self.check(daemon, 1 + self.SENT)
-        self.assertLess(seconds_of(note) - resumed, 4)
-        self.assertEqual(note.peer, "-")
-        counted = daemon.counters()[daemon.listening[0][0]]
-        self.assertEqual(counted["lost"], lost(daemon))
-        self.assertEqual(counted["records"] + counted["lost"], 1 + self.SENT)
-
-    def test_lost_datagrams_are_told_before_what_follows(self):
-        daemon, sender = self.burst()
-        daemon.signal(signal.SIGCONT)
-        wait_for(lambda: daemon.counters()[daemon.listening[0][0]]["records"]
-                 > 10, "the burst to be read")
-        sender.send(b"after")
-        wait_for(lambda: "after" in daemon.data(), "what follows")
-        self.check(daemon, 1 + self.SENT + 1)
-        records = daemon.records()
-        self.assertEqual(records[-1].data, "after")
-        self.assertEqual(records[-2].note()[0], "lost")
-
-    def test_bursts_again_and_again_are_counted_exactly(self):
-        daemon, sender = self.burst()
-        sent = 1 + self.SENT
-        for _ in range(3):
-            daemon.signal(signal.SIGCONT)
-            wait_for(lambda: len(daemon.data()) + lost(daemon) >= sent,
-                     "all to be told")
-            daemon.freeze()
-            for number in range(sent, sent + self.SENT):
-                sender.send(b"%d" % number)
-            sent += self.SENT
-        daemon.signal(signal.SIGCONT)
-        daemon.stop()
-        self.check(daemon, sent)
-
-    def test_lost_datagrams_are_told_when_stopped(self):
-        for order in ((signal.SIGCONT, signal.SIGTERM),
-                      (signal.SIGTERM, signal.SIGCONT)):
-            daemon, _ = self.burst()
-            for number in order:
-                daemon.signal(number)
-            self.assertEqual(daemon.wait(), 0)
-            self.check(daemon, 1 + self.SENT)
-
-    def test_truncated_and_lost_datagrams_are_counted_exactly(self):
-        daemon = self.daemon(config=configured(
-            "receive_buffer = 16384; max_record = 100;"))
-        sender = self.udp(daemon)
-        daemon.freeze()
-        for number in range(100):
-            sender.send(b"%d " % number + b"x" * 500)
-        daemon.signal(signal.SIGCONT)
-        self.assertEqual(daemon.stop(), 0)
-        cut = daemon.data("T")
-        self.assertEqual(len(cut) + lost(daemon), 100)
-        self.assertGreater(len(cut), 3)
-        self.assertGreater(lost(daemon), 3)
-        self.assertEqual(len([r for r in daemon.records() if r.tag == "*" and
-                              r.note()[0] == "truncated"]), len(cut))
-
-    def test_lost_is_told_in_json(self):
-        daemon = self.daemon(config=configured(
-            "receive_buffer = 16384;", 'format = "json";'))
-        sender = self.udp(daemon)
-        daemon.freeze()
-        for number in range(self.SENT):
-            sender.send(b"%d" % number)
-        daemon.signal(signal.SIGCONT)
-        self.assertEqual(daemon.stop(), 0)
-        notes = [o for o in daemon.json() if "event" in o]
-        self.assertEqual({o["event"] for o in notes}, {"lost"})
-        self.assertEqual(sum(o["datagrams"] for o in notes) +
-                         len(daemon.json()) - len(notes), self.SENT)
+class Endurance(harness.Case):
 
     def test_the_time_is_that_of_the_kernel(self):
         daemon = self.daemon("-l", "udp:0")
@@ -305,9 +197,6 @@ class Loss(harness.Case):
         self.assertGreaterEqual(times[0], begin - 0.001)
         self.assertLessEqual(times[-1], end)
         self.assertGreater(len(set(times)), 20)
-
-
-class Endurance(harness.Case):
 
     def test_all_of_many_senders_is_logged(self):
         daemon = self.daemon("-l", "udp:0")

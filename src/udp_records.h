@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* udp_records: what was read of a UDP socket, as records and notes. */
+#ifndef PORTLOG_UDP_RECORDS_H
+#define PORTLOG_UDP_RECORDS_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "batch.h"
+#include "listener.h"
+
+/* Read by one system call; more made it no faster. */
+#define DATAGRAMS 64
+
+/* What the kernel tells of one datagram, and what we say of it. */
+struct datagram {
+	struct address peer;
+	struct origin origin;
+	struct iovec space;
+	alignas(struct cmsghdr) char control[CMSG_SPACE(
+						     sizeof(struct timespec)) +
+					     CMSG_SPACE(sizeof(uint32_t))];
+	char lost[40];
+	char truncated[64];
+};
+
+struct udp {
+	struct listener *listener;
+	pthread_t thread;
+	int stop_fd; /* an eventfd */
+	int done_fd; /* borrowed */
+	atomic_bool done;
+	_Atomic uint32_t dropped; /* the kernel's count, as told so far */
+	uint64_t records;
+	struct origin self; /* of notes that are about no peer */
+	struct mmsghdr messages[DATAGRAMS];
+	struct datagram datagrams[DATAGRAMS];
+};
+
+/* Add the count datagrams that were read, and what was lost among them. */
+void udp_add_datagrams(struct udp *, struct batch *, size_t count);
+
+/*
+ * Add a note where the kernel's count of drops is more than was told so far.
+ * The text must hold until the batch is emitted.
+ */
+void udp_add_lost(struct udp *, struct batch *, const struct timespec *,
+		  uint32_t dropped, char text[40]);
+
+#endif

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""Signals in the middle of load, again and again: the law holds each time."""
+import os
+import re
+import select
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1
+
+import harness
+import law
+from harness import TURNS, wait_for
+
+LISTENERS = """
+listeners = (
+  { protocol = "tcp"; port = 0; },
+  { protocol = "tcp"; port = 0; name = "counted";
+    framing = "octet-counted"; },
+  { protocol = "udp"; port = 0; },
+  { protocol = "udp"; port = 0; name = "small"; receive_buffer = 4096; }
+);
+"""
+CONFIG = LISTENERS + """
+limits = { flush_timeout = 0; shutdown_timeout = 60; };
+outputs = ( { type = "file"; path = "@DIR@/text"; },
+  { type = "file"; path = "@DIR@/json"; format = "json"; },
+  { type = "file"; path = "@DIR@/raw"; format = "raw"; } );
+"""
+FORMATS = (("text", law.from_text), ("json", law.from_json))
+FILES = ("text", "json", "raw")
+
+
+class UnderLoad(law.Case):
+    """Floods and slow senders, TCP and UDP, while the signal comes."""
+
+    def load(self):
+        """A daemon and its senders: some as fast as they can, some not."""
+        self.streams, self.datagrams = [], []
+        daemon = self.daemon(config=CONFIG)
+        self.stream(daemon, "flood", burst=100, rate=30000)
+        self.stream(daemon, "slow", burst=1, rate=2000)
+        self.stream(daemon, "counted", 1, framing=law.COUNTED, rate=5000)
+        self.datagrams_of(daemon, "even", 2, rate=5000)
+        self.datagrams_of(daemon, "burst", 3, rate=20000)
+        return daemon
+
+    def run_for(self, turn):
+        """Let each send some, in each turn as much as never before."""
+        for sender in self.senders():
+            sender.wait_for(20 + 17 * (turn % 10))
+
+    def halt(self):
+        """Whoever still sends ends its stream in order."""
+        for sender in self.senders():
+            sender.finish()
+
+    def hold_files(self, daemon, parts=("",)):
+        """Both files, whose parts are in this order; the datagrams lost."""
+        told = [self.hold(b"".join(
+            daemon.bytes(f"{daemon.dir}/{name}{part}") for part in parts),
+            parse) for name, parse in FORMATS]
+        self.assertEqual(told[0], told[1])
+        return told[0]
+
+    def stop_under_load(self, number, turn):
+        daemon = self.load()
+        self.run_for(turn)
+        daemon.signal(number)
+        self.assertEqual(daemon.wait(), 0, daemon.errors())
+        for sender in self.senders():
+            sender.abandon()
+        self.hold_files(daemon)
+
+    def test_term_and_int_lose_nothing_that_the_kernel_had_taken(self):
+        for turn in range(TURNS):
+            self.stop_under_load(SIGINT if turn % 2 else SIGTERM, turn)
+
+    def test_senders_that_never_pause_do_not_keep_it_from_ending(self):
+        daemon = self.daemon(config=CONFIG)
+        for name in ("a", "b", "c"):
+            self.stream(daemon, name)
+        self.datagrams_of(daemon, "d", 2)
+        self.run_for(9)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertNotIn("giving up", daemon.errors())
+        for sender in self.senders():
+            sender.abandon()
+        self.hold_files(daemon)
+
+    def test_files_renamed_before_hup_hold_all_of_it(self):
+        daemon = self.load()
+        for turn in range(TURNS):
+            self.run_for(turn)
+            for name in FILES:
+                path = f"{daemon.dir}/{name}"
+                os.rename(path, f"{path}.{turn}")
+            daemon.signal(SIGHUP)
+            wait_for(lambda: all(os.path.exists(f"{daemon.dir}/{name}")
+                                 for name in FILES), "new files")
+        self.run_for(0)
+        self.halt()
+        self.assertEqual(daemon.stop(), 0)
+        parts = [f".{turn}" for turn in range(TURNS)] + [""]
+        self.hold_files(daemon, parts)
+        self.hold_raw([daemon.bytes(f"{daemon.dir}/raw{part}")
+                       for part in parts])
+
+    def hold_raw(self, parts):
+        """Streams in a file that does not tell whose a line is."""
+        self.assertEqual({part[-1:] for part in parts}, {b"\n"})
+        for stream in self.streams:
+            name = stream.sender + b"."
+            self.assertEqual(
+                [line for line in b"".join(parts).split(b"\n")
+                 if line.startswith(name)],
+                [law.record(stream.sender, n, stream.spread)
+                 for n in range(stream.number)])
+
+    def test_hup_without_a_directory_keeps_the_old_files(self):
+        daemon = self.load()
+        for turn in range(TURNS):
+            self.run_for(turn)
+            told = len(daemon.errors())
+            os.rename(daemon.dir, daemon.dir + ".gone")
+            try:
+                daemon.signal(SIGHUP)
+                daemon.err = daemon.dir + ".gone/err"
+                wait_for(lambda t=told: daemon.errors()[t:].count(
+                    "cannot reopen, keeping the old: No such file") == 3,
+                    "each to be told")
+                self.run_for(turn)
+            finally:
+                os.rename(daemon.dir + ".gone", daemon.dir)
+                daemon.err = daemon.dir + "/err"
+        self.halt()
+        self.assertEqual(daemon.stop(), 0)
+        self.hold_files(daemon)
+
+    def test_counters_told_under_load_agree_at_its_end(self):
+        daemon = self.load()
+        last = daemon.counters()
+        for turn in range(TURNS):
+            self.run_for(turn)
+            counters = daemon.counters()
+            for name, counted in counters.items():
+                for key in set(counted) - {"connections"}:
+                    self.assertGreaterEqual(counted[key], last[name][key])
+            last = counters
+        self.halt()
+        small = daemon.listening[3][0]
+        sent = self.datagrams[1].sent
+        wait_for(lambda: (lambda c: c["records"] + c["lost"] == sent)(
+            daemon.counters()[small]), "all to be counted")
+        lost = sum(c.get("lost", 0) for c in daemon.counters().values())
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(self.hold_files(daemon), lost)
+
+    def test_after_kill_all_but_the_last_line_is_whole(self):
+        for turn in range(TURNS):
+            daemon = self.load()
+            self.run_for(turn)
+            daemon.signal(SIGKILL)
+            daemon.wait()
+            for sender in self.senders():
+                sender.abandon()
+            lines = daemon.bytes(daemon.dir + "/text")
+            for stream in self.streams:
+                stream.acked = 0  # what was read and not written is gone
+            self.streams_only(lines[:lines.rfind(b"\n") + 1])
+            os.unlink(daemon.err)
+            daemon.start()
+            self.assertEqual(daemon.stop(), 0)
+            again = daemon.bytes(daemon.dir + "/text")
+            self.assertEqual(again, lines if lines.endswith(b"\n")
+                             else lines + b"\n")
+
+    def streams_only(self, content):
+        """Hold the streams; nobody told what the datagrams came to."""
+        law.hold(b"".join(
+            line for line in content.splitlines(keepends=True)
+            if b" udp/" not in line and b" small " not in line),
+            self.streams)
+
+
+class Abandoned(law.Case):
+    """Two TERMs while an output stands still: what is lost is told."""
+
+    CONFIG = """
+    listeners = ( { protocol = "tcp"; port = 0; },
+      { protocol = "udp"; port = 0; receive_buffer = 65536; } );
+    limits = { shutdown_timeout = 3600; };
+    connection_notes = "none";
+    """
+
+    def stalled(self):
+        """Senders that wait, since nobody reads the daemon's stdout."""
+        daemon = harness.Daemon(config=self.CONFIG, start=False)
+        self.addCleanup(daemon.close)
+        self.reader, writer = os.pipe()
+        self.addCleanup(os.close, self.reader)
+        daemon.start(stdout=writer)
+        os.close(writer)
+        stream = self.stream(daemon, "stream", burst=7)
+        wait_for(lambda: not select.select([], [stream.connection], [], 0)[1],
+                 "the window to be shut")
+        datagrams = self.datagrams_of(daemon, "datagrams", 1, limit=2000)
+        wait_for(lambda: not datagrams.is_alive(), "all datagrams")
+        return daemon, stream, datagrams
+
+    def test_what_two_terms_abandon_is_told_exactly(self):
+        for _ in range(TURNS):
+            daemon, stream, datagrams = self.stalled()
+            daemon.signal(SIGTERM)
+            daemon.wait_for_error("stopping")
+            wait_for(lambda d=daemon: d.signal(SIGTERM) or
+                     d.process.poll() is not None, "the end")
+            self.assertEqual(daemon.process.returncode, 1)
+            stream.abandon()
+            datagrams.abandon()
+            with open(self.reader, "rb", closefd=False) as pipe:
+                self.hold_abandoned(daemon, pipe.read(), stream, datagrams)
+
+    def hold_abandoned(self, daemon, content, stream, datagrams):
+        """Written + unwritten + unread + lost = sent, of both."""
+        entries = law.entries_of(content[:content.rfind(b"\n") + 1])
+        logged = {}
+        for sender in (stream, datagrams):
+            numbers = [law.number_of(sender, e.data) for e in entries
+                       if e.peer == sender.peer]
+            logged[sender] = len(numbers)
+            self.assertEqual(numbers, list(range(len(numbers))))
+        unread, held, waiting, lost, unwritten = map(int, re.search(
+            r"1 connections, (\d+) bytes unread, (\d+) read and .*"
+            r" (\d+) datagrams unread, (\d+) lost\n.*"
+            r" (\d+) records unwritten", daemon.errors(), re.S).groups())
+        self.assertGreater(lost, 0)
+        # Of the stream, what is neither unread nor held are whole records.
+        records, left = 0, stream.acked - unread - held
+        while left > 0:
+            left -= len(stream.frame(records))
+            records += 1
+        self.assertEqual(left, 0, daemon.errors())
+        self.assertEqual(
+            datagrams.sent, logged[datagrams] + waiting + lost +
+            unwritten - (records - logged[stream]), daemon.errors())
+
+
+if __name__ == "__main__":
+    harness.main()

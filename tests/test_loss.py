@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""UDP: what the receive buffer cannot hold is told, to the datagram."""
+import signal
+import time
+
+import harness
+import law
+from harness import TURNS, wait_for
+
+BUFFER = "receive_buffer = 16384; "
+BURST = 400  # more than that buffer holds
+
+
+def configured(listeners=1, settings="", output='type = "stdout";'):
+    return "listeners = (" + ",".join(
+        f'{{ protocol = "udp"; port = 0; {BUFFER} {settings} }}'
+        for _ in range(listeners)) + f"); outputs = ( {{ {output} }} );"
+
+
+class Loss(law.Case):
+    """The daemon is stopped while more comes than the kernel can hold."""
+
+    def peer(self, daemon, name, number=0):
+        """A numbered sender that sends when it is told to."""
+        peer = law.Datagrams(daemon.udp(number), name,
+                             listener=daemon.listening[number][0])
+        self.addCleanup(peer.connection.close)
+        self.datagrams.append(peer)
+        return peer
+
+    def burst(self, daemon, *peers, count=BURST):
+        daemon.freeze()
+        for _ in range(count):
+            for peer in peers:
+                peer.send_some()
+        daemon.signal(signal.SIGCONT)
+
+    def wait_until_told(self, daemon):
+        """Until each listener has counted all that was sent to it."""
+        def is_told():
+            counted = daemon.counters()
+            return all(c["records"] + c["lost"] == sum(
+                d.sent for d in self.datagrams if d.listener == name)
+                for name, c in counted.items()) and counted
+        return wait_for(is_told, "all to be told")
+
+    def assert_lost(self, daemon):
+        """The law holds, and something was lost at all; how much."""
+        lost = self.hold(daemon.bytes())
+        self.assertGreater(lost, 10)
+        self.assertLess(lost, sum(d.sent for d in self.datagrams) - 10)
+        return lost
+
+    def test_a_burst_that_nothing_follows_is_told_within_a_second(self):
+        daemon = self.daemon(config=configured())
+        self.burst(daemon, self.peer(daemon, "a"))
+        began = time.monotonic()
+        counted = self.wait_until_told(daemon)
+        self.assertLess(time.monotonic() - began, 3)
+        lost = self.assert_lost(daemon)
+        self.assertEqual(counted[daemon.listening[0][0]]["lost"], lost)
+        self.assertEqual(daemon.wait_for_note("lost").peer, "-")
+
+    def test_a_loss_is_told_before_what_follows_it(self):
+        daemon = self.daemon(config=configured())
+        peer = self.peer(daemon, "a")
+        for _ in range(TURNS):
+            self.burst(daemon, peer)
+            self.burst(daemon, peer, count=1)
+        self.wait_until_told(daemon)
+        self.assert_lost(daemon)
+
+    def test_bursts_again_and_again_are_told_exactly(self):
+        daemon = self.daemon(config=configured())
+        peer = self.peer(daemon, "a")
+        for turn in range(4 * TURNS):
+            self.burst(daemon, peer, count=BURST // 2 + 31 * (turn % 10))
+        self.wait_until_told(daemon)
+        self.assert_lost(daemon)
+
+    def test_a_loss_is_told_at_the_end_at_the_latest(self):
+        for order in ((signal.SIGCONT, signal.SIGTERM),
+                      (signal.SIGTERM, signal.SIGCONT)):
+            self.datagrams = []
+            daemon = self.daemon(config=configured())
+            peer = self.peer(daemon, "a")
+            daemon.freeze()
+            for _ in range(BURST):
+                peer.send_some()
+            for number in order:
+                daemon.signal(number)
+            self.assertEqual(daemon.wait(), 0)
+            self.assert_lost(daemon)
+
+    def test_each_of_several_sockets_tells_its_own(self):
+        daemon = self.daemon(config=configured(3))
+        peers = [self.peer(daemon, name, number)
+                 for number, name in enumerate("abc")]
+        for turn in range(TURNS):
+            self.burst(daemon, *peers[turn % 3:])
+        counted = self.wait_until_told(daemon)
+        self.assertEqual(sum(c["lost"] for c in counted.values()),
+                         self.assert_lost(daemon))
+
+    def test_all_peers_of_a_socket_are_told_together(self):
+        daemon = self.daemon(config=configured())
+        peers = [self.peer(daemon, name) for name in "abc"]
+        self.burst(daemon, *peers)
+        self.wait_until_told(daemon)
+        self.assert_lost(daemon)
+
+    def test_a_loss_is_told_in_json(self):
+        daemon = self.daemon(config=configured(
+            output='type = "stdout"; format = "json";'))
+        self.burst(daemon, self.peer(daemon, "a"))
+        self.assertEqual(daemon.stop(), 0)
+        self.assertGreater(self.hold(daemon.bytes(), law.from_json), 10)
+        self.assertEqual({o["event"]: type(o["datagrams"])
+                          for o in daemon.json() if "event" in o},
+                         {"lost": int})
+
+    def test_truncated_and_lost_datagrams_are_counted_exactly(self):
+        daemon = self.daemon(config=configured(settings="max_record = 100;"))
+        sender = self.udp(daemon)
+        daemon.freeze()
+        for number in range(100):
+            sender.send(b"%d " % number + b"x" * 500)
+        daemon.signal(signal.SIGCONT)
+        self.assertEqual(daemon.stop(), 0)
+        notes = [r.note() for r in daemon.records() if r.tag == "*"]
+        cut = [keys for event, keys in notes if event == "truncated"]
+        lost = sum(int(keys["datagrams"]) for event, keys in notes
+                   if event == "lost")
+        self.assertEqual(len(daemon.data("T")), len(cut))
+        self.assertEqual(len(cut) + lost, 100)
+        self.assertGreater(len(cut), 3)
+        self.assertGreater(lost, 3)
+        # What was sent is 500 bytes after a number and a blank.
+        for record, keys in zip(daemon.data("T"), cut):
+            self.assertEqual(int(keys["size"]),
+                             len(record.split(" ")[0]) + 501)
+            self.assertEqual(int(keys["kept"]), len(record))
+
+
+class Flood(law.Case):
+    """The daemon runs, and is sent more than it can take all the while."""
+
+    def test_what_a_flood_loses_is_told_where_it_is_missing(self):
+        for turn in range(TURNS):
+            self.datagrams = []
+            daemon = self.daemon(config=configured().replace(
+                "16384", str(2048 << turn % 4)))
+            peer = self.datagrams_of(daemon, "flood")
+            peer.wait_for(5000)
+            if turn % 2:
+                peer.halt()
+            self.assertEqual(daemon.stop(), 0)
+            peer.abandon()
+            self.hold(daemon.bytes())
+
+
+if __name__ == "__main__":
+    harness.main()
