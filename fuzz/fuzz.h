@@ -16,6 +16,7 @@
 
 int fuzz_address(const uint8_t *data, size_t size);
 int fuzz_config(const uint8_t *data, size_t size);
+int fuzz_connection(const uint8_t *data, size_t size);
 int fuzz_escape(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
@@ -28,10 +29,15 @@ struct fuzz_target {
 };
 
 static const struct fuzz_target fuzz_targets[] = {
-	{ "address", fuzz_address }, { "config", fuzz_config },
-	{ "escape", fuzz_escape },   { "format", fuzz_format },
-	{ "framer", fuzz_framer },   { "logline", fuzz_logline },
-	{ "utf8", fuzz_utf8 },       { NULL, NULL },
+	{ "address", fuzz_address },
+	{ "config", fuzz_config },
+	{ "connection", fuzz_connection },
+	{ "escape", fuzz_escape },
+	{ "format", fuzz_format },
+	{ "framer", fuzz_framer },
+	{ "logline", fuzz_logline },
+	{ "utf8", fuzz_utf8 },
+	{ NULL, NULL },
 };
 
 /* The promise, in words that stand in the report of a crash. */

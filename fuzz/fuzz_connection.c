@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuzz_connection: a peer from its first byte to the lines of the log, by the
+ * very code that serves it: read, framed, rendered, escaped, written, and then
+ * read back.  What comes back must be what a model makes of the stream.  The
+ * input is that of fuzz_framer, but for its repeated streams.  The peer is a
+ * socket that keeps its packets apart, so that each of them is one read.
+ */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "format.h"
+#include "fuzz.h"
+#include "fuzz_model.h"
+#include "logline.h"
+
+#define STEPS 6
+/* What a socket surely holds, however small they are. */
+#define PACKETS 150
+#define PEER "[::]:0"
+
+static const enum framing framings[] = {
+	FRAMING_LINE,          FRAMING_LF,    FRAMING_NUL,
+	FRAMING_OCTET_COUNTED, FRAMING_CHUNK,
+};
+
+/* What lasts from one input to the next: two files and what writes them. */
+static struct {
+	int files[2]; /* text, JSON */
+	char paths[2][32];
+	struct output_config configs[2];
+	struct outputs *outputs;
+	struct connections connections;
+	struct tally tally;
+} host;
+
+static void
+host_open(void)
+{
+	struct config config = { .outputs = host.configs, .output_count = 2 };
+
+	if (host.outputs)
+		return;
+	for (int i = 0; i < 2; i++) {
+		host.files[i] = memfd_create("log", MFD_CLOEXEC);
+		snprintf(host.paths[i], sizeof host.paths[i],
+			 "/proc/self/fd/%d", host.files[i]);
+		host.configs[i] = (struct output_config){
+			.type = OUTPUT_FILE,
+			.name = host.paths[i],
+			.path = host.paths[i],
+			.mode = 0600,
+			.format = i == 0 ? FORMAT_TEXT : FORMAT_JSON,
+		};
+	}
+	host.outputs = outputs_open(&config, -1);
+	REQUIRE(host.outputs);
+	connections_init(&host.connections, -1);
+}
+
+/* Hand the stream over in packets as its steps tell; it ends with the last. */
+static void
+send_stream(int fd, struct stream *s, struct trace *chunks)
+{
+	size_t at = 0;
+
+	for (size_t step = 0; at < s->size && step < PACKETS; step++) {
+		size_t size = s->steps[step % STEPS] * s->step_bytes;
+
+		if (size == 0 || size > s->size - at)
+			size = s->size - at;
+		if (s->framing == FRAMING_CHUNK && size > s->max_record)
+			size = s->max_record;
+		REQUIRE(send(fd, s->data + at, size, 0) == (ssize_t)size);
+		trace_add(chunks, FRAME_WHOLE, s->data + at, size);
+		at += size;
+	}
+	s->size = at;
+	close(fd);
+}
+
+/* Serve a peer that has sent all of the stream, and gone. */
+static void
+serve(struct stream *s, struct trace *chunks)
+{
+	struct listener_config config = {
+		.framing = s->framing,
+		.limits = { .max_record = (long)s->max_record,
+			    .connection_notes = NOTES_ALL },
+	};
+	struct listener listener = { .config = &config, .name = "fuzz" };
+	struct connection *c =
+		connection_new(&listener, &host.connections, &host.tally);
+	int pair[2];
+
+	REQUIRE(c && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	send_stream(pair[0], s, chunks);
+	pool_init(&listener.pool, host.outputs, 3, &listener.counters,
+		  framer_capacity(s->max_record), s->max_record);
+	c->member.fd = pair[1];
+	c->member.peer = (struct address){ .size = sizeof c->member.peer.in6 };
+	c->member.peer.in6.sin6_family = AF_INET6;
+	connection_accepted(c, 1);
+	connections_enter(&host.connections, &c->member);
+	connection_main(c);
+	REQUIRE(connections_count(&host.connections) == 0);
+	REQUIRE(atomic_load(&listener.counters.bytes) == s->size);
+	pool_destroy(&listener.pool);
+}
+
+static enum frame
+frame_of(enum tag tag)
+{
+	return tag == TAG_WHOLE ? FRAME_WHOLE
+	     : tag == TAG_PIECE ? FRAME_PIECE
+				: FRAME_END;
+}
+
+/* A note may stand first, and last; what was bad is in the last's reason. */
+static void
+check_note(struct trace *t, const char *line, size_t size, bool *is_bad)
+{
+	if (memmem(line, size, "opened", 6)) {
+		REQUIRE(t->count == 0);
+		return;
+	}
+	REQUIRE(memmem(line, size, "closed", 6));
+	*is_bad = memmem(line, size, "bad-frame", 9);
+}
+
+/* Read one line of the log back into what its peer sent. */
+static void
+read_line(struct trace *t, bool is_json, char *line, size_t size, bool *is_bad)
+{
+	struct logline logline = { 0 };
+	char *copy = fuzz_copy(line, size);
+
+	REQUIRE(fuzz_is_utf8(line, size));
+	REQUIRE(!(is_json ? logline_parse_json(&logline, copy, size)
+			  : logline_parse_text(&logline, copy, size)));
+	REQUIRE(fuzz_same(logline.peer, logline.peer_size, PEER, strlen(PEER)));
+	if (logline.tag == TAG_NOTE)
+		check_note(t, line, size, is_bad);
+	else
+		trace_add(t, frame_of(logline.tag), logline.data, logline.size);
+	if (is_json)
+		logline_free(&logline);
+	free(copy);
+}
+
+static void
+read_log(struct trace *t, int number, bool *is_bad)
+{
+	int fd = host.files[number];
+	off_t size = lseek(fd, 0, SEEK_END);
+	char *log = fuzz_memory((size_t)size), *line = log, *end;
+
+	REQUIRE(pread(fd, log, (size_t)size, 0) == size && size > 0);
+	REQUIRE(log[size - 1] == '\n');
+	for (; line < log + size; line = end + 1) {
+		end = memchr(line, '\n', (size_t)(log + size - line));
+		read_line(t, number == 1, line, (size_t)(end - line), is_bad);
+	}
+	free(log);
+	REQUIRE(ftruncate(fd, 0) == 0);
+}
+
+/* The log has no line for a bad frame: what it says of one is in its note. */
+static void
+check_log(const struct trace *expected, const struct stream *s, int number)
+{
+	struct trace found, told = *expected;
+	bool is_bad = false, was_bad = false;
+
+	trace_init(&found, s);
+	read_log(&found, number, &is_bad);
+	told.count = 0;
+	told.list = fuzz_memory(expected->limit * sizeof *told.list);
+	for (size_t i = 0; i < expected->count; i++)
+		if (expected->list[i].frame == FRAME_BAD)
+			was_bad = true;
+		else
+			told.list[told.count++] = expected->list[i];
+	REQUIRE(is_bad == was_bad);
+	require_same(&found, &told);
+	free(told.list);
+	trace_free(&found);
+}
+
+int
+fuzz_connection(const uint8_t *data, size_t size)
+{
+	struct trace expected, chunks;
+	struct stream s;
+
+	if (size < 2 + STEPS)
+		return 0;
+	s = (struct stream){
+		.framing = framings[data[0] % 5],
+		.max_record = data[1] + (size_t)1,
+		.steps = data + 2,
+		.step_bytes = 1,
+		.data = data + 2 + STEPS,
+		.size = size - 2 - STEPS,
+	};
+	host_open();
+	trace_init(&expected, &s);
+	trace_init(&chunks, &s);
+	serve(&s, &chunks);
+	if (s.framing != FRAMING_CHUNK)
+		model(&expected, &s);
+	for (int i = 0; i < 2; i++)
+		check_log(s.framing == FRAMING_CHUNK ? &chunks : &expected, &s,
+			  i);
+	trace_free(&expected);
+	trace_free(&chunks);
+	return 0;
+}
