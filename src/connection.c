@@ -150,12 +150,41 @@ take_records(struct connection *c)
 }
 
 static void
+flush(struct connection *c)
+{
+	struct slice slice;
+	enum frame frame = framer_flush(&c->framer, &slice);
+
+	c->unfinished_ms = 0;
+	if (frame == FRAME_NONE)
+		return;
+	add_frame(c, frame, &slice);
+	batch_emit(c->batch);
+	/* What was held back is a new piece to wait for. */
+	if (framer_held(&c->framer) > 0)
+		c->unfinished_ms = clock_now_ms();
+}
+
+/* When to look again though nothing came; LLONG_MAX: never. */
+static long long
+flush_at_ms(const struct connection *c)
+{
+	long timeout_ms = c->listener->config->limits.flush_timeout_ms;
+
+	return timeout_ms > 0 && c->unfinished_ms > 0
+		     ? c->unfinished_ms + timeout_ms
+		     : LLONG_MAX;
+}
+
+static void
 received(struct connection *c, size_t size)
 {
+	long long before_ms = c->received_ms;
 	bool any;
 
 	clock_gettime(CLOCK_REALTIME, &c->time);
 	c->received_ms = clock_now_ms();
+	pace_read(&c->pace, size, c->received_ms - before_ms);
 	c->bytes += size;
 	atomic_fetch_add(&c->listener->counters.bytes, size);
 	framer_received(&c->framer, size);
@@ -166,6 +195,8 @@ received(struct connection *c, size_t size)
 		c->unfinished_ms = 0;
 	else if (any || c->unfinished_ms == 0)
 		c->unfinished_ms = c->received_ms;
+	else if (c->received_ms >= flush_at_ms(c))
+		flush(c);
 }
 
 /* The stream has ended: by its peer, whose FIN shows, or by us. */
@@ -198,6 +229,7 @@ receive(struct connection *c)
 	}
 	if (size == 0)
 		return ended(c);
+	pace_read(&c->pace, 0, 0);
 	switch (errno) {
 	case EAGAIN:
 	case EINTR:
@@ -211,39 +243,22 @@ receive(struct connection *c)
 	}
 }
 
-static void
-flush(struct connection *c)
-{
-	struct slice slice;
-	enum frame frame = framer_flush(&c->framer, &slice);
-
-	c->unfinished_ms = 0;
-	if (frame == FRAME_NONE)
-		return;
-	add_frame(c, frame, &slice);
-	batch_emit(c->batch);
-	/* What was held back is a new piece to wait for. */
-	if (framer_held(&c->framer) > 0)
-		c->unfinished_ms = clock_now_ms();
-}
-
-/* When to look again though nothing came; LLONG_MAX: never. */
-static long long
-flush_at_ms(const struct connection *c)
-{
-	long timeout_ms = c->listener->config->limits.flush_timeout_ms;
-
-	return timeout_ms > 0 && c->unfinished_ms > 0
-		     ? c->unfinished_ms + timeout_ms
-		     : LLONG_MAX;
-}
-
 static long long
 idle_at_ms(const struct connection *c)
 {
 	long timeout_s = c->listener->config->limits.idle_timeout_s;
 
 	return timeout_s > 0 ? c->received_ms + timeout_s * 1000LL : LLONG_MAX;
+}
+
+/* What a busy peer sends comes together while its thread sleeps. */
+static enum ending
+receive_later(struct connection *c)
+{
+	const struct timespec pause = { .tv_nsec = PACE_SLEEP_NS };
+
+	nanosleep(&pause, NULL);
+	return receive(c);
 }
 
 /* Wait until there is something to read or to do. */
@@ -255,6 +270,8 @@ wait(struct connection *c)
 	long long next_ms = flush_ms < idle_ms ? flush_ms : idle_ms;
 	int timeout_ms = -1;
 
+	if (pace_is_busy(&c->pace) && c->framer.framing != FRAMING_CHUNK)
+		return receive_later(c);
 	if (next_ms < LLONG_MAX) {
 		now_ms = clock_now_ms();
 		timeout_ms = next_ms <= now_ms ? 0

@@ -9,6 +9,7 @@
 #include "connections.h"
 #include "framer.h"
 #include "listener.h"
+#include "pace.h"
 #include "tally.h"
 
 /*
@@ -22,6 +23,7 @@ struct connection {
 	struct tally *tally;
 	struct origin origin;
 	struct framer framer;
+	struct pace pace;
 	struct batch *batch;  /* NULL while no data is in hand */
 	struct timespec time; /* of the last read */
 	long long opened_ms;  /* these on CLOCK_MONOTONIC */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "format.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "escape.h"
@@ -12,26 +11,40 @@
  * The columns before the tag are the same for all records of one read, so
  * they are made once and copied.
  */
+#define LISTENER_BYTES 128
+
 struct prefix {
-	char text[320];
+	char text[FORMAT_TIME + LISTENER_BYTES + 1 + ADDRESS_TEXT + 1];
 	size_t size;
 	const struct record *of;
 };
 
+/* A column and the space after it. */
+static char *
+put_column(char *out, const char *text, size_t size)
+{
+	memcpy(out, text, size);
+	out[size] = ' ';
+	return out + size + 1;
+}
+
 static void
 prefix_make(struct prefix *prefix, const struct record *record)
 {
-	char time[FORMAT_TIME];
+	const struct origin *origin = record->origin;
+	char time[FORMAT_TIME], *end = prefix->text;
 
 	if (prefix->of && prefix->of->origin == record->origin &&
 	    prefix->of->time.tv_sec == record->time.tv_sec &&
 	    prefix->of->time.tv_nsec == record->time.tv_nsec)
 		return;
 	format_time(time, &record->time);
+	end = put_column(end, time, FORMAT_TIME - 1);
+	end = put_column(end, origin->listener,
+			 strnlen(origin->listener, LISTENER_BYTES));
+	end = put_column(end, origin->peer, strlen(origin->peer));
+	prefix->size = (size_t)(end - prefix->text);
 	prefix->of = record;
-	prefix->size = (size_t)snprintf(
-		prefix->text, sizeof prefix->text, "%s %.128s %s ", time,
-		record->origin->listener, record->origin->peer);
 }
 
 static size_t

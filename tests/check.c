@@ -16,6 +16,7 @@ main(void)
 	srunner_add_suite(runner, framer_suite());
 	srunner_add_suite(runner, logline_suite());
 	srunner_add_suite(runner, output_suite());
+	srunner_add_suite(runner, pace_suite());
 	srunner_add_suite(runner, utf8_suite());
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -13,6 +13,7 @@ Suite *format_suite(void);
 Suite *framer_suite(void);
 Suite *logline_suite(void);
 Suite *output_suite(void);
+Suite *pace_suite(void);
 Suite *utf8_suite(void);
 
 #endif

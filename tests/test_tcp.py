@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import termios
+import threading
 
 import harness
 from harness import end_of, name_of, unescape, wait_for
@@ -232,6 +233,24 @@ class Pieces(harness.Case):
         connection.close()
         self.assertEqual([(r.tag, r.data) for r in daemon.records()[:3]],
                          [("P", "abc"), ("F", ""), ("F", "next")])
+
+    def test_a_peer_that_never_pauses_is_shown_in_time(self):
+        daemon = self.daemon(config=framed(
+            "line", settings="flush_timeout = 30; max_record = 1048576;"))
+        connection = self.tcp(daemon)
+        stopping = threading.Event()
+
+        def send():
+            while not stopping.is_set():
+                connection.send(b"x")
+        sender = threading.Thread(target=send)
+        sender.start()
+        try:
+            first = daemon.wait_for_data(1)[0]
+        finally:
+            stopping.set()
+            sender.join()
+        self.assertLess(len(first), 1048576)
 
     def test_flush_timeout_0_shows_no_pieces(self):
         daemon = self.daemon(config=configured(
