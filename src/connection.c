@@ -270,7 +270,7 @@ wait(struct connection *c)
 	long long next_ms = flush_ms < idle_ms ? flush_ms : idle_ms;
 	int timeout_ms = -1;
 
-	if (pace_is_busy(&c->pace) && c->framer.framing != FRAMING_CHUNK)
+	if (c->pace.busy && c->framer.framing != FRAMING_CHUNK)
 		return receive_later(c);
 	if (next_ms < LLONG_MAX) {
 		now_ms = clock_now_ms();

@@ -16,14 +16,14 @@
 
 /* All zero for a new peer. */
 struct pace {
-	unsigned reads; /* small ones in a row; at the most: it is busy */
+	unsigned reads; /* small ones in a row */
+	unsigned doubt; /* how often sleeping was for nothing */
 	size_t bytes;   /* of these reads */
+	bool busy;      /* sleep before its next read */
 };
 
 /* A read of size bytes, gap_ms after the one before; of 0: nothing was there.
  */
 void pace_read(struct pace *, size_t size, long long gap_ms);
-
-bool pace_is_busy(const struct pace *);
 
 #endif

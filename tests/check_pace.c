@@ -22,7 +22,7 @@ after(size_t reads, size_t size, long long gap_ms)
 {
 	struct pace pace = { 0 };
 
-	for (size_t i = 0; i < reads && !pace_is_busy(&pace); i++)
+	for (size_t i = 0; i < reads && !pace.busy; i++)
 		pace_read(&pace, size, gap_ms);
 	return pace;
 }
@@ -32,7 +32,7 @@ START_TEST(is_busy_when_small_reads_follow_each_other)
 	struct pace pace =
 		after(peers[_i].reads, peers[_i].size, peers[_i].gap_ms);
 
-	ck_assert_int_eq(pace_is_busy(&pace), peers[_i].busy);
+	ck_assert_int_eq(pace.busy, peers[_i].busy);
 }
 END_TEST
 
@@ -43,17 +43,17 @@ START_TEST(a_pause_begins_the_count_anew)
 	pace_read(&pace, 100, 1000);
 	for (int i = 0; i < 31; i++)
 		pace_read(&pace, 100, 0);
-	ck_assert(!pace_is_busy(&pace));
+	ck_assert(!pace.busy);
 	pace_read(&pace, 100, 0);
-	ck_assert(pace_is_busy(&pace));
+	ck_assert(pace.busy);
 }
 END_TEST
 
-/* What the first read after a sleep brought: is it worth another? */
+/* What the read after a sleep brought: is it worth another? */
 static const struct {
 	size_t size;
 	bool busy;
-} sleeps[] = {
+} wakes[] = {
 	{ 0, false },     /* the peer has paused */
 	{ 100, false },   /* a write, which might have been read at once */
 	{ 199, false },   /* not quite two */
@@ -68,10 +68,32 @@ START_TEST(stays_busy_while_its_sleeps_bring_writes_together)
 
 	for (int i = 0; i < 100; i++) {
 		pace_read(&pace, 300, 2);
-		ck_assert(pace_is_busy(&pace));
+		ck_assert(pace.busy);
 	}
-	pace_read(&pace, sleeps[_i].size, 2);
-	ck_assert_int_eq(pace_is_busy(&pace), sleeps[_i].busy);
+	pace_read(&pace, wakes[_i].size, 2);
+	ck_assert_int_eq(pace.busy, wakes[_i].busy);
+}
+END_TEST
+
+/* Who waits for each line to be logged would be held back for nothing. */
+START_TEST(sleeps_seldom_where_that_is_for_nothing)
+{
+	struct pace pace = { 0 };
+	int sleeps = 0;
+
+	for (int i = 0; i < 100000; i++) {
+		sleeps += pace.busy;
+		pace_read(&pace, 100, 0);
+	}
+	ck_assert_int_lt(sleeps, 40);
+	for (int i = 0; i < 5000 && !pace.busy; i++)
+		pace_read(&pace, 100, 0);
+	pace_read(&pace, 200, 2);
+	ck_assert(pace.busy);
+	pace_read(&pace, 0, 2);
+	for (int i = 0; i < 64; i++)
+		pace_read(&pace, 100, 0);
+	ck_assert(pace.busy);
 }
 END_TEST
 
@@ -88,7 +110,8 @@ pace_suite(void)
 	tcase_add_test(tests, a_pause_begins_the_count_anew);
 	tcase_add_loop_test(tests,
 			    stays_busy_while_its_sleeps_bring_writes_together,
-			    0, COUNT(sleeps));
+			    0, COUNT(wakes));
+	tcase_add_test(tests, sleeps_seldom_where_that_is_for_nothing);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
