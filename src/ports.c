@@ -146,6 +146,20 @@ look_for_room(struct ports *ports)
 				!has_room(ports, &ports->list[i]);
 }
 
+static bool
+is_resting(const struct port *port, long long now_ms)
+{
+	return port->rest_until_ms > now_ms;
+}
+
+/* No event of the kernel's tells of one that was accepted already. */
+static bool
+is_due(const struct port *port, long long now_ms)
+{
+	return tcp_holds_one(&port->acceptor) && !port->is_full &&
+	       !is_resting(port, now_ms);
+}
+
 void
 ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 {
@@ -154,9 +168,11 @@ ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 	look_for_room(ports);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
-		bool resting = port->rest_until_ms > now_ms;
+		bool resting = is_resting(port, now_ms);
 
 		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+		if (is_due(port, now_ms))
+			*until_ms = now_ms;
 		if (resting && port->rest_until_ms < *until_ms)
 			*until_ms = port->rest_until_ms;
 		if (is_tcp(port) && !resting && !port->is_full)
@@ -167,8 +183,10 @@ ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 void
 ports_accept(struct ports *ports, const struct pollfd *polled)
 {
+	long long now_ms = clock_now_ms();
+
 	for (size_t i = 0; i < ports->count; i++)
-		if (polled[i].revents)
+		if (polled[i].revents || is_due(&ports->list[i], now_ms))
 			accept_all(ports, &ports->list[i]);
 }
 
@@ -188,9 +206,8 @@ ports_stop(struct ports *ports)
 static void
 drain_port(struct ports *ports, struct port *port)
 {
-	bool resting = port->rest_until_ms > clock_now_ms();
-
-	if (!is_tcp(port) || port->listener.socket.fd < 0 || resting)
+	if (!is_tcp(port) || port->listener.socket.fd < 0 ||
+	    is_resting(port, clock_now_ms()))
 		return;
 	if (accept_all(ports, port))
 		listener_close_socket(&port->listener);

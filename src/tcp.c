@@ -109,10 +109,16 @@ tcp_accept(struct acceptor *a)
 	return start(a);
 }
 
+bool
+tcp_holds_one(const struct acceptor *a)
+{
+	return a->next && a->next->member.fd >= 0;
+}
+
 void
 tcp_close(struct acceptor *a)
 {
-	if (a->next && a->next->member.fd >= 0)
+	if (tcp_holds_one(a))
 		close(a->next->member.fd);
 	free(a->next);
 	a->next = NULL;

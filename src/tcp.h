@@ -35,6 +35,9 @@ enum accepted {
  */
 enum accepted tcp_accept(struct acceptor *);
 
+/* Whether one was accepted that has no thread yet. */
+bool tcp_holds_one(const struct acceptor *);
+
 /* Free what was made and not used. */
 void tcp_close(struct acceptor *);
 
