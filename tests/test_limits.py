@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Limits: what peers can use up, and that others do not notice."""
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -251,54 +250,6 @@ class Notes(LimitCase):
              (0, "-", "probes connections=7 peer=127.0.0.1"),
              (1, "-", "probes connections=3 peer=127.0.0.1")])
         self.assertEqual(len(daemon.records()), 5)
-
-
-class Memory(LimitCase):
-
-    def resident(self, daemon):
-        """VmRSS, in KiB."""
-        with open(f"/proc/{daemon.process.pid}/status",
-                  encoding="ascii") as file:
-            return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
-
-    def check_bounded(self, framing, head):
-        daemon = self.daemon(config="""
-            listeners = ({ protocol = "tcp"; port = 0; framing = "%s"; });
-            outputs = ({ type = "file"; path = "/dev/null"; });""" % framing)
-        connection = self.tcp(daemon)
-        block = b"x" * (1 << 20)
-        connection.sendall(head + block)
-        daemon.wait_for_bytes(0, len(head) + len(block))
-        before = self.resident(daemon)
-        for _ in range(24):
-            connection.sendall(block)
-        daemon.wait_for_bytes(0, len(head) + 25 * len(block))
-        self.assertLess(self.resident(daemon) - before, 4096)
-
-    def test_a_line_without_end_takes_no_memory(self):
-        self.check_bounded("line", b"")
-
-    def test_an_announced_gigabyte_takes_no_memory(self):
-        self.check_bounded("octet-counted", b"999999999 ")
-
-    def test_2000_connections_that_are_reset_leave_nothing_behind(self):
-        daemon = self.daemon("-l", "tcp:0")
-        threads, descriptors = daemon.threads(), daemon.descriptors()
-        for number in range(2000):
-            connection = daemon.tcp()
-            if number % 2:
-                connection.send(b"%d\n" % number)
-            if number % 4 < 2:
-                harness.reset(connection)
-            connection.close()
-        wait_for(lambda: self.told(daemon)["total"] == 2000, "all accepted")
-        wait_for(lambda: self.told(daemon)["connections"] == 0, "all gone")
-        wait_for(lambda: daemon.threads() == threads, "all threads to end")
-        self.assertEqual(daemon.descriptors(), descriptors)
-        # Who closed in good order is logged whole.
-        logged = set(daemon.data("F"))
-        self.assertEqual({str(n) for n in range(3, 2000, 4)} - logged, set())
-        self.say(daemon, self.tcp(daemon), "after all")
 
 
 class Kernel(LimitCase):

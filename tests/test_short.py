@@ -19,6 +19,7 @@ from harness import wait_for
 FAILING_MALLOC = os.environ.get("FAILING_MALLOC", "tests/failing_malloc.so")
 FAILED = "malloc: failed as asked for"
 SHORT = "cannot take another connection: "
+TO_RECEIVE = "out of memory to receive into: trying again every second"
 DEEP = harness.TURNS >= 100
 
 BOTH = """
@@ -306,18 +307,36 @@ class Memory(ShortCase):
             daemon = self.serving(env=self.preloaded(
                 MALLOC_FAILS_WHILE=gone))
             known = self.senders()[:]
+            many = [self.stream(daemon, "m" + "abcdefghijklmnopqrst"[i],
+                                limit=1, burst=1) for i in range(20)]
+            for stream in many:
+                self.wait_for_records(daemon, stream, 1)
             with open(gone, "w", encoding="utf-8"):
                 pass
             late = [self.stream(daemon, f"late{'abc'[i]}", limit=10)
                     for i in range(3)]
             wait_for(lambda: self.told(daemon), "the line")
             self.assert_served(daemon, known)
+            self.use_up(daemon, many)
             self.assert_idle([daemon])
             os.unlink(gone)
-            for sender in late:
-                self.wait_for_records(daemon, sender, 10)
-            self.assertEqual(len(self.told(daemon)), 1, daemon.errors())
+            for sender in (*late, *many):
+                self.wait_for_records(daemon, sender, sender.number)
+            for text in (SHORT, TO_RECEIVE):
+                self.assertEqual(len(self.told(daemon, text)), 1,
+                                 daemon.errors())
+            self.assert_served(daemon, known)
             self.assert_law(daemon, self.senders())
+
+    def use_up(self, daemon, streams):
+        """Send half records, which take all memory that is spare."""
+        frames = [s.frame(s.number) for s in streams]
+        for stream, frame in zip(streams, frames):
+            stream.sent += stream.connection.send(frame[:3])
+        wait_for(lambda: self.told(daemon, TO_RECEIVE), "the line")
+        for stream, frame in zip(streams, frames):
+            stream.number += 1
+            stream.sent += stream.connection.send(frame[3:])
 
 
 if __name__ == "__main__":
