@@ -24,6 +24,7 @@ bool
 output_open(struct output *output, const struct output_config *config,
 	    int broken_fd)
 {
+	pthread_mutex_init(&output->queue, NULL);
 	pthread_mutex_init(&output->lock, NULL);
 	output->config = config;
 	output->broken_fd = broken_fd;
@@ -225,6 +226,19 @@ note_stall(struct output *output)
 	}
 }
 
+/*
+ * Whoever has just let go of a mutex can have it again before one that waits
+ * for it wakes up, and so keep a slow output to itself.  Here it meets the
+ * queue first, which whoever is next holds until it has the lock.
+ */
+static void
+take_turn(struct output *output)
+{
+	pthread_mutex_lock(&output->queue);
+	pthread_mutex_lock(&output->lock);
+	pthread_mutex_unlock(&output->queue);
+}
+
 /* Streams take rendered bytes, data; the others the records themselves. */
 void
 output_take(struct output *output, const char *data, size_t size,
@@ -232,7 +246,7 @@ output_take(struct output *output, const char *data, size_t size,
 {
 	struct output_counters *c = &output->counters;
 
-	pthread_mutex_lock(&output->lock);
+	take_turn(output);
 	atomic_store(&c->busy_since_ms, clock_now_ms());
 	if (output->ops->send)
 		send_all(output, records, count);
@@ -258,4 +272,5 @@ output_close(struct output *output)
 {
 	output->ops->close(&output->sink);
 	pthread_mutex_destroy(&output->lock);
+	pthread_mutex_destroy(&output->queue);
 }

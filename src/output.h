@@ -24,6 +24,7 @@ struct output {
 	atomic_bool reopen; /* asked for, not yet done */
 	atomic_bool broken; /* its reader is gone for good */
 	int broken_fd;      /* rung then; borrowed */
+	pthread_mutex_t queue; /* whoever is next for the lock has it */
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct sink sink;
