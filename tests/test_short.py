@@ -318,7 +318,6 @@ class Memory(ShortCase):
             wait_for(lambda: self.told(daemon), "the line")
             self.assert_served(daemon, known)
             self.use_up(daemon, many)
-            self.assert_idle([daemon])
             os.unlink(gone)
             for sender in (*late, *many):
                 self.wait_for_records(daemon, sender, sender.number)
@@ -329,11 +328,12 @@ class Memory(ShortCase):
             self.assert_law(daemon, self.senders())
 
     def use_up(self, daemon, streams):
-        """Send half records, which take all memory that is spare."""
+        """Send half records, which hold all memory until they are whole."""
         frames = [s.frame(s.number) for s in streams]
         for stream, frame in zip(streams, frames):
             stream.sent += stream.connection.send(frame[:3])
         wait_for(lambda: self.told(daemon, TO_RECEIVE), "the line")
+        self.assert_idle([daemon])
         for stream, frame in zip(streams, frames):
             stream.number += 1
             stream.sent += stream.connection.send(frame[3:])
