@@ -239,6 +239,17 @@ ports_drain(struct ports *ports)
 	return ports->tally_stopped && tally_is_done(&ports->tally);
 }
 
+static void
+tell_waiting(const struct port *port)
+{
+	unsigned count = sockets_waiting(port->listener.socket.fd) +
+			 tcp_holds_one(&port->acceptor);
+
+	if (count > 0)
+		diag(LOG_ERR, "abandoned: listener %s: %u connections waiting",
+		     port->listener.name, count);
+}
+
 void
 ports_tell_unread(struct ports *ports)
 {
@@ -257,6 +268,8 @@ ports_tell_unread(struct ports *ports)
 
 		if (port->udp && !udp_is_done(port->udp))
 			udp_tell_abandoned(port->udp);
+		if (is_tcp(port) && port->listener.socket.fd >= 0)
+			tell_waiting(port);
 	}
 }
 

@@ -159,6 +159,17 @@ sockets_open_door(int fd)
 	set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
 }
 
+unsigned
+sockets_waiting(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+
+	/* Of a listener this is the length of its queue, as ss(8) shows it. */
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_unacked;
+}
+
 /* A connected UDP socket takes nothing but from the other end: port 9 here. */
 bool
 sockets_leave_port(int fd)

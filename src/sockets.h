@@ -38,6 +38,9 @@ void sockets_close_door(int fd);
 /* Undo it, so that a peer gets an answer from the socket that is closed. */
 void sockets_open_door(int fd);
 
+/* How many connections wait to be accepted from a TCP listener. */
+unsigned sockets_waiting(int fd);
+
 /*
  * Leave the port of a UDP socket: what comes from now on is refused as if the
  * socket were closed (ICMP tells its sender), and what the kernel holds can be

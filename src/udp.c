@@ -87,12 +87,12 @@ check_dropped(struct udp *u, struct batch *batch)
 	udp_add_lost(u, batch, &now, dropped, u->datagrams[0].lost);
 }
 
-/* Read and emit what there is, as much as one call takes; false: nothing. */
+/* Read and emit what there is, as much as one call takes; false: no more. */
 static bool
 receive(struct udp *u)
 {
 	struct batch *batch = batch_borrow(&u->listener->pool);
-	int count;
+	int count, error = 0;
 
 	prepare(u, batch);
 	/* MSG_TRUNC: tell the size of the datagram, not of what fits. */
@@ -101,12 +101,13 @@ receive(struct udp *u)
 	if (count > 0) {
 		udp_add_datagrams(u, batch, (size_t)count);
 	} else {
-		tell_error(u, count < 0 ? errno : EAGAIN);
+		error = count < 0 ? errno : EAGAIN;
+		tell_error(u, error);
 		check_dropped(u, batch);
 	}
 	batch_emit(batch);
 	batch_return(batch);
-	return count > 0;
+	return error != EAGAIN;
 }
 
 static void *

@@ -269,10 +269,10 @@ class Abandon(unittest.TestCase):
         self.pipe = Pipe()
         self.addCleanup(self.pipe.close)
 
-    def stalled(self, timeout_s):
+    def stalled(self, timeout_s, settings=""):
         """A daemon whose stdout is a full pipe, with a record in hand."""
-        daemon = Daemon(start=False, config="limits = { shutdown_timeout = "
-                        f"{timeout_s}; }};" + BOTH)
+        daemon = Daemon(start=False, config="limits = { " + settings +
+                        f"shutdown_timeout = {timeout_s}; }};" + BOTH)
         self.addCleanup(daemon.close)
         daemon.start(stdout=self.pipe.writer)
         self.pipe.fill()
@@ -319,6 +319,18 @@ class Abandon(unittest.TestCase):
         self.assertGreater(took, 0.9)
         self.assertLess(took, 5)
         self.assertIn("giving up after 1 second", said)
+
+    def test_those_whom_it_had_no_room_for_are_told(self):
+        daemon = self.stalled(3600, "max_connections = 1; ")
+        waiting = [daemon.tcp() for _ in range(3)]
+        for connection in waiting:
+            self.addCleanup(connection.close)
+        daemon.signal(SIGTERM)
+        daemon.wait_for_error("stopping")
+        wait_for(lambda: daemon.signal(SIGTERM) or
+                 daemon.process.poll() is not None, "the end")
+        self.assertRegex(self.assert_abandoned(daemon),
+                         r"abandoned: listener tcp/\d+: 3 connections waiting")
 
     def test_an_output_that_goes_on_in_time_is_waited_for(self):
         daemon = self.stalled(60)
