@@ -57,7 +57,7 @@ host_open(void)
 	}
 	host.outputs = outputs_open(&config, -1);
 	REQUIRE(host.outputs);
-	connections_init(&host.connections, -1);
+	connections_init(&host.connections, -1, -1);
 }
 
 /* Hand the stream over in packets as its steps tell; it ends with the last. */

@@ -8,6 +8,7 @@
 
 #include "connections.h"
 #include "framer.h"
+#include "kept.h"
 #include "listener.h"
 #include "pace.h"
 #include "tally.h"
@@ -31,7 +32,9 @@ struct connection {
 	long long unfinished_ms; /* the oldest byte not yet shown; 0: none */
 	uint64_t records;
 	uint64_t bytes;
-	bool is_bad; /* a bad frame ended it */
+	bool is_bad;    /* a bad frame ended it */
+	bool is_kept;   /* by systemd, in case that we are no more */
+	bool was_taken; /* over from the process before */
 };
 
 /* NULL: no memory. */
@@ -40,6 +43,20 @@ struct connection *connection_new(struct listener *, struct connections *,
 
 /* Its member has a descriptor and a peer now; number counts from 1. */
 void connection_accepted(struct connection *, uint64_t number);
+
+/*
+ * Take over one that another process has accepted: its member has a descriptor
+ * and a peer.  What is known of it, held bytes too, is not needed any more
+ * once its thread has started.
+ */
+void connection_take_over(struct connection *, const struct kept_connection *,
+			  const unsigned char *held);
+
+/*
+ * Of one that is parked: add what is known of it for the next process, and
+ * free it.  Its descriptor is closed here.
+ */
+void connection_hand_over(struct connection *, struct buffer *);
 
 /* The thread: serves the connection to its end, then frees it. */
 void *connection_main(void *connection);

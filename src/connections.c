@@ -9,9 +9,9 @@
 #include "sockets.h"
 
 void
-connections_init(struct connections *c, int left_fd)
+connections_init(struct connections *c, int left_fd, int park_fd)
 {
-	*c = (struct connections){ .left_fd = left_fd };
+	*c = (struct connections){ .left_fd = left_fd, .park_fd = park_fd };
 	pthread_mutex_init(&c->lock, NULL);
 }
 
@@ -128,6 +128,47 @@ connections_stop(struct connections *c)
 		for (struct member *m = c->buckets[i]; m; m = m->next)
 			stop(m);
 	pthread_mutex_unlock(&c->lock);
+}
+
+void
+connections_park(struct connections *c)
+{
+	atomic_store(&c->parking, true);
+	eventfd_write(c->park_fd, 1);
+}
+
+void
+connections_stay(struct connections *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->parked++;
+	eventfd_write(c->left_fd, 1);
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool
+connections_are_parked(struct connections *c)
+{
+	bool all;
+
+	pthread_mutex_lock(&c->lock);
+	all = c->parked == c->count;
+	pthread_mutex_unlock(&c->lock);
+	return all;
+}
+
+struct member *
+connections_take(struct connections *c)
+{
+	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++) {
+		struct member *member = c->buckets[i];
+
+		if (member) {
+			take_out(c, member);
+			return member;
+		}
+	}
+	return NULL;
 }
 
 unsigned long long

@@ -30,12 +30,15 @@ struct connections {
 	struct member *buckets[CONNECTIONS_BUCKETS]; /* by the peer's host */
 	size_t count;
 	bool stopping;
-	atomic_bool wanted; /* the main thread wants to know who leaves */
-	int left_fd;        /* the eventfd that tells it */
+	size_t parked;       /* of count, those whose threads have ended */
+	atomic_bool parking; /* threads are to end and leave all as it is */
+	int park_fd;         /* an eventfd, readable from then on */
+	atomic_bool wanted;  /* the main thread wants to know who leaves */
+	int left_fd;         /* the eventfd that tells it */
 };
 
-/* left_fd is borrowed. */
-void connections_init(struct connections *, int left_fd);
+/* Both descriptors are borrowed. */
+void connections_init(struct connections *, int left_fd, int park_fd);
 void connections_destroy(struct connections *);
 
 size_t connections_count(struct connections *);
@@ -63,6 +66,17 @@ void connections_stop_one(struct connections *, struct member *);
 
 /* The same for all, and for those that come. */
 void connections_stop(struct connections *);
+
+/*
+ * From now on each thread is to call connections_stay() and end, as soon as it
+ * has nothing to write; all stay in the register.
+ */
+void connections_park(struct connections *);
+void connections_stay(struct connections *);
+bool connections_are_parked(struct connections *);
+
+/* One of those that are parked, taken out; NULL: there are no more. */
+struct member *connections_take(struct connections *);
 
 /* The bytes that nobody has read yet, and *held, those read but no more. */
 unsigned long long connections_unread(struct connections *,

@@ -38,6 +38,12 @@ framer_held(const struct framer *f)
 	return f->end - f->begin;
 }
 
+const unsigned char *
+framer_rest(const struct framer *f)
+{
+	return f->end > f->begin ? f->memory + f->begin : NULL;
+}
+
 unsigned char *
 framer_space(struct framer *f, size_t *room)
 {

@@ -61,6 +61,10 @@ void framer_lend(struct framer *, unsigned char *memory, size_t capacity);
 /* Bytes held: those of an unfinished record once framer_next() gives none. */
 size_t framer_held(const struct framer *);
 
+/* These bytes, to be read until the next framer_space(); NULL: there are none.
+ */
+const unsigned char *framer_rest(const struct framer *);
+
 /* Where to receive the next bytes, at most *room, which is never 0. */
 unsigned char *framer_space(struct framer *, size_t *room);
 

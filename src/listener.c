@@ -15,24 +15,92 @@ protocol_name(const struct listener *listener)
 	return listener->config->protocol == PROTOCOL_TCP ? "tcp" : "udp";
 }
 
-bool
-listener_open(struct listener *listener, const struct listener_config *config,
-	      long backlog, struct outputs *outputs, size_t input_size)
+/* Its name, with the port that it has, or is to have. */
+static void
+set_name(struct listener *listener, unsigned port)
 {
-	listener->config = config;
-	if (!sockets_bind(config, backlog, &listener->socket))
-		return false;
-	if (config->name)
+	if (listener->config->name)
 		snprintf(listener->name, sizeof listener->name, "%s",
-			 config->name);
+			 listener->config->name);
 	else
 		snprintf(listener->name, sizeof listener->name, "%s/%u",
-			 protocol_name(listener),
-			 ntohs(listener->socket.address.in.sin_port));
+			 protocol_name(listener), port);
+}
+
+static bool
+open_socket(struct listener *listener, long backlog, struct inherited *in)
+{
+	const struct listener_config *config = listener->config;
+	char name[SERVICE_NAME];
+	int fd;
+
+	set_name(listener, (unsigned)config->port);
+	fd = inherited_listener(in, config, listener->name,
+				&listener->is_shared);
+	listener->was_passed = fd >= 0;
+	if (fd >= 0 ? !sockets_adopt(fd, config, backlog, &listener->socket)
+		    : !sockets_bind(config, backlog, &listener->socket))
+		return false;
+	set_name(listener, ntohs(listener->socket.address.in.sin_port));
+	if (fd < 0 && service_keeps()) {
+		inherited_listener_name(name, listener->name);
+		service_keep(listener->socket.fd, name);
+	}
+	return true;
+}
+
+bool
+listener_open(struct listener *listener, const struct listener_config *config,
+	      long backlog, struct outputs *outputs, size_t input_size,
+	      struct inherited *in)
+{
+	listener->config = config;
+	if (!open_socket(listener, backlog, in))
+		return false;
 	pool_init(&listener->pool, outputs, config->output_set,
 		  &listener->counters, input_size,
 		  (size_t)config->limits.max_record);
 	return true;
+}
+
+void
+listener_forsake(const struct listener *listener)
+{
+	char name[SERVICE_NAME];
+
+	if (listener->is_shared || !service_keeps())
+		return;
+	inherited_listener_name(name, listener->name);
+	service_drop(name);
+}
+
+void
+listener_hand_over(const struct listener *listener, struct kept_listener *kept)
+{
+	const struct listener_counters *c = &listener->counters;
+
+	*kept = (struct kept_listener){
+		.records = c->records,
+		.bytes = c->bytes,
+		.accepted = c->accepted,
+		.refused = c->refused,
+		.lost = c->lost,
+		.truncated = c->truncated,
+	};
+	memcpy(kept->name, listener->name, sizeof kept->name);
+}
+
+void
+listener_take_over(struct listener *listener, const struct kept_listener *kept)
+{
+	struct listener_counters *c = &listener->counters;
+
+	c->records = kept->records;
+	c->bytes = kept->bytes;
+	c->accepted = kept->accepted;
+	c->refused = kept->refused;
+	c->lost = kept->lost;
+	c->truncated = kept->truncated;
 }
 
 void
@@ -90,16 +158,20 @@ listener_note(struct listener *listener, const char *text)
 }
 
 void
-listener_close_socket(struct listener *listener)
+listener_close_socket(struct listener *listener, bool ends)
 {
-	if (listener->socket.fd >= 0)
-		close(listener->socket.fd);
+	if (listener->socket.fd < 0)
+		return;
+	/* If it is kept it is to end now, not when systemd lets go of it. */
+	if (ends && !listener->is_shared)
+		shutdown(listener->socket.fd, SHUT_RD);
+	close(listener->socket.fd);
 	listener->socket.fd = -1;
 }
 
 void
 listener_close(struct listener *listener)
 {
-	listener_close_socket(listener);
+	listener_close_socket(listener, false);
 	pool_destroy(&listener->pool);
 }

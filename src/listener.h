@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "config.h"
 #include "counters.h"
+#include "inherited.h"
 #include "outputs.h"
 #include "sockets.h"
 
@@ -15,16 +16,27 @@ struct listener {
 	const struct listener_config *config;
 	char name[80];       /* config->name, or that of the port it got */
 	struct bound socket; /* fd -1: closed */
+	bool was_passed;     /* the socket, by systemd */
+	bool is_shared;      /* and it goes on with it when we are gone */
 	struct listener_counters counters;
 	struct pool pool;
 };
 
 /*
- * Bind it; false: it could not be, and stderr was told why.  The outputs must
- * outlive it; input_size is what its threads read into, in bytes.
+ * Bind it, or take the socket that was inherited for it; false: it could not
+ * be, and stderr was told why.  The outputs must outlive it; input_size is
+ * what its threads read into, in bytes.
  */
 bool listener_open(struct listener *, const struct listener_config *,
-		   long backlog, struct outputs *, size_t input_size);
+		   long backlog, struct outputs *, size_t input_size,
+		   struct inherited *);
+
+/* The counters for the next process; and those of the one before. */
+void listener_hand_over(const struct listener *, struct kept_listener *);
+void listener_take_over(struct listener *, const struct kept_listener *);
+
+/* It is about to end: nobody is to keep its socket for another process. */
+void listener_forsake(const struct listener *);
 
 /* Tell on stderr where it listens, or its counters. */
 void listener_tell(const struct listener *);
@@ -33,8 +45,11 @@ void listener_tell_counters(const struct listener *);
 /* Write a note of its own, of no peer: "EVENT KEY=VALUE ...". */
 void listener_note(struct listener *, const char *text);
 
-/* Close the socket: nobody may use it any more. */
-void listener_close_socket(struct listener *);
+/*
+ * Close the socket, which nobody may use any more; it ends with that, or goes
+ * on in another process.
+ */
+void listener_close_socket(struct listener *, bool ends);
 
 /* Free all; every batch must have been returned. */
 void listener_close(struct listener *);

@@ -21,9 +21,9 @@ struct output {
 	const struct output_config *config;
 	const struct sink_ops *ops;
 	struct output_counters counters;
-	atomic_bool reopen; /* asked for, not yet done */
-	atomic_bool broken; /* its reader is gone for good */
-	int broken_fd;      /* rung then; borrowed */
+	atomic_bool reopen;    /* asked for, not yet done */
+	atomic_bool broken;    /* its reader is gone for good */
+	int broken_fd;         /* rung then; borrowed */
 	pthread_mutex_t queue; /* whoever is next for the lock has it */
 	pthread_mutex_t lock;
 	/* Under the lock: */

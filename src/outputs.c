@@ -97,6 +97,17 @@ outputs_reopen(struct outputs *outputs)
 		output_reopen(&outputs->list[i]);
 }
 
+bool
+outputs_are_busy(struct outputs *outputs)
+{
+	bool busy = false;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		busy |= atomic_load(&outputs->list[i].counters.busy_since_ms) !=
+			0;
+	return busy;
+}
+
 void
 outputs_tell(struct outputs *outputs)
 {

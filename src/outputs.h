@@ -3,6 +3,7 @@
 #ifndef PORTLOG_OUTPUTS_H
 #define PORTLOG_OUTPUTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,9 @@ void outputs_emit(struct outputs *, uint64_t set, const struct record *,
 
 /* output_reopen() for each. */
 void outputs_reopen(struct outputs *);
+
+/* Whether one of them is at a write: it may stand still. */
+bool outputs_are_busy(struct outputs *);
 
 /* Tell where each writes, or its counters, on stderr. */
 void outputs_tell(struct outputs *);

@@ -2,29 +2,19 @@
 #include "ports.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "diag.h"
 #include "framer.h"
-#include "listener.h"
 #include "memory.h"
-#include "tcp.h"
-#include "udp.h"
+#include "ports_port.h"
 
 /* Connections accepted in one turn, so that signals are never far. */
 #define ACCEPTS 64
 #define REST_MS 1000
-
-/* A listener with what receives for it: one of the two. */
-struct port {
-	struct listener listener;
-	struct acceptor acceptor;
-	struct udp *udp;
-	long long rest_until_ms; /* short of something; 0: no */
-	bool is_full;            /* has all the connections that it may */
-};
 
 static bool
 is_tcp(const struct port *port)
@@ -35,7 +25,7 @@ is_tcp(const struct port *port)
 static bool
 open_port(struct ports *ports, struct port *port,
 	  const struct listener_config *config, long backlog,
-	  struct outputs *outputs)
+	  struct outputs *outputs, struct inherited *in)
 {
 	size_t max_record = (size_t)config->limits.max_record;
 	size_t input = config->protocol == PROTOCOL_TCP
@@ -48,39 +38,50 @@ open_port(struct ports *ports, struct port *port,
 		.tally = &ports->tally,
 		.connection_number = &ports->connection_number,
 	};
-	return listener_open(&port->listener, config, backlog, outputs, input);
+	return listener_open(&port->listener, config, backlog, outputs, input,
+			     in);
 }
 
 bool
 ports_open(struct ports *ports, const struct config *config,
-	   size_t max_connections, struct outputs *outputs, int wake_fd)
+	   size_t max_connections, struct outputs *outputs, int wake_fd,
+	   int park_fd, struct inherited *in)
 {
-	connections_init(&ports->connections, wake_fd);
+	connections_init(&ports->connections, wake_fd, park_fd);
 	ports->max_connections = max_connections;
 	ports->list =
 		memory_zeroed(config->listener_count, sizeof *ports->list);
 	for (; ports->count < config->listener_count; ports->count++)
 		if (!open_port(ports, &ports->list[ports->count],
 			       &config->listeners[ports->count],
-			       config->backlog, outputs))
+			       config->backlog, outputs, in))
 			return false;
 	return true;
 }
 
+static bool
+start_udp(struct port *port, int wake_fd, const struct inherited *in)
+{
+	struct kept_listener kept;
+	bool known = inherited_of_listener(in, port->listener.name, &kept);
+
+	if (!known && !port->listener.was_passed)
+		known = true; /* a new socket has dropped nothing */
+	port->udp = udp_start(&port->listener, wake_fd, known ? &kept : NULL);
+	return port->udp;
+}
+
 bool
-ports_start(struct ports *ports, int wake_fd)
+ports_start(struct ports *ports, int wake_fd, struct inherited *in)
 {
 	bool started = tally_start(&ports->tally, wake_fd);
 
-	for (size_t i = 0; started && i < ports->count; i++) {
-		struct port *port = &ports->list[i];
-
-		if (is_tcp(port))
-			continue;
-		port->udp = udp_start(&port->listener, wake_fd);
-		started = port->udp;
-	}
-	if (!started)
+	for (size_t i = 0; started && i < ports->count; i++)
+		if (!is_tcp(&ports->list[i]))
+			started = start_udp(&ports->list[i], wake_fd, in);
+	if (started)
+		ports_take_over(ports, in);
+	else
 		diag(LOG_ERR, "cannot start a thread: %s", strerror(errno));
 	return started;
 }
@@ -108,6 +109,34 @@ has_room(struct ports *ports, struct port *port)
 	return connections_count(&ports->connections) <
 		       ports->max_connections &&
 	       atomic_load(&port->listener.counters.connections) < most;
+}
+
+bool
+ports_are_alive(struct ports *ports)
+{
+	bool alive = true;
+
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->list[i].udp && !udp_is_alive(ports->list[i].udp))
+			alive = false;
+	return alive;
+}
+
+void
+ports_summarize(struct ports *ports, char *out, size_t size)
+{
+	unsigned long long connections = 0, records = 0, lost = 0;
+
+	for (size_t i = 0; i < ports->count; i++) {
+		struct listener_counters *c = &ports->list[i].listener.counters;
+
+		connections += atomic_load(&c->connections);
+		records += atomic_load(&c->records);
+		lost += atomic_load(&c->lost);
+	}
+	snprintf(out, size,
+		 "%llu connections, %llu records, %llu datagrams lost",
+		 connections, records, lost);
 }
 
 /* Accept whoever waits; true: nobody does any more. */
@@ -175,7 +204,8 @@ ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 			*until_ms = now_ms;
 		if (resting && port->rest_until_ms < *until_ms)
 			*until_ms = port->rest_until_ms;
-		if (is_tcp(port) && !resting && !port->is_full)
+		if (is_tcp(port) && !resting && !port->is_full &&
+		    !ports->is_parking)
 			polled[i].fd = port->listener.socket.fd;
 	}
 }
@@ -196,9 +226,11 @@ ports_stop(struct ports *ports)
 	ports->stopping = true;
 	/* From here on the main thread waits for the last one to leave. */
 	connections_want(&ports->connections, true);
-	for (size_t i = 0; i < ports->count; i++)
+	for (size_t i = 0; i < ports->count; i++) {
+		listener_forsake(&ports->list[i].listener);
 		if (ports->list[i].udp)
 			udp_stop(ports->list[i].udp);
+	}
 	connections_stop(&ports->connections);
 }
 
@@ -210,7 +242,7 @@ drain_port(struct ports *ports, struct port *port)
 	    is_resting(port, clock_now_ms()))
 		return;
 	if (accept_all(ports, port))
-		listener_close_socket(&port->listener);
+		listener_close_socket(&port->listener, true);
 }
 
 /* Nobody receives any more, so nobody counts: the last notes are due. */
@@ -286,5 +318,6 @@ ports_close(struct ports *ports)
 		listener_close(&port->listener);
 	}
 	free(ports->list);
+	ports_close_orphanage(ports);
 	connections_destroy(&ports->connections);
 }

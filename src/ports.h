@@ -13,19 +13,22 @@
 
 #include "config.h"
 #include "connections.h"
+#include "inherited.h"
 #include "outputs.h"
 #include "tally.h"
 
 struct port;
+struct orphanage;
 
 struct ports {
 	struct connections connections;
 	struct tally tally;
 	atomic_ullong connection_number;
 	size_t max_connections;
-	bool stopping, tally_stopped;
+	bool stopping, is_parking, tally_stopped;
 	size_t count;
 	struct port *list;
+	struct orphanage *orphanage; /* NULL: not needed */
 };
 
 /*
@@ -35,8 +38,8 @@ struct ports {
  * look at: room for a connection, or a thread that is done.
  */
 bool ports_open(struct ports *, const struct config *, size_t max_connections,
-		struct outputs *, int wake_fd);
-bool ports_start(struct ports *, int wake_fd);
+		struct outputs *, int wake_fd, int park_fd, struct inherited *);
+bool ports_start(struct ports *, int wake_fd, struct inherited *);
 
 /* Tell on stderr where they listen, or their counters. */
 void ports_tell(const struct ports *);
@@ -60,6 +63,24 @@ void ports_stop(struct ports *);
  * connected by then; true once all is received and written.
  */
 bool ports_drain(struct ports *);
+
+/*
+ * In place of ports_stop() and ports_drain(): have all threads end between two
+ * reads and leave the rest to the next process; true once all have.  Then
+ * everything is added that it needs to know.
+ */
+void ports_park(struct ports *);
+bool ports_are_parked(struct ports *);
+void ports_hand_over(struct ports *, struct buffer *);
+
+/*
+ * Whether each thread that has to make progress has made some since this was
+ * asked last.
+ */
+bool ports_are_alive(struct ports *);
+
+/* What `systemctl status` shows of them. */
+void ports_summarize(struct ports *, char *out, size_t size);
 
 /* Tell on stderr what is left of the kernel's to read. */
 void ports_tell_unread(struct ports *);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "memory.h"
 #include "outputs.h"
 #include "ports.h"
+#include "server_pulse.h"
 #include "service.h"
 
 /* Descriptors for other things than connections and listeners. */
@@ -30,13 +32,20 @@
 #define SAME_SIGNAL_MS 50
 
 /* What the main thread polls before the ports. */
-enum { POLLED_SIGNAL, POLLED_WAKE, POLLED_BROKEN, POLLED_PORTS };
+enum {
+	POLLED_SIGNAL,
+	POLLED_WAKE,
+	POLLED_BROKEN,
+	POLLED_PORTS,
+};
 
 struct server {
 	const struct config *config;
 	struct outputs *outputs;
 	struct ports ports;
+	struct pulse pulse;
 	struct pollfd *polled;
+	int park_fd; /* an eventfd, rung when threads are to end */
 	bool broken; /* stdout has lost its reader */
 };
 
@@ -96,10 +105,11 @@ open_descriptors(struct server *s)
 
 	s->polled = memory_zeroed(POLLED_PORTS + s->config->listener_count,
 				  sizeof *s->polled);
+	s->park_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (int i = 0; i < POLLED_PORTS; i++) {
 		s->polled[i] =
 			(struct pollfd){ .fd = fds[i], .events = POLLIN };
-		if (fds[i] < 0) {
+		if (fds[i] < 0 || s->park_fd < 0) {
 			diag(LOG_ERR, "cannot start: %s", strerror(errno));
 			return false;
 		}
@@ -114,6 +124,14 @@ tell_counters(struct server *s)
 	outputs_tell_counters(s->outputs);
 }
 
+static void
+reopen(struct server *s)
+{
+	service_reloading();
+	outputs_reopen(s->outputs);
+	service_ready();
+}
+
 /* Do what signals ask for; the one that ends the daemon is returned, or 0. */
 static int
 handle_signals(struct server *s)
@@ -123,7 +141,7 @@ handle_signals(struct server *s)
 	while (read(s->polled[POLLED_SIGNAL].fd, &info, sizeof info) ==
 	       sizeof info) {
 		if (info.ssi_signo == SIGHUP)
-			outputs_reopen(s->outputs);
+			reopen(s);
 		else if (info.ssi_signo == SIGUSR1)
 			tell_counters(s);
 		else
@@ -140,6 +158,9 @@ wait_for_something(struct server *s, long long until_ms)
 	long long left_ms;
 	eventfd_t rung;
 
+	pulse_beat(&s->pulse, &s->ports);
+	if (pulse_due_ms(&s->pulse) < until_ms)
+		until_ms = pulse_due_ms(&s->pulse);
 	ports_poll(&s->ports, s->polled + POLLED_PORTS, &until_ms);
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
@@ -153,7 +174,8 @@ wait_for_something(struct server *s, long long until_ms)
 	}
 }
 
-static void
+/* Until a signal ends it, which is returned; 0: there is no stdout any more. */
+static int
 serve(struct server *s)
 {
 	while (!s->broken) {
@@ -161,24 +183,23 @@ serve(struct server *s)
 
 		wait_for_something(s, LLONG_MAX);
 		number = handle_signals(s);
-		if (number != 0) {
-			diag(LOG_INFO, "stopping: SIG%s", sigabbrev_np(number));
-			return;
-		}
+		if (number != 0)
+			return number;
 		ports_accept(&s->ports, s->polled + POLLED_PORTS);
 	}
+	return 0;
 }
 
-/* Whether all that the kernel holds was written, in the time there is. */
+/* Whether all threads have done what they were told to, in the time there is.
+ */
 static bool
-drain(struct server *s)
+finish(struct server *s, bool (*is_finished)(struct ports *))
 {
 	long timeout_s = s->config->shutdown_timeout_s;
 	long long begin_ms = clock_now_ms();
 	long long until_ms = begin_ms + timeout_s * 1000LL;
 
-	ports_stop(&s->ports);
-	while (!ports_drain(&s->ports)) {
+	while (!is_finished(&s->ports)) {
 		wait_for_something(s, until_ms);
 		if (handle_signals(s) != 0 &&
 		    clock_now_ms() - begin_ms > SAME_SIGNAL_MS) {
@@ -191,6 +212,52 @@ drain(struct server *s)
 		}
 	}
 	return true;
+}
+
+/* Whether all that the kernel holds was written. */
+static bool
+drain(struct server *s)
+{
+	ports_stop(&s->ports);
+	return finish(s, ports_drain);
+}
+
+/* Leave all to the next process; false: not all was written. */
+static bool
+hand_over(struct server *s)
+{
+	struct buffer state = { 0 };
+	int fd;
+
+	ports_park(&s->ports);
+	if (!finish(s, ports_are_parked))
+		return false;
+	ports_hand_over(&s->ports, &state);
+	fd = memfd_create("portlogd", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
+		service_keep(fd, INHERITED_STATE);
+	else
+		diag(LOG_ERR, "cannot keep unfinished records: %s",
+		     strerror(errno));
+	service_flush();
+	if (fd >= 0)
+		close(fd);
+	buffer_free(&state);
+	return true;
+}
+
+static bool
+end(struct server *s, int number)
+{
+	/* Asked before it is told that we stop: who asks for what is known. */
+	bool restarts = number == SIGTERM && service_is_restarting();
+
+	if (number != 0)
+		diag(LOG_INFO, "%s: SIG%s",
+		     restarts ? "restarting" : "stopping",
+		     sigabbrev_np(number));
+	service_stopping();
+	return restarts ? hand_over(s) : drain(s);
 }
 
 static enum server_end
@@ -208,33 +275,43 @@ clean_up(struct server *s)
 	outputs_close(s->outputs);
 	for (int i = 0; i < POLLED_PORTS; i++)
 		close(s->polled[i].fd);
+	close(s->park_fd);
 	free(s->polled);
+}
+
+/* Open everything and start all threads; false: stderr was told why not. */
+static bool
+start(struct server *s)
+{
+	size_t max_connections = fit_descriptors(s->config);
+	struct inherited inherited;
+	int wake_fd = s->polled[POLLED_WAKE].fd;
+
+	inherited_open(&inherited);
+	s->outputs = outputs_open(s->config, s->polled[POLLED_BROKEN].fd);
+	if (!s->outputs ||
+	    !ports_open(&s->ports, s->config, max_connections, s->outputs,
+			wake_fd, s->park_fd, &inherited) ||
+	    !ports_start(&s->ports, wake_fd, &inherited))
+		return false;
+	inherited_close(&inherited);
+	outputs_tell(s->outputs);
+	ports_tell(&s->ports);
+	pulse_init(&s->pulse);
+	return true;
 }
 
 enum server_end
 server_run(const struct config *config)
 {
 	struct server s = { .config = config };
-	size_t max_connections = fit_descriptors(config);
 	unsigned long long unwritten;
-	int wake_fd;
 
 	/* Where it fails, what was opened so far closes with the process. */
-	if (!open_descriptors(&s))
+	if (!open_descriptors(&s) || !start(&s))
 		return SERVER_ABANDONED;
-	wake_fd = s.polled[POLLED_WAKE].fd;
-	s.outputs = outputs_open(config, s.polled[POLLED_BROKEN].fd);
-	if (!s.outputs ||
-	    !ports_open(&s.ports, config, max_connections, s.outputs,
-			wake_fd) ||
-	    !ports_start(&s.ports, wake_fd))
-		return SERVER_ABANDONED;
-	outputs_tell(s.outputs);
-	ports_tell(&s.ports);
 	service_ready();
-	serve(&s);
-	service_stopping();
-	if (!drain(&s))
+	if (!end(&s, serve(&s)))
 		return abandon(&s);
 	unwritten = outputs_tell_unwritten(s.outputs);
 	clean_up(&s);

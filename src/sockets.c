@@ -2,8 +2,10 @@
 #include "sockets.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,16 +69,14 @@ set_reset(int fd, bool reset)
 }
 
 static bool
-prepare_tcp(int fd, const struct address *address, long backlog)
+set_tcp(int fd)
 {
 	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
 	       set_reset(fd, true) == 0 &&
 	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) == 0 &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) == 0 &&
-	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) == 0 &&
-	       bind(fd, &address->any, address->size) == 0 &&
-	       listen(fd, (int)backlog) == 0;
+	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) == 0;
 }
 
 /*
@@ -96,11 +96,27 @@ set_receive_buffer(int fd, long asked)
 }
 
 static bool
-prepare_udp(int fd, const struct address *address)
+set_udp(int fd, long receive_buffer, struct bound *bound)
 {
+	bound->receive_buffer = set_receive_buffer(fd, receive_buffer);
 	return set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) == 0 &&
-	       set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0 &&
-	       bind(fd, &address->any, address->size) == 0;
+	       set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0;
+}
+
+static bool
+set_options(int fd, const struct listener_config *config, struct bound *bound)
+{
+	return config->protocol == PROTOCOL_TCP
+		     ? set_tcp(fd)
+		     : set_udp(fd, config->limits.receive_buffer, bound);
+}
+
+static void
+finish(int fd, struct bound *bound)
+{
+	bound->fd = fd;
+	bound->address.size = sizeof bound->address.in6;
+	getsockname(fd, &bound->address.any, &bound->address.size);
 }
 
 static bool
@@ -115,26 +131,88 @@ bool
 sockets_bind(const struct listener_config *config, long backlog,
 	     struct bound *bound)
 {
-	bool is_tcp = config->protocol == PROTOCOL_TCP;
 	struct address address;
 	int fd = open_socket(config, &address);
 
 	if (fd < 0)
 		return failed(config, "open a socket for");
-	if (!is_tcp)
-		bound->receive_buffer =
-			set_receive_buffer(fd, config->limits.receive_buffer);
 	if (!bind_to_interface(fd, config->interface) ||
-	    !(is_tcp ? prepare_tcp(fd, &address, backlog)
-		     : prepare_udp(fd, &address))) {
+	    !set_options(fd, config, bound) ||
+	    bind(fd, &address.any, address.size) != 0 ||
+	    (config->protocol == PROTOCOL_TCP &&
+	     listen(fd, (int)backlog) != 0)) {
 		failed(config, "listen on");
 		close(fd);
 		return false;
 	}
-	bound->fd = fd;
-	bound->address.size = sizeof bound->address.in6;
-	getsockname(fd, &bound->address.any, &bound->address.size);
+	finish(fd, bound);
 	return true;
+}
+
+bool
+sockets_adopt(int fd, const struct listener_config *config, long backlog,
+	      struct bound *bound)
+{
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+	    !set_options(fd, config, bound) ||
+	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
+		return failed(config, "use what was passed for");
+	finish(fd, bound);
+	return true;
+}
+
+static int
+get(int fd, int option)
+{
+	int value = -1;
+	socklen_t size = sizeof value;
+
+	getsockopt(fd, SOL_SOCKET, option, &value, &size);
+	return value;
+}
+
+bool
+sockets_is_of(int fd, enum protocol protocol)
+{
+	return protocol == PROTOCOL_TCP ? get(fd, SO_TYPE) == SOCK_STREAM &&
+						  get(fd, SO_ACCEPTCONN) == 1
+					: get(fd, SO_TYPE) == SOCK_DGRAM;
+}
+
+/* "*" is the address of IPv6 that is also IPv4's, or IPv4's where it is not. */
+static bool
+is_address(const struct listener_config *config, const struct address *bound)
+{
+	static const char *const any[] = { "::", "0.0.0.0", NULL };
+	const char *const one[] = { config->address, NULL };
+	const char *const *hosts =
+		strcmp(config->address, "*") == 0 ? any : one;
+	struct address wanted;
+
+	for (; *hosts; hosts++)
+		if (address_parse(&wanted, *hosts, (uint16_t)config->port) &&
+		    wanted.any.sa_family == bound->any.sa_family &&
+		    /* Both families have their port at the same place. */
+		    wanted.in.sin_port == bound->in.sin_port &&
+		    address_same_host(&wanted, bound))
+			return true;
+	return false;
+}
+
+bool
+sockets_match(int fd, const struct listener_config *config)
+{
+	char interface[IF_NAMESIZE] = "";
+	struct address bound = { .size = sizeof bound.in6 };
+	socklen_t size = sizeof interface;
+
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+	return config->port != 0 &&
+	       sockets_is_of(fd, (enum protocol)config->protocol) &&
+	       getsockname(fd, &bound.any, &bound.size) == 0 &&
+	       is_address(config, &bound) &&
+	       strcmp(interface, config->interface ? config->interface : "") ==
+		       0;
 }
 
 void
@@ -142,6 +220,13 @@ sockets_close(int fd)
 {
 	set_reset(fd, false);
 	close(fd);
+}
+
+void
+sockets_end(int fd)
+{
+	set_reset(fd, false);
+	shutdown(fd, SHUT_WR);
 }
 
 void

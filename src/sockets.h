@@ -23,10 +23,25 @@ struct bound {
 bool sockets_bind(const struct listener_config *, long backlog, struct bound *);
 
 /*
+ * The same with a socket that another process has bound and passed to us.
+ */
+bool sockets_adopt(int fd, const struct listener_config *, long backlog,
+		   struct bound *);
+
+/* Whether a socket is a listener of this protocol. */
+bool sockets_is_of(int fd, enum protocol);
+
+/* Whether it is bound to what the configuration asks for; port 0 never is. */
+bool sockets_match(int fd, const struct listener_config *);
+
+/*
  * Close a connection so that its peer sees the end of the stream, which says
  * that all was taken.  If the process dies first the peer sees a reset.
  */
 void sockets_close(int fd);
+
+/* Let its peer see that end while others hold the socket too. */
+void sockets_end(int fd);
 
 /*
  * Close the door: from now on the kernel takes nothing more for this socket,

@@ -15,6 +15,9 @@
 
 #define DATAGRAM_BYTES 65536
 
+/* Reads of a socket whose end cannot be seen, since it goes on. */
+#define SHARED_TURNS 4096
+
 /* How often the kernel is asked about drops that no datagram told of. */
 #define CHECK_MS 1000
 
@@ -105,9 +108,26 @@ receive(struct udp *u)
 		tell_error(u, error);
 		check_dropped(u, batch);
 	}
+	atomic_store(&u->emitting, true);
 	batch_emit(batch);
+	atomic_store(&u->emitting, false);
 	batch_return(batch);
 	return error != EAGAIN;
+}
+
+/*
+ * What came is read; what comes is refused, or dropped and counted.  A socket
+ * that others share is left as it is: what comes is theirs.
+ */
+static void
+drain(struct udp *u)
+{
+	int fd = u->listener->socket.fd, turns = SHARED_TURNS;
+
+	if (!u->listener->is_shared && !sockets_leave_port(fd))
+		sockets_close_door(fd);
+	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
+		;
 }
 
 static void *
@@ -122,25 +142,28 @@ udp_main(void *argument)
 	do {
 		poll(ready, 2, CHECK_MS);
 		receive(u);
+		atomic_fetch_add(&u->turns, 1);
 	} while (!(ready[1].revents & POLLIN));
-	/* What came is read; what comes is refused, or dropped and counted. */
-	if (!sockets_leave_port(u->listener->socket.fd))
-		sockets_close_door(u->listener->socket.fd);
-	while (receive(u))
-		;
+	if (atomic_load(&u->leaves))
+		drain(u);
 	atomic_store(&u->done, true);
 	eventfd_write(u->done_fd, 1);
 	return NULL;
 }
 
 struct udp *
-udp_start(struct listener *listener, int done_fd)
+udp_start(struct listener *listener, int done_fd,
+	  const struct kept_listener *kept)
 {
 	struct udp *u = calloc(1, sizeof *u);
 
 	if (!u)
 		return NULL;
 	u->listener = listener;
+	/* Of a socket that others had, only what it drops from now on. */
+	u->dropped =
+		kept ? kept->dropped : sockets_dropped(listener->socket.fd);
+	u->records = kept ? kept->numbered : 0;
 	u->done_fd = done_fd;
 	u->self = (struct origin){ .listener = listener->name,
 				   .peer = "-",
@@ -158,9 +181,34 @@ udp_start(struct listener *listener, int done_fd)
 	return NULL;
 }
 
+bool
+udp_is_alive(struct udp *u)
+{
+	unsigned long turns = atomic_load(&u->turns);
+	bool moved = turns != u->checked;
+
+	u->checked = turns;
+	return moved || (atomic_load(&u->emitting) &&
+			 outputs_are_busy(u->listener->pool.outputs));
+}
+
+void
+udp_hand_over(const struct udp *u, struct kept_listener *kept)
+{
+	kept->dropped = u->dropped;
+	kept->numbered = u->records;
+}
+
+void
+udp_park(struct udp *u)
+{
+	eventfd_write(u->stop_fd, 1);
+}
+
 void
 udp_stop(struct udp *u)
 {
+	atomic_store(&u->leaves, true);
 	eventfd_write(u->stop_fd, 1);
 }
 

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "kept.h"
 #include "listener.h"
 
 struct udp;
@@ -15,15 +16,29 @@ size_t udp_input_size(const struct listener_config *);
 
 /*
  * Start the thread of a listener, which is borrowed; done_fd is an eventfd
- * that is rung when it is done.  NULL and errno: there can be none.
+ * that is rung when it is done.  kept is what is known of its socket from the
+ * process before, NULL: nothing.  NULL and errno: there can be none.
  */
-struct udp *udp_start(struct listener *, int done_fd);
+struct udp *udp_start(struct listener *, int done_fd,
+		      const struct kept_listener *kept);
 
 /*
  * Let it read what the kernel holds already, tell what was dropped, and end;
  * does not wait for it.
  */
 void udp_stop(struct udp *);
+
+/* Let it end, and leave what the kernel holds to the next process. */
+void udp_park(struct udp *);
+
+/* Once it is done: what the next process is to know. */
+void udp_hand_over(const struct udp *, struct kept_listener *);
+
+/*
+ * Whether its thread has done anything since this was asked last, or waits for
+ * an output that stands still.
+ */
+bool udp_is_alive(struct udp *);
 
 /*
  * Of a thread that is waited for no longer: tell on stderr how many datagrams

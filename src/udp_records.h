@@ -32,6 +32,10 @@ struct udp {
 	int stop_fd; /* an eventfd */
 	int done_fd; /* borrowed */
 	atomic_bool done;
+	atomic_bool leaves;       /* the port, once it is to stop */
+	atomic_bool emitting;     /* waits for the outputs, perhaps */
+	atomic_ulong turns;       /* of its loop: it lives */
+	unsigned long checked;    /* turns that udp_is_alive() has seen */
 	_Atomic uint32_t dropped; /* the kernel's count, as told so far */
 	uint64_t records;
 	struct origin self; /* of notes that are about no peer */

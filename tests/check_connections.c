@@ -20,7 +20,7 @@ set_up(void)
 {
 	left_fd = eventfd(0, EFD_NONBLOCK);
 	ck_assert_int_ge(left_fd, 0);
-	connections_init(&connections, left_fd);
+	connections_init(&connections, left_fd, -1);
 	atomic_store(&count, 0);
 }
 

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "connection_read.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <string.h>
+
+#include "clock.h"
+
+void
+connection_borrow(struct connection *c)
+{
+	if (c->batch)
+		return;
+	c->batch = batch_borrow(&c->listener->pool);
+	framer_lend(&c->framer, c->batch->input, c->listener->pool.input_size);
+}
+
+void
+connection_give_back(struct connection *c)
+{
+	batch_return(c->batch);
+	c->batch = NULL;
+	framer_lend(&c->framer, NULL, 0);
+}
+
+/* What is in hand and no record yet: lost if the outputs are not waited for. */
+static void
+tell_held(struct connection *c)
+{
+	atomic_store_explicit(&c->member.held, framer_held(&c->framer),
+			      memory_order_relaxed);
+}
+
+static void
+add(struct connection *c, enum tag tag, const void *data, size_t size)
+{
+	struct record record = {
+		.time = c->time,
+		.origin = &c->origin,
+		.number = tag == TAG_NOTE ? 0 : c->records + 1,
+		.data = data,
+		.size = size,
+		.tag = tag,
+	};
+
+	tell_held(c);
+	batch_add(c->batch, &record);
+	c->records += tag == TAG_WHOLE || tag == TAG_END;
+}
+
+void
+connection_add_frame(struct connection *c, enum frame frame,
+		     const struct slice *slice)
+{
+	static const enum tag tags[] = {
+		[FRAME_WHOLE] = TAG_WHOLE,
+		[FRAME_PIECE] = TAG_PIECE,
+		[FRAME_END] = TAG_END,
+	};
+
+	add(c, tags[frame], slice->data, slice->size);
+}
+
+void
+connection_note(struct connection *c, const char *text)
+{
+	connection_borrow(c);
+	clock_gettime(CLOCK_REALTIME, &c->time);
+	add(c, TAG_NOTE, text, strlen(text));
+	batch_emit(c->batch);
+}
+
+bool
+connection_take_records(struct connection *c)
+{
+	struct slice slice;
+	enum frame frame;
+	bool any = false;
+
+	while ((frame = framer_next(&c->framer, &slice)) != FRAME_NONE) {
+		any = true;
+		if (frame != FRAME_BAD) {
+			connection_add_frame(c, frame, &slice);
+			continue;
+		}
+		/* What the kernel has is still read, and nothing after it. */
+		c->is_bad = true;
+		connections_stop_one(c->connections, &c->member);
+	}
+	return any;
+}
+
+static void
+flush(struct connection *c)
+{
+	struct slice slice;
+	enum frame frame = framer_flush(&c->framer, &slice);
+
+	c->unfinished_ms = 0;
+	if (frame == FRAME_NONE)
+		return;
+	connection_add_frame(c, frame, &slice);
+	batch_emit(c->batch);
+	/* What was held back is a new piece to wait for. */
+	if (framer_held(&c->framer) > 0)
+		c->unfinished_ms = clock_now_ms();
+}
+
+/* When to look again though nothing came; LLONG_MAX: never. */
+static long long
+flush_at_ms(const struct connection *c)
+{
+	long timeout_ms = c->listener->config->limits.flush_timeout_ms;
+
+	return timeout_ms > 0 && c->unfinished_ms > 0
+		     ? c->unfinished_ms + timeout_ms
+		     : LLONG_MAX;
+}
+
+static void
+received(struct connection *c, size_t size)
+{
+	long long before_ms = c->received_ms;
+	bool any;
+
+	clock_gettime(CLOCK_REALTIME, &c->time);
+	c->received_ms = clock_now_ms();
+	pace_read(&c->pace, size, c->received_ms - before_ms);
+	c->bytes += size;
+	atomic_fetch_add(&c->listener->counters.bytes, size);
+	framer_received(&c->framer, size);
+	any = connection_take_records(c);
+	tell_held(c);
+	batch_emit(c->batch);
+	if (framer_held(&c->framer) == 0)
+		c->unfinished_ms = 0;
+	else if (any || c->unfinished_ms == 0)
+		c->unfinished_ms = c->received_ms;
+	else if (c->received_ms >= flush_at_ms(c))
+		flush(c);
+}
+
+/* The stream has ended: by its peer, whose FIN shows, or by us. */
+static enum ending
+ended(const struct connection *c)
+{
+	struct tcp_info info = { .tcpi_state = TCP_CLOSE_WAIT };
+	socklen_t size = sizeof info;
+
+	if (c->is_bad)
+		return ENDING_BAD_FRAME;
+	getsockopt(c->member.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
+						  : ENDING_EOF;
+}
+
+static enum ending
+receive(struct connection *c)
+{
+	unsigned char *space;
+	size_t room;
+	ssize_t size;
+
+	connection_borrow(c);
+	space = framer_space(&c->framer, &room);
+	size = recv(c->member.fd, space, room, MSG_DONTWAIT);
+	if (size > 0) {
+		received(c, (size_t)size);
+		return ENDING_NONE;
+	}
+	if (size == 0)
+		return ended(c);
+	pace_read(&c->pace, 0, 0);
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
+	case ENOBUFS:
+	case ENOMEM:
+		return ENDING_NONE;
+	case ECONNRESET:
+		return ENDING_RESET;
+	default:
+		return ENDING_ERROR;
+	}
+}
+
+static long long
+idle_at_ms(const struct connection *c)
+{
+	long timeout_s = c->listener->config->limits.idle_timeout_s;
+
+	return timeout_s > 0 ? c->received_ms + timeout_s * 1000LL : LLONG_MAX;
+}
+
+/* What a busy peer sends comes together while its thread sleeps. */
+static enum ending
+receive_later(struct connection *c)
+{
+	const struct timespec pause = { .tv_nsec = PACE_SLEEP_NS };
+
+	nanosleep(&pause, NULL);
+	return receive(c);
+}
+
+enum ending
+connection_wait(struct connection *c)
+{
+	struct pollfd ready[] = {
+		{ .fd = c->member.fd, .events = POLLIN },
+		{ .fd = c->connections->park_fd, .events = POLLIN },
+	};
+	long long flush_ms = flush_at_ms(c), idle_ms = idle_at_ms(c), now_ms;
+	long long next_ms = flush_ms < idle_ms ? flush_ms : idle_ms;
+	int timeout_ms = -1;
+
+	if (atomic_load(&c->connections->parking))
+		return ENDING_PARKED;
+	if (c->pace.busy && c->framer.framing != FRAMING_CHUNK)
+		return receive_later(c);
+	if (next_ms < LLONG_MAX) {
+		now_ms = clock_now_ms();
+		timeout_ms = next_ms <= now_ms ? 0
+			   : next_ms - now_ms < INT_MAX
+				   ? (int)(next_ms - now_ms)
+				   : INT_MAX;
+	}
+	poll(ready, 2, timeout_ms);
+	if (ready[0].revents)
+		return receive(c);
+	now_ms = clock_now_ms();
+	if (now_ms >= idle_ms)
+		return ENDING_IDLE;
+	if (now_ms >= flush_ms)
+		flush(c);
+	return ENDING_NONE;
+}

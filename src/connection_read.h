@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* connection_read: what a connection's thread does while it lasts. */
+#ifndef PORTLOG_CONNECTION_READ_H
+#define PORTLOG_CONNECTION_READ_H
+
+#include "connection.h"
+
+enum ending {
+	ENDING_NONE,
+	ENDING_EOF,
+	ENDING_RESET,
+	ENDING_IDLE,
+	ENDING_SHUTDOWN,
+	ENDING_BAD_FRAME,
+	ENDING_ERROR,
+	ENDING_PARKED, /* it goes on in another process */
+};
+
+/* Memory is in hand only while there is data in it, or about to be. */
+void connection_borrow(struct connection *);
+void connection_give_back(struct connection *);
+
+/* Add a frame to the batch; its bytes must hold until that is emitted. */
+void connection_add_frame(struct connection *, enum frame,
+			  const struct slice *);
+
+/* Add all records that are there; whether any was. */
+bool connection_take_records(struct connection *);
+
+/* Write a note of its own. */
+void connection_note(struct connection *, const char *text);
+
+/*
+ * Wait until there is something to read or to do, and do it: ENDING_NONE, or
+ * how the connection has ended.
+ */
+enum ending connection_wait(struct connection *);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include "inherited.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "diag.h"
+#include "memory.h"
+#include "sockets.h"
+
+#define KEPT_LISTENER "listener "
+
+void
+inherited_listener_name(char out[SERVICE_NAME], const char *listener)
+{
+	char text[SERVICE_NAME];
+
+	snprintf(text, sizeof text, KEPT_LISTENER "%.128s", listener);
+	service_name(out, text);
+}
+
+void
+inherited_connection_name(char out[SERVICE_NAME], uint64_t number,
+			  const char *listener)
+{
+	char text[SERVICE_NAME];
+
+	snprintf(text, sizeof text, "connection %llu of %.128s",
+		 (unsigned long long)number, listener);
+	service_name(out, text);
+}
+
+/* Take one out: it is the caller's now. */
+static int
+take(struct inherited *in, size_t i)
+{
+	free(in->names[i]);
+	in->names[i] = NULL;
+	return in->first + (int)i;
+}
+
+/* What the process before us knew, all of it in memory. */
+static void
+read_state(struct inherited *in, int fd)
+{
+	struct stat status = { 0 };
+
+	fstat(fd, &status);
+	in->state_size = (size_t)status.st_size;
+	in->state = memory_zeroed(in->state_size + 1, 1);
+	if (pread(fd, in->state, in->state_size, 0) == status.st_size &&
+	    kept_is_sound(in->state, in->state_size))
+		return;
+	diag(LOG_WARNING, "cannot understand what was kept over the restart: "
+			  "starting anew with what was passed");
+	free(in->state);
+	in->state = NULL;
+}
+
+void
+inherited_open(struct inherited *in)
+{
+	*in = (struct inherited){ 0 };
+	in->count = service_passed(&in->first, &in->names);
+	for (size_t i = 0; i < in->count; i++) {
+		int fd;
+
+		if (strcmp(in->names[i], INHERITED_STATE) != 0)
+			continue;
+		fd = take(in, i);
+		if (!in->state)
+			read_state(in, fd);
+		close(fd);
+	}
+	/* It is true once only. */
+	if (in->count > 0 && service_keeps())
+		service_drop(INHERITED_STATE);
+}
+
+static bool
+is_called(const struct inherited *in, size_t i, const char *name)
+{
+	return in->names[i] && strcmp(in->names[i], name) == 0;
+}
+
+/* The number of a listener's descriptor; in->count: there is none. */
+static size_t
+find_listener(const struct inherited *in, const struct listener_config *config,
+	      const char *name)
+{
+	enum protocol protocol = (enum protocol)config->protocol;
+	char bound[SERVICE_NAME], kept[SERVICE_NAME];
+	size_t i;
+
+	service_name(bound, name);
+	inherited_listener_name(kept, name);
+	for (i = 0; i < in->count; i++)
+		if (is_called(in, i, bound) &&
+		    sockets_is_of(in->first + (int)i, protocol))
+			return i;
+	for (i = 0; i < in->count; i++)
+		if (in->names[i] && sockets_match(in->first + (int)i, config))
+			return i;
+	/* Any port will do: best that which it had. */
+	for (i = 0; i < in->count; i++)
+		if (config->port == 0 && is_called(in, i, kept) &&
+		    sockets_is_of(in->first + (int)i, protocol))
+			return i;
+	return in->count;
+}
+
+int
+inherited_listener(struct inherited *in, const struct listener_config *config,
+		   const char *name, bool *is_shared)
+{
+	size_t i = find_listener(in, config, name);
+
+	*is_shared = false;
+	if (i == in->count)
+		return -1;
+	*is_shared = strncmp(in->names[i], KEPT_LISTENER,
+			     strlen(KEPT_LISTENER)) != 0;
+	return take(in, i);
+}
+
+int
+inherited_connection(struct inherited *in, uint64_t *number,
+		     char listener[SERVICE_NAME])
+{
+	for (size_t i = 0; i < in->count; i++) {
+		unsigned long long n;
+		int begin = 0;
+
+		if (!in->names[i] ||
+		    sscanf(in->names[i], "connection %llu of %n", &n, &begin) !=
+			    1 ||
+		    begin == 0)
+			continue;
+		*number = n;
+		snprintf(listener, SERVICE_NAME, "%s", in->names[i] + begin);
+		return take(in, i);
+	}
+	return -1;
+}
+
+bool
+inherited_of_listener(const struct inherited *in, const char *name,
+		      struct kept_listener *out)
+{
+	*out = (struct kept_listener){ 0 };
+	return in->state &&
+	       kept_find_listener(in->state, in->state_size, name, out);
+}
+
+bool
+inherited_of_connection(const struct inherited *in, uint64_t number,
+			struct kept_connection *out, const unsigned char **held)
+{
+	*out = (struct kept_connection){ 0 };
+	return in->state && kept_find_connection(in->state, in->state_size,
+						 number, out, held);
+}
+
+void
+inherited_close(struct inherited *in)
+{
+	for (size_t i = 0; i < in->count; i++) {
+		if (!in->names[i])
+			continue;
+		diag(LOG_WARNING, "passed and not wanted, closed: %s",
+		     in->names[i]);
+		if (service_keeps())
+			service_drop(in->names[i]);
+		close(take(in, i));
+	}
+	free(in->names);
+	free(in->state);
+	*in = (struct inherited){ 0 };
+}

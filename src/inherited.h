@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * inherited: the descriptors that systemd has passed to this process: sockets
+ * that it has bound for us (systemd.socket(5)), and what the process before us
+ * has had it keep: its listeners, its connections, and what it knew of them.
+ */
+#ifndef PORTLOG_INHERITED_H
+#define PORTLOG_INHERITED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "kept.h"
+#include "service.h"
+
+struct inherited {
+	int first;
+	size_t count;
+	char **names;         /* NULL: taken */
+	unsigned char *state; /* what kept.h reads; NULL: there is none */
+	size_t state_size;
+};
+
+/* Take stock. */
+void inherited_open(struct inherited *);
+
+/*
+ * The socket for a listener of this name: one that systemd has bound for it by
+ * name, or one that is bound as it asks for; -1: there is none.  *is_shared:
+ * it is systemd's own, which goes on with it when we are gone.
+ */
+int inherited_listener(struct inherited *, const struct listener_config *,
+		       const char *name, bool *is_shared);
+
+/*
+ * The next connection, its number, and its listener's name as service_name()
+ * makes it; -1: there are no more.
+ */
+int inherited_connection(struct inherited *, uint64_t *number,
+			 char listener[SERVICE_NAME]);
+
+/* What is known of a listener or a connection; false and all zero: nothing. */
+bool inherited_of_listener(const struct inherited *, const char *name,
+			   struct kept_listener *);
+bool inherited_of_connection(const struct inherited *, uint64_t number,
+			     struct kept_connection *,
+			     const unsigned char **held);
+
+/* Close all that nobody took, and have it kept no longer. */
+void inherited_close(struct inherited *);
+
+/* What they are called while systemd keeps them. */
+#define INHERITED_STATE "state"
+void inherited_listener_name(char out[SERVICE_NAME], const char *listener);
+void inherited_connection_name(char out[SERVICE_NAME], uint64_t number,
+			       const char *listener);
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* A restart: what one process leaves, and the next one goes on with. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "connection.h"
+#include "diag.h"
+#include "framer.h"
+#include "memory.h"
+#include "ports.h"
+#include "ports_port.h"
+#include "service.h"
+#include "thread.h"
+
+void
+ports_park(struct ports *ports)
+{
+	ports->stopping = true;
+	ports->is_parking = true;
+	connections_want(&ports->connections, true);
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->list[i].udp)
+			udp_park(ports->list[i].udp);
+	connections_park(&ports->connections);
+}
+
+static bool
+is_quiet(struct ports *ports)
+{
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports->list[i].udp && !udp_is_done(ports->list[i].udp))
+			return false;
+	return connections_are_parked(&ports->connections);
+}
+
+bool
+ports_are_parked(struct ports *ports)
+{
+	if (!ports->tally_stopped && is_quiet(ports)) {
+		tally_stop(&ports->tally);
+		ports->tally_stopped = true;
+	}
+	return ports->tally_stopped && tally_is_done(&ports->tally);
+}
+
+/* One that was accepted and has no thread: nothing is known of it yet. */
+static void
+keep_next(struct port *port)
+{
+	struct connection *c = port->acceptor.next;
+	char name[SERVICE_NAME];
+
+	if (!tcp_holds_one(&port->acceptor))
+		return;
+	inherited_connection_name(name, c->origin.connection,
+				  port->listener.name);
+	service_keep(c->member.fd, name);
+}
+
+void
+ports_hand_over(struct ports *ports, struct buffer *buffer)
+{
+	struct member *member;
+
+	kept_begin(buffer, atomic_load(&ports->connection_number));
+	for (size_t i = 0; i < ports->count; i++) {
+		struct port *port = &ports->list[i];
+		struct kept_listener kept;
+
+		listener_hand_over(&port->listener, &kept);
+		if (port->udp)
+			udp_hand_over(port->udp, &kept);
+		else
+			keep_next(port);
+		kept_add_listener(buffer, &kept);
+	}
+	while ((member = connections_take(&ports->connections)))
+		connection_hand_over((struct connection *)member, buffer);
+}
+
+/* They go to every output, and are told of as if we were stopping. */
+static struct listener *
+open_orphanage(struct ports *ports, const char *name)
+{
+	const struct listener *any = &ports->list[0].listener;
+	struct orphanage *o = ports->orphanage;
+	size_t max_record = (size_t)any->config->limits.max_record;
+
+	while (o && strcmp(o->listener.name, name) != 0)
+		o = o->next;
+	if (o)
+		return &o->listener;
+	o = memory_zeroed(1, sizeof *o);
+	o->next = ports->orphanage;
+	ports->orphanage = o;
+	o->config.limits = any->config->limits;
+	o->listener.config = &o->config;
+	o->listener.socket.fd = -1;
+	snprintf(o->listener.name, sizeof o->listener.name, "%.*s",
+		 (int)sizeof o->listener.name - 1, name);
+	pool_init(&o->listener.pool, any->pool.outputs, UINT64_MAX,
+		  &o->listener.counters, framer_capacity(max_record),
+		  max_record);
+	return &o->listener;
+}
+
+void
+ports_close_orphanage(struct ports *ports)
+{
+	while (ports->orphanage) {
+		struct orphanage *o = ports->orphanage;
+
+		ports->orphanage = o->next;
+		listener_close(&o->listener);
+		free(o);
+	}
+}
+
+/* The listener of that name; NULL: it is not configured any more. */
+static struct listener *
+find_listener(struct ports *ports, const char *kept_name)
+{
+	for (size_t i = 0; i < ports->count; i++) {
+		struct listener *listener = &ports->list[i].listener;
+		char name[SERVICE_NAME];
+
+		service_name(name, listener->name);
+		if (listener->config->protocol == PROTOCOL_TCP &&
+		    strcmp(name, kept_name) == 0)
+			return listener;
+	}
+	return NULL;
+}
+
+/* Nothing else is to be done before it is heard. */
+static void
+start(struct connection *c)
+{
+	static struct diag_limit limit;
+	const struct timespec pause = { .tv_sec = 1 };
+	int error;
+
+	while ((error = thread_start(NULL, connection_main, c)) != 0) {
+		diag_limited(&limit, LOG_ERR,
+			     "cannot go on with a connection: %s; trying "
+			     "again every second",
+			     strerror(error));
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Its peer, which may be gone by now and is remembered then. */
+static bool
+find_peer(int fd, const struct kept_connection *kept, struct address *peer)
+{
+	peer->size = sizeof peer->in6;
+	if (getpeername(fd, &peer->any, &peer->size) == 0)
+		return true;
+	memcpy(&peer->in6, kept->peer, sizeof kept->peer);
+	peer->size = kept->peer_size;
+	return peer->size > 0;
+}
+
+static void
+take_over(struct ports *ports, int fd, uint64_t number, const char *name,
+	  const struct kept_connection *kept, const unsigned char *held)
+{
+	struct listener *listener = find_listener(ports, name);
+	bool is_orphan = !listener;
+	struct connection *c;
+
+	if (is_orphan)
+		listener = open_orphanage(ports, name);
+	while (!(c = connection_new(listener, &ports->connections,
+				    &ports->tally)))
+		sleep(1);
+	if (!find_peer(fd, kept, &c->member.peer)) {
+		close(fd);
+		free(c);
+		return;
+	}
+	c->member.fd = fd;
+	connection_accepted(c, number);
+	connection_take_over(c, kept, held);
+	connections_enter(&ports->connections, &c->member);
+	if (is_orphan)
+		connections_stop_one(&ports->connections, &c->member);
+	start(c);
+}
+
+void
+ports_take_over(struct ports *ports, struct inherited *in)
+{
+	uint64_t last = in->state ? kept_last_number(in->state) : 0, number;
+	char name[SERVICE_NAME];
+	int fd;
+
+	for (size_t i = 0; i < ports->count; i++) {
+		struct kept_listener kept;
+
+		if (inherited_of_listener(in, ports->list[i].listener.name,
+					  &kept))
+			listener_take_over(&ports->list[i].listener, &kept);
+	}
+	while ((fd = inherited_connection(in, &number, name)) >= 0) {
+		struct kept_connection kept;
+		const unsigned char *held;
+
+		inherited_of_connection(in, number, &kept, &held);
+		last = number > last ? number : last;
+		take_over(ports, fd, number, name, &kept, held);
+	}
+	atomic_store(&ports->connection_number, last);
+}

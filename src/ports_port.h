@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* ports_port: one of the ports, for those who look into it. */
+#ifndef PORTLOG_PORTS_PORT_H
+#define PORTLOG_PORTS_PORT_H
+
+#include "listener.h"
+#include "tcp.h"
+#include "udp.h"
+
+/* A listener with what receives for it: one of the two. */
+struct port {
+	struct listener listener;
+	struct acceptor acceptor;
+	struct udp *udp;
+	long long rest_until_ms; /* short of something; 0: no */
+	bool is_full;            /* has all the connections that it may */
+};
+
+/* Whose listener is no more: connections are heard to their end, and closed. */
+struct orphanage {
+	struct orphanage *next;
+	struct listener listener;
+	struct listener_config config;
+};
+
+/* Take over what the process before us has left. */
+void ports_take_over(struct ports *, struct inherited *);
+void ports_close_orphanage(struct ports *);
+
+#endif
