@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where records go: files, pipes, syslog, the journal, and what stalls."""
+"""Where records go: files, pipes, syslog and the journal."""
 import json
 import os
 import re
-import resource
 import select
 import signal
 import socket
@@ -275,104 +274,6 @@ class Stdout(unittest.TestCase):
             self.assertEqual(daemon.stop(), 0)
             self.assertNotIn("stalled", daemon.errors())
         os.close(reader)
-
-
-class Stalls(unittest.TestCase):
-    """Full disks: told once, nothing lost, and only those who feed it wait."""
-
-    def lines(self, count):
-        return [b"%06d %s" % (i, b"x" * (i % 91)) for i in range(count)]
-
-    def feed(self, daemon, lines, number=0):
-        """Send all lines in one connection, by a thread."""
-        def send():
-            with daemon.tcp(number) as connection:
-                connection.sendall(b"".join(line + b"\n" for line in lines))
-                connection.shutdown(socket.SHUT_WR)
-                harness.end_of(connection)
-        thread = threading.Thread(target=send, daemon=True)
-        thread.start()
-        return thread
-
-    def assert_whole(self, daemon, path, lines):
-        """Each once, in order, none torn; and the stall is noted."""
-        records = daemon.records(path)
-        self.assertTrue(daemon.bytes(path).endswith(b"\n"))
-        self.assertEqual([r.data.encode() for r in records if r.tag != "*"],
-                         lines)
-        self.assertEqual({r.tag for r in records}, {"F", "*"})
-        notes = [r for r in records if r.tag == "*"]
-        resumed = [r for r in notes if r.note()[0] == "resumed"]
-        self.assertEqual(len(resumed), 1, notes)
-        self.assertGreater(float(resumed[0].note()[1]["seconds"]), 0)
-        self.assertEqual(resumed[0].peer, "-")
-        said = daemon.errors()
-        self.assertEqual(said.count("stalled reason="), 1, said)
-        self.assertEqual(said.count("resumed seconds="), 1, said)
-
-    def test_a_full_device_is_told_once_and_does_not_keep_it_from_ending(self):
-        with Daemon(config=config(
-                '{ type = "file"; name = "full"; path = "/dev/full"; },'
-                '{ type = "file"; name = "good"; path = "@DIR@/log"; }',
-                UDP.replace("}", 'outputs = [ "full" ]; }') + "," +
-                UDP.replace("}", 'outputs = [ "good" ]; }'),
-                "limits = { shutdown_timeout = 1; };")) as daemon:
-            with daemon.udp(0) as full, daemon.udp(1) as good:
-                full.send(b"held")
-                daemon.wait_for_error(
-                    "output full: stalled reason=ENOSPC: No space left")
-                good.send(b"written")
-                daemon.wait_for_data(1, path=daemon.dir + "/log")
-                begin = time.monotonic()
-                self.assertEqual(daemon.stop(), 1)
-                took = time.monotonic() - begin
-            self.assertGreater(took, 0.9)
-            self.assertLess(took, 5)
-            said = daemon.errors()
-            self.assertIn("output full: 1 records unwritten", said)
-            self.assertEqual(said.count("stalled"), 1, said)
-            self.assertNotIn("output good: 0", said)
-            self.assertEqual(daemon.data(path=daemon.dir + "/log"),
-                             ["written"])
-
-    def test_a_file_system_that_was_full_loses_and_tears_nothing(self):
-        lines = self.lines(6000)
-        with Daemon(start=False, config=config(
-                '{ type = "file"; name = "log"; path = "@DIR@/small/log"; }',
-                TCP)) as daemon:
-            small = daemon.dir + "/small"
-            os.mkdir(small)
-            daemon.arguments = [*harness.namespaces(
-                "m", f"mount -t tmpfs -o size=2m tmpfs '{small}' && "
-                f"head -c 1990000 /dev/zero >'{small}/ballast'"),
-                *daemon.arguments]
-            daemon.start()
-            inside = f"/proc/{daemon.process.pid}/root{small}"
-            feeder = self.feed(daemon, lines)
-            daemon.wait_for_error("output log: stalled reason=ENOSPC")
-            self.assertGreater(os.path.getsize(inside + "/log"), 4096)
-            os.unlink(inside + "/ballast")
-            feeder.join(harness.PATIENCE)
-            daemon.wait_for_note("closed", inside + "/log")
-            self.assert_whole(daemon, inside + "/log", lines)
-            self.assertEqual(daemon.stop(), 0)
-
-    @unittest.skipUnless(hasattr(resource, "prlimit"), "no resource.prlimit()")
-    def test_a_file_size_limit_that_is_raised_loses_and_tears_nothing(self):
-        lines = self.lines(3000)
-        with Daemon(config=config(
-                '{ type = "file"; name = "log"; path = "@DIR@/log"; }',
-                TCP)) as daemon:
-            path, pid = daemon.dir + "/log", daemon.process.pid
-            _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (8192, most))
-            feeder = self.feed(daemon, lines)
-            daemon.wait_for_error("output log: stalled reason=EFBIG")
-            resource.prlimit(pid, resource.RLIMIT_FSIZE, (most, most))
-            feeder.join(harness.PATIENCE)
-            daemon.wait_for_note("closed", path)
-            self.assert_whole(daemon, path, lines)
-            self.assertEqual(daemon.stop(), 0)
 
 
 class Server:
