@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
@@ -22,19 +23,33 @@
 
 /*
  * sd_journal_sendv() reports success where there is no journal, so what it
- * says holds only while the journal's socket is there.
+ * says holds only while the journal's socket is there, and is the same one: in
+ * /run, a tmpfs, no inode's number is soon used again.
  */
 static bool
-is_there(void)
+look(struct stat *found)
 {
-	return access(SOCKET_PATH, F_OK) == 0;
+	return stat(SOCKET_PATH, found) == 0;
+}
+
+static bool
+is_still_there(const struct stat *before)
+{
+	struct stat now;
+
+	if (!look(&now))
+		return false;
+	errno = ENOENT; /* as it was in between */
+	return now.st_dev == before->st_dev && now.st_ino == before->st_ino;
 }
 
 static bool
 open_journal(struct sink *sink)
 {
+	struct stat found;
+
 	sink->fd = -1; /* libsystemd keeps its own */
-	return is_there();
+	return look(&found);
 }
 
 struct entry {
@@ -129,6 +144,7 @@ send_journal(struct sink *sink, const struct record *record)
 {
 	char tag[] = { (char)record->tag, '\0' };
 	struct entry entry = { .count = 0 };
+	struct stat found;
 	int error;
 
 	if (!make_room(sink, record->size))
@@ -143,11 +159,11 @@ send_journal(struct sink *sink, const struct record *record)
 		   (unsigned long long)sink->config->facility);
 	add_number(&entry, "PRIORITY",
 		   (unsigned long long)sink->config->severity);
-	if (!is_there())
+	if (!look(&found))
 		return false;
 	error = sd_journal_sendv(entry.fields, (int)entry.count);
 	errno = -error;
-	return error == 0 && is_there();
+	return error == 0 && is_still_there(&found);
 }
 
 static void

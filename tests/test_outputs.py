@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -316,12 +317,13 @@ class Messages(unittest.TestCase):
             "m", f"mount -t tmpfs tmpfs {mounted} && "
             f"mkdir -p {os.path.dirname(link)} && ln -s '{target}' {link}")
 
-    def start(self, outputs, listeners, more=""):
+    def start(self, outputs, listeners, more="", wrap=(), env=None):
         """The daemon and the server that it sends to."""
-        daemon = Daemon(start=False, config=config(outputs, listeners, more))
+        daemon = Daemon(start=False, env=env,
+                        config=config(outputs, listeners, more))
         self.addCleanup(daemon.close)
         path = daemon.dir + "/socket"
-        daemon.arguments = [*self.private(*self.PLACE, path),
+        daemon.arguments = [*self.private(*self.PLACE, path), *wrap,
                             *daemon.arguments]
         server = Server(path)
         self.addCleanup(server.close)
@@ -562,6 +564,38 @@ class Journal(Messages):
         daemon, server = self.start('{ type = "journal"; }', UDP)
         self.loses_nothing(daemon, server,
                            lambda m: self.parse(m)["MESSAGE"].decode())
+
+    def states(self, daemon):
+        """What the kernel calls the states that its threads are in."""
+        tasks = f"/proc/{daemon.process.pid}/task"
+        states = set()
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/stat", encoding="utf-8") as file:
+                states.add(file.read().rpartition(")")[2].split()[0])
+        return states
+
+    @unittest.skipUnless(shutil.which("strace"), "no strace")
+    def test_a_socket_that_is_replaced_in_mid_send_loses_nothing(self):
+        options = os.environ.get("ASAN_OPTIONS", "")
+        daemon, server = self.start(
+            '{ type = "journal"; }', UDP, wrap=(
+                "strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o",
+                "/dev/null", "-e", "trace=sendmsg", "-e",
+                "inject=sendmsg:error=ENOENT:delay_enter=1000000:when=2"),
+            env=dict(os.environ, ASAN_OPTIONS=f"{options}:detect_leaks=0"))
+        with daemon.udp() as sender:
+            sender.send(b"first")
+            server.get()
+            wait_for(lambda: self.states(daemon) == {"S"}, "all to wait")
+            sender.send(b"x")
+            wait_for(lambda: "t" in self.states(daemon), "strace to hold it")
+            # Another inode, as it is in /run, where none is used again.
+            other = Server(server.path + ".new")
+            self.addCleanup(other.close)
+            os.rename(other.path, server.path)
+            self.assertEqual(self.parse(other.get())["MESSAGE"], b"x")
+            self.assertEqual(daemon.stop(), 0)
+        self.assertIn("stalled reason=ENOENT", daemon.errors())
 
     def test_it_does_not_start_without_a_journal(self):
         self.assertIn("No such file or directory", self.refuses("journal"))
