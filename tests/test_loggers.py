@@ -1,0 +1,379 @@
+# SPDX-License-Identifier: MIT
+"""A real rsyslogd and a real journald, stopped, killed, absent: the law holds.
+
+A logger that is killed takes with it what it had in hand, and what waits in
+a socket that is its own alone.  With systemd the socket outlives it.
+"""
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
+
+import harness
+import law
+from harness import TURNS, wait_for
+
+CONFIG = """
+listeners = (
+  { protocol = "tcp"; port = 0; outputs = [ "logger" ]; },
+  { protocol = "udp"; port = 0; outputs = [ "logger" ]; },
+  { protocol = "tcp"; port = 0; outputs = [ "good" ]; }
+);
+limits = { flush_timeout = 0; shutdown_timeout = 60; };
+outputs = (
+  { type = "@TYPE@"; name = "logger"; },
+  { type = "file"; name = "good"; path = "@DIR@/good"; }
+);
+"""
+RSYSLOG = """
+global(workDirectory="@DIR@" parser.escapeControlCharactersOnReceive="off")
+main_queue(queue.type="Direct")
+module(load="imuxsock" SysSock.Name="@DIR@/socket"
+       SysSock.RateLimit.Interval="0" SysSock.UsePIDFromSystem="off")
+template(name="line" type="string" string="%msg%\\n")
+action(type="omfile" file="@DIR@/syslog" template="line"
+       asyncWriting="off" flushOnTXEnd="on")
+"""
+JOURNALD = "/lib/systemd/systemd-journald"
+JOURNAL = "/run/systemd/journal/socket"
+JOURNALD_CONF = """[Journal]
+Storage=volatile
+RateLimitIntervalSec=0
+ReadKMsg=no
+Audit=no
+"""
+TIME = b"2026-01-01T00:00:00.000000Z"
+# Binds a socket where it stands, and hands it over.
+BIND = """
+import os, socket, sys
+with socket.socket(fileno=int(sys.argv[2])) as channel:
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.bind(sys.argv[1])
+    os.chmod(sys.argv[1], 0o666)
+    socket.send_fds(channel, [b"."], [s.fileno()])
+"""
+with open("/proc/sys/net/unix/max_dgram_qlen", encoding="ascii") as limit:
+    WAITING = int(limit.read()) + 1
+
+
+class Logger(law.Case):
+    """What both have in common; place is where their socket is bound."""
+
+    enter = ()  # a command that enters the logger's namespaces
+
+    def setUp(self):
+        super().setUp()
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+        self.others = []
+
+    def logger(self, command, kept):
+        """A logger's process; kept: a socket that outlives it."""
+        passed = [kept.fileno()] if kept else []
+        script = (f"exec 3<&{passed[0]}; export LISTEN_FDS=1 LISTEN_PID=$$; "
+                  if kept else "") + 'exec "$@"'
+        with open(self.directory + "/logger", "ab") as said:
+            process = subprocess.Popen(
+                ["sh", "-c", script, "sh", *self.enter, *command],
+                pass_fds=passed, stdout=said, stderr=said)
+        self.addCleanup(self.put_away, process)
+        return process
+
+    def put_away(self, process):
+        if process.poll() is None:
+            process.kill()
+            process.wait(harness.PATIENCE)
+
+    def keep(self):
+        """A socket that is bound where the logger's belongs."""
+        ours, its = socket.socketpair()
+        with ours, its:
+            subprocess.run([*self.enter, sys.executable, "-c", BIND,
+                            self.place, str(its.fileno())], check=True,
+                           pass_fds=[its.fileno()], timeout=harness.PATIENCE)
+            kept = socket.socket(fileno=socket.recv_fds(ours, 1, 1)[1][0])
+        self.addCleanup(kept.close)
+        return kept
+
+    def load(self):
+        self.stream(self.portlogd, "stream", rate=4000)
+        self.datagrams_of(self.portlogd, "datagrams", 1, rate=2000)
+
+    def assert_others_are_served(self):
+        """Who does not feed the logger: one who comes now, to the end."""
+        peer = law.Stream(self.portlogd.tcp(2), "other", limit=50)
+        self.others.append(peer)
+        peer.start()
+        peer.finish()
+
+    def run_for(self, turn):
+        for sender in self.senders():
+            sender.wait_for(100 + 31 * (turn % 10))
+
+    def hold_all(self, taken=0):
+        """The law holds, but for so many that a killed logger had taken."""
+        for sender in self.senders():
+            sender.finish()
+        self.assertEqual(self.portlogd.stop(), 0, self.portlogd.errors())
+        law.hold(self.portlogd.bytes(self.portlogd.dir + "/good"),
+                 self.others)
+        said = self.portlogd.errors()
+        self.assertEqual(said.count("stalled reason="),
+                         said.count("resumed seconds="), said)
+        entries = self.all_entries()
+        if taken:
+            self.hold_but(taken, entries)
+        else:
+            law.hold(b"\n" * len(entries), self.streams, self.datagrams,
+                     lambda _, each=iter(entries): next(each))
+
+    def all_entries(self):
+        """All that was logged, once what is sent to it now is too."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.connect(self.place_from_here())
+            last.send(self.LAST)
+        return wait_for(lambda: (lambda entries: any(
+            e.tag == "*" and e.data == "last" for e in entries) and entries)(
+                self.entries()), "all to be logged")
+
+    def hold_but(self, taken, entries):
+        """Each once, whole and in order, and no more than that missing."""
+        records, missing = law.joined(entries), 0
+        self.assertEqual([e for e in entries if e.tag == "*" and
+                          law.lost_in(e.data)], [])
+        for s in self.senders():
+            numbers = [law.number_of(s, d) for _, d in records.get(s.peer, [])]
+            self.assertEqual(numbers, sorted(set(numbers)))
+            missing += s.number - len(numbers)
+        self.assertLessEqual(missing, taken)
+
+    # What both have to stand.
+
+    def stop_and_continue(self):
+        logger = self.start()
+        self.run_portlogd()
+        self.load()
+        for turn in range(TURNS):
+            self.run_for(turn)
+            logger.send_signal(SIGSTOP)
+            self.run_for(turn)
+            self.assert_others_are_served()
+            logger.send_signal(SIGCONT)
+        self.hold_all()
+        self.assertNotIn("stalled", self.portlogd.errors())
+
+    def kill_with_its_socket_kept(self):
+        kept = self.keep()
+        logger = self.start(kept)
+        self.run_portlogd()
+        self.load()
+        for turn in range(TURNS):
+            self.run_for(turn)
+            logger.kill()
+            logger.wait(harness.PATIENCE)
+            self.run_for(turn)
+            self.assert_others_are_served()
+            logger = self.start(kept)
+        self.hold_all(taken=TURNS)
+        self.assertNotIn("stalled", self.portlogd.errors())
+
+    def kill_with_its_socket(self):
+        logger = self.start()
+        self.run_portlogd()
+        self.load()
+        for turn in range(TURNS // 2 or 1):
+            self.run_for(turn)
+            logger.send_signal(SIGTERM if turn % 2 else SIGKILL)
+            logger.wait(harness.PATIENCE)
+            wait_for(lambda n=turn: self.portlogd.errors().count(
+                "logger: stalled reason=") > n, "the stall")
+            self.assert_others_are_served()
+            self.run_for(turn)
+            logger = self.start()
+        self.hold_all(taken=(WAITING + 1) * (TURNS // 2 or 1))
+
+    def absent(self):
+        """At the start, and later, before there is any load."""
+        self.portlogd = self.prepared()
+        self.portlogd.launch()
+        self.assertEqual(self.portlogd.wait(), 1)
+        self.assertIn("cannot open output logger: No such file",
+                      self.portlogd.errors())
+        os.unlink(self.portlogd.err)
+        logger = self.start()
+        self.portlogd.start()
+        logger.terminate()
+        self.assertEqual(logger.wait(harness.PATIENCE), 0)
+        self.load()
+        self.portlogd.wait_for_error("logger: stalled reason=E")
+        self.run_for(9)
+        self.start()
+        self.hold_all()
+
+    def prepared(self):
+        daemon = self.daemon(start=False, config=CONFIG.replace(
+            "@TYPE@", self.TYPE))
+        daemon.arguments = [*self.wrap(), os.path.abspath(harness.PORTLOGD),
+                            *daemon.arguments[1:]]
+        return daemon
+
+    def wait_for_socket(self):
+        """Until somebody listens there."""
+        def is_there():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
+                return probe.connect_ex(self.place_from_here()) == 0
+        wait_for(is_there, "the logger's socket")
+
+    def run_portlogd(self):
+        self.portlogd = self.prepared()
+        self.portlogd.start()
+
+
+class Rsyslog(Logger):
+    """rsyslogd, to whose socket /dev/log leads."""
+
+    TYPE = "syslog"
+    LAST = b"<30>Jan  1 00:00:00 portlogd[1]: - - * last"
+
+    def setUp(self):
+        super().setUp()
+        self.program = shutil.which("rsyslogd") or "/usr/sbin/rsyslogd"
+        if not os.path.exists(self.program):
+            self.skipTest("no rsyslogd")
+        self.place = self.directory + "/socket"
+        with open(self.directory + "/rsyslog.conf", "w",
+                  encoding="ascii") as file:
+            file.write(RSYSLOG.replace("@DIR@", self.directory))
+
+    def place_from_here(self):
+        return self.place
+
+    def wrap(self):
+        return harness.namespaces("m", "mount -t tmpfs tmpfs /dev && "
+                                  f"ln -s '{self.place}' /dev/log")
+
+    def start(self, kept=None):
+        process = self.logger([self.program, "-n", "-i", "NONE", "-f",
+                               self.directory + "/rsyslog.conf"], kept)
+        self.wait_for_socket()
+        return process
+
+    def entries(self):
+        """Its template leaves out all but the message, after a blank."""
+        with open(self.directory + "/syslog", "rb") as file:
+            lines = file.read().split(b"\n")[:-1]
+        return [law.from_text(TIME + line) for line in lines]
+
+    def test_rsyslogd_that_is_stopped_goes_on_with_all_of_it(self):
+        self.stop_and_continue()
+
+    def test_rsyslogd_killed_with_its_socket_kept_loses_what_it_held(self):
+        self.kill_with_its_socket_kept()
+
+    def test_rsyslogd_killed_with_its_socket_loses_what_waited_there(self):
+        self.kill_with_its_socket()
+
+    def test_rsyslogd_absent_at_start_and_later_loses_nothing(self):
+        self.absent()
+
+
+@unittest.skipUnless(os.path.exists(JOURNALD), "no systemd-journald")
+@unittest.skipUnless(shutil.which("journalctl"), "no journalctl")
+@unittest.skipUnless(os.geteuid() == 0, "a journald needs root")
+class Journald(Logger):
+    """systemd-journald by itself, with a /run of its own."""
+
+    TYPE = "journal"
+    LAST = b"MESSAGE=last\nPORTLOG_LISTENER=-\nPORTLOG_TAG=*\n"
+
+    def setUp(self):
+        super().setUp()
+        if b"libsystemd" not in subprocess.run(
+                ["ldd", harness.PORTLOGD], stdout=subprocess.PIPE,
+                check=False, timeout=harness.PATIENCE).stdout:
+            self.skipTest("built without libsystemd")
+        holder = subprocess.Popen([*harness.namespaces(
+            "m", "mount -t tmpfs tmpfs /run && mkdir -p /run/log/journal "
+            "/run/systemd/journal /run/systemd/journald.conf.d"),
+            "sleep", "3600"])
+        self.addCleanup(self.put_away, holder)
+        self.root = f"/proc/{holder.pid}/root"
+        self.place = JOURNAL
+        wait_for(lambda: os.path.exists(
+            f"{self.root}/run/systemd/journald.conf.d") and not os.path.exists(
+                f"{self.root}/run/lock"), "the namespace")
+        with open(f"{self.root}/run/systemd/journald.conf.d/test.conf", "w",
+                  encoding="ascii") as file:
+            file.write(JOURNALD_CONF)
+        self.enter = ("nsenter", "-t", str(holder.pid), "-m")
+
+    def place_from_here(self):
+        return self.root + self.place
+
+    def wrap(self):
+        return self.enter
+
+    def start(self, kept=None):
+        process = self.logger([JOURNALD], kept)
+        self.wait_for_socket()
+        return process
+
+    def entries(self):
+        exported = subprocess.run(
+            ["journalctl", "-q", "-D", self.root + "/run/log/journal", "-o",
+             "export", "-a"], stdout=subprocess.PIPE, check=True,
+            timeout=harness.PATIENCE).stdout
+        return [self.entry(fields) for fields in fields_of(exported)
+                if b"PORTLOG_TAG" in fields]
+
+    def entry(self, fields):
+        text = {key: value.decode("utf-8", "replace")
+                for key, value in fields.items()}
+        data = fields.get(b"PORTLOG_RAW", fields[b"MESSAGE"])
+        tag = text[b"PORTLOG_TAG"]
+        return law.Entry(
+            text[b"PORTLOG_LISTENER"],
+            f"{text.get(b'PORTLOG_PEER')}:{text.get(b'PORTLOG_PORT')}",
+            tag, data.decode() if tag == "*" else data)
+
+    def test_journald_that_is_stopped_goes_on_with_all_of_it(self):
+        self.stop_and_continue()
+
+    def test_journald_killed_with_its_socket_kept_loses_what_it_held(self):
+        self.kill_with_its_socket_kept()
+
+    def test_journald_killed_with_its_socket_loses_what_waited_there(self):
+        self.kill_with_its_socket()
+
+    def test_journald_absent_at_start_and_later_loses_nothing(self):
+        self.absent()
+
+
+def fields_of(exported):
+    """Entries: KEY=value, or KEY, the size of the value and the value."""
+    fields, at = {}, 0
+    while at < len(exported):
+        end = exported.index(b"\n", at)
+        key, equals, value = exported[at:end].partition(b"=")
+        at = end + 1
+        if not key:
+            yield fields
+            fields = {}
+            continue
+        if not equals:
+            size = struct.unpack_from("<Q", exported, at)[0]
+            value = exported[at + 8:at + 8 + size]
+            at += 9 + size
+        fields[key] = value
+    if fields:
+        yield fields
+
+
+if __name__ == "__main__":
+    harness.main()
