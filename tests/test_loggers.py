@@ -196,6 +196,8 @@ class Logger(law.Case):
             self.assert_others_are_served()
             self.run_for(turn)
             logger = self.start()
+            wait_for(lambda n=turn: self.portlogd.errors().count(
+                "logger: resumed seconds=") > n, "its end")
         self.hold_all(taken=(WAITING + 1) * (TURNS // 2 or 1))
 
     def absent(self):
