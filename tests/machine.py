@@ -21,6 +21,8 @@ BOOT = os.path.join(TOP, "tests", "systemd", "boot")
 BUILD = os.environ.get("TOP_BUILDDIR", os.getcwd())
 SYSCONFDIR = os.environ.get("PORTLOG_SYSCONFDIR", "/etc")
 CONFIG = f"{SYSCONFDIR}/portlogd.conf"
+LOGROTATE = os.environ.get("PORTLOG_LOGROTATEDIR",
+                           f"{SYSCONFDIR}/logrotate.d") + "/portlogd"
 SKIP = 77
 CLONE_NEWNET = 0x40000000
 
@@ -103,9 +105,11 @@ class Machine:
         return self.output("systemctl", "show", "-P", name, unit)
 
     def configure(self, text):
-        """Give it a configuration and restart it."""
+        """Give it a configuration and restart it, with no logs so far."""
         self.write(CONFIG, text)
-        self.systemctl("restart", "portlogd")
+        self.systemctl("stop", "portlogd")
+        self.run("sh", "-c", "rm -f /var/log/portlog/*")
+        self.systemctl("start", "portlogd")
 
     def drop_in(self, name, text):
         """Change the unit by a file of its own; an empty text: no more."""

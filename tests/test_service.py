@@ -1,13 +1,444 @@
 # SPDX-License-Identifier: MIT
+"""portlogd as a service of a real systemd, from its installation on.
+
+Run by `make check-service`, as root; see machine.py.
+"""
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
 import unittest
-from harness import main
-from machine import MachineCase
-class A(MachineCase):
-    def test_a(self):
-        m = self.machine
-        m.systemctl("enable", "--now", "portlogd", check=False)
-        print(m.run("sh", "-c", "systemctl status portlogd; journalctl -u portlogd; ls -ld /var/log/portlog; id portlog", check=False).stdout)
-        c = self.tcp(8888); c.sendall(b"hello\n"); c.close()
-        print(m.messages("-u", "portlogd"))
+
+from harness import PATIENCE, TOP, end_of, main, wait_for
+from machine import (CONFIG, LOGROTATE, SYSCONFDIR, Machine, MachineCase,
+                     exposure, needs)
+
+LOG = "/var/log/portlog/portlog.log"
+PORTS = """
+listeners = ( { protocol = "tcp"; port = 8888; },
+              { protocol = "udp"; port = 8888; } );
+"""
+TO_FILE = PORTS + f'outputs = ( {{ type = "file"; path = "{LOG}"; }} );'
+TO_STDOUT = PORTS + 'outputs = ( { type = "stdout"; } );'
+TO_JOURNAL = PORTS + 'outputs = ( { type = "journal"; } );'
+TO_SYSLOG = PORTS + 'outputs = ( { type = "syslog"; } );'
+PACKAGE = os.environ.get("PORTLOG_DEB", "")
+
+
+def send(connection, data):
+    """Send it all and wait for the receipt."""
+    connection.sendall(data)
+    connection.shutdown(socket.SHUT_WR)
+    end_of(connection)
+
+
+def exercise(case, name):
+    """What a newcomer does: one line to a port, and a look at the journal."""
+    send(case.tcp(8888), b"hello from %s\n" % name.encode())
+    wait_for(lambda: any(m.endswith(f"hello from {name}")
+                         for m in case.machine.messages("-u", "portlogd")),
+             "the record in the journal")
+
+
+class Installation(MachineCase):
+    """From nothing to a running service, and back."""
+
+    installed = False
+
+    def files(self):
+        return self.machine.files("/usr", "/etc", "/var/log", "/var/lib")
+
+    def test_install_enable_and_uninstall(self):
+        before = self.files()
+        self.machine.make("install")
+        self.machine.systemctl("enable", "--now", "portlogd")
+        exercise(self, "a newcomer")
+        self.assertEqual(self.machine.show("User"), "portlog")
+        self.machine.configure(TO_FILE)
+        send(self.tcp(8888), b"kept\n")
+        self.machine.systemctl("disable", "--now", "portlogd")
+        self.machine.write(CONFIG, TO_FILE + "# mine")
+        self.machine.make("uninstall")
+        left = {path for path in self.files() - before
+                if not path.startswith(("/etc/.", "/var/lib/systemd/",
+                                        "/var/log/journal"))
+                and self.machine.run("test", "-d", path,
+                                     check=False).returncode != 0}
+        self.assertEqual(left - {"/etc/passwd-", "/etc/group-",
+                                 "/etc/shadow-", "/etc/gshadow-"},
+                         {CONFIG, LOG})
+        self.assertIn("kept", self.machine.read(LOG))
+
+    def test_files_are_where_debian_looks_for_them(self):
+        if SYSCONFDIR != "/etc":
+            self.skipTest("needs --prefix=/usr --sysconfdir=/etc")
+        self.machine.make("install", "DESTDIR=/root/staged")
+        there = self.machine.files("/root/staged")
+        for path in ("/etc/portlogd.conf", "/etc/logrotate.d/portlogd",
+                     "/lib/systemd/system/portlogd.service",
+                     "/usr/bin/portlog", "/usr/sbin/portlogd",
+                     "/usr/lib/sysusers.d/portlogd.conf",
+                     "/usr/lib/tmpfiles.d/portlogd.conf",
+                     "/usr/share/bash-completion/completions/portlogd",
+                     "/usr/share/man/man8/portlogd.8"):
+            with self.subTest(path=path):
+                self.assertIn(f"/root/staged{path}", there)
+
+
+class Use(MachineCase):
+    """The service at work."""
+
+    def test_a_file_belongs_to_the_service_and_adm_may_read_it(self):
+        self.machine.configure(TO_FILE)
+        send(self.tcp(8888), b"hello\n")
+        self.assertEqual(self.machine.output("stat", "-c", "%U:%G %a", LOG),
+                         "portlog:adm 640")
+        read = ("setpriv", "--reuid", "nobody", "--regid", "nogroup",
+                "--groups")
+        self.assertIn("hello", self.machine.output(*read, "adm", "cat", LOG))
+        self.assertNotEqual(self.machine.run(
+            *read, "nogroup", "cat", LOG, check=False).returncode, 0)
+
+    def test_ports_below_1024_by_the_configuration_alone(self):
+        self.machine.configure(re.sub("8888", "79", TO_FILE))
+        self.udp(79).send(b"a low datagram")
+        self.udp(79, "::1").send(b"another")
+        send(self.tcp(79), b"a low line\n")
+        found = self.wait_for_lines(LOG, 3)
+        self.assertLessEqual({"a low datagram", "another", "a low line"},
+                             {record.data for record in found})
+        status = self.machine.read(f"/proc/{self.machine.main_pid()}/status")
+        self.assertEqual(
+            re.findall(r"^Cap(?!Inh).*:\t(.*)$", status, re.M),
+            ["0000000000000400"] * 4)
+
+    def test_every_kind_of_output_works_in_the_sandbox(self):
+        self.machine.configure(PORTS + f"""outputs = (
+            {{ type = "stdout"; }}, {{ type = "file"; path = "{LOG}"; }},
+            {{ type = "syslog"; ident = "by-syslog"; }},
+            {{ type = "journal"; ident = "by-journal"; }} );""")
+        send(self.tcp(8888), b"to all of them\n")
+        self.wait_for_lines(LOG, 1)
+        for name in ("portlogd", "by-syslog", "by-journal"):
+            with self.subTest(name):
+                wait_for(lambda n=name: any(
+                    "to all of them" in message
+                    for message in self.machine.messages("-t", n)), name)
+
+    def test_it_runs_again_whatever_ended_it(self):
+        self.machine.configure(TO_FILE)
+        for number in ("KILL", "SEGV", "TERM"):
+            before = self.machine.main_pid()
+            self.machine.run("kill", f"-{number}", str(before))
+            wait_for(lambda b=before: self.machine.main_pid() not in (0, b),
+                     f"another process after SIG{number}")
+            wait_for(lambda: self.machine.show("ActiveState") == "active",
+                     "the start")
+        self.machine.systemctl("stop", "portlogd")
+        self.assertEqual(self.machine.show("ActiveState"), "inactive")
+
+    def test_a_wrong_configuration_is_not_tried_again(self):
+        self.machine.write(CONFIG, "listener = ();")
+        self.machine.systemctl("restart", "portlogd", check=False)
+        self.assertEqual(self.machine.show("ActiveState"), "failed")
+        self.assertEqual(self.machine.show("ExecMainStatus"), "78")
+        self.assertEqual(self.machine.show("NRestarts"), "0")
+        self.assertTrue(any(f"{CONFIG}:1: " in message for message in
+                            self.machine.messages("-u", "portlogd")))
+
+    def test_a_port_in_use_is_tried_until_it_is_free(self):
+        self.machine.systemctl("stop", "portlogd")
+        with self.machine.network():
+            holder = socket.create_server(("", 8888))
+        self.addCleanup(holder.close)
+        self.machine.write(CONFIG, TO_FILE)
+        self.machine.systemctl("restart", "portlogd", check=False)
+        wait_for(lambda: int(self.machine.show("NRestarts")) >= 6,
+                 "more tries than the 5 of systemd's default")
+        holder.close()
+        wait_for(lambda: self.machine.show("ActiveState") == "active",
+                 "the start")
+
+    def test_no_limit_of_the_unit_is_met_before_its_descriptors(self):
+        self.assertLess(int(self.machine.show("LimitNOFILE")),
+                        int(self.machine.show("TasksMax")))
+        self.machine.configure(TO_FILE +
+                               "limits = { max_connections = 1500; };")
+        connections = [self.tcp(8888) for _ in range(1500)]
+        for number, connection in enumerate(connections):
+            connection.sendall(b"connection %d\n" % number)
+        wait_for(lambda: sum("F connection " in line for line in
+                             self.machine.read(LOG).split("\n")) >= 1500,
+                 "all of them")
+        self.assertGreater(int(self.machine.show("TasksCurrent")), 1500)
+
+
+class Journal(MachineCase):
+    """The journal: fields to ask for, and no record suppressed."""
+
+    BURST = 60000
+
+    def test_entries_are_found_by_the_peer(self):
+        self.machine.run("ip", "address", "add", "192.0.2.7/32", "dev", "lo")
+        self.machine.configure(TO_JOURNAL)
+        with self.machine.network():
+            sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(sender.close)
+        sender.bind(("192.0.2.7", 0))
+        sender.sendto(b"from the one\x07", ("127.0.0.1", 8888))
+        self.udp(8888).send(b"from another")
+        (entry,) = wait_for(lambda: self.machine.journal(
+            "PORTLOG_PEER=192.0.2.7"), "the entry")
+        self.assertEqual(entry["MESSAGE"], r"from the one\x07")
+        self.assertEqual(bytes(entry["PORTLOG_RAW"]), b"from the one\x07")
+        for name, value in (("LISTENER", "udp/8888"), ("PROTOCOL", "udp"),
+                            ("PORT", str(sender.getsockname()[1])),
+                            ("TAG", "F")):
+            self.assertEqual(entry[f"PORTLOG_{name}"], value)
+        self.assertEqual(entry["_SYSTEMD_UNIT"], "portlogd.service")
+
+    def burst(self, config):
+        """The numbers of a burst that are in the journal, in their order."""
+        self.machine.configure(config)
+        mark = f"burst-{time.monotonic_ns()}"
+        send(self.tcp(8888), b"".join(
+            b"%s %d\n" % (mark.encode(), i) for i in range(self.BURST)))
+
+        def look():
+            self.machine.run("journalctl", "--sync")
+            text = self.machine.output("journalctl", "-o", "cat", "-u",
+                                       "portlogd", "--grep", f"{mark} ")
+            found = re.findall(rf"{mark} (\d+)$", text, re.M)
+            return len(found) >= self.BURST and list(map(int, found))
+        return wait_for(look, f"{self.BURST} records")
+
+    def test_a_burst_is_in_the_journal_by_each_way(self):
+        for name, config in (("stdout", TO_STDOUT), ("journal", TO_JOURNAL),
+                             ("syslog", TO_SYSLOG)):
+            with self.subTest(name):
+                self.assertEqual(self.burst(config), list(range(self.BURST)))
+
+
+class Rotation(MachineCase):
+    """logrotate, with the rules that are installed."""
+
+    LINES = 40000
+
+    def rotate(self):
+        self.machine.run("logrotate", "--force", LOGROTATE)
+        wait_for(lambda: self.machine.exists(LOG), "the new file")
+
+    def test_nothing_is_lost_or_doubled_under_load(self):
+        needs("logrotate")
+        self.machine.configure(TO_FILE)
+        connection = self.tcp(8888)
+        sent = threading.Event()
+
+        def load():
+            for number in range(0, self.LINES, 20):
+                connection.sendall(b"".join(
+                    b"%d\n" % i for i in range(number, number + 20)))
+                time.sleep(0.001)
+            connection.shutdown(socket.SHUT_WR)
+            end_of(connection)
+            sent.set()
+
+        sender = threading.Thread(target=load)
+        sender.start()
+        rotations = 0
+        while not sent.is_set() and rotations < 12:
+            self.rotate()
+            rotations += 1
+        sender.join()
+        self.assertGreaterEqual(rotations, 3)
+        names = [LOG] + [f"{LOG}.{n}" for n in range(1, rotations + 1)]
+        parts = [self.machine.output("zcat", "-f", name if self.machine.exists(
+            name) else f"{name}.gz") for name in reversed(names)]
+        found = [line.split(" F ")[1] for part in parts
+                 for line in part.split("\n") if " F " in line]
+        self.assertEqual(found, [str(i) for i in range(self.LINES)])
+        self.assertGreater(sum(" F " in part for part in parts), 2)
+        self.assertEqual(self.machine.output("stat", "-c", "%U:%G %a", LOG),
+                         "portlog:adm 640")
+
+
+# What the sandbox is to do to each attempt of tests/systemd/probe.
+ALLOWED = {"AF_UNIX", "bind_low_port", "AF_INET", "AF_INET6",
+           "journal_socket", "syslog_socket", "notify_socket", "write_tmp",
+           "write_own_log", "read_config"}
+EXAMPLES = os.path.join(TOP, "systemd", "examples")
+
+
+class Sandbox(MachineCase):
+    """What the unit forbids is scored, and found to be in force."""
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.machine.copy(os.path.join(TOP, "tests", "systemd", "probe"),
+                         "/usr/local/lib/probe")
+        cls.machine.run("chmod", "755", "/usr/local/lib/probe")
+        cls.machine.run("touch", "/tmp/portlog-foreign")
+
+    def probe(self):
+        """What the attempts came to, from within the unit."""
+        self.drop_in("probe", "[Service]\nRestart=no\n"
+                     "ExecStartPre=/usr/local/lib/probe\n")
+        mark = self.machine.output("date", "+@%s.%N")
+        self.machine.systemctl("restart", "portlogd", check=False)
+        for message in self.machine.messages("-u", "portlogd", "--since",
+                                             mark):
+            if message.startswith("PROBE "):
+                return json.loads(message.removeprefix("PROBE "))
+        raise AssertionError(self.machine.messages("-u", "portlogd"))
+
+    def example(self, name):
+        with open(os.path.join(EXAMPLES, name), encoding="utf-8") as file:
+            return file.read()
+
+    def check(self, allowed, capabilities):
+        """Hold what the probe found to what it should find."""
+        found = self.probe()
+        facts = {key: found.pop(key) for key in
+                 ("Uid", "Groups", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs",
+                  "Seccomp", "devices", "processes")}
+        self.assertEqual({name for name, result in found.items()
+                          if result == "allowed"}, allowed, found)
+        self.assertEqual({facts[f"Cap{kind}"] for kind in
+                          ("Eff", "Bnd", "Amb")}, {capabilities})
+        self.assertNotEqual(facts["Uid"], "0")
+        self.assertEqual((facts["NoNewPrivs"], facts["Seccomp"]), ("1", "2"))
+        self.assertEqual(facts["processes"], 1)
+        self.assertFalse(set(facts["devices"]) & {"kmsg", "mem", "rtc", "sda",
+                                                  "vda", "kvm"})
+
+    def score(self):
+        return exposure(self.machine.output("systemd-analyze", "security",
+                                            "--no-pager", "portlogd"))
+
+    def test_the_unit(self):
+        self.check(ALLOWED, "0000000000000400")
+        self.assertLessEqual(self.score(), 1.4)
+
+    def test_without_ports_below_1024(self):
+        self.drop_in("example", self.example("high-ports.conf"))
+        self.check(ALLOWED - {"bind_low_port"}, "0000000000000000")
+        self.assertLessEqual(self.score(), 1.1)
+        self.machine.systemctl("restart", "portlogd")
+        self.assertEqual(self.machine.show("ActiveState"), "active")
+
+    def test_with_sockets_from_systemd(self):
+        for kind in ("tcp", "udp"):
+            self.machine.write(f"/etc/systemd/system/portlogd-{kind}.socket",
+                               self.example(f"portlogd-{kind}.socket"))
+        self.machine.run("systemctl", "stop", "portlogd")
+        self.drop_in("example", self.example("sockets.conf"))
+        self.check(ALLOWED - {"bind_low_port", "AF_INET", "AF_INET6"},
+                   "0000000000000000")
+        self.assertLessEqual(self.score(), 0.2)
+        for kind in ("tcp", "udp"):
+            unit = f"portlogd-{kind}.socket"
+            self.assertEqual(self.machine.show("FileDescriptorName", unit),
+                             f"{kind}/8888")
+            self.machine.systemctl("stop", unit)
+
+    def test_systemd_finds_no_fault_in_the_units(self):
+        for kind in ("tcp", "udp"):
+            self.machine.write(f"/etc/systemd/system/portlogd-{kind}.socket",
+                               self.example(f"portlogd-{kind}.socket"))
+        result = self.machine.run(
+            "systemd-analyze", "verify", "portlogd.service",
+            "portlogd-tcp.socket", "portlogd-udp.socket", check=False)
+        self.assertEqual((result.stdout, result.stderr), ("", ""))
+
+
+class Elsewhere(unittest.TestCase):
+    """Without systemd: what a supervisor or a container makes of it."""
+
+    def test_a_root_of_nothing_but_what_ldd_lists(self):
+        machine = Machine()
+        self.addCleanup(machine.close)
+        machine.make("install")
+        daemon = machine.output("sh", "-c", "command -v portlogd")
+        machine.run("sh", "-c", r"""
+            set -e
+            mkdir -p /srv/bare/log && cd /srv/bare
+            for file in $(ldd "$1" | grep -o '/[^ ]*') "$1"; do
+                mkdir -p ".${file%/*}" && cp -L "$file" ".$file"
+            done
+            chown 65534:65534 log""", "sh", daemon)
+        inside = subprocess.Popen(
+            machine.inside("setpriv", "--reuid", "65534", "--regid", "65534",
+                           "--clear-groups", "--no-new-privs",
+                           "--bounding-set=-all", "unshare", "--user",
+                           "--map-current-user", "--root", "/srv/bare",
+                           daemon, "-l", "tcp:8888", "-l", "udp:8888", "-o",
+                           "/log/port.log"),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        lines = [inside.stdout.readline() for _ in range(3)]
+        self.assertIn("listening", lines[2], lines)
+        with machine.tcp(8888) as connection:
+            send(connection, b"hello\n")
+        self.assertEqual([r.data for r in machine.records(
+            "/srv/bare/log/port.log") if r.tag == "F"], ["hello"])
+        machine.run("sh", "-c", "kill -TERM $(pidof portlogd)")
+        self.assertEqual(inside.wait(PATIENCE), 0)
+        inside.stdout.close()
+
+
+class Package(MachineCase):
+    """The Debian package, over its life."""
+
+    installed = False
+
+    @classmethod
+    def setUpClass(cls):
+        if not PACKAGE:
+            raise unittest.SkipTest("PORTLOG_DEB names no package")
+        super().setUpClass()
+        cls.machine.copy(PACKAGE, "/root/portlog.deb")
+        # The next version: the same, with another number and a mark.
+        cls.machine.run("sh", "-c", """
+            cd /root && dpkg-deb -R portlog.deb next &&
+            sed -i 's/^Version: .*/&+next/' next/DEBIAN/control &&
+            dpkg-deb -b next next.deb""")
+
+    def dpkg(self, *arguments):
+        return self.machine.run("env", "DEBIAN_FRONTEND=noninteractive",
+                                "dpkg", *arguments)
+
+    def test_install_upgrade_remove_and_purge(self):
+        before = self.machine.files("/usr", "/etc", "/lib/systemd", "/var/log")
+        self.dpkg("-i", "/root/portlog.deb")
+        self.assertEqual(self.machine.show("ActiveState"), "active")
+        self.assertEqual(self.machine.show("UnitFileState"), "enabled")
+        exercise(self, "the package")
+        self.machine.write("/etc/portlogd.conf", TO_FILE)
+        self.machine.systemctl("restart", "portlogd")
+        send(self.tcp(8888), b"kept\n")
+        pid = self.machine.main_pid()
+        self.dpkg("--force-confold", "-i", "/root/next.deb")
+        self.assertEqual(self.machine.show("ActiveState"), "active")
+        self.assertNotEqual(self.machine.main_pid(), pid)
+        send(self.tcp(8888), b"kept too\n")
+        self.assertEqual(self.machine.read("/etc/portlogd.conf"), TO_FILE)
+        self.dpkg("-r", "portlog")
+        self.assertEqual(self.machine.show("ActiveState"), "inactive")
+        self.assertEqual([r.data for r in self.machine.records(LOG)
+                          if r.tag == "F"], ["kept", "kept too"])
+        self.assertTrue(self.machine.exists("/etc/portlogd.conf"))
+        self.dpkg("-P", "portlog")
+        left = {path for path in self.machine.files(
+            "/usr", "/etc", "/lib/systemd", "/var/log") - before
+            if "journal" not in path and not path.endswith("-")
+            and not path.startswith("/etc/.")}
+        self.assertEqual({path for path in left if "portlog" in path}, set())
+
+
 if __name__ == "__main__":
     main()
