@@ -13,8 +13,8 @@ import time
 import unittest
 
 from harness import PATIENCE, TOP, end_of, main, wait_for
-from machine import (CONFIG, LOGROTATE, SYSCONFDIR, Machine, MachineCase,
-                     exposure, needs)
+from machine import (CONFIG, LOGROTATE, SYSCONFDIR, MachineCase, exposure,
+                     needs)
 
 LOG = "/var/log/portlog/portlog.log"
 PORTS = """
@@ -112,7 +112,7 @@ class Use(MachineCase):
                              {record.data for record in found})
         status = self.machine.read(f"/proc/{self.machine.main_pid()}/status")
         self.assertEqual(
-            re.findall(r"^Cap(?!Inh).*:\t(.*)$", status, re.M),
+            re.findall(r"^Cap(?:Prm|Eff|Bnd|Amb):\t(.*)$", status, re.M),
             ["0000000000000400"] * 4)
 
     def test_every_kind_of_output_works_in_the_sandbox(self):
@@ -357,38 +357,65 @@ class Sandbox(MachineCase):
         self.assertEqual((result.stdout, result.stderr), ("", ""))
 
 
-class Elsewhere(unittest.TestCase):
+class Elsewhere(MachineCase):
     """Without systemd: what a supervisor or a container makes of it."""
 
-    def test_a_root_of_nothing_but_what_ldd_lists(self):
-        machine = Machine()
-        self.addCleanup(machine.close)
-        machine.make("install")
-        daemon = machine.output("sh", "-c", "command -v portlogd")
-        machine.run("sh", "-c", r"""
+    def setUp(self):
+        self.daemon = self.machine.output("sh", "-c", "command -v portlogd")
+
+    def tearDown(self):
+        self.machine.run("sh", "-c", """
+            pids=$(pidof portlogd) && kill -KILL $pids""", check=False)
+
+    def hello(self, path):
+        """It listens, writes there, and ends when it is told to."""
+        def is_listening():
+            try:
+                send(self.tcp(8888), b"hello\n")
+                return True
+            except ConnectionRefusedError:
+                return False
+        wait_for(is_listening, "the port")
+        self.assertEqual([r.data for r in self.machine.records(path)
+                          if r.tag == "F"], ["hello"])
+
+    def test_process_1_in_a_root_of_nothing_but_what_ldd_lists(self):
+        self.machine.run("sh", "-c", r"""
             set -e
             mkdir -p /srv/bare/log && cd /srv/bare
             for file in $(ldd "$1" | grep -o '/[^ ]*') "$1"; do
                 mkdir -p ".${file%/*}" && cp -L "$file" ".$file"
             done
-            chown 65534:65534 log""", "sh", daemon)
-        inside = subprocess.Popen(
-            machine.inside("setpriv", "--reuid", "65534", "--regid", "65534",
-                           "--clear-groups", "--no-new-privs",
-                           "--bounding-set=-all", "unshare", "--user",
-                           "--map-current-user", "--root", "/srv/bare",
-                           daemon, "-l", "tcp:8888", "-l", "udp:8888", "-o",
-                           "/log/port.log"),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        lines = [inside.stdout.readline() for _ in range(3)]
-        self.assertIn("listening", lines[2], lines)
-        with machine.tcp(8888) as connection:
-            send(connection, b"hello\n")
-        self.assertEqual([r.data for r in machine.records(
-            "/srv/bare/log/port.log") if r.tag == "F"], ["hello"])
-        machine.run("sh", "-c", "kill -TERM $(pidof portlogd)")
+            chown 65534:65534 log""", "sh", self.daemon)
+        inside = subprocess.Popen(self.machine.inside(
+            "setpriv", "--reuid", "65534", "--regid", "65534",
+            "--clear-groups", "--no-new-privs", "--bounding-set=-all",
+            "unshare", "--user", "--map-current-user", "--pid", "--fork",
+            "--root", "/srv/bare", self.daemon, "-l", "tcp:8888", "-o",
+            "/log/port.log"), stderr=subprocess.DEVNULL)
+        self.addCleanup(inside.wait, PATIENCE)
+        self.hello("/srv/bare/log/port.log")
+        pid = self.machine.output("pidof", "portlogd")
+        self.assertRegex(self.machine.read(f"/proc/{pid}/status"),
+                         r"(?m)^NSpid:.*\t1$")
+        self.machine.run("kill", pid)
         self.assertEqual(inside.wait(PATIENCE), 0)
-        inside.stdout.close()
+
+    def test_start_stop_daemon(self):
+        needs("start-stop-daemon")
+        self.machine.run(
+            "start-stop-daemon", "--start", "--background", "--make-pidfile",
+            "--pidfile", "/run/portlogd.pid", "--chuid", "nobody", "--exec",
+            self.daemon, "--", "-l", "tcp:8888", "-o", "/tmp/port.log")
+        self.hello("/tmp/port.log")
+        self.machine.run("start-stop-daemon", "--stop", "--pidfile",
+                         "/run/portlogd.pid", "--retry", "TERM/10")
+
+    def test_a_plain_shell_that_goes_away(self):
+        self.machine.run("sh", "-c", f"""
+            setsid {self.daemon} -l tcp:8888 -o /root/port.log <&- >&- 2>&- &
+            """)
+        self.hello("/root/port.log")
 
 
 class Package(MachineCase):
