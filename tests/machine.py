@@ -183,6 +183,11 @@ class MachineCase(unittest.TestCase):
         if cls.installed:
             cls.machine.make("install")
 
+    def needs_libsystemd(self):
+        """Skip where it was built without: there is no output to journals."""
+        if self.machine.show("Type") != "notify":
+            self.skipTest("built without libsystemd")
+
     def tcp(self, port, host="127.0.0.1"):
         connection = self.machine.tcp(port, host)
         self.addCleanup(connection.close)
