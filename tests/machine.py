@@ -110,6 +110,11 @@ class Machine:
         self.systemctl("stop", "portlogd")
         self.run("sh", "-c", "rm -f /var/log/portlog/*")
         self.systemctl("start", "portlogd")
+        if not self.tells_readiness():
+            wanted = text.count("protocol = ")
+            wait_for(lambda: sum("listening on" in message for message in
+                                 self.messages(f"_PID={self.main_pid()}")) >=
+                     wanted, "its listeners")
 
     def drop_in(self, name, text):
         """Change the unit by a file of its own; an empty text: no more."""
@@ -119,6 +124,10 @@ class Machine:
         else:
             self.run("rm", "-f", path)
         self.systemctl("daemon-reload")
+
+    def tells_readiness(self):
+        """Whether it was built with libsystemd: started means listening."""
+        return self.show("Type") == "notify"
 
     def main_pid(self):
         """The daemon's process, as it is numbered inside."""
@@ -185,7 +194,7 @@ class MachineCase(unittest.TestCase):
 
     def needs_libsystemd(self):
         """Skip where it was built without: there is no output to journals."""
-        if self.machine.show("Type") != "notify":
+        if not self.machine.tells_readiness():
             self.skipTest("built without libsystemd")
 
     def tcp(self, port, host="127.0.0.1"):
