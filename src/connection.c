@@ -107,8 +107,7 @@ keep(struct connection *c)
 	c->is_kept = service_keeps();
 	if (!c->is_kept || c->was_taken)
 		return;
-	inherited_connection_name(name, c->origin.connection,
-				  c->origin.listener);
+	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_keep(c->member.fd, name);
 }
 
@@ -121,8 +120,7 @@ drop(struct connection *c)
 	if (!c->is_kept)
 		return;
 	sockets_end(c->member.fd);
-	inherited_connection_name(name, c->origin.connection,
-				  c->origin.listener);
+	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_drop(name);
 }
 

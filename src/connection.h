@@ -33,6 +33,7 @@ struct connection {
 	uint64_t records;
 	uint64_t bytes;
 	bool is_bad;    /* a bad frame ended it */
+	bool is_idle;   /* its time is up */
 	bool is_kept;   /* by systemd, in case that we are no more */
 	bool was_taken; /* over from the process before */
 };

@@ -152,6 +152,8 @@ ended(const struct connection *c)
 
 	if (c->is_bad)
 		return ENDING_BAD_FRAME;
+	if (c->is_idle)
+		return ENDING_IDLE;
 	getsockopt(c->member.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
 						  : ENDING_EOF;
@@ -192,7 +194,9 @@ idle_at_ms(const struct connection *c)
 {
 	long timeout_s = c->listener->config->limits.idle_timeout_s;
 
-	return timeout_s > 0 ? c->received_ms + timeout_s * 1000LL : LLONG_MAX;
+	return timeout_s > 0 && !c->is_idle
+		     ? c->received_ms + timeout_s * 1000LL
+		     : LLONG_MAX;
 }
 
 /* What a busy peer sends comes together while its thread sleeps. */
@@ -231,8 +235,11 @@ connection_wait(struct connection *c)
 	if (ready[0].revents)
 		return receive(c);
 	now_ms = clock_now_ms();
-	if (now_ms >= idle_ms)
-		return ENDING_IDLE;
+	if (now_ms >= idle_ms) {
+		/* What comes after this is not taken; its end is read then. */
+		c->is_idle = true;
+		connections_stop_one(c->connections, &c->member);
+	}
 	if (now_ms >= flush_ms)
 		flush(c);
 	return ENDING_NONE;

@@ -101,8 +101,11 @@ connections_leave(struct connections *c, struct member *member)
 {
 	pthread_mutex_lock(&c->lock);
 	take_out(c, member);
-	if (member->stopped)
+	/* Its end first, after which nothing more is taken of its peer. */
+	if (member->stopped) {
+		sockets_end(member->fd);
 		sockets_open_door(member->fd);
+	}
 	/* Under the lock, so that stop() meets no number that is reused. */
 	sockets_close(member->fd);
 	/* And this too: once it is unlocked the register may be gone. */

@@ -5,8 +5,8 @@
 
 #include "clock.h"
 
-/* A write that takes longer than this is called a stall. */
-#define STALL_MS 1000
+/* An output that takes longer than this over a write stands still. */
+#define STALL_MS 500
 
 void
 counters_format_listener(char *out, size_t size, enum protocol protocol,
@@ -24,15 +24,34 @@ counters_format_listener(char *out, size_t size, enum protocol protocol,
 			 c->records, c->bytes, c->lost, c->truncated);
 }
 
+/* How long the present write stands still; 0: it does not. */
+static unsigned long long
+standstill_ms(const struct output_counters *c)
+{
+	long long since_ms = atomic_load(&c->busy_since_ms);
+	long long busy_ms = since_ms ? clock_now_ms() - since_ms : 0;
+
+	return busy_ms > STALL_MS ? (unsigned long long)busy_ms : 0;
+}
+
+void
+counters_begin_write(struct output_counters *c)
+{
+	atomic_store(&c->busy_since_ms, clock_now_ms());
+}
+
+void
+counters_end_write(struct output_counters *c)
+{
+	atomic_fetch_add(&c->stalled_ms, standstill_ms(c));
+	atomic_store(&c->busy_since_ms, 0);
+}
+
 void
 counters_format_output(char *out, size_t size, const struct output_counters *c)
 {
-	unsigned long long stalled_ms = c->stalled_ms;
-	long long busy_since_ms = c->busy_since_ms;
-	long long busy_ms = busy_since_ms ? clock_now_ms() - busy_since_ms : 0;
+	unsigned long long stalled_ms = c->stalled_ms + standstill_ms(c);
 
-	if (busy_ms > STALL_MS)
-		stalled_ms += (unsigned long long)busy_ms;
 	snprintf(out, size,
 		 "records=%llu bytes=%llu errors=%llu "
 		 "stalled_seconds=%llu.%03llu "

@@ -27,6 +27,10 @@ struct output_counters {
 	atomic_llong busy_since_ms; /* CLOCK_MONOTONIC; 0: no write goes on */
 };
 
+/* An output begins to write, and has written: what took long was a stall. */
+void counters_begin_write(struct output_counters *);
+void counters_end_write(struct output_counters *);
+
 /* A line for a person, without a newline. */
 void counters_format_listener(char *out, size_t size, enum protocol,
 			      const struct listener_counters *);

@@ -13,13 +13,14 @@
 #include "sockets.h"
 
 #define KEPT_LISTENER "listener "
+#define KEPT_CONNECTION "connection "
 
 void
 inherited_listener_name(char out[SERVICE_NAME], const char *listener)
 {
 	char text[SERVICE_NAME];
 
-	snprintf(text, sizeof text, KEPT_LISTENER "%.128s", listener);
+	snprintf(text, sizeof text, KEPT_LISTENER "%.168s", listener);
 	service_name(out, text);
 }
 
@@ -29,7 +30,7 @@ inherited_connection_name(char out[SERVICE_NAME], uint64_t number,
 {
 	char text[SERVICE_NAME];
 
-	snprintf(text, sizeof text, "connection %llu of %.128s",
+	snprintf(text, sizeof text, KEPT_CONNECTION "%llu of %.168s",
 		 (unsigned long long)number, listener);
 	service_name(out, text);
 }
@@ -76,9 +77,6 @@ inherited_open(struct inherited *in)
 			read_state(in, fd);
 		close(fd);
 	}
-	/* It is true once only. */
-	if (in->count > 0 && service_keeps())
-		service_drop(INHERITED_STATE);
 }
 
 static bool
@@ -107,7 +105,9 @@ find_listener(const struct inherited *in, const struct listener_config *config,
 			return i;
 	/* Any port will do: best that which it had. */
 	for (i = 0; i < in->count; i++)
-		if (config->port == 0 && is_called(in, i, kept) &&
+		if (config->port == 0 && in->names[i] &&
+		    strncmp(in->names[i], kept, strlen(kept)) == 0 &&
+		    in->names[i][strlen(kept)] == '@' &&
 		    sockets_is_of(in->first + (int)i, protocol))
 			return i;
 	return in->count;
@@ -132,16 +132,16 @@ inherited_connection(struct inherited *in, uint64_t *number,
 		     char listener[SERVICE_NAME])
 {
 	for (size_t i = 0; i < in->count; i++) {
-		unsigned long long n;
-		int begin = 0;
+		const size_t size = strlen(KEPT_CONNECTION);
+		char *end;
 
 		if (!in->names[i] ||
-		    sscanf(in->names[i], "connection %llu of %n", &n, &begin) !=
-			    1 ||
-		    begin == 0)
+		    strncmp(in->names[i], KEPT_CONNECTION, size) != 0)
 			continue;
-		*number = n;
-		snprintf(listener, SERVICE_NAME, "%s", in->names[i] + begin);
+		*number = strtoull(in->names[i] + size, &end, 10);
+		if (strncmp(end, " of ", 4) != 0)
+			continue;
+		snprintf(listener, SERVICE_NAME, "%s", end + 4);
 		return take(in, i);
 	}
 	return -1;
@@ -177,6 +177,9 @@ inherited_close(struct inherited *in)
 			service_drop(in->names[i]);
 		close(take(in, i));
 	}
+	/* It was true once only. */
+	if (in->count > 0 && service_keeps())
+		service_drop(INHERITED_STATE);
 	free(in->names);
 	free(in->state);
 	*in = (struct inherited){ 0 };

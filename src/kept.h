@@ -13,8 +13,8 @@
 
 #include "buffer.h"
 
-/* Room for the name of a listener and a NUL. */
-#define KEPT_NAME 80
+/* Room for the name and address of a listener and a NUL. */
+#define KEPT_NAME 168
 
 struct kept_listener {
 	char name[KEPT_NAME];

@@ -31,7 +31,7 @@ static bool
 open_socket(struct listener *listener, long backlog, struct inherited *in)
 {
 	const struct listener_config *config = listener->config;
-	char name[SERVICE_NAME];
+	char address[ADDRESS_TEXT];
 	int fd;
 
 	set_name(listener, (unsigned)config->port);
@@ -42,8 +42,13 @@ open_socket(struct listener *listener, long backlog, struct inherited *in)
 		    : !sockets_bind(config, backlog, &listener->socket))
 		return false;
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
+	address_format(&listener->socket.address, address);
+	snprintf(listener->key, sizeof listener->key, "%s@%s", listener->name,
+		 address);
 	if (fd < 0 && service_keeps()) {
-		inherited_listener_name(name, listener->name);
+		char name[SERVICE_NAME];
+
+		inherited_listener_name(name, listener->key);
 		service_keep(listener->socket.fd, name);
 	}
 	return true;
@@ -68,9 +73,13 @@ listener_forsake(const struct listener *listener)
 {
 	char name[SERVICE_NAME];
 
-	if (listener->is_shared || !service_keeps())
+	if (listener->is_shared)
 		return;
-	inherited_listener_name(name, listener->name);
+	if (listener->config->protocol == PROTOCOL_TCP)
+		sockets_close_door(listener->socket.fd);
+	if (!service_keeps())
+		return;
+	inherited_listener_name(name, listener->key);
 	service_drop(name);
 }
 
@@ -87,7 +96,7 @@ listener_hand_over(const struct listener *listener, struct kept_listener *kept)
 		.lost = c->lost,
 		.truncated = c->truncated,
 	};
-	memcpy(kept->name, listener->name, sizeof kept->name);
+	memcpy(kept->name, listener->key, sizeof kept->name);
 }
 
 void

@@ -15,6 +15,7 @@
 struct listener {
 	const struct listener_config *config;
 	char name[80];       /* config->name, or that of the port it got */
+	char key[KEPT_NAME]; /* and that with its address: no other has it */
 	struct bound socket; /* fd -1: closed */
 	bool was_passed;     /* the socket, by systemd */
 	bool is_shared;      /* and it goes on with it when we are gone */
@@ -35,7 +36,10 @@ bool listener_open(struct listener *, const struct listener_config *,
 void listener_hand_over(const struct listener *, struct kept_listener *);
 void listener_take_over(struct listener *, const struct kept_listener *);
 
-/* It is about to end: nobody is to keep its socket for another process. */
+/*
+ * It is about to end: whoever is not connected yet is not to be, and nobody is
+ * to keep its socket for another process.
+ */
 void listener_forsake(const struct listener *);
 
 /* Tell on stderr where it listens, or its counters. */

@@ -99,8 +99,6 @@ worked(struct output *output)
 	stall_ms = clock_now_ms() - output->stalled_since_ms;
 	output->stalled_since_ms = 0;
 	output->stall_ms += stall_ms;
-	atomic_fetch_add(&output->counters.stalled_ms,
-			 (unsigned long long)stall_ms);
 	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
 	     output->config->name, stall_ms / 1000, stall_ms % 1000);
 }
@@ -244,16 +242,14 @@ void
 output_take(struct output *output, const char *data, size_t size,
 	    const struct record *records, size_t count)
 {
-	struct output_counters *c = &output->counters;
-
 	take_turn(output);
-	atomic_store(&c->busy_since_ms, clock_now_ms());
+	counters_begin_write(&output->counters);
 	if (output->ops->send)
 		send_all(output, records, count);
 	else
 		write_all(output, data, size, count);
 	note_stall(output);
-	atomic_store(&c->busy_since_ms, 0);
+	counters_end_write(&output->counters);
 	pthread_mutex_unlock(&output->lock);
 	reopen_if_asked(output);
 }

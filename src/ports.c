@@ -63,7 +63,7 @@ static bool
 start_udp(struct port *port, int wake_fd, const struct inherited *in)
 {
 	struct kept_listener kept;
-	bool known = inherited_of_listener(in, port->listener.name, &kept);
+	bool known = inherited_of_listener(in, port->listener.key, &kept);
 
 	if (!known && !port->listener.was_passed)
 		known = true; /* a new socket has dropped nothing */
@@ -286,10 +286,13 @@ void
 ports_tell_unread(struct ports *ports)
 {
 	size_t count = connections_count(&ports->connections);
-	unsigned long long unread, held;
 
 	if (count > 0) {
+		unsigned long long unread, held;
+
 		unread = connections_unread(&ports->connections, &held);
+		if (ports->is_parking)
+			unread = 0; /* they are kept, and will be read */
 		diag(LOG_ERR,
 		     "abandoned: %zu connections, %llu bytes unread, %llu "
 		     "read and not yet records",
@@ -298,11 +301,15 @@ ports_tell_unread(struct ports *ports)
 	for (size_t i = 0; i < ports->count; i++) {
 		const struct port *port = &ports->list[i];
 
+		/* What is parked or shared is left to the next process. */
+		if (ports->is_parking || port->listener.is_shared)
+			continue;
 		if (port->udp && !udp_is_done(port->udp))
 			udp_tell_abandoned(port->udp);
 		if (is_tcp(port) && port->listener.socket.fd >= 0)
 			tell_waiting(port);
 	}
+	tally_tell(&ports->tally);
 }
 
 void

@@ -69,6 +69,7 @@ bool ports_drain(struct ports *);
  * reads and leave the rest to the next process; true once all have.  Then
  * everything is added that it needs to know.
  */
+size_t ports_descriptors(struct ports *); /* how many that leaves */
 void ports_park(struct ports *);
 bool ports_are_parked(struct ports *);
 void ports_hand_over(struct ports *, struct buffer *);

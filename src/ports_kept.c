@@ -15,6 +15,13 @@
 #include "service.h"
 #include "thread.h"
 
+size_t
+ports_descriptors(struct ports *ports)
+{
+	/* And one for each that waits for a thread, and for what we know. */
+	return connections_count(&ports->connections) + 2 * ports->count + 1;
+}
+
 void
 ports_park(struct ports *ports)
 {
@@ -56,7 +63,7 @@ keep_next(struct port *port)
 	if (!tcp_holds_one(&port->acceptor))
 		return;
 	inherited_connection_name(name, c->origin.connection,
-				  port->listener.name);
+				  port->listener.key);
 	service_keep(c->member.fd, name);
 }
 
@@ -83,13 +90,13 @@ ports_hand_over(struct ports *ports, struct buffer *buffer)
 
 /* They go to every output, and are told of as if we were stopping. */
 static struct listener *
-open_orphanage(struct ports *ports, const char *name)
+open_orphanage(struct ports *ports, const char *key)
 {
 	const struct listener *any = &ports->list[0].listener;
 	struct orphanage *o = ports->orphanage;
 	size_t max_record = (size_t)any->config->limits.max_record;
 
-	while (o && strcmp(o->listener.name, name) != 0)
+	while (o && strcmp(o->listener.key, key) != 0)
 		o = o->next;
 	if (o)
 		return &o->listener;
@@ -99,8 +106,10 @@ open_orphanage(struct ports *ports, const char *name)
 	o->config.limits = any->config->limits;
 	o->listener.config = &o->config;
 	o->listener.socket.fd = -1;
+	snprintf(o->listener.key, sizeof o->listener.key, "%.*s",
+		 (int)sizeof o->listener.key - 1, key);
 	snprintf(o->listener.name, sizeof o->listener.name, "%.*s",
-		 (int)sizeof o->listener.name - 1, name);
+		 (int)strcspn(key, "@"), key);
 	pool_init(&o->listener.pool, any->pool.outputs, UINT64_MAX,
 		  &o->listener.counters, framer_capacity(max_record),
 		  max_record);
@@ -119,7 +128,7 @@ ports_close_orphanage(struct ports *ports)
 	}
 }
 
-/* The listener of that name; NULL: it is not configured any more. */
+/* The listener of that key; NULL: it is not configured any more. */
 static struct listener *
 find_listener(struct ports *ports, const char *kept_name)
 {
@@ -127,7 +136,7 @@ find_listener(struct ports *ports, const char *kept_name)
 		struct listener *listener = &ports->list[i].listener;
 		char name[SERVICE_NAME];
 
-		service_name(name, listener->name);
+		service_name(name, listener->key);
 		if (listener->config->protocol == PROTOCOL_TCP &&
 		    strcmp(name, kept_name) == 0)
 			return listener;
@@ -152,16 +161,17 @@ start(struct connection *c)
 	}
 }
 
-/* Its peer, which may be gone by now and is remembered then. */
-static bool
+/* Its peer, which may be gone by now; is remembered then, or nobody. */
+static void
 find_peer(int fd, const struct kept_connection *kept, struct address *peer)
 {
 	peer->size = sizeof peer->in6;
 	if (getpeername(fd, &peer->any, &peer->size) == 0)
-		return true;
+		return;
 	memcpy(&peer->in6, kept->peer, sizeof kept->peer);
 	peer->size = kept->peer_size;
-	return peer->size > 0;
+	if (peer->size == 0)
+		address_parse(peer, "::", 0);
 }
 
 static void
@@ -177,16 +187,12 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 	while (!(c = connection_new(listener, &ports->connections,
 				    &ports->tally)))
 		sleep(1);
-	if (!find_peer(fd, kept, &c->member.peer)) {
-		close(fd);
-		free(c);
-		return;
-	}
+	find_peer(fd, kept, &c->member.peer);
 	c->member.fd = fd;
 	connection_accepted(c, number);
 	connection_take_over(c, kept, held);
 	connections_enter(&ports->connections, &c->member);
-	if (is_orphan)
+	if (is_orphan || c->is_bad)
 		connections_stop_one(&ports->connections, &c->member);
 	start(c);
 }
@@ -201,7 +207,7 @@ ports_take_over(struct ports *ports, struct inherited *in)
 	for (size_t i = 0; i < ports->count; i++) {
 		struct kept_listener kept;
 
-		if (inherited_of_listener(in, ports->list[i].listener.name,
+		if (inherited_of_listener(in, ports->list[i].listener.key,
 					  &kept))
 			listener_take_over(&ports->list[i].listener, &kept);
 	}

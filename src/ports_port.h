@@ -4,6 +4,7 @@
 #define PORTLOG_PORTS_PORT_H
 
 #include "listener.h"
+#include "ports.h"
 #include "tcp.h"
 #include "udp.h"
 

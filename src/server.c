@@ -250,7 +250,8 @@ static bool
 end(struct server *s, int number)
 {
 	/* Asked before it is told that we stop: who asks for what is known. */
-	bool restarts = number == SIGTERM && service_is_restarting();
+	bool restarts = number == SIGTERM &&
+			service_restarts(ports_descriptors(&s->ports));
 
 	if (number != 0)
 		diag(LOG_INFO, "%s: SIG%s",

@@ -9,7 +9,7 @@ service_name(char out[SERVICE_NAME], const char *text)
 {
 	size_t i = 0;
 
-	for (; text[i] && i < SERVICE_NAME - 1; i++)
+	for (; i < SERVICE_NAME - 1 && text[i]; i++)
 		out[i] = text[i] < ' ' || text[i] > '~' || text[i] == ':'
 			       ? '_'
 			       : text[i];
@@ -89,7 +89,8 @@ service_keep(int fd, const char *name)
 {
 	char text[SERVICE_NAME + 32];
 
-	snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s", name);
+	/* FDPOLL: also if its peer resets it, for what came before that. */
+	snprintf(text, sizeof text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	sd_pid_notify_with_fds(0, 0, text, &fd, 1);
 }
 
@@ -173,8 +174,9 @@ service_flush(void)
 }
 
 bool
-service_is_restarting(void)
+service_restarts(size_t descriptors)
 {
+	(void)descriptors;
 	return false;
 }
 

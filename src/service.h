@@ -52,9 +52,10 @@ void service_flush(void);
 void service_name(char out[SERVICE_NAME], const char *text);
 
 /*
- * Whether this unit is being restarted, not stopped: both begin with SIGTERM.
- * false where nobody can tell.  Takes a second at the most.
+ * Whether this unit is being restarted, not stopped, and that many descriptors
+ * can be kept meanwhile: both begin with SIGTERM.  false where nobody can
+ * tell.  Takes a few milliseconds, and four seconds at the most.
  */
-bool service_is_restarting(void);
+bool service_restarts(size_t descriptors);
 
 #endif

@@ -8,12 +8,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <systemd/sd-login.h>
 
+#include "clock.h"
 #include "service.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
-#define PATIENCE_US 1000000
+#define PATIENCE_MS 1000LL
+
+/* A bus that speaks to us before it is too late; NULL: there is none. */
+static sd_bus *
+open_bus(void)
+{
+	long long until_ms = clock_now_ms() + PATIENCE_MS;
+	sd_bus *bus = NULL;
+	int ready = sd_bus_open_system(&bus);
+
+	while (ready >= 0 && (ready = sd_bus_is_ready(bus)) == 0) {
+		long long left_ms = until_ms - clock_now_ms();
+
+		if (left_ms <= 0)
+			break;
+		ready = sd_bus_process(bus, NULL);
+		if (ready == 0)
+			ready = sd_bus_wait(bus, (uint64_t)left_ms * 1000);
+	}
+	if (ready > 0) {
+		sd_bus_set_method_call_timeout(bus,
+					       (uint64_t)PATIENCE_MS * 1000);
+		return bus;
+	}
+	sd_bus_close(bus);
+	sd_bus_unref(bus);
+	return NULL;
+}
 
 /* The object of our unit; NULL: it cannot be had.  To be freed. */
 static char *
@@ -21,26 +48,26 @@ find_unit(sd_bus *bus)
 {
 	sd_bus_message *reply = NULL;
 	const char *path = NULL;
-	char *unit = NULL, *copy = NULL;
+	char *copy = NULL;
 
-	if (sd_pid_get_unit(0, &unit) >= 0 &&
-	    sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1",
-			       SYSTEMD ".Manager", "GetUnit", NULL, &reply, "s",
-			       unit) >= 0 &&
+	/* 0: whose question it is; a sandbox may hide from us who we are. */
+	if (sd_bus_call_method(bus, SYSTEMD, "/org/freedesktop/systemd1",
+			       SYSTEMD ".Manager", "GetUnitByPID", NULL, &reply,
+			       "u", 0) >= 0 &&
 	    sd_bus_message_read(reply, "o", &path) >= 0)
 		copy = strdup(path);
 	sd_bus_message_unref(reply);
-	free(unit);
 	return copy;
 }
 
-/* What its job is for, "restart" or "stop"; NULL: none.  To be freed. */
-static char *
-find_job_type(sd_bus *bus, const char *unit)
+/* Whether its job is to restart, and not to stop. */
+static bool
+has_restart_job(sd_bus *bus, const char *unit)
 {
 	sd_bus_message *reply = NULL;
 	const char *job = NULL;
 	char *type = NULL;
+	bool is_restart;
 	uint32_t id;
 
 	if (sd_bus_get_property(bus, SYSTEMD, unit, SYSTEMD ".Unit", "Job",
@@ -48,27 +75,35 @@ find_job_type(sd_bus *bus, const char *unit)
 	    sd_bus_message_read(reply, "(uo)", &id, &job) >= 0 && id != 0)
 		sd_bus_get_property_string(bus, SYSTEMD, job, SYSTEMD ".Job",
 					   "JobType", NULL, &type);
+	is_restart = type && strcmp(type, "restart") == 0;
+	free(type);
 	sd_bus_message_unref(reply);
-	return type;
+	return is_restart;
+}
+
+/* Whether FileDescriptorStoreMax= is no less. */
+static bool
+has_room(sd_bus *bus, const char *unit, size_t descriptors)
+{
+	uint32_t most = 0;
+
+	sd_bus_get_property_trivial(bus, SYSTEMD, unit, SYSTEMD ".Service",
+				    "FileDescriptorStoreMax", NULL, 'u', &most);
+	return most >= descriptors;
 }
 
 bool
-service_is_restarting(void)
+service_restarts(size_t descriptors)
 {
-	sd_bus *bus = NULL;
-	char *unit = NULL, *type = NULL;
-	bool is_restart;
+	sd_bus *bus = service_keeps() ? open_bus() : NULL;
+	char *unit = bus ? find_unit(bus) : NULL;
+	bool restarts = unit && has_restart_job(bus, unit) &&
+			has_room(bus, unit, descriptors);
 
-	if (service_keeps() && sd_bus_open_system(&bus) >= 0) {
-		sd_bus_set_method_call_timeout(bus, PATIENCE_US);
-		unit = find_unit(bus);
-		type = unit ? find_job_type(bus, unit) : NULL;
-	}
-	is_restart = type && strcmp(type, "restart") == 0;
-	free(type);
 	free(unit);
-	sd_bus_flush_close_unref(bus);
-	return is_restart;
+	if (bus)
+		sd_bus_flush_close_unref(bus);
+	return restarts;
 }
 
 #endif

@@ -71,7 +71,9 @@ set_reset(int fd, bool reset)
 static bool
 set_tcp(int fd)
 {
+	/* Urgent data is data (SO_OOBINLINE); accepted sockets inherit all. */
 	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
+	       set(fd, SOL_SOCKET, SO_OOBINLINE, 1) == 0 &&
 	       set_reset(fd, true) == 0 &&
 	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
 	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) == 0 &&

@@ -8,9 +8,11 @@
 #include <time.h>
 
 #include "clock.h"
+#include "diag.h"
 #include "thread.h"
 
 #define PERIOD_MS 60000
+#define TEXT_BYTES (ADDRESS_TEXT + 64)
 
 static struct tally_entry *
 find(struct tally *t, const char *event, const struct listener *listener,
@@ -69,15 +71,37 @@ tally_count(struct tally *t, const char *event, struct listener *listener,
 }
 
 static void
-note(const struct tally_entry *e)
+describe(char *text, size_t size, const struct tally_entry *e)
 {
-	char host[ADDRESS_TEXT] = "others", text[ADDRESS_TEXT + 64];
+	char host[ADDRESS_TEXT] = "others";
 
 	if (e->source.size > 0)
 		address_format_host(&e->source, host);
-	snprintf(text, sizeof text, "%s connections=%llu peer=%s", e->event,
+	snprintf(text, size, "%s connections=%llu peer=%s", e->event,
 		 e->connections, host);
+}
+
+static void
+note(const struct tally_entry *e)
+{
+	char text[TEXT_BYTES];
+
+	describe(text, sizeof text, e);
 	listener_note(e->listener, text);
+}
+
+void
+tally_tell(struct tally *t)
+{
+	char text[TEXT_BYTES];
+
+	pthread_mutex_lock(&t->lock);
+	for (size_t i = 0; i < t->count; i++) {
+		describe(text, sizeof text, &t->entries[i]);
+		diag(LOG_ERR, "abandoned: listener %s: %s",
+		     t->entries[i].listener->name, text);
+	}
+	pthread_mutex_unlock(&t->lock);
 }
 
 /* Take out the first entry; all wait for as long, so they are in order. */

@@ -46,6 +46,9 @@ void tally_stop(struct tally *);
 
 bool tally_is_done(const struct tally *);
 
+/* Tell on stderr what was counted and is not noted yet. */
+void tally_tell(struct tally *);
+
 /* Wait for its end and free all. */
 void tally_join(struct tally *);
 

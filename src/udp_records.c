@@ -144,6 +144,8 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 		uint32_t dropped = u->dropped;
 		struct record record;
 
+		atomic_store_explicit(&u->in_hand, (unsigned)(count - i),
+				      memory_order_relaxed);
 		origin = origin_of(u, i, origin);
 		record.origin = origin;
 		read_control(&u->messages[i].msg_hdr, &record.time, &dropped);
@@ -154,5 +156,6 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 			add_whole(u, batch, &record, d, size);
 		bytes += size;
 	}
+	atomic_store(&u->in_hand, 0);
 	atomic_fetch_add(&u->listener->counters.bytes, bytes);
 }

@@ -29,8 +29,9 @@ struct datagram {
 struct udp {
 	struct listener *listener;
 	pthread_t thread;
-	int stop_fd; /* an eventfd */
-	int done_fd; /* borrowed */
+	int stop_fd;         /* an eventfd */
+	int done_fd;         /* borrowed */
+	atomic_uint in_hand; /* datagrams read, not all of them records yet */
 	atomic_bool done;
 	atomic_bool leaves;       /* the port, once it is to stop */
 	atomic_bool emitting;     /* waits for the outputs, perhaps */
