@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "connection_ledger.h"
 #include "connection_read.h"
 #include "diag.h"
 #include "inherited.h"
@@ -107,6 +108,7 @@ keep(struct connection *c)
 	c->is_kept = service_keeps();
 	if (!c->is_kept || c->was_taken)
 		return;
+	connection_enter(c);
 	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_keep(c->member.fd, name);
 }
@@ -122,6 +124,7 @@ drop(struct connection *c)
 	sockets_end(c->member.fd);
 	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_drop(name);
+	connection_clear(c);
 }
 
 void *
@@ -152,9 +155,10 @@ connection_main(void *argument)
 	return NULL;
 }
 
-/* Held bytes as if they were read again: a record's limit may have changed. */
-static void
-receive_held(struct connection *c, const unsigned char *held, size_t size)
+/* A record's limit may have changed since they were read. */
+void
+connection_receive_held(struct connection *c, const unsigned char *held,
+			size_t size)
 {
 	while (size > 0) {
 		unsigned char *space;
@@ -177,8 +181,11 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 		     const unsigned char *held)
 {
 	c->was_taken = true;
+	c->entry = ledger_find(c->listener->ledger, c->origin.connection);
+	if (kept->number == 0 && c->entry)
+		connection_resume(c);
 	if (kept->number == 0)
-		return; /* nothing is known of it */
+		return;
 	c->records = kept->records;
 	c->bytes = kept->bytes;
 	c->opened_ms = kept->opened_ms;
@@ -190,7 +197,7 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 	c->framer.framing = (enum framing)kept->framing;
 	c->framer.due = kept->due;
 	c->framer.inside = kept->inside;
-	receive_held(c, held, (size_t)kept->held);
+	connection_receive_held(c, held, (size_t)kept->held);
 }
 
 void

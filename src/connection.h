@@ -25,9 +25,10 @@ struct connection {
 	struct origin origin;
 	struct framer framer;
 	struct pace pace;
-	struct batch *batch;  /* NULL while no data is in hand */
-	struct timespec time; /* of the last read */
-	long long opened_ms;  /* these on CLOCK_MONOTONIC */
+	struct ledger_entry *entry; /* NULL: it has none */
+	struct batch *batch;        /* NULL while no data is in hand */
+	struct timespec time;       /* of the last read */
+	long long opened_ms;        /* these on CLOCK_MONOTONIC */
 	long long received_ms;
 	long long unfinished_ms; /* the oldest byte not yet shown; 0: none */
 	uint64_t records;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "connection_ledger.h"
 
 void
 connection_borrow(struct connection *c)
@@ -49,6 +50,7 @@ add(struct connection *c, enum tag tag, const void *data, size_t size)
 	tell_held(c);
 	batch_add(c->batch, &record);
 	c->records += tag == TAG_WHOLE || tag == TAG_END;
+	connection_tell_done(c);
 }
 
 void
@@ -104,6 +106,7 @@ flush(struct connection *c)
 		return;
 	connection_add_frame(c, frame, &slice);
 	batch_emit(c->batch);
+	connection_tell_done(c);
 	/* What was held back is a new piece to wait for. */
 	if (framer_held(&c->framer) > 0)
 		c->unfinished_ms = clock_now_ms();
@@ -132,9 +135,11 @@ received(struct connection *c, size_t size)
 	c->bytes += size;
 	atomic_fetch_add(&c->listener->counters.bytes, size);
 	framer_received(&c->framer, size);
+	connection_tell_read(c);
 	any = connection_take_records(c);
 	tell_held(c);
 	batch_emit(c->batch);
+	connection_tell_done(c);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;
 	else if (any || c->unfinished_ms == 0)

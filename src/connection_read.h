@@ -27,6 +27,10 @@ void connection_add_frame(struct connection *, enum frame,
 /* Add all records that are there; whether any was. */
 bool connection_take_records(struct connection *);
 
+/* Receive bytes that the process before us has read, and held. */
+void connection_receive_held(struct connection *, const unsigned char *held,
+			     size_t size);
+
 /* Write a note of its own. */
 void connection_note(struct connection *, const char *text);
 

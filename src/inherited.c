@@ -62,27 +62,33 @@ read_state(struct inherited *in, int fd)
 	in->state = NULL;
 }
 
-void
-inherited_open(struct inherited *in)
-{
-	*in = (struct inherited){ 0 };
-	in->count = service_passed(&in->first, &in->names);
-	for (size_t i = 0; i < in->count; i++) {
-		int fd;
-
-		if (strcmp(in->names[i], INHERITED_STATE) != 0)
-			continue;
-		fd = take(in, i);
-		if (!in->state)
-			read_state(in, fd);
-		close(fd);
-	}
-}
-
 static bool
 is_called(const struct inherited *in, size_t i, const char *name)
 {
 	return in->names[i] && strcmp(in->names[i], name) == 0;
+}
+
+int
+inherited_take(struct inherited *in, const char *name)
+{
+	for (size_t i = 0; i < in->count; i++)
+		if (is_called(in, i, name))
+			return take(in, i);
+	return -1;
+}
+
+void
+inherited_open(struct inherited *in)
+{
+	int fd;
+
+	*in = (struct inherited){ 0 };
+	in->count = service_passed(&in->first, &in->names);
+	while ((fd = inherited_take(in, INHERITED_STATE)) >= 0) {
+		if (!in->state)
+			read_state(in, fd);
+		close(fd);
+	}
 }
 
 /* The number of a listener's descriptor; in->count: there is none. */

@@ -41,6 +41,9 @@ int inherited_listener(struct inherited *, const struct listener_config *,
 int inherited_connection(struct inherited *, uint64_t *number,
 			 char listener[SERVICE_NAME]);
 
+/* A descriptor of this name, the caller's from now on; -1: there is none. */
+int inherited_take(struct inherited *, const char *name);
+
 /* What is known of a listener or a connection; false and all zero: nothing. */
 bool inherited_of_listener(const struct inherited *, const char *name,
 			   struct kept_listener *);

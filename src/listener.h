@@ -9,6 +9,7 @@
 #include "config.h"
 #include "counters.h"
 #include "inherited.h"
+#include "ledger.h"
 #include "outputs.h"
 #include "sockets.h"
 
@@ -21,6 +22,7 @@ struct listener {
 	bool is_shared;      /* and it goes on with it when we are gone */
 	struct listener_counters counters;
 	struct pool pool;
+	struct ledger *ledger; /* borrowed */
 };
 
 /*

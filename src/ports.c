@@ -38,6 +38,7 @@ open_port(struct ports *ports, struct port *port,
 		.tally = &ports->tally,
 		.connection_number = &ports->connection_number,
 	};
+	port->listener.ledger = &ports->ledger;
 	return listener_open(&port->listener, config, backlog, outputs, input,
 			     in);
 }
@@ -48,6 +49,7 @@ ports_open(struct ports *ports, const struct config *config,
 	   int park_fd, struct inherited *in)
 {
 	connections_init(&ports->connections, wake_fd, park_fd);
+	ledger_open(&ports->ledger, in);
 	ports->max_connections = max_connections;
 	ports->list =
 		memory_zeroed(config->listener_count, sizeof *ports->list);
@@ -327,4 +329,5 @@ ports_close(struct ports *ports)
 	free(ports->list);
 	ports_close_orphanage(ports);
 	connections_destroy(&ports->connections);
+	ledger_close(&ports->ledger);
 }

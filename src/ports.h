@@ -14,6 +14,7 @@
 #include "config.h"
 #include "connections.h"
 #include "inherited.h"
+#include "ledger.h"
 #include "outputs.h"
 #include "tally.h"
 
@@ -23,6 +24,7 @@ struct orphanage;
 struct ports {
 	struct connections connections;
 	struct tally tally;
+	struct ledger ledger;
 	atomic_ullong connection_number;
 	size_t max_connections;
 	bool stopping, is_parking, tally_stopped;

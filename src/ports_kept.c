@@ -106,6 +106,7 @@ open_orphanage(struct ports *ports, const char *key)
 	o->config.limits = any->config->limits;
 	o->listener.config = &o->config;
 	o->listener.socket.fd = -1;
+	o->listener.ledger = any->ledger;
 	snprintf(o->listener.key, sizeof o->listener.key, "%.*s",
 		 (int)sizeof o->listener.key - 1, key);
 	snprintf(o->listener.name, sizeof o->listener.name, "%.*s",

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <net/if.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "diag.h"
@@ -255,6 +257,24 @@ sockets_waiting(int fd)
 	/* Of a listener this is the length of its queue, as ss(8) shows it. */
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_unacked;
+}
+
+/* Of the kernel's states of TCP; headers of the C library know no counters. */
+#define CLOSE_WAIT 8
+
+uint64_t
+sockets_given(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+	int unread = 0;
+	bool ended;
+
+	ioctl(fd, SIOCINQ, &unread);
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	/* The FIN of a stream counts as a byte of it. */
+	ended = info.tcpi_state == CLOSE_WAIT;
+	return info.tcpi_bytes_received - (uint64_t)unread - ended;
 }
 
 /* A connected UDP socket takes nothing but from the other end: port 9 here. */

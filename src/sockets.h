@@ -53,6 +53,12 @@ void sockets_close_door(int fd);
 /* Undo it, so that a peer gets an answer from the socket that is closed. */
 void sockets_open_door(int fd);
 
+/*
+ * How many bytes of its stream the kernel has given out to whoever has read
+ * from this connection.
+ */
+uint64_t sockets_given(int fd);
+
 /* How many connections wait to be accepted from a TCP listener. */
 unsigned sockets_waiting(int fd);
 

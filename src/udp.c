@@ -102,6 +102,7 @@ receive(struct udp *u)
 	count = recvmmsg(u->listener->socket.fd, u->messages, DATAGRAMS,
 			 MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (count > 0) {
+		udp_tell_read(u, (size_t)count);
 		udp_add_datagrams(u, batch, (size_t)count);
 	} else {
 		error = count < 0 ? errno : EAGAIN;
@@ -111,6 +112,7 @@ receive(struct udp *u)
 	atomic_store(&u->emitting, true);
 	batch_emit(batch);
 	atomic_store(&u->emitting, false);
+	udp_tell_done(u);
 	batch_return(batch);
 	return error != EAGAIN;
 }
@@ -128,6 +130,29 @@ drain(struct udp *u)
 		sockets_close_door(fd);
 	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
 		;
+}
+
+/*
+ * What is known of the socket: what a restart has kept; or, after a kill, what
+ * the ledger has; or nothing, so that only what it drops from now on counts.
+ */
+static void
+resume(struct udp *u, const struct kept_listener *kept)
+{
+	struct listener *listener = u->listener;
+	uint64_t key = ledger_key(listener->key);
+	struct ledger_entry *e = listener->was_passed
+				       ? ledger_find(listener->ledger, key)
+				       : NULL;
+
+	u->entry = e ? e : ledger_claim(listener->ledger, key);
+	u->dropped = kept ? kept->dropped
+		   : e    ? (uint32_t)e->dropped
+			  : sockets_dropped(listener->socket.fd);
+	u->records = kept ? kept->numbered : e ? e->records : 0;
+	if (!kept && e && e->read > e->done)
+		udp_note_lost(u, e->read - e->done);
+	udp_tell_done(u);
 }
 
 static void *
@@ -160,16 +185,13 @@ udp_start(struct listener *listener, int done_fd,
 	if (!u)
 		return NULL;
 	u->listener = listener;
-	/* Of a socket that others had, only what it drops from now on. */
-	u->dropped =
-		kept ? kept->dropped : sockets_dropped(listener->socket.fd);
-	u->records = kept ? kept->numbered : 0;
 	u->done_fd = done_fd;
 	u->self = (struct origin){ .listener = listener->name,
 				   .peer = "-",
 				   .protocol = PROTOCOL_UDP };
 	for (size_t i = 0; i < DATAGRAMS; i++)
 		u->datagrams[i].origin = u->self;
+	resume(u, kept);
 	u->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->stop_fd >= 0) {
 		errno = thread_start(&u->thread, udp_main, u);

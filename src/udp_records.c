@@ -159,3 +159,31 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 	atomic_store(&u->in_hand, 0);
 	atomic_fetch_add(&u->listener->counters.bytes, bytes);
 }
+
+void
+udp_tell_read(struct udp *u, size_t count)
+{
+	if (u->entry)
+		u->entry->read += count;
+}
+
+void
+udp_tell_done(struct udp *u)
+{
+	if (!u->entry)
+		return;
+	u->entry->dropped = u->dropped;
+	u->entry->records = u->records;
+	u->entry->done = u->entry->read;
+}
+
+void
+udp_note_lost(struct udp *u, uint64_t lost)
+{
+	char text[40];
+
+	snprintf(text, sizeof text, "lost datagrams=%llu",
+		 (unsigned long long)lost);
+	atomic_fetch_add(&u->listener->counters.lost, lost);
+	listener_note(u->listener, text);
+}

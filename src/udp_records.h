@@ -39,13 +39,21 @@ struct udp {
 	unsigned long checked;    /* turns that udp_is_alive() has seen */
 	_Atomic uint32_t dropped; /* the kernel's count, as told so far */
 	uint64_t records;
-	struct origin self; /* of notes that are about no peer */
+	struct ledger_entry *entry; /* NULL: it has none */
+	struct origin self;         /* of notes that are about no peer */
 	struct mmsghdr messages[DATAGRAMS];
 	struct datagram datagrams[DATAGRAMS];
 };
 
 /* Add the count datagrams that were read, and what was lost among them. */
 void udp_add_datagrams(struct udp *, struct batch *, size_t count);
+
+/* For the ledger: so many more were read; all of them are with the outputs. */
+void udp_tell_read(struct udp *, size_t count);
+void udp_tell_done(struct udp *);
+
+/* Write a note of datagrams that the process before us had in hand. */
+void udp_note_lost(struct udp *, uint64_t lost);
 
 /*
  * Add a note where the kernel's count of drops is more than was told so far.

@@ -246,14 +246,30 @@ class Daemon:
 
     def tcp(self, number=0, host="127.0.0.1"):
         """A connection to a listener."""
-        return socket.create_connection((host, self.port(number)), PATIENCE)
+        return connect_tcp((host, self.port(number)))
 
     def udp(self, number=0, host="127.0.0.1"):
         """A connected UDP socket to a listener."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        udp = socket.socket(family, socket.SOCK_DGRAM)
-        udp.connect((host, self.port(number)))
-        return udp
+        return connect_udp((host, self.port(number)))
+
+
+def connect_tcp(to):
+    """A connection whose own address no other of our sockets has.
+
+    Unless it is bound, the kernel may give two that go to different ports
+    the same one.
+    """
+    return socket.create_connection(to, PATIENCE, source_address=(to[0], 0))
+
+
+def connect_udp(to):
+    """A socket whose own address no TCP socket of ours has either."""
+    host = to[0]
+    udp = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET,
+                        socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.2" if host == "127.0.0.1" else host, 0))
+    udp.connect(to)
+    return udp
 
 
 def run(*arguments, **options):

@@ -10,12 +10,12 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import unittest
 
-from harness import PATIENCE, TOP, Record, wait_for
+from harness import (PATIENCE, TOP, Record, connect_tcp, connect_udp,
+                     wait_for)
 
 BOOT = os.path.join(TOP, "tests", "systemd", "boot")
 BUILD = os.environ.get("TOP_BUILDDIR", os.getcwd())
@@ -170,14 +170,11 @@ class Machine:
 
     def tcp(self, port, host="127.0.0.1"):
         with self.network():
-            return socket.create_connection((host, port), PATIENCE)
+            return connect_tcp((host, port))
 
     def udp(self, port, host="127.0.0.1"):
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with self.network():
-            sender = socket.socket(family, socket.SOCK_DGRAM)
-        sender.connect((host, port))
-        return sender
+            return connect_udp((host, port))
 
 
 class MachineCase(unittest.TestCase):

@@ -272,7 +272,7 @@ class Notes(harness.Case):
         note.pop("time")
         self.assertEqual(note, {
             "listener": daemon.listening[1][0], "protocol": "udp",
-            "peer": "127.0.0.1", "port": sender.getsockname()[1],
+            "peer": "127.0.0.2", "port": sender.getsockname()[1],
             "event": "truncated", "size": 10, "kept": 8})
 
     def test_probes_in_json_name_their_source(self):

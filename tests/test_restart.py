@@ -101,19 +101,15 @@ class Restarts(MachineCase):
         self.assertEqual(closed, [b"eof"] * 4)
         self.assertNotIn(b" P ", self.log())
 
-    def test_a_kill_closes_nothing_and_costs_what_was_in_hand(self):
-        # Counted octets would be lost count of, and the stream ended.
-        streams, datagrams = self.load(law.LF, law.LF, law.LF)
+    def test_a_kill_closes_nothing_and_what_was_in_hand_is_told(self):
+        streams, datagrams = self.load(law.LF, law.LF, law.LF, law.COUNTED)
         for turn in range(KILLS * 2):
             for sender in self.senders:
                 sender.wait_for(50)
-            pid = self.machine.main_pid()
             if turn % 2:
-                self.machine.run("kill", "-9", str(pid))
+                self.kill()
             else:
                 self.machine.systemctl("restart", "portlogd")
-            wait_for(lambda p=pid: self.machine.main_pid() not in (0, p),
-                     "the next process")
         for sender in self.senders:
             sender.wait_for(50)
             sender.finish()
@@ -121,30 +117,63 @@ class Restarts(MachineCase):
         self.machine.systemctl("stop", "portlogd")
         entries = law.entries_of(self.log())
         for stream in streams:
-            self.hold_killed(stream, [e.data for e in entries if
-                                      e.peer == stream.peer and e.tag != "*"])
+            self.hold_killed(stream, [e for e in entries if
+                                      e.peer == stream.peer])
         told = sum(law.lost_in(e.data) for e in entries if e.tag == "*")
         logged = [law.number_of(datagrams, e.data) for e in entries
                   if e.peer == datagrams.peer]
         self.assertEqual(logged, sorted(set(logged)))
-        # A read has 64 datagrams at most.
-        self.assertLessEqual(datagrams.sent - len(logged) - told, 64 * KILLS)
+        self.assertLessEqual(datagrams.sent - len(logged), told)
+        self.assertLessEqual(told - (datagrams.sent - len(logged)),
+                             64 * KILLS)
 
-    def hold_killed(self, stream, records):
-        """In order, none twice; a record may lack what was in hand."""
-        numbers, damaged = [], 0
-        for data in records:
-            match = law.NUMBERED.match(data)
-            if match and data == law.record(stream.sender, int(match[2]),
-                                            stream.spread):
+    def hold_killed(self, stream, entries):
+        """In order, none twice; bytes are missing no more than is told."""
+        numbers, damaged, told = [], 0, 0
+        for entry in entries:
+            if entry.tag == "*":
+                match = re.match(r"lost bytes=(\d+)", entry.data)
+                told += int(match[1]) if match else 0
+                continue
+            match = law.NUMBERED.match(entry.data)
+            if match and entry.data == law.record(
+                    stream.sender, int(match[2]), stream.spread):
                 numbers.append(int(match[2]))
             else:
-                damaged += 1
+                damaged += len(entry.data)
         self.assertEqual(numbers, sorted(set(numbers)))
-        self.assertLessEqual(damaged, KILLS)
         missing = sum(len(stream.frame(n)) for n in
                       set(range(stream.number)) - set(numbers))
-        self.assertLessEqual(missing, KILLS * 2 * 65536)
+        # Of a damaged record the rest is there, without what framed it.
+        self.assertLessEqual(missing - damaged, told + 5 * KILLS)
+        self.assertLessEqual(told, KILLS * 65536)
+
+    def kill(self):
+        pid = self.machine.main_pid()
+        self.machine.run("kill", "-9", str(pid))
+        wait_for(lambda: self.machine.main_pid() not in (0, pid),
+                 "the next process")
+
+    def test_a_kill_costs_the_unfinished_record_to_the_byte(self):
+        self.machine.configure(configured(LINE, COUNTED))
+        for port, before, after, told in (
+                (8888, b"one\ntw", b"o\nthree\n",
+                 ["one", "lost bytes=2", "o", "three"]),
+                (8889, b"3 one10 unfin", b"ished3 two",
+                 ["one", "lost bytes=5", "ished", "two"]),
+                (8889, b"3 one1", b"0 ten octets3 two",
+                 ["one", "ten octets", "two"])):
+            with self.subTest(port=port, before=before):
+                connection = self.tcp(port)
+                peer = harness.name_of(connection)
+                connection.sendall(before)
+                wait_for(lambda p=peer: self.told(p) == ["one"], "one")
+                self.kill()
+                connection.sendall(after)
+                wait_for(lambda p=peer, t=told: self.told(p) == t, told)
+
+    def told(self, peer):
+        return [r.data for r in self.machine.records(LOG) if r.peer == peer]
 
     def test_counters_and_numbers_go_on(self):
         self.machine.configure(configured(LINE, UDP))

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#include "connection_ledger.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "connection_read.h"
+
+void
+connection_enter(struct connection *c)
+{
+	c->entry = ledger_claim(c->listener->ledger, c->origin.connection);
+	if (c->entry)
+		c->entry->opened_ms = c->opened_ms;
+}
+
+void
+connection_clear(struct connection *c)
+{
+	if (c->entry)
+		ledger_clear(c->listener->ledger, c->entry);
+	c->entry = NULL;
+}
+
+/* Counted frames are looked at twice: what follows them cannot be guessed. */
+void
+connection_tell_read(struct connection *c)
+{
+	struct framer ahead = c->framer;
+	struct ledger_entry *e = c->entry;
+	struct slice slice;
+
+	if (!e)
+		return;
+	if (ahead.framing == FRAMING_OCTET_COUNTED) {
+		size_t held;
+
+		while (framer_next(&ahead, &slice) != FRAME_NONE)
+			;
+		held = framer_held(&ahead);
+		e->held = ahead.due == 0 && held <= LEDGER_COUNT ? (uint8_t)held
+								 : 0;
+		if (e->held > 0)
+			memcpy(e->count, framer_rest(&ahead), e->held);
+		e->due = ahead.due > 0 ? ahead.due - held : 0;
+	}
+	e->framing = (uint8_t)ahead.framing;
+	e->read = c->bytes;
+}
+
+void
+connection_tell_done(struct connection *c)
+{
+	if (!c->entry || (c->batch && c->batch->count > 0))
+		return;
+	c->entry->done = c->bytes - framer_held(&c->framer);
+	c->entry->records = c->records;
+}
+
+/* To where the framer would be had it seen the rest; false: nobody knows. */
+static bool
+skip(struct framer *f, struct ledger_entry *e, uint64_t unseen)
+{
+	f->framing = (enum framing)e->framing;
+	if (f->framing != FRAMING_OCTET_COUNTED)
+		return true;
+	if (unseen > e->due)
+		return false;
+	f->due = e->due - unseen;
+	f->inside = e->due > 0;
+	return true;
+}
+
+void
+connection_resume(struct connection *c)
+{
+	struct ledger_entry *e = c->entry;
+	uint64_t given = sockets_given(c->member.fd), lost;
+
+	c->bytes = given;
+	c->records = e->records;
+	c->opened_ms = e->opened_ms;
+	if (!skip(&c->framer, e, given - e->read))
+		c->framer.framing = FRAMING_REST;
+	c->is_bad = c->framer.framing == FRAMING_REST;
+	lost = given - e->done;
+	if (given == e->read && e->held > 0) {
+		connection_receive_held(c, e->count, e->held);
+		lost -= e->held;
+	}
+	if (lost > 0) {
+		char text[64];
+
+		snprintf(text, sizeof text, "lost bytes=%llu",
+			 (unsigned long long)lost);
+		connection_note(c, text);
+	}
+	connection_tell_read(c);
+	connection_tell_done(c);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* connection_ledger: what the ledger has of a connection, and after a kill. */
+#ifndef PORTLOG_CONNECTION_LEDGER_H
+#define PORTLOG_CONNECTION_LEDGER_H
+
+#include "connection.h"
+
+/* A new connection; its thread is the only one to write from now on. */
+void connection_enter(struct connection *);
+void connection_clear(struct connection *);
+
+/* More was read: where the stream stands then. */
+void connection_tell_read(struct connection *);
+
+/* What is not held, and no record of the batch, is with the outputs. */
+void connection_tell_done(struct connection *);
+
+/* Go on behind what a process that was killed has read, and tell its loss. */
+void connection_resume(struct connection *);
+
+#endif
