@@ -236,8 +236,6 @@ static bool
 send_datagram(struct send *s, const struct lines *lines,
 	      const struct line *line)
 {
-	struct pollfd writable = { .fd = s->fd, .events = POLLOUT };
-
 	while (send(s->fd, line->text, line->size, 0) < 0) {
 		switch (errno) {
 		case ECONNREFUSED:
@@ -245,7 +243,7 @@ send_datagram(struct send *s, const struct lines *lines,
 			break;
 		case EAGAIN:
 		case ENOBUFS:
-			poll(&writable, 1, -1);
+			dial_wait(s->fd);
 			break;
 		case EMSGSIZE:
 			diag(LOG_ERR,

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -76,6 +77,19 @@ dial_next(struct addrinfo **next, int timeout_ms)
 		*next = (*next)->ai_next;
 	}
 	return fd;
+}
+
+/* Room in a device's queue (ENOBUFS) is an event that poll(2) does not know. */
+void
+dial_wait(int fd)
+{
+	struct pollfd writable = { .fd = fd, .events = POLLOUT };
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	if (errno == ENOBUFS)
+		nanosleep(&pause, NULL);
+	else
+		poll(&writable, 1, -1);
 }
 
 bool

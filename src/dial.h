@@ -23,6 +23,11 @@ struct addrinfo *dial_resolve(const char *host, const char *port,
  */
 int dial_next(struct addrinfo **next, int timeout_ms);
 
+/*
+ * Wait until a send() that failed with EAGAIN or ENOBUFS is worth another try.
+ */
+void dial_wait(int fd);
+
 /* Throw away what the other side says; false: it has closed, or errno. */
 bool dial_discard(int fd);
 

@@ -2,7 +2,6 @@
 #include "replay.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +93,6 @@ is_connected(struct replay *r, struct stream *stream)
 static bool
 send_all(int fd, const char *data, size_t size)
 {
-	struct pollfd writable = { .fd = fd, .events = POLLOUT };
 	size_t done = 0;
 
 	do {
@@ -103,7 +101,7 @@ send_all(int fd, const char *data, size_t size)
 		if (sent >= 0)
 			done += (size_t)sent;
 		else if (errno == EAGAIN || errno == ENOBUFS)
-			poll(&writable, 1, -1);
+			dial_wait(fd);
 		else if (errno != EINTR)
 			return false;
 	} while (done < size);
