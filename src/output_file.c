@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "diag.h"
 #include "format.h"
 #include "output_sink.h"
 
@@ -89,6 +91,17 @@ open_file(struct sink *sink)
 	return true;
 }
 
+/* A network's file system may have put off its errors until now. */
+static void
+close_and_tell(const struct sink *sink, int fd)
+{
+	if (close(fd) != 0)
+		diag(LOG_ERR,
+		     "output %s: cannot close: %s; what was written last may "
+		     "be missing",
+		     sink->config->name, strerror(errno));
+}
+
 static bool
 reopen_file(struct sink *sink)
 {
@@ -96,7 +109,7 @@ reopen_file(struct sink *sink)
 
 	if (!open_file(sink))
 		return false;
-	close(old);
+	close_and_tell(sink, old);
 	return true;
 }
 
@@ -120,7 +133,7 @@ write_stream(struct sink *sink, const char *data, size_t size)
 static void
 close_file(struct sink *sink)
 {
-	close(sink->fd);
+	close_and_tell(sink, sink->fd);
 }
 
 static void

@@ -9,6 +9,7 @@ import re
 import resource
 import select
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -215,28 +216,40 @@ class FullDisk(Hurt):
 class Errors(Hurt):
     """write() to that file fails now and then, in each of the threads."""
 
-    def fails(self, daemon, error):
+    def inject(self, daemon, call, how):
         with open(daemon.hurt, "wb"):
             pass  # there for strace to find
         daemon.arguments = [
             "strace", "-D", "-f", "-qq", "-o", "/dev/null",
-            "-e", "trace=write", "-P", daemon.hurt, "-e",
-            f"inject=write:error={error}:when=3..{4 * STALLS - 1}+4",
-            *daemon.arguments]
+            "-e", f"trace={call}", "-P", daemon.hurt, "-e",
+            f"inject={call}:{how}", *daemon.arguments]
         # Whoever is traced already cannot be looked through for leaks.
         options = os.environ.get("ASAN_OPTIONS", "")
         daemon.env = dict(os.environ,
                           ASAN_OPTIONS=f"{options}:detect_leaks=0")
 
-    def test_errors_of_the_device_lose_and_tear_nothing(self):
-        errors = ("EIO", "EROFS", "ENOSPC", "EDQUOT")
+    def needs_strace(self):
         try:
             subprocess.run(["strace", "-o", "/dev/null", "true"], check=True,
                            capture_output=True, timeout=harness.PATIENCE)
         except (OSError, subprocess.CalledProcessError) as error:
             self.skipTest(f"no strace: {error}")
+
+    def test_an_error_of_close_is_told(self):
+        self.needs_strace()
+        daemon = self.hurt(prepare=lambda d: self.inject(
+            d, "close", "error=EDQUOT"))
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_error("cannot close: Disk quota exceeded")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_errors_of_the_device_lose_and_tear_nothing(self):
+        self.needs_strace()
+        errors = ("EIO", "EROFS", "ENOSPC", "EDQUOT")
         daemons = [self.hurt(kind="json" if number % 2 else "text",
-                             prepare=lambda d, e=error: self.fails(d, e))
+                             prepare=lambda d, e=error: self.inject(
+                                 d, "write", f"error={e}:"
+                                 f"when=3..{4 * STALLS - 1}+4"))
                    for number, error in enumerate(errors)]
         for daemon in daemons:
             self.feed(daemon, 0, "stream", rate=300)
