@@ -28,11 +28,11 @@ connection_tell_read(struct connection *c)
 {
 	struct framer ahead = c->framer;
 	struct ledger_entry *e = c->entry;
-	struct slice slice;
 
 	if (!e)
 		return;
 	if (ahead.framing == FRAMING_OCTET_COUNTED) {
+		struct slice slice;
 		size_t held;
 
 		while (framer_next(&ahead, &slice) != FRAME_NONE)
