@@ -271,6 +271,39 @@ class Rotation(MachineCase):
                          "portlog:adm 640")
 
 
+class Reload(MachineCase):
+    """systemctl reload has happened when it returns."""
+
+    def setUp(self):
+        self.needs_libsystemd()
+
+    def test_the_new_file_is_there_when_reload_returns(self):
+        self.machine.configure(TO_FILE)
+        connection, stop = self.tcp(8888), threading.Event()
+
+        def load():
+            while not stop.is_set():
+                connection.sendall(b"a line of the load\n" * 2000)
+        sender = threading.Thread(target=load)
+        sender.start()
+        try:
+            missing = self.machine.output("sh", "-c", f"""
+                for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20
+                do
+                    mv {LOG} {LOG}.old && systemctl reload portlogd &&
+                    test -e {LOG} || echo "missing after $i"
+                    test -e {LOG} || sleep 0.2
+                done""")
+        finally:
+            stop.set()
+            sender.join()
+        self.assertEqual(missing, "")
+        self.machine.run("mv", LOG, f"{LOG}.old")
+        self.machine.systemctl("reload", "portlogd")
+        send(self.tcp(8888), b"the next\n")
+        self.assertIn("the next", self.machine.read(LOG))
+
+
 # What the sandbox is to do to each attempt of tests/systemd/probe.
 ALLOWED = {"AF_UNIX", "bind_low_port", "AF_INET", "AF_INET6",
            "journal_socket", "syslog_socket", "notify_socket", "write_tmp",
