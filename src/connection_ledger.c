@@ -10,8 +10,10 @@ void
 connection_enter(struct connection *c)
 {
 	c->entry = ledger_claim(c->listener->ledger, c->origin.connection);
-	if (c->entry)
-		c->entry->opened_ms = c->opened_ms;
+	if (!c->entry)
+		return;
+	c->entry->opened_ms = c->opened_ms;
+	c->entry->framing = (uint8_t)c->framer.framing;
 }
 
 void
@@ -95,6 +97,4 @@ connection_resume(struct connection *c)
 			 (unsigned long long)lost);
 		connection_note(c, text);
 	}
-	connection_tell_read(c);
-	connection_tell_done(c);
 }
