@@ -134,8 +134,9 @@ connection_main(void *argument)
 	enum ending ending;
 
 	keep(c);
-	if (!c->was_taken &&
-	    c->listener->config->limits.connection_notes == NOTES_ALL)
+	if (c->was_taken)
+		connection_tell_lost(c);
+	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
 		connection_note(c, "opened");
 	do {
 		if (c->batch && framer_held(&c->framer) == 0)
@@ -210,8 +211,6 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 	/* Not all have one: who waited for a thread, or found no room. */
 	if (!c->entry)
 		connection_enter(c);
-	connection_tell_read(c);
-	connection_tell_done(c);
 }
 
 void
