@@ -79,6 +79,7 @@ class Keeper:
         self.pause = 0  # seconds before each of its answers
         self.kept = []  # (name, descriptor), the last one first
         self.told = []  # (time, dictionary) of each message
+        self.deaf = threading.Lock()  # who holds it keeps it from hearing
         self.ended = threading.Event()
         self.directory = tempfile.TemporaryDirectory(prefix="keeper-")
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -105,8 +106,9 @@ class Keeper:
             for level, kind, data in control:
                 if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                     fds.frombytes(data)
-            self.take(dict(line.split("=", 1) for line in
-                           text.decode("ascii").splitlines()), fds)
+            with self.deaf:
+                self.take(dict(line.split("=", 1) for line in
+                               text.decode("ascii").splitlines()), fds)
 
     def take(self, message, fds):
         name = message.get("FDNAME", "stored")

@@ -4,10 +4,12 @@ is told, to the byte.
 
 test_restart.py does some of it with a real systemd.
 """
+import contextlib
 import fcntl
 import os
 import re
 import socket
+import tempfile
 from signal import SIGTERM
 
 import harness
@@ -124,6 +126,7 @@ class InHand(keeper.Case):
     def test_the_rest_of_a_stream_that_was_no_frame(self):
         daemon = self.serve(COUNTED)
         stream = self.tcp(daemon)
+        wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
         daemon.freeze()
         stream.sendall(b"3 onebad")
         daemon.fell()
@@ -225,44 +228,48 @@ class InHand(keeper.Case):
                               if r["protocol"] == protocol], [1, 2, 3])
 
 
-class Stalled(keeper.Case):
-    """Behind an output that stands still much is in hand."""
+class Pipe:
+    """An output that takes nothing: a pipe that is full, of empty lines."""
 
-    def setUp(self):
-        super().setUp()
+    def __init__(self, path):
+        os.mkfifo(path)
+        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self.content = b""
-
-    def serve_pipe(self, *listeners):
-        """A daemon whose output is a pipe that is full."""
-        self.addCleanup(lambda: os.close(self.pipe))
-        daemon = self.serve(*listeners, path="@DIR@/pipe", start=False)
-        self.addCleanup(self.drain)
-        os.mkfifo(daemon.dir + "/pipe")
-        self.pipe = os.open(daemon.dir + "/pipe", os.O_RDWR | os.O_NONBLOCK)
-        fcntl.fcntl(self.pipe, F_SETPIPE_SZ, 4096)
-        daemon.start()
-        self.fill()
-        return daemon
+        fcntl.fcntl(self.fd, F_SETPIPE_SZ, 4096)
 
     def fill(self):
-        try:
+        with contextlib.suppress(BlockingIOError):
             while True:
-                os.write(self.pipe, b"\n")
-        except BlockingIOError:
-            pass
+                os.write(self.fd, b"\n")
 
     def drain(self):
-        try:
+        with contextlib.suppress(BlockingIOError):
             while True:
-                self.content += os.read(self.pipe, 65536)
-        except BlockingIOError:
-            pass
+                self.content += os.read(self.fd, 65536)
 
     def records(self):
-        """What came through the pipe, without what filled it."""
+        """What came through, without what filled it."""
         self.drain()
         whole = self.content.rpartition(b"\n")[0].decode()
         return [harness.Record(line) for line in whole.split("\n") if line]
+
+    def close(self):
+        os.close(self.fd)
+
+
+class Stalled(keeper.Case):
+    """Behind an output that stands still much is in hand."""
+
+    def serve_pipe(self, *listeners):
+        """A daemon, and the pipe that stalls it."""
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        pipe = Pipe(directory.name + "/pipe")
+        self.addCleanup(pipe.close)
+        daemon = self.serve(*listeners, path=directory.name + "/pipe")
+        self.addCleanup(pipe.drain)
+        pipe.fill()
+        return daemon, pipe
 
     def test_a_stream_of_each_framing(self):
         for listener, frame in (
@@ -294,49 +301,48 @@ class Stalled(keeper.Case):
 
     def cost(self, listener, blob):
         """Kill it with as much in hand as it takes, and send the rest."""
-        self.content = b""
-        daemon = self.serve_pipe(listener)
+        daemon, pipe = self.serve_pipe(listener)
         stream = self.tcp(daemon)
         stream.sendall(blob)
         name = daemon.listening[0][0]
         read = wait_for(lambda: daemon.counters()[name]["bytes"], "a read")
         daemon.fell()
-        self.drain()
-        self.assertEqual(self.content.strip(), b"")
+        pipe.drain()
+        self.assertEqual(pipe.content.strip(), b"")
         daemon.start()
         stream.shutdown(socket.SHUT_WR)
         peer = harness.name_of(stream)
-        wait_for(lambda: any("closed" in r.data for r in self.records()
+        wait_for(lambda: any("closed" in r.data for r in pipe.records()
                              if r.tag == "*"), "the end")
-        told = [r for r in self.records() if r.peer == peer]
+        told = [r for r in pipe.records() if r.peer == peer]
         self.assertIn(f" bytes={len(blob)} ", told[-1].data)
         self.assertGreater(len(blob), read)
         self.assertGreater(read, 10000)
         return read, told
 
     def test_datagrams(self):
-        daemon = self.serve_pipe(UDP)
+        daemon, pipe = self.serve_pipe(UDP)
         sender = self.udp(daemon)
         for n in range(200):
             sender.send(b"%d" % n)
         wait_for(lambda: daemon.counters()["dgram"]["bytes"], "a read")
         daemon.fell()
-        self.drain()
+        pipe.drain()
         daemon.start()
 
         def lost():
-            return sum(law.lost_in(r.data) for r in self.records()
+            return sum(law.lost_in(r.data) for r in pipe.records()
                        if r.tag == "*")
 
         def numbers():
-            return [int(r.data) for r in self.records() if r.tag == "F"]
+            return [int(r.data) for r in pipe.records() if r.tag == "F"]
         wait_for(lambda: lost() + len(numbers()) >= 200, "all of them")
         self.assertEqual(numbers(), list(range(lost(), 200)))
         self.assertTrue(0 < lost() <= 64)
         self.assertEqual(daemon.counters()["dgram"]["lost"], lost())
 
     def test_the_next_process_serves_and_ends_though_it_cannot_tell_yet(self):
-        daemon = self.serve_pipe(LINE, UDP)
+        daemon, pipe = self.serve_pipe(LINE, UDP)
         stream, sender = self.tcp(daemon), self.udp(daemon, 1)
         stream.sendall(b"one\n")
         sender.send(b"one")
@@ -348,11 +354,11 @@ class Stalled(keeper.Case):
         late.sendall(b"late\n")
         daemon.signal(SIGTERM)
         daemon.wait_for_error("restarting")
-        self.drain()
+        pipe.drain()
         self.assertEqual(daemon.wait(), 0)
         daemon.start()
-        wait_for(lambda: "late" in [r.data for r in self.records()], "late")
-        told = sorted(r.data for r in self.records() if r.data != "late")
+        wait_for(lambda: "late" in [r.data for r in pipe.records()], "late")
+        told = sorted(r.data for r in pipe.records() if r.data != "late")
         self.assertEqual(told, ["lost bytes=4", "lost datagrams=1"])
 
 
