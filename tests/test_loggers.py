@@ -41,7 +41,9 @@ action(type="omfile" file="@DIR@/syslog" template="line"
 """
 JOURNALD = "/lib/systemd/systemd-journald"
 JOURNAL = "/run/systemd/journal/socket"
+# Each kill leaves a file behind: it is not to remove the first of so many.
 JOURNALD_CONF = """[Journal]
+RuntimeMaxFiles=10000
 Storage=volatile
 RateLimitIntervalSec=0
 ReadKMsg=no

@@ -134,9 +134,10 @@ class Hurt(law.Case):
         self.assertAlmostEqual(sum(map(float, told)), sum(map(float, noted)))
 
     def wait_for_stalls(self, daemon, count, reason):
-        wait_for(lambda: daemon.errors().count(
-            f"output hurt: stalled reason={reason}") >= count,
-            f"{count} stalls for {reason}")
+        for number in range(1, count + 1):
+            wait_for(lambda n=number: daemon.errors().count(
+                f"output hurt: stalled reason={reason}") >= n,
+                f"stall {number} for {reason}")
 
 
 class FullDisk(Hurt):
