@@ -202,7 +202,8 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 {
 	c->was_taken = true;
 	c->entry = ledger_find(c->listener->ledger, c->origin.connection);
-	if (kept->number != 0)
+	/* Killed before it was dropped, it is older than the ledger. */
+	if (kept->number != 0 && !(c->entry && c->entry->read > kept->bytes))
 		go_on(c, kept, held);
 	else if (c->entry)
 		connection_resume(c);

@@ -51,13 +51,28 @@ connections_from(struct connections *c, const struct address *peer)
 }
 
 static void
-stop(struct member *member)
+close_door(struct member *member)
+{
+	if (!member->stopped)
+		sockets_close_door(member->fd);
+}
+
+/* Its thread reads what is there, then the end. */
+static void
+end(struct member *member)
 {
 	if (member->stopped)
 		return;
 	member->stopped = true;
-	sockets_close_door(member->fd);
 	shutdown(member->fd, SHUT_RD);
+}
+
+static void
+for_each(struct connections *c, void (*act)(struct member *))
+{
+	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++)
+		for (struct member *m = c->buckets[i]; m; m = m->next)
+			act(m);
 }
 
 void
@@ -73,8 +88,10 @@ connections_enter(struct connections *c, struct member *member)
 	*bucket = member;
 	c->count++;
 	atomic_fetch_add(member->count, 1);
-	if (c->stopping)
-		stop(member);
+	if (c->stopping) {
+		close_door(member);
+		end(member);
+	}
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -106,7 +123,7 @@ connections_leave(struct connections *c, struct member *member)
 		sockets_end(member->fd);
 		sockets_open_door(member->fd);
 	}
-	/* Under the lock, so that stop() meets no number that is reused. */
+	/* Under the lock, so that nobody meets a number that is reused. */
 	sockets_close(member->fd);
 	/* And this too: once it is unlocked the register may be gone. */
 	if (atomic_load(&c->wanted))
@@ -118,7 +135,12 @@ void
 connections_stop_one(struct connections *c, struct member *member)
 {
 	pthread_mutex_lock(&c->lock);
-	stop(member);
+	close_door(member);
+	/* Its own thread is here, so that it stays; others need not wait. */
+	pthread_mutex_unlock(&c->lock);
+	sockets_settle();
+	pthread_mutex_lock(&c->lock);
+	end(member);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -127,9 +149,9 @@ connections_stop(struct connections *c)
 {
 	pthread_mutex_lock(&c->lock);
 	c->stopping = true;
-	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++)
-		for (struct member *m = c->buckets[i]; m; m = m->next)
-			stop(m);
+	for_each(c, close_door);
+	sockets_settle();
+	for_each(c, end);
 	pthread_mutex_unlock(&c->lock);
 }
 

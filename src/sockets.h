@@ -50,6 +50,12 @@ void sockets_end(int fd);
  */
 void sockets_close_door(int fd);
 
+/*
+ * Wait until whatever the kernel was about to queue when a door was closed or
+ * a port left is in its queue.  Takes some milliseconds.
+ */
+void sockets_settle(void);
+
 /* Undo it, so that a peer gets an answer from the socket that is closed. */
 void sockets_open_door(int fd);
 

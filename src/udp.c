@@ -126,15 +126,19 @@ drain(struct udp *u)
 {
 	int fd = u->listener->socket.fd, turns = SHARED_TURNS;
 
-	if (!u->listener->is_shared && !sockets_leave_port(fd))
-		sockets_close_door(fd);
+	if (!u->listener->is_shared) {
+		if (!sockets_leave_port(fd))
+			sockets_close_door(fd);
+		sockets_settle();
+	}
 	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
 		;
 }
 
 /*
- * What is known of the socket: what a restart has kept; or, after a kill, what
- * the ledger has; or nothing, so that only what it drops from now on counts.
+ * What is known of the socket: what the ledger has, which is never older than
+ * what a restart has kept; or that; or nothing, so that only what it drops from
+ * now on counts.
  */
 static void
 resume(struct udp *u, const struct kept_listener *kept)
@@ -146,11 +150,11 @@ resume(struct udp *u, const struct kept_listener *kept)
 				       : NULL;
 
 	u->entry = e ? e : ledger_claim(listener->ledger, key);
-	u->dropped = kept ? kept->dropped
-		   : e    ? (uint32_t)e->dropped
+	u->dropped = e    ? (uint32_t)e->dropped
+		   : kept ? kept->dropped
 			  : sockets_dropped(listener->socket.fd);
-	u->records = kept ? kept->numbered : e ? e->records : 0;
-	u->lost = !kept && e ? e->read - e->done : 0;
+	u->records = e ? e->records : kept ? kept->numbered : 0;
+	u->lost = e ? e->read - e->done : 0;
 }
 
 static void *
@@ -243,6 +247,7 @@ udp_tell_abandoned(const struct udp *u)
 
 	if (!sockets_leave_port(fd))
 		sockets_close_door(fd);
+	sockets_settle();
 	while (recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
 		unread++;
 	lost = sockets_dropped(fd) - atomic_load(&u->dropped);

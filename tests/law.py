@@ -8,6 +8,7 @@ kernel here has acknowledged; of datagrams all but those told as lost, at the
 very place where they are missing.
 """
 import contextlib
+import errno
 import json
 import re
 import socket
@@ -174,7 +175,11 @@ class Datagrams(Sender):
 
     def finish(self):
         self.halt()
-        self.connection.close()
+        if self.connection.fileno() >= 0:
+            # The last one may have been refused, which no send told.
+            self.sent -= self.connection.getsockopt(
+                socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+            self.connection.close()
 
     abandon = finish
 

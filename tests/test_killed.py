@@ -171,6 +171,23 @@ class InHand(keeper.Case):
         self.wait_until_told(daemon, stream,
                              ["a" * 1024, "lost bytes=476", "b"])
 
+    def test_what_a_restart_left_is_not_believed_once_it_is_old(self):
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        stream.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6)
+        daemon.leave()
+        state = daemon.keeper.content("state")
+        daemon.start()
+        stream.sendall(b"o\nthr")
+        self.wait_until_told(daemon, stream, ["one", "two"])
+        # As if it had been killed before it could have that dropped.
+        daemon.keeper.replace("state", state)
+        daemon.kill()
+        stream.sendall(b"ee\n")
+        self.wait_until_told(daemon, stream,
+                             ["one", "two", "lost bytes=3", "ee"])
+
     def test_idle_connections_lose_nothing_and_are_not_told_of(self):
         daemon = self.serve(LINE, COUNTED)
         streams = [self.tcp(daemon, i % 2) for i in range(40)]
