@@ -147,13 +147,14 @@ class Logger(law.Case):
     def hold_but(self, taken, entries):
         """Each once, whole and in order, and no more than that missing."""
         records, missing = law.joined(entries), 0
-        self.assertEqual([e for e in entries if e.tag == "*" and
-                          law.lost_in(e.data)], [])
+        # A stall may be longer than what the receive buffer holds.
+        told = sum(law.lost_in(e.data) for e in entries if e.tag == "*")
         for s in self.senders():
             numbers = [law.number_of(s, d) for _, d in records.get(s.peer, [])]
             self.assertEqual(numbers, sorted(set(numbers)))
             missing += s.number - len(numbers)
-        self.assertLessEqual(missing, taken)
+        self.assertLessEqual(told, missing)
+        self.assertLessEqual(missing, told + taken)
 
     # What both have to stand.
 
