@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""systemd has the sockets and the daemon no network: it serves all the same.
+
+Run by `make check-service`, as root; see machine.py.
+"""
+import harness
+import law
+from harness import wait_for
+from machine import MachineCase
+
+LOG = "/var/log/portlog/log"
+UNITS = ("portlogd-tcp.socket", "portlogd-udp.socket")
+TCP, UDP = ('{ protocol = "%s"; port = 8888; }' % p for p in ("tcp", "udp"))
+
+
+def configured(*listeners):
+    return (f"listeners = ({', '.join(listeners)});\n"
+            f'outputs = ( {{ type = "file"; path = "{LOG}"; }} );\n')
+
+
+class Activation(MachineCase):
+    """With the examples as they are."""
+
+    def setUp(self):
+        self.needs_libsystemd()
+        self.machine.systemctl("stop", "portlogd")
+        self.machine.run("rm", "-f", LOG)
+        self.machine.write("/etc/portlogd.conf", configured(TCP, UDP))
+        self.drop_in("sockets", self.example("sockets.conf"))
+        for unit in UNITS:
+            self.socket_unit(unit, self.example(unit))
+        self.machine.systemctl("daemon-reload")
+        self.machine.systemctl("start", *UNITS)
+        self.addCleanup(self.machine.systemctl, "stop", *UNITS)
+        self.addCleanup(self.machine.systemctl, "stop", "portlogd")
+
+    def example(self, name):
+        with open(f"{harness.TOP}/systemd/examples/{name}",
+                  encoding="utf-8") as file:
+            return file.read()
+
+    def socket_unit(self, name, text):
+        self.machine.write(f"/etc/systemd/system/{name}", text)
+
+    def state(self, unit="portlogd"):
+        return self.machine.show("ActiveState", unit)
+
+    def data(self):
+        return sorted(r.data for r in self.machine.records(LOG)
+                      if r.tag != "*")
+
+    def test_what_activates_it_is_in_the_log(self):
+        self.assertEqual(self.state(), "inactive")
+        self.udp(8888).send(b"a datagram")
+        self.wait_for_lines(LOG, 1)
+        self.machine.systemctl("stop", "portlogd")
+        self.assertEqual([self.state(unit) for unit in UNITS],
+                         ["active", "active"])
+        connection = self.tcp(8888)
+        connection.sendall(b"a line\n")
+        self.wait_for_lines(LOG, 2)
+        self.assertEqual(self.data(), ["a datagram", "a line"])
+
+    def test_ipv4_and_ipv6_are_served_without_a_network(self):
+        expected = []
+        for host in ("127.0.0.1", "::1"):
+            self.tcp(8888, host).sendall(b"tcp %s\n" % host.encode())
+            self.udp(8888, host).send(b"udp %s" % host.encode())
+            expected += [f"tcp {host}", f"udp {host}"]
+        self.wait_for_lines(LOG, 4)
+        self.assertEqual(self.data(), sorted(expected))
+        self.assertEqual({r.listener for r in self.machine.records(LOG)},
+                         {"tcp/8888", "udp/8888"})
+        pid = self.machine.main_pid()
+        self.assertEqual(self.machine.output(
+            "nsenter", "-t", str(pid), "-n", "sh", "-c",
+            "tail -n +3 /proc/net/dev | cut -d: -f1").split(), ["lo"])
+
+    def test_a_socket_of_another_name_is_known_by_its_address(self):
+        for unit in UNITS:
+            self.machine.systemctl("stop", unit)
+            self.socket_unit(unit, self.example(unit).replace(
+                "FileDescriptorName=", "FileDescriptorName=not-"))
+        self.machine.systemctl("daemon-reload")
+        self.machine.systemctl("start", *UNITS)
+        self.tcp(8888).sendall(b"a line\n")
+        self.udp(8888).send(b"a datagram")
+        self.wait_for_lines(LOG, 2)
+        self.assertEqual(self.data(), ["a datagram", "a line"])
+
+    def test_restarts_under_load_lose_double_and_split_nothing(self):
+        streams = [law.Halves(self.tcp(8888), name, burst=3, rate=2000)
+                   for name in "ab"]
+        datagrams = law.Datagrams(self.udp(8888), "c", listener="udp/8888",
+                                  rate=3000)
+        senders = [*streams, datagrams]
+        for sender in senders:
+            self.addCleanup(sender.abandon)
+            sender.start()
+        for _ in range(5):
+            for sender in senders:
+                sender.wait_for(100)
+            self.machine.systemctl("restart", "portlogd")
+        for sender in senders:
+            sender.wait_for(100)
+            sender.finish()
+        self.assertEqual([s for s in senders if s.cut_off], [])
+        self.machine.systemctl("stop", "portlogd")
+        log = self.machine.run("cat", LOG).stdout.encode()
+        law.hold(log, streams, [datagrams])
+        self.assertNotIn(b" * lost", log)
+
+    def test_a_socket_that_no_listener_wants_is_told(self):
+        self.machine.write("/etc/portlogd.conf", configured(UDP))
+        self.udp(8888).send(b"a datagram")
+        self.wait_for_lines(LOG, 1)
+        pid = self.machine.main_pid()
+        wait_for(lambda: any(
+            "passed and not wanted, closed: tcp/8888" in message
+            for message in self.machine.messages(f"_PID={pid}")), "a word")
+
+    def test_a_port_that_systemd_does_not_have_is_a_clear_error(self):
+        self.machine.write("/etc/portlogd.conf", configured(
+            TCP, '{ protocol = "tcp"; port = 8889; }'))
+        self.machine.run("systemctl", "start", "portlogd", check=False)
+        wait_for(lambda: any(
+            "cannot open a socket for tcp *:8889: " in message
+            for message in self.machine.messages("-u", "portlogd")),
+            "an error that names the port")
+
+
+if __name__ == "__main__":
+    harness.main()
