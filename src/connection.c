@@ -172,6 +172,8 @@ connection_receive_held(struct connection *c, const unsigned char *held,
 		framer_received(&c->framer, room);
 		connection_take_records(c);
 		batch_emit(c->batch);
+		if (c->lost == 0)
+			connection_tell_done(c);
 		held += room;
 		size -= room;
 	}

@@ -255,6 +255,13 @@ class Daemon:
         return connect_udp((host, self.port(number)))
 
 
+def knows_systemd():
+    """Whether portlogd was built with libsystemd."""
+    return b"libsystemd" in subprocess.run(
+        ["ldd", PORTLOGD], stdout=subprocess.PIPE, check=False,
+        timeout=PATIENCE).stdout
+
+
 def connect_tcp(to):
     """A connection whose own address no other of our sockets has.
 

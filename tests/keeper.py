@@ -286,6 +286,15 @@ class Served(harness.Daemon):
         self.fell()
         self.start()
 
+    def wait_until_known(self):
+        """Until what a kill has cost is told, and the ledger has it so."""
+        def look():
+            ledger = self.keeper.content("ledger 1")
+            return all(done == read for key, _, read, done in (
+                struct.unpack_from("4Q", ledger, at)
+                for at in range(0, len(ledger), 64)) if key)
+        wait_for(look, "all to be told")
+
     def stop(self, number=SIGTERM):
         """For good: systemd lets go of all then."""
         self.keeper.job = "stop"
@@ -317,6 +326,11 @@ def configured(*listeners, limits="", path="@DIR@/log", more=""):
 
 class Case(law.Case):
     """Tests with daemons under keepers."""
+
+    def setUp(self):
+        super().setUp()
+        if not harness.knows_systemd():
+            self.skipTest("built without libsystemd")
 
     def serve(self, *listeners, most=65536, watchdog_us=0, passed=(),
               start=True, **config):

@@ -146,6 +146,7 @@ class InHand(keeper.Case):
             daemon.wait_for_bytes(0, 2)
             daemon.wait_for_bytes(1, 4 if turn == 0 else 6)
             daemon.kill()
+            daemon.wait_until_known()
             daemon.kill()
             if turn % 2:
                 daemon.restart()
