@@ -77,4 +77,39 @@ LENGTHS = [
     for size in (16, 64, 256, 1024, 4096, 16_384, 65_536)
 ]
 
-ALL = MAIN + CONNECTIONS + LENGTHS
+ALL = {load.name: load for load in MAIN + CONNECTIONS + LENGTHS}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question, and what is run to answer it."""
+    name: str
+    title: str
+    loads: tuple
+    receivers: str
+    cores: int = 2
+
+    @property
+    def is_curve(self):
+        """Its loads differ in one thing, and are shown side by side."""
+        return self.name not in ("peers", "chosen")
+
+    def scaled(self, scale):
+        return replace(self, loads=tuple(
+            load.scaled(scale) for load in self.loads))
+
+
+SECTIONS = [
+    Section("peers", "portlogd and its peers", tuple(MAIN),
+            "portlogd,limit,rsyslog,syslog-ng,socat,ncat,python"),
+    Section("one-core", "Receiver and sender on one core",
+            tuple(ALL[name] for name in ("tcp-128", "tcp-64x64", "udp-100k")),
+            "portlogd,limit,rsyslog,syslog-ng", cores=1),
+    Section("connections", "By connections, 16 lines of 128 bytes a write",
+            tuple(CONNECTIONS), "portlogd,limit,rsyslog,syslog-ng"),
+    Section("lengths", "By length of a line, one connection", tuple(LENGTHS),
+            "portlogd,limit,rsyslog,syslog-ng"),
+    Section("formats", "What a format costs",
+            tuple(ALL[name] for name in ("tcp-128", "tcp-64x64", "udp-100k")),
+            "portlogd,portlogd-json,portlogd-raw,limit"),
+]

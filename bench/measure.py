@@ -49,19 +49,22 @@ def cpu_seconds(pid):
     return total
 
 
-def kib(pid, file, key):
-    """The sum over the family of one line of a file in /proc/PID."""
-    texts = (read(f"/proc/{member}/{file}") for member in family(pid))
+def kib(pids, file, key):
+    """The sum of one line of a file in /proc/PID."""
+    texts = (read(f"/proc/{pid}/{file}") for pid in pids)
     found = (re.search(rf"^{key}:\s+(\d+) kB", text, re.M) for text in texts)
     return sum(int(match.group(1)) for match in found if match)
 
 
-def peak_kib(pid):
-    return kib(pid, "status", "VmHWM")
-
-
 def pss_kib(pid):
-    return kib(pid, "smaps_rollup", "Pss")
+    """What is shared counts once."""
+    return kib(family(pid), "smaps_rollup", "Pss")
+
+
+def memory_kib(pid):
+    """The most that a process ever had; of several, what they have now."""
+    several = len(family(pid)) > 1
+    return pss_kib(pid) if several else kib([pid], "status", "VmHWM")
 
 
 def listens(protocol, port):

@@ -172,8 +172,10 @@ class Tutorial(Receiver):
                 str(setup.port), setup.log]
 
 
-PEERS = {
+ALL = {
     "portlogd": Portlogd(),
+    "portlogd-json": Portlogd(format="json"),
+    "portlogd-raw": Portlogd(format="raw"),
     "limit": Limit(),
     "rsyslog": Rsyslog(),
     "syslog-ng": SyslogNg(),
@@ -181,14 +183,12 @@ PEERS = {
     "ncat": Ncat(),
     "python": Tutorial(),
 }
-FORMATS = {
-    "portlogd-json": Portlogd(format="json"),
-    "portlogd-raw": Portlogd(format="raw"),
-}
 
 
 def named(name):
     """A receiver; NAME=PROGRAM is another build of portlogd."""
     if "=" in name:
         return Portlogd(name.split("=", 1)[1])
-    return {**PEERS, **FORMATS}[name]
+    if name not in ALL:
+        raise SystemExit(f"no receiver {name}: " + ", ".join(ALL))
+    return ALL[name]

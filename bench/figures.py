@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""What is made of a run: figures, their medians, their ratios to the limit."""
+import statistics
+from dataclasses import dataclass
+from typing import Callable
+
+
+@dataclass(frozen=True)
+class Figure:
+    title: str
+    of: Callable  # a run: a number; KeyError where it has none
+    layout: str
+    is_relative: bool = False  # shown as so many times the limit, too
+
+    def values(self, runs):
+        """By turn; None where it failed."""
+        return [None if "failed" in run else self.of(run) for run in runs]
+
+    def median(self, runs):
+        there = [value for value in self.values(runs) if value is not None]
+        return statistics.median(there) if there else None
+
+    def ratio(self, runs, limit):
+        """Turn by turn, so that what disturbed a turn counts less."""
+        pairs = zip(self.values(runs), self.values(limit))
+        there = [a / b for a, b in pairs if a is not None and b]
+        return statistics.median(there) if there else None
+
+    def text(self, value):
+        return "–" if value is None else self.layout.format(value)
+
+
+RECORDS = Figure("records", lambda run: run["delivered"], "{:,.0f}")
+RATE = Figure("records a second",
+              lambda run: run["delivered"] / run["seconds"], "{:,.0f}", True)
+CPU = Figure("CPU µs a record", lambda run: run["cpu_seconds"] * 1e6 /
+             max(run["delivered"], 1), "{:.3f}", True)
+PEAK = Figure("peak MiB", lambda run: run["peak_kib"] / 1024, "{:.1f}")
+PSS = Figure("KiB a connection", lambda run: run["pss_kib"], "{:.1f}")
+P50 = Figure("p50 µs", lambda run: run["p50_us"], "{:,.0f}")
+P99 = Figure("p99 µs", lambda run: run["p99_us"], "{:,.0f}")
+
+FIGURES = {
+    "stream": [RECORDS, RATE, CPU, PEAK],
+    "datagrams": [RECORDS, RATE, CPU, PEAK],
+    "idle": [RECORDS, PSS, PEAK],
+    "line": [RECORDS, P50, P99, CPU],
+    "delay": [RECORDS, P50, P99, CPU],
+}
+
+
+def brief(load, run):
+    """One run, in a line."""
+    if "failed" in run:
+        return run["failed"]
+    return ", ".join(f"{figure.title} {figure.text(figure.of(run))}"
+                     for figure in FIGURES[load.kind])
