@@ -54,25 +54,25 @@ MAIN = [
     Load("udp", "UDP, as fast as one sender can", "datagrams",
          lines=1_000_000),
     Load("udp-100k", "UDP, 100,000 a second", "datagrams",
-         lines=500_000, rate=100_000),
+         lines=200_000, rate=100_000),
     Load("idle", "5000 connections that sent one line and are idle", "idle",
          connections=5000, lines=5000),
     Load("line", "one line at a time, the next when the last is in the file",
          "line", lines=20_000),
     Load("delay", "64 connections, one line a write, 50,000 lines a second; "
          "on 4 of them a probe every 10 ms", "delay",
-         connections=64, lines=200_000, rate=50_000, probes=4),
+         connections=64, lines=150_000, rate=50_000, probes=4),
 ]
 
 CONNECTIONS = [
     Load(f"connections-{count}", f"{count:,} connections, 16 lines a write",
-         connections=count, lines=1_000_000, write_lines=16)
+         connections=count, lines=500_000, write_lines=16)
     for count in (1, 10, 100, 1000, 10_000)
 ]
 
 LENGTHS = [
     Load(f"length-{size}", f"1 connection, lines of {size:,} bytes",
-         lines=min(2_000_000, 2**28 // size), line_bytes=size,
+         lines=min(1_000_000, 2**27 // size), line_bytes=size,
          write_lines=large_writes(size))
     for size in (16, 64, 256, 1024, 4096, 16_384, 65_536)
 ]

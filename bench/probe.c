@@ -93,7 +93,7 @@ probe_each_line(const struct load *load, struct peer *peer, const char *data)
 
 		sender_push(load, peer, data);
 		if (!wait_for_line(fd))
-			break;
+			sender_fail("a line did not come");
 		delays_ns[count++] = sender_now_ns() - start_ns;
 	}
 	print_delays(delays_ns, count);

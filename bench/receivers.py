@@ -6,7 +6,9 @@ as many connections as there are; all else is as it comes.
 """
 import glob
 import os
+import re
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -52,6 +54,19 @@ class Receiver:
     frames = True  # a record is a line in its log; else bytes are counted
     ending = b"\n"  # what follows the data of a record in the log
     environment = {}
+    version_option = "--version"
+
+    def version(self):
+        """Its number, or what there is of it."""
+        if not self.version_option:
+            return ""
+        said = subprocess.run(
+            [self.program, self.version_option], text=True, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.environment}).stdout
+        number = re.search(r"\d+(\.\d+)+", said)
+        return number.group() if number else "?"
 
     def is_there(self):
         return self.program is not None
@@ -61,6 +76,8 @@ class Receiver:
 
 
 class Portlogd(Receiver):
+    version_option = "-V"
+
     def __init__(self, program=PORTLOGD, format="text"):
         self.program = find(program)
         self.format = format
@@ -79,6 +96,7 @@ outputs = ( {{ type = "file"; path = "{setup.log}";
 class Limit(Receiver):
     program = find(os.path.join(TOOLS, "limit"))
     frames = False
+    version_option = None
 
     def command(self, setup):
         return [self.program, setup.protocol, str(setup.port), setup.log]
@@ -86,6 +104,7 @@ class Limit(Receiver):
 
 class Rsyslog(Receiver):
     program = find("rsyslogd")
+    version_option = "-v"
 
     def command(self, setup):
         source = {
@@ -110,6 +129,7 @@ action(type="omfile" file="{setup.log}" template="line")
 class SyslogNg(Receiver):
     """From a package that is unpacked beside: it can't be installed together
     with rsyslog."""
+    window = 100 * MAX_CONNECTIONS  # records: its manual asks for so many
 
     def __init__(self):
         root = os.path.join(SYSLOG_NG, "usr")
@@ -126,16 +146,16 @@ class SyslogNg(Receiver):
 options {{ use-dns(no); dns-cache(no); stats-freq(0);
           log-msg-size(131072); }};
 source in {{ network(transport("{setup.protocol}") port({setup.port})
-    flags(no-parse) max-connections({MAX_CONNECTIONS})
-    listen-backlog(4096) log-iw-size({100 * MAX_CONNECTIONS}) so-rcvbuf({RECEIVE_BUFFER})); }};
-destination out {{ file("{setup.log}" log-fifo-size({100 * MAX_CONNECTIONS})
+    flags(no-parse) max-connections({MAX_CONNECTIONS}) listen-backlog(4096)
+    log-iw-size({self.window}) so-rcvbuf({RECEIVE_BUFFER})); }};
+destination out {{ file("{setup.log}" log-fifo-size({self.window})
     template("$ISODATE $SOURCEIP $MSG\\n")); }};
 log {{ source(in); destination(out); flags(flow-control); }};
 """)
-        inside = lambda name: os.path.join(setup.directory, name)
+        persist, pid, control = (os.path.join(setup.directory, name)
+                                 for name in ("persist", "pid", "control"))
         command = [self.program, "-F", "--no-caps", "-f", conf,
-                   "-R", inside("persist"), "-p", inside("pid"),
-                   "-c", inside("control")]
+                   "-R", persist, "-p", pid, "-c", control]
         if self.is_unpacked:
             command += [f"--module-path={self.modules}"]
         return command
@@ -144,6 +164,7 @@ log {{ source(in); destination(out); flags(flow-control); }};
 class Socat(Receiver):
     program = find("socat")
     frames = False
+    version_option = "-V"
 
     def command(self, setup):
         source = {"tcp": f"TCP4-LISTEN:{setup.port},fork,backlog=4096",

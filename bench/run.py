@@ -3,6 +3,7 @@
 """Starts each receiver in turn under the same loads, and prints what it took.
 
     bench/run.py                    every section
+    bench/run.py --publish          the same, into README.md and bench/
     bench/run.py --sections peers --turns 1
     bench/run.py --loads tcp-128,udp --receivers portlogd,limit
     bench/run.py --loads 'tcp-*' --receivers portlogd,old=./old/portlogd,limit
@@ -15,6 +16,7 @@ import fnmatch
 import json
 import os
 import platform
+import re
 import resource
 import signal
 import sys
@@ -60,10 +62,16 @@ def present(names):
     return found
 
 
-def run_section(section, args, cores):
+def warm_up(there, args):
+    """What is read from disk is read now."""
+    load = loads.ALL["tcp-128"].scaled(0.01)
+    for receiver in there.values():
+        trial.run(receiver, load, args.dir)
+
+
+def run_section(section, there, args, cores):
     """Receivers take turns: what else the machine does meets them all."""
     os.sched_setaffinity(0, cores[:section.cores])
-    there = present(section.receivers)
     results = {load.name: {name: [] for name in there}
                for load in section.loads}
     for turn in range(args.turns):
@@ -94,17 +102,44 @@ def options():
     parser.add_argument("--dir", default="/dev/shm",
                         help="where the logs go (default /dev/shm: a tmpfs)")
     parser.add_argument("--json", metavar="FILE",
-                        help="all results, for report.py and chart.py")
-    return parser.parse_args()
+                        help="all results, written after each section")
+    parser.add_argument("--publish", action="store_true",
+                        help="into results.json, tables and charts")
+    args = parser.parse_args()
+    if args.publish and (args.sections or args.loads or args.receivers):
+        parser.error("what is published is all of it")
+    return args
 
 
 def machine(cores):
     with open("/proc/cpuinfo", encoding="utf-8") as file:
-        models = [line.split(":")[1].strip() for line in file
-                  if line.startswith("model name")]
+        said = file.read()
+    models = re.findall(r"^model name\s*: (.*)", said, re.M)
+    is_guest = " hypervisor" in said
     return (f"{models[0] if models else platform.machine()}, "
-            f"{min(2, len(cores))} cores, Linux {platform.release()}, "
+            f"{min(2, len(cores))} cores{' of a guest' * is_guest}, "
+            f"Linux {platform.release().split('-')[0]}, "
             f"{time.strftime('%Y-%m-%d', time.gmtime())}")
+
+
+def measure(args):
+    cores = sorted(os.sched_getaffinity(0))
+    found = {"machine": machine(cores), "turns": args.turns,
+             "scale": args.scale, "versions": {}, "sections": {}}
+    for section in chosen_sections(args):
+        section = section.scaled(args.scale)
+        there = present(section.receivers)
+        warm_up(there, args)
+        found["versions"].update(
+            (name, there[name].version()) for name in there
+            if there[name].version() and name not in found["versions"])
+        found["sections"][section.name] = run_section(section, there, args,
+                                                      cores)
+        print(report.of_section(section, found["sections"]), flush=True)
+        if args.json:
+            with open(args.json, "w", encoding="utf-8") as file:
+                json.dump(found, file)
+    return found
 
 
 def main():
@@ -113,16 +148,10 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     os.nice(args.nice)
-    cores = sorted(os.sched_getaffinity(0))
-    found = {"machine": machine(cores), "turns": args.turns, "sections": {}}
-    for section in chosen_sections(args):
-        section = section.scaled(args.scale)
-        results = run_section(section, args, cores)
-        found["sections"][section.name] = results
-        print(report.of_section(section, results), flush=True)
-        if args.json:
-            with open(args.json, "w", encoding="utf-8") as file:
-                json.dump(found, file, indent=1)
+    found = measure(args)
+    print(report.of_machine(found))
+    if args.publish:
+        report.publish(found)
 
 
 if __name__ == "__main__":

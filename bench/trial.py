@@ -146,7 +146,7 @@ class Trial:
         if now > self.deadline:
             raise Failed(f"not done in {LIMIT:.0f} s")
         if process.poll() is not None:
-            raise Failed("it ended")
+            raise Failed("ended under this load")
         if now > self.sample_at:
             self.sample(process)
             # Looking must not be what takes the time.
