@@ -20,6 +20,7 @@ int fuzz_connection(const uint8_t *data, size_t size);
 int fuzz_escape(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
+int fuzz_kept(const uint8_t *data, size_t size);
 int fuzz_logline(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
 
@@ -35,6 +36,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "escape", fuzz_escape },
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
+	{ "kept", fuzz_kept },
 	{ "logline", fuzz_logline },
 	{ "utf8", fuzz_utf8 },
 	{ NULL, NULL },

@@ -134,8 +134,9 @@ connection_main(void *argument)
 	enum ending ending;
 
 	keep(c);
-	if (!c->was_taken &&
-	    c->listener->config->limits.connection_notes == NOTES_ALL)
+	if (c->was_taken)
+		connection_tell_lost(c);
+	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
 		connection_note(c, "opened");
 	do {
 		if (c->batch && framer_held(&c->framer) == 0)
@@ -176,16 +177,11 @@ connection_receive_held(struct connection *c, const unsigned char *held,
 	}
 }
 
-void
-connection_take_over(struct connection *c, const struct kept_connection *kept,
-		     const unsigned char *held)
+/* What the process before us has left when it ended in order. */
+static void
+go_on(struct connection *c, const struct kept_connection *kept,
+      const unsigned char *held)
 {
-	c->was_taken = true;
-	c->entry = ledger_find(c->listener->ledger, c->origin.connection);
-	if (kept->number == 0 && c->entry)
-		connection_resume(c);
-	if (kept->number == 0)
-		return;
 	c->records = kept->records;
 	c->bytes = kept->bytes;
 	c->opened_ms = kept->opened_ms;
@@ -198,6 +194,23 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 	c->framer.due = kept->due;
 	c->framer.inside = kept->inside;
 	connection_receive_held(c, held, (size_t)kept->held);
+}
+
+void
+connection_take_over(struct connection *c, const struct kept_connection *kept,
+		     const unsigned char *held)
+{
+	c->was_taken = true;
+	c->entry = ledger_find(c->listener->ledger, c->origin.connection);
+	if (kept->number != 0)
+		go_on(c, kept, held);
+	else if (c->entry)
+		connection_resume(c);
+	else
+		c->bytes = sockets_given(c->member.fd);
+	/* Not all have one: who waited for a thread, or found no room. */
+	if (!c->entry)
+		connection_enter(c);
 }
 
 void

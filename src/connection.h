@@ -33,6 +33,7 @@ struct connection {
 	long long unfinished_ms; /* the oldest byte not yet shown; 0: none */
 	uint64_t records;
 	uint64_t bytes;
+	uint64_t lost;  /* of these in a process that was killed; not told */
 	bool is_bad;    /* a bad frame ended it */
 	bool is_idle;   /* its time is up */
 	bool is_kept;   /* by systemd, in case that we are no more */

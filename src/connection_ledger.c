@@ -10,8 +10,10 @@ void
 connection_enter(struct connection *c)
 {
 	c->entry = ledger_claim(c->listener->ledger, c->origin.connection);
-	if (c->entry)
-		c->entry->opened_ms = c->opened_ms;
+	if (!c->entry)
+		return;
+	c->entry->opened_ms = c->opened_ms;
+	c->entry->framing = (uint8_t)c->framer.framing;
 }
 
 void
@@ -28,11 +30,11 @@ connection_tell_read(struct connection *c)
 {
 	struct framer ahead = c->framer;
 	struct ledger_entry *e = c->entry;
-	struct slice slice;
 
 	if (!e)
 		return;
 	if (ahead.framing == FRAMING_OCTET_COUNTED) {
+		struct slice slice;
 		size_t held;
 
 		while (framer_next(&ahead, &slice) != FRAME_NONE)
@@ -75,7 +77,7 @@ void
 connection_resume(struct connection *c)
 {
 	struct ledger_entry *e = c->entry;
-	uint64_t given = sockets_given(c->member.fd), lost;
+	uint64_t given = sockets_given(c->member.fd);
 
 	c->bytes = given;
 	c->records = e->records;
@@ -83,16 +85,22 @@ connection_resume(struct connection *c)
 	if (!skip(&c->framer, e, given - e->read))
 		c->framer.framing = FRAMING_REST;
 	c->is_bad = c->framer.framing == FRAMING_REST;
-	lost = given - e->done;
+	c->lost = given - e->done;
 	if (given == e->read && e->held > 0) {
 		connection_receive_held(c, e->count, e->held);
-		lost -= e->held;
+		c->lost -= e->held;
 	}
-	if (lost > 0) {
-		char text[64];
+}
 
+/* Until it is told the ledger has it, for the next process. */
+void
+connection_tell_lost(struct connection *c)
+{
+	char text[64];
+
+	if (c->lost > 0) {
 		snprintf(text, sizeof text, "lost bytes=%llu",
-			 (unsigned long long)lost);
+			 (unsigned long long)c->lost);
 		connection_note(c, text);
 	}
 	connection_tell_read(c);

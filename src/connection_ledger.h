@@ -15,7 +15,10 @@ void connection_tell_read(struct connection *);
 /* What is not held, and no record of the batch, is with the outputs. */
 void connection_tell_done(struct connection *);
 
-/* Go on behind what a process that was killed has read, and tell its loss. */
+/* Go on behind what a process that was killed has read. */
 void connection_resume(struct connection *);
+
+/* Tell what that has cost; its thread does it, since outputs may stall. */
+void connection_tell_lost(struct connection *);
 
 #endif

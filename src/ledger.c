@@ -74,15 +74,19 @@ ledger_close(struct ledger *ledger)
 struct ledger_entry *
 ledger_find(struct ledger *ledger, uint64_t key)
 {
-	for (size_t i = 0; ledger->entries && i < PLACES; i++) {
+	struct ledger_entry *found = NULL;
+
+	pthread_mutex_lock(&ledger->lock);
+	for (size_t i = 0; ledger->entries && !found && i < PLACES; i++) {
 		struct ledger_entry *e = &ledger->entries[(key + i) % ENTRIES];
 
-		if (e->key == key && e->owner != getpid()) {
-			e->owner = getpid();
-			return e;
-		}
+		if (e->key == key && e->owner != getpid())
+			found = e;
 	}
-	return NULL;
+	if (found)
+		found->owner = getpid();
+	pthread_mutex_unlock(&ledger->lock);
+	return found;
 }
 
 struct ledger_entry *

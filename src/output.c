@@ -52,21 +52,29 @@ output_announce(struct output *output, size_t count)
 static void
 reopen(struct output *output)
 {
-	atomic_store(&output->reopen, false);
+	unsigned asked = atomic_load(&output->reopen);
+
 	if (output->ops->reopen(&output->sink))
 		diag(LOG_INFO, "output %s: reopened", output->config->name);
 	else
 		diag(LOG_ERR, "output %s: cannot reopen, keeping the old: %s",
 		     output->config->name, strerror(errno));
+	atomic_store(&output->reopened, asked);
+}
+
+bool
+output_is_reopened(const struct output *output)
+{
+	return atomic_load(&output->reopen) == atomic_load(&output->reopened);
 }
 
 /* Do what was asked for while the lock was held, unless it is held again. */
 static void
 reopen_if_asked(struct output *output)
 {
-	while (atomic_load(&output->reopen) &&
+	while (!output_is_reopened(output) &&
 	       pthread_mutex_trylock(&output->lock) == 0) {
-		if (atomic_load(&output->reopen))
+		if (!output_is_reopened(output))
 			reopen(output);
 		pthread_mutex_unlock(&output->lock);
 	}
@@ -157,7 +165,7 @@ write_all(struct output *output, const char *data, size_t size, size_t count)
 	while (done < size && !atomic_load(&output->broken)) {
 		ssize_t written;
 
-		if (atomic_load(&output->reopen) &&
+		if (!output_is_reopened(output) &&
 		    is_between_lines(output, data, done))
 			reopen(output);
 		written = output->ops->write(&output->sink, data + done,
@@ -259,7 +267,7 @@ output_reopen(struct output *output)
 {
 	if (!output->ops->reopen)
 		return;
-	atomic_store(&output->reopen, true);
+	atomic_fetch_add(&output->reopen, 1);
 	reopen_if_asked(output);
 }
 

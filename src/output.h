@@ -21,7 +21,8 @@ struct output {
 	const struct output_config *config;
 	const struct sink_ops *ops;
 	struct output_counters counters;
-	atomic_bool reopen;    /* asked for, not yet done */
+	atomic_uint reopen;    /* how often that was asked for */
+	atomic_uint reopened;  /* and up to which it is done */
 	atomic_bool broken;    /* its reader is gone for good */
 	int broken_fd;         /* rung then; borrowed */
 	pthread_mutex_t queue; /* whoever is next for the lock has it */
@@ -56,6 +57,9 @@ void output_take(struct output *, const char *data, size_t size,
  * wait for an output that is busy.
  */
 void output_reopen(struct output *);
+
+/* Whether that is done, or was found to be impossible. */
+bool output_is_reopened(const struct output *);
 
 /* No other thread may use it any more. */
 void output_close(struct output *);

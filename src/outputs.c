@@ -98,6 +98,15 @@ outputs_reopen(struct outputs *outputs)
 }
 
 bool
+outputs_are_reopened(const struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (!output_is_reopened(&outputs->list[i]))
+			return false;
+	return true;
+}
+
+bool
 outputs_are_busy(struct outputs *outputs)
 {
 	bool busy = false;

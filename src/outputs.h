@@ -33,6 +33,9 @@ void outputs_emit(struct outputs *, uint64_t set, const struct record *,
 /* output_reopen() for each. */
 void outputs_reopen(struct outputs *);
 
+/* Whether all of them are done with it. */
+bool outputs_are_reopened(const struct outputs *);
+
 /* Whether one of them is at a write: it may stand still. */
 bool outputs_are_busy(struct outputs *);
 

@@ -31,6 +31,7 @@ open_port(struct ports *ports, struct port *port,
 	size_t input = config->protocol == PROTOCOL_TCP
 			     ? framer_capacity(max_record)
 			     : udp_input_size(config);
+	struct kept_listener kept;
 
 	port->acceptor = (struct acceptor){
 		.listener = &port->listener,
@@ -39,8 +40,13 @@ open_port(struct ports *ports, struct port *port,
 		.connection_number = &ports->connection_number,
 	};
 	port->listener.ledger = &ports->ledger;
-	return listener_open(&port->listener, config, backlog, outputs, input,
-			     in);
+	if (!listener_open(&port->listener, config, backlog, outputs, input,
+			   in))
+		return false;
+	/* Before a thread counts on. */
+	if (inherited_of_listener(in, port->listener.key, &kept))
+		listener_take_over(&port->listener, &kept);
+	return true;
 }
 
 bool

@@ -205,13 +205,6 @@ ports_take_over(struct ports *ports, struct inherited *in)
 	char name[SERVICE_NAME];
 	int fd;
 
-	for (size_t i = 0; i < ports->count; i++) {
-		struct kept_listener kept;
-
-		if (inherited_of_listener(in, ports->list[i].listener.key,
-					  &kept))
-			listener_take_over(&ports->list[i].listener, &kept);
-	}
 	while ((fd = inherited_connection(in, &number, name)) >= 0) {
 		struct kept_connection kept;
 		const unsigned char *held;

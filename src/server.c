@@ -31,6 +31,11 @@
  */
 #define SAME_SIGNAL_MS 50
 
+/* Whoever waits for files to be opened anew waits no longer for a stalled one.
+ */
+#define REOPEN_MS 10000
+#define REOPEN_LOOK_MS 10
+
 /* What the main thread polls before the ports. */
 enum {
 	POLLED_SIGNAL,
@@ -45,6 +50,7 @@ struct server {
 	struct ports ports;
 	struct pulse pulse;
 	struct pollfd *polled;
+	long long reopening_until_ms; /* 0: it is not */
 	int park_fd; /* an eventfd, rung when threads are to end */
 	bool broken; /* stdout has lost its reader */
 };
@@ -129,7 +135,24 @@ reopen(struct server *s)
 {
 	service_reloading();
 	outputs_reopen(s->outputs);
-	service_ready();
+	s->reopening_until_ms = clock_now_ms() + REOPEN_MS;
+}
+
+/* An output that was busy opens its file after its write: it is looked for. */
+static void
+check_reopened(struct server *s, long long *until_ms)
+{
+	long long now_ms = clock_now_ms();
+
+	if (s->reopening_until_ms == 0)
+		return;
+	if (outputs_are_reopened(s->outputs) ||
+	    now_ms >= s->reopening_until_ms) {
+		s->reopening_until_ms = 0;
+		service_ready();
+	} else if (now_ms + REOPEN_LOOK_MS < *until_ms) {
+		*until_ms = now_ms + REOPEN_LOOK_MS;
+	}
 }
 
 /* Do what signals ask for; the one that ends the daemon is returned, or 0. */
@@ -158,6 +181,7 @@ wait_for_something(struct server *s, long long until_ms)
 	long long left_ms;
 	eventfd_t rung;
 
+	check_reopened(s, &until_ms);
 	pulse_beat(&s->pulse, &s->ports);
 	if (pulse_due_ms(&s->pulse) < until_ms)
 		until_ms = pulse_due_ms(&s->pulse);

@@ -150,9 +150,7 @@ resume(struct udp *u, const struct kept_listener *kept)
 		   : e    ? (uint32_t)e->dropped
 			  : sockets_dropped(listener->socket.fd);
 	u->records = kept ? kept->numbered : e ? e->records : 0;
-	if (!kept && e && e->read > e->done)
-		udp_note_lost(u, e->read - e->done);
-	udp_tell_done(u);
+	u->lost = !kept && e ? e->read - e->done : 0;
 }
 
 static void *
@@ -164,6 +162,8 @@ udp_main(void *argument)
 		{ .fd = u->stop_fd, .events = POLLIN },
 	};
 
+	/* Here and not at the start: an output that stalls would hold it up. */
+	udp_note_lost(u);
 	do {
 		poll(ready, 2, CHECK_MS);
 		receive(u);

@@ -178,12 +178,18 @@ udp_tell_done(struct udp *u)
 }
 
 void
-udp_note_lost(struct udp *u, uint64_t lost)
+udp_note_lost(struct udp *u)
 {
 	char text[40];
 
-	snprintf(text, sizeof text, "lost datagrams=%llu",
-		 (unsigned long long)lost);
-	atomic_fetch_add(&u->listener->counters.lost, lost);
-	listener_note(u->listener, text);
+	if (u->lost > 0) {
+		snprintf(text, sizeof text, "lost datagrams=%llu",
+			 (unsigned long long)u->lost);
+		atomic_fetch_add(&u->listener->counters.lost, u->lost);
+		atomic_store(&u->emitting, true);
+		listener_note(u->listener, text);
+		atomic_store(&u->emitting, false);
+	}
+	/* Not before: the ledger has it for the next process until then. */
+	udp_tell_done(u);
 }

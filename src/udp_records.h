@@ -39,6 +39,7 @@ struct udp {
 	unsigned long checked;    /* turns that udp_is_alive() has seen */
 	_Atomic uint32_t dropped; /* the kernel's count, as told so far */
 	uint64_t records;
+	uint64_t lost; /* in a process that was killed, and not told yet */
 	struct ledger_entry *entry; /* NULL: it has none */
 	struct origin self;         /* of notes that are about no peer */
 	struct mmsghdr messages[DATAGRAMS];
@@ -52,8 +53,8 @@ void udp_add_datagrams(struct udp *, struct batch *, size_t count);
 void udp_tell_read(struct udp *, size_t count);
 void udp_tell_done(struct udp *);
 
-/* Write a note of datagrams that the process before us had in hand. */
-void udp_note_lost(struct udp *, uint64_t lost);
+/* Write a note of what the process before us had in hand, if it had. */
+void udp_note_lost(struct udp *);
 
 /*
  * Add a note where the kernel's count of drops is more than was told so far.

@@ -14,6 +14,7 @@ main(void)
 	srunner_add_suite(runner, escape_suite());
 	srunner_add_suite(runner, format_suite());
 	srunner_add_suite(runner, framer_suite());
+	srunner_add_suite(runner, kept_suite());
 	srunner_add_suite(runner, logline_suite());
 	srunner_add_suite(runner, output_suite());
 	srunner_add_suite(runner, pace_suite());

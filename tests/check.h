@@ -11,6 +11,7 @@ Suite *connections_suite(void);
 Suite *escape_suite(void);
 Suite *format_suite(void);
 Suite *framer_suite(void);
+Suite *kept_suite(void);
 Suite *logline_suite(void);
 Suite *output_suite(void);
 Suite *pace_suite(void);

@@ -84,6 +84,7 @@ class Daemon:
                 file.write(config.replace("@DIR@", self.dir))
             self.arguments += ["-c", path]
         self.process = None
+        self.pass_fds = ()
         if start:
             self.start(stdout)
 
@@ -104,7 +105,8 @@ class Daemon:
         with open(self.err, "ab") as err:
             self.process = subprocess.Popen(
                 self.arguments, stdout=out, stderr=err,
-                stdin=subprocess.DEVNULL, env=self.env, cwd=self.cwd)
+                stdin=subprocess.DEVNULL, env=self.env, cwd=self.cwd,
+                pass_fds=self.pass_fds)
         if stdout is None:
             out.close()
 

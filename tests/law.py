@@ -25,7 +25,7 @@ NASTY = bytes(range(1, 10)) + b"\\\x1b[31m\x7f\x80\xff" + (
 FILLER = NASTY * 1200
 NUMBERED = re.compile(rb"([a-z]+)\.(\d+)\.(.*)\Z", re.S)
 
-LF, COUNTED = "lf", "octet-counted"
+LF, NUL, COUNTED = "lf", "nul", "octet-counted"
 TCPI_BYTES_ACKED = 120
 
 
@@ -94,7 +94,7 @@ class Stream(Sender):
         data = record(self.sender, number, self.spread)
         if self.framing == COUNTED:
             return b"%d %s" % (len(data), data)
-        return data + b"\n"
+        return data + (b"\0" if self.framing == NUL else b"\n")
 
     def send_some(self):
         data = b"".join(self.frame(self.number + i) for i in range(self.burst))
@@ -131,6 +131,27 @@ class Stream(Sender):
             self.connection.shutdown(socket.SHUT_RDWR)
         self.halt()
         self.settle()
+
+
+class Halves(Stream):
+    """A stream of which half a record is in flight at any time."""
+
+    rest = b""
+
+    def send_some(self):
+        frames = [self.frame(self.number + i) for i in range(self.burst)]
+        data = self.rest + b"".join(frames)
+        cut = len(data) - len(frames[-1]) // 2
+        self.number += self.burst
+        self.rest = data[cut:]
+        self.connection.sendall(data[:cut])
+        self.sent += cut
+
+    def finish(self):
+        self.halt()
+        self.connection.sendall(self.rest)
+        self.sent += len(self.rest)
+        super().finish()
 
 
 class Datagrams(Sender):
@@ -325,6 +346,47 @@ def hold(content, streams=(), datagrams=(), parse=from_text):
         for listener in {d.listener for d in datagrams})
 
 
+def hold_killed(stream, entries, kills):
+    """In order, none twice; bytes are missing no more than is told.
+
+    entries are all that the log has of this stream, served by processes of
+    which so many were killed.
+    """
+    numbers, damaged, told = [], 0, 0
+    for e in entries:
+        if e.tag == "*":
+            match = re.match(r"lost bytes=(\d+)", e.data)
+            told += int(match[1]) if match else 0
+            continue
+        match = NUMBERED.match(e.data)
+        if match and e.data == record(stream.sender, int(match[2]),
+                                      stream.spread):
+            numbers.append(int(match[2]))
+        else:
+            damaged += len(e.data)
+    if numbers != sorted(set(numbers)):
+        raise AssertionError(f"{stream.sender}: out of order or twice")
+    missing = sum(len(stream.frame(n)) for n in
+                  set(range(stream.number)) - set(numbers))
+    # Of a damaged record the rest is there, without what framed it.
+    if missing - damaged > told + 5 * kills or told > kills * 65536:
+        raise AssertionError(f"{stream.sender}: {told} bytes told as lost, "
+                             f"{missing} missing, {damaged} of them there")
+
+
+def hold_killed_datagrams(sender, entries, kills):
+    """The same of the only sender to a socket."""
+    told = sum(lost_in(e.data) for e in entries if e.tag == "*")
+    numbers = [number_of(sender, e.data) for e in entries
+               if e.peer == sender.peer]
+    if numbers != sorted(set(numbers)):
+        raise AssertionError(f"{sender.sender}: out of order or twice")
+    # What was being written may be told as lost, though it is there.
+    if not 0 <= told - (sender.sent - len(numbers)) <= 64 * kills:
+        raise AssertionError(f"{sender.sender}: {sender.sent} sent, {told} "
+                             f"told as lost, {len(numbers)} in the log")
+
+
 class Case(harness.Case):
     """Tests with numbered senders, which are ended with the test."""
 
@@ -338,9 +400,9 @@ class Case(harness.Case):
         sender.start()
         return sender
 
-    def stream(self, daemon, name, number=0, **options):
+    def stream(self, daemon, name, number=0, kind=Stream, **options):
         """A numbered TCP peer of a listener, which sends from now on."""
-        return self.begin(Stream(daemon.tcp(number), name, **options),
+        return self.begin(kind(daemon.tcp(number), name, **options),
                           self.streams)
 
     def datagrams_of(self, daemon, name, number=0, **options):

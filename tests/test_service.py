@@ -3,6 +3,7 @@
 
 Run by `make check-service`, as root; see machine.py.
 """
+import contextlib
 import json
 import os
 import re
@@ -269,6 +270,60 @@ class Rotation(MachineCase):
         self.assertGreater(sum(" F " in part for part in parts), 2)
         self.assertEqual(self.machine.output("stat", "-c", "%U:%G %a", LOG),
                          "portlog:adm 640")
+
+
+class Reload(MachineCase):
+    """systemctl reload has happened when it returns."""
+
+    def setUp(self):
+        self.needs_libsystemd()
+
+    @contextlib.contextmanager
+    def reloading(self):
+        """In here systemctl reload waits; afterwards it has returned."""
+        with subprocess.Popen(self.machine.inside(
+                "systemctl", "reload", "portlogd")) as reload:
+            wait_for(lambda: self.machine.show("ActiveState") == "reloading",
+                     "the reload to begin")
+            with self.assertRaises(subprocess.TimeoutExpired):
+                reload.wait(1)
+            yield
+            self.assertEqual(reload.wait(PATIENCE), 0)
+
+    def test_the_new_file_is_there_when_reload_returns(self):
+        self.machine.configure(TO_FILE)
+        pid = str(self.machine.main_pid())
+        self.machine.run("mv", LOG, f"{LOG}.old")
+        self.machine.run("kill", "-STOP", pid)
+        try:
+            with self.reloading():
+                self.assertFalse(self.machine.exists(LOG))
+                self.machine.run("kill", "-CONT", pid)
+        finally:
+            self.machine.run("kill", "-CONT", pid)
+        self.assertTrue(self.machine.exists(LOG))
+        send(self.tcp(8888), b"the next\n")
+        self.assertIn("the next", self.machine.read(LOG))
+
+    def test_it_waits_for_an_output_that_is_at_a_write(self):
+        fifo = "/run/portlog-fifo"
+        self.machine.run("mkfifo", "-m", "666", fifo)
+        with subprocess.Popen(
+                self.machine.inside("sh", "-c", f"exec 3<>{fifo}; echo $$; "
+                                    "read go; exec cat <&3 >/dev/null"),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                text=True) as reader:
+            pid = reader.stdout.readline().strip()
+            self.machine.configure(TO_FILE.replace(LOG, fifo))
+            connection = self.tcp(8888)
+            connection.settimeout(1)
+            with self.assertRaises(TimeoutError):
+                connection.sendall(b"more than fits on the way\n" * 1000000)
+            with self.reloading():
+                reader.stdin.write("go\n")
+                reader.stdin.flush()
+            self.machine.systemctl("stop", "portlogd")
+            self.machine.run("kill", pid)
 
 
 # What the sandbox is to do to each attempt of tests/systemd/probe.

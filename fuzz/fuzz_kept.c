@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a restart has kept: any bytes are refused or understood, to their end.
+ * They are walked here once more, by the layout alone, and all that is there
+ * is found.  An input whose first byte is 'k' is the rest of one: the
+ * beginning that this program writes is put before it.
+ */
+#include "fuzz.h"
+
+#include "framer.h"
+#include "kept.h"
+
+struct heading {
+	uint64_t kind, size;
+};
+
+#define BEGINNING 32
+
+static void
+check_listener(const uint8_t *data, size_t size, const uint8_t *body)
+{
+	struct kept_listener listener, found;
+
+	memcpy(&listener, body, sizeof listener);
+	REQUIRE(memchr(listener.name, '\0', sizeof listener.name) != NULL);
+	REQUIRE(kept_find_listener(data, size, listener.name, &found));
+	REQUIRE(strcmp(found.name, listener.name) == 0);
+}
+
+static void
+check_connection(const uint8_t *data, size_t size, const uint8_t *body)
+{
+	struct kept_connection c, found;
+	const unsigned char *held;
+	uint64_t sum = 0;
+
+	memcpy(&c, body, sizeof c);
+	REQUIRE(c.peer_size <= sizeof c.peer);
+	REQUIRE(c.framing != FRAMING_DATAGRAM && c.framing != FRAMING_EXACT);
+	REQUIRE(c.framing <= FRAMING_REST);
+	REQUIRE(kept_find_connection(data, size, c.number, &found, &held));
+	REQUIRE(found.number == c.number);
+	REQUIRE(held >= data && held <= data + size);
+	REQUIRE(found.held <= (size_t)(data + size - held));
+	for (uint64_t i = 0; i < found.held; i++)
+		sum += held[i];
+	REQUIRE(sum <= UINT8_MAX * found.held);
+}
+
+/* Every structure, one after another, up to the last byte. */
+static void
+check_sound(const uint8_t *data, size_t size)
+{
+	size_t at = BEGINNING;
+
+	REQUIRE(size >= BEGINNING);
+	kept_last_number(data);
+	while (at < size) {
+		struct heading heading;
+
+		REQUIRE(size - at >= sizeof heading);
+		memcpy(&heading, data + at, sizeof heading);
+		at += sizeof heading;
+		REQUIRE(heading.size <= size - at);
+		REQUIRE(heading.kind == 1 || heading.kind == 2);
+		if (heading.kind == 1) {
+			REQUIRE(heading.size == sizeof(struct kept_listener));
+			check_listener(data, size, data + at);
+		} else {
+			REQUIRE(heading.size >= sizeof(struct kept_connection));
+			check_connection(data, size, data + at);
+		}
+		at += heading.size;
+	}
+}
+
+int
+fuzz_kept(const uint8_t *data, size_t size)
+{
+	struct buffer buffer = { 0 };
+	uint8_t *copy;
+
+	if (size > 0 && data[0] == 'k') {
+		kept_begin(&buffer, size);
+		REQUIRE(buffer.size == BEGINNING);
+		buffer_add(&buffer, data + 1, size - 1);
+		data = (const uint8_t *)buffer.data;
+		size = buffer.size;
+	}
+	if (size == 0) {
+		REQUIRE(!kept_is_sound("", 0));
+		return 0;
+	}
+	copy = fuzz_copy(data, size);
+	if (kept_is_sound(copy, size))
+		check_sound(copy, size);
+	free(copy);
+	buffer_free(&buffer);
+	return 0;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "framer.h"
+#include "kept.h"
+
+/* Where the parts of what build() makes begin. */
+#define BEGINNING 32
+#define HEADING 16
+#define ALL                                                                    \
+	(BEGINNING + 2 * (HEADING + sizeof(struct kept_listener)) +            \
+	 2 * (HEADING + sizeof(struct kept_connection)) + sizeof held)
+
+static const char held[5] = "\0tw\n";
+
+static const struct kept_listener listeners[] = {
+	{ .name = "line@[::]:8888",
+	  .records = 1,
+	  .bytes = 2,
+	  .accepted = 3,
+	  .refused = 4 },
+	{ .name = "dgram@[::]:8888",
+	  .lost = 5,
+	  .truncated = 6,
+	  .numbered = 7,
+	  .dropped = UINT32_MAX },
+};
+
+static const struct kept_connection connections[] = {
+	{ .number = 8,
+	  .records = 9,
+	  .bytes = UINT64_MAX,
+	  .opened_ms = 10,
+	  .framing = FRAMING_LINE,
+	  .peer = { 11 },
+	  .peer_size = 28,
+	  .held = sizeof held },
+	{ .number = 12,
+	  .due = 13,
+	  .framing = FRAMING_REST,
+	  .inside = 1,
+	  .is_bad = 1 },
+};
+
+static struct buffer
+build(void)
+{
+	struct buffer buffer = { 0 };
+
+	kept_begin(&buffer, 14);
+	kept_add_listener(&buffer, &listeners[0]);
+	kept_add_connection(&buffer, &connections[0], held);
+	kept_add_listener(&buffer, &listeners[1]);
+	kept_add_connection(&buffer, &connections[1], NULL);
+	ck_assert_uint_eq(buffer.size, ALL);
+	return buffer;
+}
+
+/* Exactly these bytes, so that a sanitizer sees the first one too many. */
+static bool
+is_sound(const void *data, size_t size)
+{
+	void *copy = malloc(size ? size : 1);
+	bool result;
+
+	memcpy(copy, data, size);
+	result = kept_is_sound(copy, size);
+	free(copy);
+	return result;
+}
+
+START_TEST(what_is_written_is_read_back)
+{
+	struct buffer b = build();
+	struct kept_connection connection;
+	struct kept_listener listener;
+	const unsigned char *found;
+
+	ck_assert(kept_is_sound(b.data, b.size));
+	ck_assert_uint_eq(kept_last_number(b.data), 14);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert(kept_find_listener(b.data, b.size, listeners[i].name,
+					     &listener));
+		ck_assert_mem_eq(&listener, &listeners[i], sizeof listener);
+		ck_assert(kept_find_connection(b.data, b.size,
+					       connections[i].number,
+					       &connection, &found));
+		ck_assert_mem_eq(&connection, &connections[i],
+				 sizeof connection);
+		if (connection.held > 0)
+			ck_assert_mem_eq(found, held, sizeof held);
+	}
+	buffer_free(&b);
+}
+END_TEST
+
+START_TEST(what_is_not_there_is_not_found_and_all_zero)
+{
+	static const struct kept_listener no_listener;
+	static const struct kept_connection no_connection;
+	struct kept_listener listener = listeners[0];
+	struct kept_connection connection = connections[0];
+	const unsigned char *found = (const unsigned char *)held;
+	struct buffer b = build();
+
+	ck_assert(!kept_find_listener(b.data, b.size, "line", &listener));
+	ck_assert_mem_eq(&listener, &no_listener, sizeof listener);
+	ck_assert(
+		!kept_find_connection(b.data, b.size, 14, &connection, &found));
+	ck_assert_mem_eq(&connection, &no_connection, sizeof connection);
+	ck_assert_ptr_null(found);
+	buffer_free(&b);
+}
+END_TEST
+
+/* But where one of its structures ends: what is missing is not known then. */
+START_TEST(a_part_of_it_is_refused)
+{
+	const size_t ends[] = {
+		BEGINNING,
+		BEGINNING + HEADING + sizeof(struct kept_listener),
+		BEGINNING + 2 * HEADING + sizeof(struct kept_listener) +
+			sizeof(struct kept_connection) + sizeof held,
+		BEGINNING + 3 * HEADING + 2 * sizeof(struct kept_listener) +
+			sizeof(struct kept_connection) + sizeof held,
+		ALL,
+	};
+	struct buffer b = build();
+	size_t next = 0;
+
+	for (size_t size = 0; size <= b.size; size++) {
+		bool is_end = size == ends[next];
+
+		ck_assert_msg(is_sound(b.data, size) == is_end, "%zu", size);
+		next += is_end;
+	}
+	ck_assert_uint_eq(next, 5);
+	buffer_free(&b);
+}
+END_TEST
+
+/* Every bit of the magic, of the sizes, and of the headings. */
+START_TEST(a_flipped_bit_of_what_tells_the_layout_is_refused)
+{
+	const size_t headings[] = {
+		BEGINNING,
+		BEGINNING + HEADING + sizeof(struct kept_listener),
+		ALL - sizeof(struct kept_connection) - HEADING,
+	};
+	struct buffer b = build();
+
+	for (size_t bit = 0; bit < (size_t)24 * 8; bit++) {
+		b.data[bit / 8] ^= (char)(1 << bit % 8);
+		ck_assert_msg(!is_sound(b.data, b.size), "bit %zu", bit);
+		b.data[bit / 8] ^= (char)(1 << bit % 8);
+	}
+	for (size_t i = 0; i < 3; i++)
+		for (size_t bit = 0; bit < (size_t)HEADING * 8; bit++) {
+			char *byte = b.data + headings[i] + bit / 8;
+
+			*byte ^= (char)(1 << bit % 8);
+			ck_assert_msg(!is_sound(b.data, b.size),
+				      "heading %zu, bit %zu", i, bit);
+			*byte ^= (char)(1 << bit % 8);
+		}
+	ck_assert(is_sound(b.data, b.size));
+	buffer_free(&b);
+}
+END_TEST
+
+/* Each field whose value is relied on; the rest may be anything. */
+START_TEST(values_that_cannot_be_are_refused)
+{
+	struct kept_connection c = connections[1];
+	struct kept_listener l = listeners[0];
+	struct buffer b = { 0 };
+
+	kept_begin(&b, 0);
+	switch (_i) {
+	case 0:
+		memset(l.name, 'x', sizeof l.name);
+		kept_add_listener(&b, &l);
+		break;
+	case 1:
+		c.peer_size = sizeof c.peer + 1;
+		kept_add_connection(&b, &c, NULL);
+		break;
+	case 2:
+		c.framing = FRAMING_DATAGRAM;
+		kept_add_connection(&b, &c, NULL);
+		break;
+	default:
+		c.framing = UINT32_MAX;
+		kept_add_connection(&b, &c, NULL);
+		break;
+	}
+	ck_assert(!is_sound(b.data, b.size));
+	buffer_free(&b);
+}
+END_TEST
+
+/* Whatever one byte is: it is refused, or can be searched to its end. */
+START_TEST(any_byte_may_be_another)
+{
+	struct buffer b = build();
+
+	for (size_t i = 0; i < b.size; i++) {
+		char *copy = malloc(b.size);
+		struct kept_connection connection;
+		struct kept_listener listener;
+		const unsigned char *found;
+
+		memcpy(copy, b.data, b.size);
+		copy[i] = (char)~copy[i];
+		if (kept_is_sound(copy, b.size)) {
+			kept_find_listener(copy, b.size, "", &listener);
+			if (kept_find_connection(copy, b.size, 12, &connection,
+						 &found))
+				ck_assert_uint_eq(connection.held, 0);
+		}
+		free(copy);
+	}
+	buffer_free(&b);
+}
+END_TEST
+
+Suite *
+kept_suite(void)
+{
+	Suite *suite = suite_create("kept");
+	TCase *tests = tcase_create("kept");
+
+	tcase_add_test(tests, what_is_written_is_read_back);
+	tcase_add_test(tests, what_is_not_there_is_not_found_and_all_zero);
+	tcase_add_test(tests, a_part_of_it_is_refused);
+	tcase_add_test(tests,
+		       a_flipped_bit_of_what_tells_the_layout_is_refused);
+	tcase_add_loop_test(tests, values_that_cannot_be_are_refused, 0, 4);
+	tcase_add_test(tests, any_byte_may_be_another);
+	suite_add_tcase(suite, tests);
+	return suite;
+}

@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: MIT
+"""What of systemd portlogd talks to, without systemd.
+
+A Keeper hears what sd_notify(3) tells, keeps descriptors as
+FileDescriptorStoreMax= has systemd do, and says on a system bus of its own
+what job the unit is at.  Served is a daemon that runs under a Keeper.
+"""
+import array
+import contextlib
+import fcntl
+import os
+import select
+import socket
+import struct
+import sys
+import tempfile
+import threading
+import time
+from signal import SIGKILL, SIGTERM
+
+import harness
+import law
+from harness import wait_for
+
+# Puts the descriptors where sd_listen_fds(3) looks, as the very process that
+# becomes the daemon; no other number of them is left open.
+EXEC = """
+import fcntl, os, sys
+fds = [int(fd) for fd in sys.argv[1].split()]
+for fd in fds:
+    os.set_inheritable(fd, False)
+fds = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3 + len(fds)) for fd in fds]
+for to, fd in enumerate(fds, 3):
+    os.dup2(fd, to)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def string(text):
+    """D-Bus: a string or the path of an object."""
+    return struct.pack("<I", len(text)) + text.encode() + b"\0"
+
+
+def answer_to(message, job, most):
+    """What a bus says to a message: signature and body; None: nothing."""
+    unit, service = ("org.freedesktop.systemd1." + name + "\0"
+                     for name in ("Unit", "Service"))
+    if b"Hello\0" in message:
+        return "s", string(":1.1")
+    if b"GetUnitByPID\0" in message:
+        return "o", string("/unit")
+    if unit.encode() in message and message.endswith(string("Job")):
+        return "v", b"\4(uo)\0\0\0" + struct.pack("<I", 7 if job else 0) + (
+            string("/job" if job else "/"))
+    if message.endswith(string("JobType")):
+        return "v", b"\1s\0\0" + string(job)
+    if service.encode() in message and message.endswith(
+            string("FileDescriptorStoreMax")):
+        return "v", b"\1u\0\0" + struct.pack("<I", most)
+    return None
+
+
+def reply(serial, signature, body):
+    """D-Bus: the answer to the message of that serial number."""
+    fields = b"\x05\x01u\0" + struct.pack("<I", serial) + (
+        b"\x08\x01g\0\x01" + signature.encode() + b"\0")
+    return struct.pack("<cBBBIII", b"l", 2, 1, 1, len(body), 1, len(
+        fields)) + fields + bytes(-len(fields) % 8) + body
+
+
+class Keeper:
+    """A service manager for one daemon."""
+
+    def __init__(self, most=65536):
+        self.most = most
+        self.job = "restart"  # what the unit is at; None: nothing
+        self.answers = 1000  # how much the bus says before it falls silent
+        self.pause = 0  # seconds before each of its answers
+        self.kept = []  # (name, descriptor), the last one first
+        self.told = []  # (time, dictionary) of each message
+        self.deaf = threading.Lock()  # who holds it keeps it from hearing
+        self.ended = threading.Event()
+        self.directory = tempfile.TemporaryDirectory(prefix="keeper-")
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.bind(self.directory.name + "/notify")
+        self.bus = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.bus.bind(self.directory.name + "/bus")
+        self.bus.listen()
+        self.threads = [threading.Thread(target=target, daemon=True)
+                        for target in (self.hear, self.serve_bus)]
+        for thread in self.threads:
+            thread.start()
+
+    def environment(self):
+        at = self.directory.name
+        return {"NOTIFY_SOCKET": at + "/notify",
+                "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={at}/bus"}
+
+    def hear(self):
+        """Take what is told, in its order."""
+        while not self.ended.is_set():
+            text, control, _, _ = self.notify.recvmsg(
+                8192, socket.CMSG_SPACE(64))
+            fds = array.array("i")
+            for level, kind, data in control:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                    fds.frombytes(data)
+            with self.deaf:
+                self.take(dict(line.split("=", 1) for line in
+                               text.decode("ascii").splitlines()), fds)
+
+    def take(self, message, fds):
+        name = message.get("FDNAME", "stored")
+        if "FDSTORE" in message:
+            for fd in fds:
+                self.keep(name, fd, message.get("FDPOLL") != "0")
+        if "FDSTOREREMOVE" in message:
+            for gone in [kept for kept in self.kept if kept[0] == name]:
+                self.kept.remove(gone)
+                os.close(gone[1])
+        for fd in fds:  # BARRIER=1 is answered by that
+            os.close(fd)
+        self.told.append((time.monotonic(), message))
+
+    def keep(self, name, fd, polled=False):
+        """Keep a copy, unless it is known, or there is no room."""
+        known = [os.fstat(kept) for _, kept in self.kept]
+        if os.fstat(fd) in known or len(self.kept) >= self.most:
+            return
+        if polled and is_hung_up(fd):
+            return
+        self.kept.insert(0, (name, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)))
+
+    def drop(self, *names):
+        """Lose what is kept under these names; all of it without any."""
+        for gone in [k for k in self.kept if not names or k[0] in names]:
+            self.kept.remove(gone)
+            os.close(gone[1])
+
+    def replace(self, name, data):
+        """Keep these bytes under that name, and no other."""
+        self.drop(name)
+        fd = os.memfd_create(name)
+        os.write(fd, data)
+        self.keep(name, fd)
+        os.close(fd)
+
+    def names(self):
+        """What is kept, once all that was said is heard."""
+        self.settle()
+        return sorted(name for name, _ in self.kept)
+
+    def content(self, name):
+        """The bytes of what is kept under that name."""
+        fd = next(fd for kept, fd in self.kept if kept == name)
+        return os.pread(fd, os.fstat(fd).st_size, 0)
+
+    def heard(self, key):
+        """(time, value) of all that was told of that kind."""
+        return [(at, m[key]) for at, m in list(self.told) if key in m]
+
+    def settle(self):
+        """Until all that was said before this is heard."""
+        mark = str(time.monotonic())
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(f"SETTLED={mark}".encode(),
+                          self.directory.name + "/notify")
+        wait_for(lambda: any(value == mark for _, value in
+                             self.heard("SETTLED")), "all to be heard")
+
+    def serve_bus(self):
+        while not self.ended.is_set():
+            client = self.bus.accept()[0]
+            with client, contextlib.suppress(OSError, struct.error):
+                self.serve(client)
+
+    def serve(self, client):
+        """SASL first, line by line, and then messages."""
+        stream = client.makefile("rb")
+        answers = self.answers
+        while answers > 0 and not (line := stream.readline()).startswith(
+                b"BEGIN"):
+            word = line.strip(b"\0\r\n").split(b" ")
+            if word[0] == b"NEGOTIATE_UNIX_FD":
+                client.sendall(b"AGREE_UNIX_FD\r\n")
+            elif word == [b"AUTH", b"EXTERNAL"]:
+                client.sendall(b"DATA\r\n")
+            elif word[0] in (b"AUTH", b"DATA"):
+                client.sendall(b"OK " + b"0123456789abcdef" * 2 + b"\r\n")
+            elif not line:
+                return
+        while True:
+            head = stream.read(16)
+            body, serial, fields = struct.unpack("<4xIII", head)
+            message = head + stream.read(fields + -fields % 8 + body)
+            answer = answer_to(message, self.job, self.most)
+            answers -= 1
+            if answer and answers > 0:
+                self.ended.wait(self.pause)
+                client.sendall(reply(serial, *answer))
+
+    def leave_bus(self):
+        """Nobody is there any more to ask."""
+        os.unlink(self.directory.name + "/bus")
+
+    def close(self):
+        self.ended.set()
+        self.settle()
+        with contextlib.suppress(OSError), socket.socket(
+                socket.AF_UNIX, socket.SOCK_STREAM) as last:
+            last.connect(self.directory.name + "/bus")
+        self.notify.close()
+        self.bus.close()
+        self.drop()
+        self.directory.cleanup()
+
+
+def is_hung_up(fd):
+    poll = select.poll()
+    poll.register(fd, 0)
+    return bool(poll.poll(0))
+
+
+class Served(harness.Daemon):
+    """A daemon under a keeper, which outlives it.
+
+    passed are (name, socket) of units that systemd would have bound.
+    """
+
+    def __init__(self, config, most=65536, watchdog_us=0, passed=(), **rest):
+        self.keeper = Keeper(most)
+        self.watchdog_us = watchdog_us
+        self.passed = list(passed)
+        self.starts = 0
+        super().__init__(config=config, **rest)
+
+    def launch(self, stdout=None):
+        """As any other, with what is kept; each has a stderr of its own."""
+        self.keeper.settle()
+        self.starts += 1
+        self.err = f"{self.dir}/err.{self.starts}"
+        given = [(name, s.fileno()) for name, s in self.passed]
+        given += self.keeper.kept
+        fds = [fd for _, fd in given]
+        self.env = dict(os.environ, **self.keeper.environment())
+        if given:
+            self.env.update(LISTEN_FDS=str(len(given)), LISTEN_FDNAMES=":"
+                            .join(name for name, _ in given))
+        if self.watchdog_us:
+            self.env["WATCHDOG_USEC"] = str(self.watchdog_us)
+        arguments = self.arguments
+        self.arguments = [sys.executable, "-ISc", EXEC,
+                          " ".join(map(str, fds)),
+                          os.path.abspath(arguments[0]), *arguments[1:]]
+        self.pass_fds = fds
+        super().launch(stdout)
+        self.arguments = arguments
+
+    def configure(self, config):
+        """For the next start."""
+        with open(self.arguments[-1], "w", encoding="utf-8") as file:
+            file.write(config.replace("@DIR@", self.dir))
+
+    def leave(self):
+        """SIGTERM, as a restart and a stop begin, and its end."""
+        self.signal(SIGTERM)
+        if self.wait() != 0:
+            raise AssertionError(self.errors())
+        self.keeper.settle()
+
+    def restart(self, config=None):
+        self.keeper.job = "restart"
+        self.leave()
+        if config:
+            self.configure(config)
+        self.start()
+
+    def fell(self):
+        """SIGKILL, and nothing after it yet."""
+        self.signal(SIGKILL)
+        self.wait()
+        self.keeper.settle()
+
+    def kill(self):
+        self.fell()
+        self.start()
+
+    def stop(self, number=SIGTERM):
+        """For good: systemd lets go of all then."""
+        self.keeper.job = "stop"
+        result = super().stop(number)
+        self.keeper.settle()
+        self.keeper.drop()
+        return result
+
+    def close(self):
+        super().close()
+        self.keeper.close()
+
+
+def tcp(name, more=""):
+    """A listener of a configuration, on any port."""
+    return f'{{ protocol = "tcp"; port = 0; name = "{name}"; {more} }}'
+
+
+def udp(name, more=""):
+    return tcp(name, more).replace('"tcp"', '"udp"')
+
+
+def configured(*listeners, limits="", path="@DIR@/log", more=""):
+    """What they log goes to one file."""
+    return ("limits = { flush_timeout = 0; " + limits + " };\nlisteners = (" +
+            ",\n".join(listeners) + ");\noutputs = ( { type = \"file\"; "
+            f'path = "{path}"; {more} }} );\n')
+
+
+class Case(law.Case):
+    """Tests with daemons under keepers."""
+
+    def serve(self, *listeners, most=65536, watchdog_us=0, passed=(),
+              start=True, **config):
+        daemon = Served(configured(*listeners, **config), start=start,
+                        most=most, watchdog_us=watchdog_us, passed=passed)
+        self.addCleanup(self.end, daemon)
+        self.log = daemon.dir + "/log"
+        return daemon
+
+    def told(self, daemon, peer=None, path=None):
+        """What the log has of a peer: data and notes."""
+        return [r.data for r in daemon.records(path or self.log)
+                if peer is None or r.peer == harness.name_of(peer)]
+
+    def wait_until_told(self, daemon, peer, expected, path=None):
+        try:
+            wait_for(lambda: self.told(daemon, peer, path) == expected)
+        except AssertionError:
+            self.assertEqual(self.told(daemon, peer, path), expected)
+
+    def assert_open(self, stream):
+        """The other side has not ended this connection."""
+        ready = select.select([stream], [], [], 0)[0]
+        self.assertFalse(ready, "the connection was ended")

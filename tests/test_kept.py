@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: MIT
+"""A restart, with what systemd would keep: nothing lost, doubled or split.
+
+test_restart.py does some of it with a real systemd.
+"""
+import re
+import resource
+import socket
+import struct
+
+import harness
+import keeper
+import law
+from harness import TURNS, wait_for
+from keeper import configured, tcp, udp
+
+LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
+    "nul", 'framing = "nul";')
+COUNTED = tcp("counted", 'framing = "octet-counted";')
+UDP = udp("dgram")
+
+
+class Restarts(keeper.Case):
+    """Connections, records and what is known of them go on."""
+
+    def test_restarts_under_load_lose_double_and_split_nothing(self):
+        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
+        for name, number, framing in (
+                ("a", 0, law.LF), ("b", 1, law.LF), ("c", 2, law.NUL),
+                ("d", 3, law.COUNTED), ("e", 3, law.COUNTED)):
+            self.stream(daemon, name, number, kind=law.Halves, burst=3,
+                        rate=1500, framing=framing)
+        self.stream(daemon, "flood", burst=100, rate=20000)
+        self.datagrams_of(daemon, "f", 4, rate=3000)
+        for turn in range(2 * TURNS):
+            for sender in self.senders():
+                sender.wait_for(20 + 7 * (turn % 10))
+            daemon.restart()
+            self.assertNotIn("not wanted", daemon.errors())
+        for sender in self.senders():
+            sender.wait_for(20)
+            sender.finish()
+        self.assertEqual([s for s in self.senders() if s.cut_off], [])
+        counted = wait_for(lambda: self.all_are_counted(daemon), "counters")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(counted["dgram"]["lost"],
+                         self.hold(daemon.bytes(self.log)))
+        closed = re.findall(rb" \* closed reason=(\S+)",
+                            daemon.bytes(self.log))
+        self.assertEqual(closed, [b"eof"] * len(self.streams))
+        self.assertNotIn(b" P ", daemon.bytes(self.log))
+
+    def all_are_counted(self, daemon):
+        """The counters, once they have all that was sent; or None."""
+        counted = daemon.counters()
+        records = sum(c["records"] for c in counted.values())
+        sent = sum(s.number for s in self.senders())
+        self.assertLessEqual(records, sent)
+        return counted if records + counted["dgram"]["lost"] == sent else None
+
+    def test_each_byte_of_a_stream_may_be_the_last_before_a_restart(self):
+        daemon = self.serve(LINE, NUL, COUNTED)
+        blobs = (b"one\r\ntwo\n\r\n", b"one\0two\r\0\0",
+                 b"3 one12 twelve bytes1 x")
+        longest = max(map(len, blobs))
+        expected = (["one", "two", ""], ["one", "two\\r", ""],
+                    ["one", "twelve bytes", "x"])
+        streams = [self.tcp(daemon, i) for i in range(3)]
+        for at in range(longest):
+            for blob, stream in zip(blobs, streams):
+                stream.sendall(blob[at:at + 1])
+            daemon.restart()
+        for stream, data in zip(streams, expected):
+            self.wait_until_told(daemon, stream, data)
+
+    def test_counters_and_numbers_go_on(self):
+        daemon = self.serve(LINE, UDP, more='format = "json";')
+        connection, sender = self.tcp(daemon), self.udp(daemon, 1)
+        for i in range(3):
+            connection.sendall(b"o\nthr")
+            sender.send(b"datagram")
+            wait_for(lambda n=2 * i + 2: len(daemon.json(self.log)) == n)
+            daemon.restart()
+        connection.close()
+        wait_for(lambda: len(daemon.json(self.log)) == 8)
+        logged = daemon.json(self.log)
+        closed = logged.pop()
+        for protocol, count in (("tcp", 4), ("udp", 3)):
+            of_it = [r for r in logged if r["protocol"] == protocol]
+            self.assertEqual([r["record"] for r in of_it],
+                             list(range(1, count + 1)), logged)
+        self.assertEqual({r.get("connection") for r in logged
+                          if r["protocol"] == "tcp"}, {1})
+        self.assertEqual([str(closed[key]) for key in
+                          ("event", "reason", "records", "bytes")],
+                         ["closed", "eof", "4", "15"])
+        counted = daemon.counters()
+        self.assertEqual([counted["line"][key] for key in
+                          ("records", "bytes", "total")],
+                         [4, 15, 1])
+        self.assertEqual([counted["dgram"][key] for key in
+                          ("records", "bytes", "lost")], [3, 24, 0])
+        self.tcp(daemon).sendall(b"next\n")
+        wait_for(lambda: len(daemon.json(self.log)) == 9)
+        self.assertEqual(daemon.json(self.log)[-1]["connection"], 2)
+
+    def test_what_is_seen_of_a_peer_outlives_it(self):
+        daemon = self.serve(LINE)
+        ended, gone = self.tcp(daemon), self.tcp(daemon)
+        names = [harness.name_of(peer) for peer in (ended, gone)]
+        for peer in (ended, gone):
+            peer.sendall(b"tw")
+        daemon.wait_for_bytes(0, 4)
+        daemon.leave()
+        ended.sendall(b"o\nthree")
+        ended.shutdown(socket.SHUT_WR)
+        gone.sendall(b"o\n")
+        harness.reset(gone)
+        daemon.start()
+        for name, expected in zip(names, (
+                ["two", "three", "reason=eof records=2 bytes=9"],
+                ["two", "reason=reset records=1 bytes=4"])):
+            def look(name=name, expected=expected):
+                told = [r.data for r in daemon.of(name, self.log)]
+                return told[:-1] == expected[:-1] and (
+                    expected[-1] in told[-1])
+            wait_for(look, expected)
+
+    def test_connections_in_the_queue_are_accepted_by_the_next(self):
+        daemon = self.serve(LINE)
+        daemon.leave()
+        waiting = [self.tcp(daemon) for _ in range(20)]
+        for i, stream in enumerate(waiting):
+            stream.sendall(b"%d\n" % i)
+        daemon.start()
+        for i, stream in enumerate(waiting):
+            self.wait_until_told(daemon, stream, [str(i)])
+
+    def test_datagrams_that_the_kernel_drops_meanwhile_are_told(self):
+        daemon = self.serve(udp("small", "receive_buffer = 4096;"))
+        sender = self.udp(daemon)
+        sender.send(b"first")
+        wait_for(lambda: self.told(daemon) == ["first"])
+        daemon.leave()
+        for i in range(100):
+            sender.send(b"%d" % i)
+        daemon.start()
+
+        def told():
+            lost = sum(law.lost_in(data) for data in self.told(daemon))
+            return lost + sum(data.isdigit() for data in self.told(daemon))
+        wait_for(lambda: told() == 100, "all of them")
+        self.assertIn("lost datagrams=", "".join(self.told(daemon)))
+        daemon.restart()
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(told(), 100)
+
+
+class Changes(keeper.Case):
+    """The next process has another configuration."""
+
+    def test_what_is_not_configured_any_more_is_ended_and_dropped(self):
+        daemon = self.serve(LINE, COUNTED, UDP)
+        kept, ended = self.tcp(daemon), self.tcp(daemon, 1)
+        kept.sendall(b"one\ntw")
+        ended.sendall(b"3 one9 unfini")
+        wait_for(lambda: len(self.told(daemon)) == 2)
+        ports = [daemon.port(i) for i in range(3)]
+        daemon.restart(configured(LINE, tcp("new")))
+        self.assertEqual(harness.end_of(ended), b"")
+        kept.sendall(b"o\n")
+        self.wait_until_told(daemon, kept, ["one", "two"])
+        records = daemon.of(ended, self.log)
+        self.assertEqual([(r.tag, r.data) for r in records[:-1]],
+                         [("F", "one"), ("E", "unfini")])
+        self.assertIn("closed reason=shutdown records=2 bytes=13 ",
+                      records[-1].data)
+        self.assertEqual({r.listener for r in records}, {"counted"})
+        self.assertEqual(daemon.port(), ports[0])
+        with self.assertRaises(ConnectionRefusedError):
+            harness.connect_tcp(("127.0.0.1", ports[1]))
+        self.assertEqual(sorted(re.sub("@.*|of .*", "", name) for name in
+                                daemon.keeper.names()),
+                         ["connection 1 ", "ledger 1", "listener line",
+                          "listener new"])
+        self.assertEqual(daemon.errors().count("not wanted, closed: lis"), 2)
+
+    def test_more_connections_than_are_allowed_now_go_on(self):
+        daemon = self.serve(LINE)
+        held = [self.tcp(daemon) for _ in range(5)]
+        for stream in held:
+            stream.sendall(b"one\ntw")
+        wait_for(lambda: len(self.told(daemon)) == 5)
+        daemon.restart(configured(LINE, limits="max_connections = 2;"))
+        waiting = self.tcp(daemon)
+        waiting.sendall(b"late\n")
+        for stream in held:
+            stream.sendall(b"o\n")
+            self.wait_until_told(daemon, stream, ["one", "two"])
+        self.assertEqual(self.told(daemon, waiting), [])
+        for stream in held:
+            stream.close()
+        self.wait_until_told(daemon, waiting, ["late"])
+
+    def test_an_unfinished_record_longer_than_is_allowed_now_goes_on(self):
+        limit = "max_record = 1024;"
+        daemon = self.serve(LINE, COUNTED)
+        line, counted = self.tcp(daemon), self.tcp(daemon, 1)
+        line.sendall(b"a" * 60000)
+        counted.sendall(b"60000 " + b"b" * 59990)
+        daemon.wait_for_bytes(0, 60000)
+        daemon.wait_for_bytes(1, 59996)
+        daemon.restart(configured(LINE, COUNTED, limits=limit))
+        line.sendall(b"A\nnext\n")
+        counted.sendall(b"B" * 10 + b"4 next")
+        for stream, data in ((line, "a" * 60000 + "A"),
+                             (counted, "b" * 59990 + "B" * 10)):
+            wait_for(lambda s=stream: self.told(daemon, s)[-1:] == ["next"])
+            records = daemon.of(stream, self.log)
+            self.assertEqual("".join(r.data for r in records[:-1]), data)
+            self.assertEqual({r.tag for r in records[:-2]}, {"P"})
+            self.assertEqual([r.tag for r in records[-2:]], ["F", "F"])
+            self.assertLessEqual(max(len(r.data) for r in records), 1024)
+
+    def test_another_framing_does_not_change_what_was_begun(self):
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        stream.sendall(b"one\r\ntw")
+        self.wait_until_told(daemon, stream, ["one"])
+        daemon.restart(configured(tcp("line", 'framing = "octet-counted";')))
+        other = self.tcp(daemon)
+        stream.sendall(b"o\n")
+        other.sendall(b"3 new")
+        self.wait_until_told(daemon, stream, ["one", "two"])
+        self.wait_until_told(daemon, other, ["new"])
+
+    def test_names_of_all_kinds_are_found_again(self):
+        names = ("x:y", "x_y", "x@y", "of", "listener", "connection", "state",
+                 "a=b;c", "n" * 64, "%s%n$(x)`", "[::]")
+        daemon = self.serve(*(tcp(name) for name in names))
+        streams = [self.tcp(daemon, i) for i in range(len(names))]
+        for stream in streams:
+            stream.sendall(b"one\ntw")
+        wait_for(lambda: len(self.told(daemon)) == len(names))
+        ports = daemon.listening
+        # From now on with its port: a name is one of several signs.
+        config = configured(*(tcp(name).replace("port = 0", f"port = {port}")
+                              for name, (_, _, _, port)
+                              in zip(names, ports)))
+        for _ in range(2):
+            daemon.restart(config)
+        self.assertNotIn("not wanted", daemon.errors())
+        self.assertEqual(daemon.listening, ports)
+        for name, stream in zip(names, streams):
+            stream.sendall(b"o\n")
+            self.wait_until_told(daemon, stream, ["one", "two"])
+            self.assertEqual({r.listener for r in
+                              daemon.of(stream, self.log)}, {name})
+
+
+class Strange(keeper.Case):
+    """What is kept is not what the next process expects."""
+
+    def spoil(self, daemon, make):
+        """A restart with another state than was left; its stderr."""
+        daemon.keeper.job = "restart"
+        daemon.leave()
+        daemon.keeper.replace("state", make(daemon.keeper.content("state")))
+        daemon.start()
+        self.assertNotIn("state", daemon.keeper.names())
+        return daemon.errors()
+
+    def test_a_state_that_is_not_understood_is_told_and_costs_what_it_held(
+            self):
+        wrong = (lambda state: b"", lambda state: b"\0" * 100000,
+                 lambda state: b"portlog kept 9\n" + state[15:],
+                 lambda state: state[:-1], lambda state: state + b"\0",
+                 lambda state: state[:24] + b"\xff" * 8 + state[32:-3],
+                 lambda state: state[:16] + struct.pack("<I", 1) + state[20:],
+                 lambda state: state[:40] + b"\xff" * 8 + state[48:])
+        daemon = self.serve(LINE, COUNTED, UDP)
+        line, counted = self.tcp(daemon), self.tcp(daemon, 1)
+        sender = self.udp(daemon, 2)
+        for number, make in enumerate(wrong, 1):
+            line.sendall(b"%d\ntw" % number)
+            counted.sendall(b"1 %d5 ab" % number)
+            sender.send(b"datagram")
+            wait_for(lambda n=number: self.told(daemon, line)[-1:] == [str(n)]
+                     and self.told(daemon, counted)[-1:] == [str(n)]
+                     and len(self.told(daemon, sender)) == n)
+            # What came before the start is not counted any more.
+            daemon.wait_for_bytes(0, 4 if number == 1 else 6)
+            daemon.wait_for_bytes(1, 7 if number == 1 else 10)
+            self.assertIn("cannot understand what was kept",
+                          self.spoil(daemon, make))
+            line.sendall(b"o\n")
+            counted.sendall(b"cde")
+            rest = [str(number), "lost bytes=2", "o"]
+            wait_for(lambda r=rest: self.told(daemon, line)[-3:] == r, rest)
+            rest[-1] = "cde"
+            wait_for(lambda r=rest: self.told(daemon, counted)[-3:] == r,
+                     rest)
+
+    def test_a_state_of_any_length_is_refused_or_harmless(self):
+        daemon = self.serve(LINE, UDP)
+        stream = self.tcp(daemon)
+        size = 700
+        for number in range(TURNS):
+            stream.sendall(b"%d\nunfinished" % number)
+            wait_for(lambda n=number: self.told(daemon, stream)[-1:] and
+                     str(n) in self.told(daemon, stream)[-1])
+            self.spoil(daemon, lambda state, n=number:
+                       state[:n * size // TURNS])
+            stream.sendall(b"\n")
+        self.assertNotIn(" closed ", daemon.text(self.log))
+
+    def test_a_ledger_of_another_size_is_made_anew(self):
+        daemon = self.serve(LINE, UDP)
+        stream = self.tcp(daemon)
+        right = len(daemon.keeper.content("ledger 1"))
+        for number, size in enumerate((0, 4096, right - 1, 2 * right)):
+            stream.sendall(b"%d\ntw" % number)
+            wait_for(lambda n=number: self.told(daemon, stream)[-1:] ==
+                     [str(n)])
+            daemon.fell()
+            daemon.keeper.replace("ledger 1", b"\xff" * size)
+            daemon.start()
+            daemon.keeper.settle()
+            self.assertEqual(len(daemon.keeper.content("ledger 1")), right)
+            stream.sendall(b"o\n")
+            wait_for(lambda: self.told(daemon, stream)[-1:] == ["o"])
+        self.assertNotIn("lost", daemon.text(self.log))
+
+    def test_no_ledger_and_no_state_are_none(self):
+        daemon = self.serve(LINE, UDP)
+        stream = self.tcp(daemon)
+        stream.sendall(b"one\n")
+        self.wait_until_told(daemon, stream, ["one"])
+        daemon.leave()
+        daemon.keeper.drop("ledger 1", "state")
+        daemon.start()
+        stream.sendall(b"two\n")
+        self.wait_until_told(daemon, stream, ["one", "two"])
+
+
+class Passed(keeper.Case):
+    """Sockets that systemd has bound, as systemd.socket(5) has it."""
+
+    def bound(self, kind=socket.SOCK_STREAM):
+        bound = socket.socket(socket.AF_INET, kind)
+        self.addCleanup(bound.close)
+        bound.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            bound.listen()
+        return bound
+
+    def port_of(self, bound):
+        return bound.getsockname()[1]
+
+    def test_they_are_found_by_name_by_address_and_never_of_another_kind(
+            self):
+        named, datagrams, at = self.bound(), self.bound(
+            socket.SOCK_DGRAM), self.bound()
+        wrong = self.bound(socket.SOCK_DGRAM)
+        deaf = socket.socket()
+        self.addCleanup(deaf.close)
+        deaf.bind(("127.0.0.1", 0))
+        daemon = self.serve(
+            LINE, UDP, tcp("at", 'address = "127.0.0.1";').replace(
+                "port = 0", f"port = {self.port_of(at)}"),
+            tcp("wrong"), tcp("deaf"),
+            passed=[("wrong", wrong), ("deaf", deaf), ("line", named),
+                    ("dgram", datagrams), ("else", at)])
+        self.assertEqual([daemon.port(i) for i in range(3)],
+                         [self.port_of(s) for s in (named, datagrams, at)])
+        self.assertEqual(re.findall(r"not wanted, closed: (\S+)",
+                                    daemon.errors()), ["wrong", "deaf"])
+        for i in (0, 2, 3, 4):
+            self.tcp(daemon, i).sendall(b"%d\n" % i)
+        self.udp(daemon, 1).send(b"1")
+        wait_for(lambda: sorted(self.told(daemon)) == list("01234"))
+
+    def test_what_comes_before_and_after_it_is_for_the_next(self):
+        named, datagrams = self.bound(), self.bound(socket.SOCK_DGRAM)
+        daemon = self.serve(LINE, UDP, passed=[("line", named),
+                                               ("dgram", datagrams)])
+        stream, sender = self.tcp(daemon), self.udp(daemon, 1)
+        stream.sendall(b"one\ntw")
+        self.wait_until_told(daemon, stream, ["one"])
+        daemon.restart()
+        stream.sendall(b"o\n")
+        self.wait_until_told(daemon, stream, ["one", "two"])
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(harness.end_of(stream), b"")
+        late = self.tcp(daemon)
+        late.sendall(b"late\n")
+        sender.send(b"later")
+        daemon.start()
+        self.wait_until_told(daemon, late, ["late"])
+        self.wait_until_told(daemon, sender, ["later"])
+
+
+class Held(keeper.Case):
+    """One that was accepted and has no thread, for want of memory."""
+
+    def held(self):
+        """A daemon, and a connection that waits: it tries once a second."""
+        with open(harness.PORTLOGD, "rb") as program:
+            if b"__asan_init" in program.read():
+                self.skipTest("AddressSanitizer ends where memory does")
+        daemon = self.serve(LINE)
+        first, stream = self.tcp(daemon), None
+        first.sendall(b"first\n")
+        self.wait_until_told(daemon, first, ["first"])
+        limits = resource.prlimit(daemon.process.pid, resource.RLIMIT_AS)
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_AS,
+                         (1, limits[1]))
+        try:
+            stream = self.tcp(daemon)
+            daemon.wait_for_error("cannot take another connection")
+        finally:
+            resource.prlimit(daemon.process.pid, resource.RLIMIT_AS, limits)
+        stream.sendall(b"one\ntw")
+        daemon.restart()
+        self.wait_until_told(daemon, stream, ["one"])
+        return daemon, stream
+
+    def test_a_connection_that_waits_for_a_thread_survives(self):
+        daemon, stream = self.held()
+        stream.sendall(b"o\n")
+        self.wait_until_told(daemon, stream, ["one", "two"])
+
+    def test_and_what_a_kill_costs_it_then_is_told(self):
+        daemon, stream = self.held()
+        daemon.wait_for_bytes(0, 12)
+        daemon.kill()
+        stream.sendall(b"o\n")
+        self.wait_until_told(daemon, stream, ["one", "lost bytes=2", "o"])
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: MIT
+"""A kill, with what systemd keeps: nothing is closed, and what was in hand
+is told, to the byte.
+
+test_restart.py does some of it with a real systemd.
+"""
+import contextlib
+import fcntl
+import os
+import re
+import socket
+import tempfile
+from signal import SIGTERM
+
+import harness
+import keeper
+import law
+from harness import TURNS, wait_for
+from keeper import configured, tcp, udp
+
+LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
+    "nul", 'framing = "nul";')
+COUNTED, CHUNK = tcp("counted", 'framing = "octet-counted";'), tcp(
+    "chunk", 'framing = "chunk";')
+UDP = udp("dgram")
+F_SETPIPE_SZ = 1031
+
+
+class UnderLoad(keeper.Case):
+    """Kills and restarts, one after another, while much comes."""
+
+    def test_kills_close_nothing_and_what_was_in_hand_is_told(self):
+        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
+        for name, number, framing in (
+                ("a", 0, law.LF), ("b", 1, law.LF), ("c", 2, law.NUL),
+                ("d", 3, law.COUNTED)):
+            self.stream(daemon, name, number, kind=law.Halves, burst=3,
+                        rate=1500, framing=framing)
+        self.datagrams_of(daemon, "e", 4, rate=3000)
+        for turn in range(2 * TURNS):
+            for sender in self.senders():
+                sender.wait_for(20 + 7 * (turn % 10))
+            if turn % 2:
+                daemon.restart()
+            else:
+                daemon.kill()
+        for sender in self.senders():
+            sender.wait_for(20)
+            sender.finish()
+        self.assertEqual([s for s in self.senders() if s.cut_off], [])
+        self.assertEqual(daemon.stop(), 0)
+        # A line that was being written is ended by the next process.
+        entries = []
+        for line in daemon.bytes(self.log).split(b"\n")[:-1]:
+            try:
+                entries.append(law.from_text(line))
+            except AssertionError:
+                self.assertLessEqual(len(line), 600)
+        for stream in self.streams:
+            law.hold_killed(stream, [e for e in entries
+                                     if e.peer == stream.peer], TURNS)
+        law.hold_killed_datagrams(
+            self.datagrams[0], [e for e in entries if e.listener == "dgram"],
+            TURNS)
+
+
+class InHand(keeper.Case):
+    """What a kill costs one stream that comes to rest before it."""
+
+    def costs(self, listener, before, first, after, then, **options):
+        """A kill between two parts of a stream, and what is told of it."""
+        daemon = self.serve(listener, **options)
+        stream = self.tcp(daemon)
+        stream.sendall(before)
+        daemon.wait_for_bytes(0, len(before))
+        wait_for(lambda: self.told(daemon, stream) == first, first)
+        daemon.kill()
+        stream.sendall(after)
+        stream.shutdown(socket.SHUT_WR)
+        self.assertEqual(harness.end_of(stream), b"")
+        *told, closed = self.told(daemon, stream)
+        self.assertEqual(told, [*first, *then])
+        self.assertIn("closed reason=eof", closed)
+        self.assertIn(f" bytes={len(before + after)} ", closed)
+        return daemon.of(stream, self.log)
+
+    def test_an_unfinished_record_of_each_framing(self):
+        for listener, end in ((LINE, b"\r\n"), (LINE, b"\n"), (LF, b"\n"),
+                              (NUL, b"\0")):
+            with self.subTest(listener):
+                self.costs(listener, b"one" + end + b"tw", ["one"],
+                           b"o" + end + b"thr",
+                           ["lost bytes=2", "o", "thr"])
+        with self.subTest("half of a CRLF"):
+            self.costs(LINE, b"one\r\ntwo\r", ["one"], b"\nthree\n",
+                       ["lost bytes=4", "", "three"])
+        with self.subTest("nothing"):
+            self.costs(LINE, b"one\n", ["one"], b"two\n", ["two"])
+        with self.subTest("each read is a record"):
+            self.costs(CHUNK, b"one", ["one"], b"two", ["two"])
+
+    def test_a_frame_in_hand_and_the_digits_of_a_count(self):
+        for before, after, then in (
+                (b"10 unfin", b"ished3 two", ["lost bytes=5", "ished", "two"]),
+                (b"10 ", b"0123456789", ["0123456789"]),
+                (b"1", b"0 ten octets3 two", ["ten octets", "two"]),
+                (b"12", b" twelve bytes1 x", ["twelve bytes", "x"]),
+                (b"", b"3 two", ["two"])):
+            with self.subTest(before):
+                self.costs(COUNTED, b"3 one" + before, ["one"], after, then)
+
+    def test_a_record_of_which_pieces_are_in_the_log(self):
+        small = {"limits": "max_record = 1024;"}
+        records = self.costs(
+            LINE, b"a" * 1500, ["a" * 1024], b"b" * 1000 + b"\nc\n",
+            ["lost bytes=476", "b" * 1000, "c"], **small)
+        self.assertEqual([r.tag for r in records[:-1]],
+                         ["P", "*", "F", "F"])
+        records = self.costs(
+            COUNTED, b"3000 " + b"a" * 1500, ["a" * 1024],
+            b"b" * 1500 + b"1 c",
+            ["lost bytes=476", "b" * 1024, "b" * 476, "c"], **small)
+        self.assertEqual([r.tag for r in records[:-1]],
+                         ["P", "*", "P", "F", "F"])
+
+    def test_the_rest_of_a_stream_that_was_no_frame(self):
+        daemon = self.serve(COUNTED)
+        stream = self.tcp(daemon)
+        wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
+        daemon.freeze()
+        stream.sendall(b"3 onebad")
+        daemon.fell()
+        daemon.start()
+        self.assertEqual(harness.end_of(stream), b"")
+        told = self.told(daemon, stream)
+        self.assertEqual(told[:-1], ["one", "bad"])
+        self.assertIn("closed reason=bad-frame", told[-1])
+
+    def test_each_kill_costs_only_what_came_since(self):
+        daemon = self.serve(LINE, COUNTED)
+        line, counted = self.tcp(daemon), self.tcp(daemon, 1)
+        expected = {line: [], counted: []}
+        for turn in range(TURNS):
+            line.sendall(b"ab")
+            counted.sendall(b"9 ab")
+            daemon.wait_for_bytes(0, 2)
+            daemon.wait_for_bytes(1, 4 if turn == 0 else 6)
+            daemon.kill()
+            daemon.kill()
+            if turn % 2:
+                daemon.restart()
+            counted.sendall(b"c")
+            daemon.wait_for_bytes(1, 1)
+            daemon.restart()
+            daemon.kill()
+            counted.sendall(b"defghi")
+            expected[line] += ["lost bytes=2"]
+            expected[counted] += ["lost bytes=2", "lost bytes=1", "defghi"]
+            self.wait_until_told(daemon, line, expected[line])
+            self.wait_until_told(daemon, counted, expected[counted])
+
+    def test_what_a_restart_has_written_is_not_told_by_a_kill_after_it(self):
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        stream.sendall(b"a" * 1500)
+        daemon.wait_for_bytes(0, 1500)
+        daemon.restart(configured(LINE, limits="max_record = 1024;"))
+        self.wait_until_told(daemon, stream, ["a" * 1024])
+        daemon.kill()
+        stream.sendall(b"b\n")
+        self.wait_until_told(daemon, stream,
+                             ["a" * 1024, "lost bytes=476", "b"])
+
+    def test_idle_connections_lose_nothing_and_are_not_told_of(self):
+        daemon = self.serve(LINE, COUNTED)
+        streams = [self.tcp(daemon, i % 2) for i in range(40)]
+        for stream in streams[:20]:
+            stream.sendall(b"3 one" if stream in streams[1::2] else b"one\n")
+        wait_for(lambda: len(self.told(daemon)) == 20)
+        wait_for(lambda: len(daemon.keeper.names()) == 43)
+        before = daemon.bytes(self.log)
+        for _ in range(3):
+            daemon.kill()
+        self.assertEqual(daemon.bytes(self.log), before)
+        for i, stream in enumerate(streams):
+            self.assert_open(stream)
+            stream.sendall(b"3 two" if i % 2 else b"two\n")
+            self.wait_until_told(daemon, stream,
+                                 ["one", "two"] if i < 20 else ["two"])
+        self.assertNotIn(" * ", daemon.text(self.log))
+
+    def test_peers_that_end_while_nobody_runs(self):
+        daemon = self.serve(LINE)
+        names, rests = [], ("fin", "reset")
+        streams = [self.tcp(daemon) for _ in rests]
+        for stream in streams:
+            stream.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6 * len(rests))
+        wait_for(lambda: len(self.told(daemon)) == len(rests))
+        daemon.freeze()
+        for stream, rest in zip(streams, rests):
+            names.append(harness.name_of(stream))
+            stream.sendall(b"o\nthree\n")
+            if rest == "fin":
+                stream.shutdown(socket.SHUT_WR)
+            else:
+                harness.reset(stream)
+        daemon.fell()
+        daemon.start()
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 2)
+        # One that was reset has no address any more.
+        for name, reason in ((names[0], "eof"), ("[::]:0", "reset")):
+            *told, closed = [r.data for r in daemon.of(name, self.log)]
+            self.assertEqual(told[-3:], ["lost bytes=2", "o", "three"])
+            self.assertIn(f"closed reason={reason} records=3 bytes=14 ",
+                          closed)
+
+    def test_numbers_go_on_and_do_not_come_twice(self):
+        daemon = self.serve(LINE, UDP, more='format = "json";')
+        stream, sender = self.tcp(daemon), self.udp(daemon, 1)
+        for i in range(3):
+            stream.sendall(b"one\n")
+            sender.send(b"one")
+            wait_for(lambda n=2 * i + 2: len(daemon.json(self.log)) == n)
+            daemon.kill()
+        for protocol in ("tcp", "udp"):
+            self.assertEqual([r["record"] for r in daemon.json(self.log)
+                              if r["protocol"] == protocol], [1, 2, 3])
+
+
+class Pipe:
+    """An output that takes nothing: a pipe that is full, of empty lines."""
+
+    def __init__(self, path):
+        os.mkfifo(path)
+        self.fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self.content = b""
+        fcntl.fcntl(self.fd, F_SETPIPE_SZ, 4096)
+
+    def fill(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.fd, b"\n")
+
+    def drain(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.content += os.read(self.fd, 65536)
+
+    def records(self):
+        """What came through, without what filled it."""
+        self.drain()
+        whole = self.content.rpartition(b"\n")[0].decode()
+        return [harness.Record(line) for line in whole.split("\n") if line]
+
+    def close(self):
+        os.close(self.fd)
+
+
+class Stalled(keeper.Case):
+    """Behind an output that stands still much is in hand."""
+
+    def serve_pipe(self, *listeners):
+        """A daemon, and the pipe that stalls it."""
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        pipe = Pipe(directory.name + "/pipe")
+        self.addCleanup(pipe.close)
+        daemon = self.serve(*listeners, path=directory.name + "/pipe")
+        self.addCleanup(pipe.drain)
+        pipe.fill()
+        return daemon, pipe
+
+    def test_a_stream_of_each_framing(self):
+        for listener, frame in (
+                (LINE, b"%s\n"), (LINE, b"%s\r\n"), (LF, b"%s\n"),
+                (NUL, b"%s\0"), (CHUNK, b"%s")):
+            with self.subTest(listener):
+                blob = b"".join(frame % law.record(b"x", n, 200)
+                                for n in range(1500))
+                read, told = self.cost(listener, blob)
+                self.assertEqual(told[0].data, f"lost bytes={read}")
+                rest = [harness.unescape(r.data) for r in told[1:-1]]
+                self.assertEqual(b"".join(
+                    [frame % data for data in rest]), blob[read:])
+        frames = [b"%d %s" % (len(r), r) for r in (
+            law.record(b"x", n, 200) for n in range(1500))]
+        read, told = self.cost(COUNTED, b"".join(frames))
+        rest, begin = [], 0
+        for frame in frames:
+            data, end = begin + frame.index(b" ") + 1, begin + len(frame)
+            if end > read:
+                rest.append(frame[max(data, read) - begin:])
+            if begin <= read < data:
+                read = begin if read < data - 1 else read
+            begin = end
+        lost = int(re.fullmatch(r"lost bytes=(\d+)", told[0].data)[1])
+        self.assertEqual(lost, read)
+        self.assertEqual([harness.unescape(r.data) for r in told[1:-1]],
+                         rest)
+
+    def cost(self, listener, blob):
+        """Kill it with as much in hand as it takes, and send the rest."""
+        daemon, pipe = self.serve_pipe(listener)
+        stream = self.tcp(daemon)
+        stream.sendall(blob)
+        name = daemon.listening[0][0]
+        read = wait_for(lambda: daemon.counters()[name]["bytes"], "a read")
+        daemon.fell()
+        pipe.drain()
+        self.assertEqual(pipe.content.strip(), b"")
+        daemon.start()
+        stream.shutdown(socket.SHUT_WR)
+        peer = harness.name_of(stream)
+        wait_for(lambda: any("closed" in r.data for r in pipe.records()
+                             if r.tag == "*"), "the end")
+        told = [r for r in pipe.records() if r.peer == peer]
+        self.assertIn(f" bytes={len(blob)} ", told[-1].data)
+        self.assertGreater(len(blob), read)
+        self.assertGreater(read, 10000)
+        return read, told
+
+    def test_datagrams(self):
+        daemon, pipe = self.serve_pipe(UDP)
+        sender = self.udp(daemon)
+        for n in range(200):
+            sender.send(b"%d" % n)
+        wait_for(lambda: daemon.counters()["dgram"]["bytes"], "a read")
+        daemon.fell()
+        pipe.drain()
+        daemon.start()
+
+        def lost():
+            return sum(law.lost_in(r.data) for r in pipe.records()
+                       if r.tag == "*")
+
+        def numbers():
+            return [int(r.data) for r in pipe.records() if r.tag == "F"]
+        wait_for(lambda: lost() + len(numbers()) >= 200, "all of them")
+        self.assertEqual(numbers(), list(range(lost(), 200)))
+        self.assertTrue(0 < lost() <= 64)
+        self.assertEqual(daemon.counters()["dgram"]["lost"], lost())
+
+    def test_the_next_process_serves_and_ends_though_it_cannot_tell_yet(self):
+        daemon, pipe = self.serve_pipe(LINE, UDP)
+        stream, sender = self.tcp(daemon), self.udp(daemon, 1)
+        stream.sendall(b"one\n")
+        sender.send(b"one")
+        wait_for(lambda: all(c["bytes"] for c in daemon.counters().values()),
+                 "both to be read")
+        daemon.kill()
+        wait_for(lambda: len(daemon.keeper.heard("READY")) == 2, "READY")
+        late = self.tcp(daemon)
+        late.sendall(b"late\n")
+        daemon.signal(SIGTERM)
+        daemon.wait_for_error("restarting")
+        pipe.drain()
+        self.assertEqual(daemon.wait(), 0)
+        daemon.start()
+        wait_for(lambda: "late" in [r.data for r in pipe.records()], "late")
+        told = sorted(r.data for r in pipe.records() if r.data != "late")
+        self.assertEqual(told, ["lost bytes=4", "lost datagrams=1"])
+
+
+if __name__ == "__main__":
+    harness.main()
