@@ -106,7 +106,7 @@ class Trial:
                     self.look(process)
                 delivered = self.wait_for_records(process)
                 pss = measure.pss_kib(process.pid) - pss
-                said = sender.communicate()[0]
+                said = sender.communicate(timeout=PATIENCE)[0]
             finally:
                 sender.kill()
         if sender.returncode != 0:
@@ -166,3 +166,5 @@ def run(receiver, load, directory):
                 return Trial(receiver, load, setup).measured(process)
         except Failed as error:
             return {"failed": str(error)}
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            return {"failed": f"not measured: {error}"}
