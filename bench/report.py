@@ -14,7 +14,6 @@ from figures import CPU, FIGURES, LOST, RATE
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULTS = os.path.join(HERE, "results.json")
-BRIEF = ("tcp-128", "tcp-64x64", "tcp-64x1", "tcp-1000x16", "udp")
 
 
 def row(words):
@@ -81,12 +80,22 @@ def columns_of(section, found):
             for cores, of in both.items() if name in of]
 
 
+def failures(results):
+    """Why there is no figure, where there is none."""
+    return "".join(
+        f"\n{name} under {load}: {failure(runs)}\n"
+        for load, of in results.items() for name, runs in of.items()
+        if failure(runs))
+
+
 def of_curve(section, found):
-    columns = columns_of(section, found)
+    columns = [(title.removeprefix("connections-").removeprefix("length-"),
+                results) for title, results in columns_of(section, found)]
     is_lossy = any(LOST.value(runs) for _, results in columns
                    for runs in results.values())
     return "\n".join(of_figure(figure, columns)
-                     for figure in [CPU, RATE] + [LOST] * is_lossy)
+                     for figure in [CPU, RATE] + [LOST] * is_lossy
+                     ) + failures(found[section.name])
 
 
 def of_section(section, found):
@@ -99,9 +108,14 @@ def of_section(section, found):
 
 def of_machine(found):
     versions = ", ".join(f"{name} {version}" for name, version
-                         in found["versions"].items())
-    return (f"{found['machine']}; {versions}. "
-            f"Medians of {found['turns']} turns.\n")
+                         in found["versions"].items()
+                         if not name.startswith("portlogd-"))
+    text = f"{found['machine']}; {versions}. Turns: {found['turns']}"
+    if found["scale"] != 1:
+        text += f"; {found['scale']:g} times the lines"
+    if found["left_out"]:
+        text += f". Not there, and left out: {', '.join(found['left_out'])}"
+    return text + ".\n"
 
 
 def of_all(found):
@@ -113,11 +127,10 @@ def of_all(found):
 
 def in_brief(found):
     peers = found["sections"]["peers"]
-    names = list(peers[BRIEF[0]])
+    names = list(peers[chart.LOADS[0]])
     rows = [[loads.ALL[load].text] +
-            ["–" if failure(peers[load][name]) else
-             f"{CPU.value(peers[load][name]):.2f}" for name in names]
-            for load in BRIEF]
+            [CPU.text(CPU.value(peers[load][name])) for name in names]
+            for load in chart.LOADS]
     return f"{table([CPU.title] + names, rows)}\n{of_machine(found)}"
 
 

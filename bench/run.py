@@ -28,7 +28,7 @@ import receivers
 import report
 import trial
 
-SLOW = 15.0  # seconds
+SLOW = 15.0  # seconds: what takes longer is not repeated
 
 
 def chosen_loads(patterns):
@@ -54,12 +54,14 @@ def chosen_sections(args):
             if not wanted or section.name in wanted]
 
 
-def present(names):
-    """The receivers that are there, by name."""
+def present(names, left_out):
+    """The receivers that are there, by name; the others are noted."""
     found = {name.split("=")[0]: receivers.named(name)
              for name in names.split(",")}
     for name in [name for name in found if not found[name].is_there()]:
-        print(f"left out, because it is not there: {name}")
+        if name not in left_out:
+            print(f"left out, because it is not there: {name}")
+            left_out.append(name)
         del found[name]
     return found
 
@@ -71,10 +73,7 @@ def warm_up(there, args):
         trial.run(receiver, load, args.dir)
 
 
-def run_again(runs, receiver, load, directory):
-    """What took all its time and failed is not tried again."""
-    if runs and runs[-1]["took"] > SLOW and "failed" in runs[-1]:
-        return runs[-1]
+def run_once(receiver, load, directory):
     start = time.monotonic()
     result = trial.run(receiver, load, directory)
     return {**result, "took": round(time.monotonic() - start, 3)}
@@ -89,7 +88,9 @@ def run_section(section, there, args, cores):
         for load in section.loads:
             for name in list(there) if turn % 2 == 0 else reversed(there):
                 runs = results[load.name][name]
-                runs.append(run_again(runs, there[name], load, args.dir))
+                if runs and runs[-1]["took"] > SLOW:
+                    continue
+                runs.append(run_once(there[name], load, args.dir))
                 print(f"{turn + 1}/{args.turns} {load.name} {name}: "
                       + figures.brief(load, runs[-1]), file=sys.stderr)
     return results
@@ -136,10 +137,11 @@ def machine(cores):
 def measure(args):
     cores = sorted(os.sched_getaffinity(0))
     found = {"machine": machine(cores), "turns": args.turns,
-             "scale": args.scale, "versions": {}, "sections": {}}
+             "scale": args.scale, "versions": {}, "left_out": [],
+             "sections": {}}
     for section in chosen_sections(args):
         section = section.scaled(args.scale)
-        there = present(section.receivers)
+        there = present(section.receivers, found["left_out"])
         warm_up(there, args)
         found["versions"].update(
             (name, there[name].version()) for name in there

@@ -92,6 +92,7 @@ class Trial:
         self.deadline = time.monotonic() + LIMIT
         self.peak_kib = 0
         self.sample_at = 0.0
+        self.grew_at = None
 
     def measured(self, process):
         cpu = measure.cpu_seconds(process.pid)
@@ -99,6 +100,7 @@ class Trial:
         command = [os.path.join(receivers.TOOLS, "sender"),
                    *self.load.arguments(), str(self.setup.port),
                    self.setup.log]
+        start = time.monotonic()
         with subprocess.Popen(command, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True) as sender:
             try:
@@ -113,6 +115,8 @@ class Trial:
             raise Failed("the sender failed")
         said = {key: float(value) for key, value in
                 (word.split("=") for word in said.split())}
+        if self.grew_at:  # after a pause that the sender took for the end
+            said["seconds"] = self.grew_at - start
         if self.receiver.frames:  # probes are other lines
             delivered += int(said.get("probes", 0) - said.get("lost", 0))
         return {"delivered": delivered, "sent": self.load.lines,
@@ -134,6 +138,8 @@ class Trial:
             while time.monotonic() < patience and \
                     os.path.getsize(self.setup.log) == size:
                 self.look(process)
+            if os.path.getsize(self.setup.log) > size:
+                self.grew_at = time.monotonic()
         self.sample(process)
         return delivered
 
