@@ -71,6 +71,10 @@ def row_of_load(drawing, scale, y, load, values):
     for name, style in STYLES.items():
         if name in values:
             drawing.mark((scale.place(values[name]), y), style)
+    if "portlogd" in values:
+        drawing.text((scale.place(values["portlogd"]), y - 12),
+                     CPU.text(values["portlogd"]), "middle",
+                     STYLES["portlogd"].colour, 11, bold=True)
 
 
 def of_loads(results, path):

@@ -13,9 +13,15 @@ class Figure:
     is_relative: bool = False  # shown as so many times the limit, too
     choose: Callable = statistics.median  # of several turns
 
+    def in_run(self, run):
+        """None where it failed, or nothing came that could be measured."""
+        try:
+            return None if "failed" in run else self.of(run)
+        except KeyError:
+            return None
+
     def by_turn(self, runs):
-        """None where it failed."""
-        return [None if "failed" in run else self.of(run) for run in runs]
+        return [self.in_run(run) for run in runs]
 
     def value(self, runs):
         there = [value for value in self.by_turn(runs) if value is not None]
@@ -57,5 +63,5 @@ def brief(load, run):
     if "failed" in run:
         return run["failed"]
     return ", ".join(f"{figure.title.split(',')[0]} "
-                     f"{figure.text(figure.of(run))}"
+                     f"{figure.text(figure.in_run(run))}"
                      for figure in FIGURES[load.kind])

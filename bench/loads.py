@@ -46,22 +46,22 @@ MAIN = [
     Load("tcp-24", "1 connection, lines of 24 bytes, large writes",
          line_bytes=24, write_lines=large_writes(24)),
     Load("tcp-64x64", "64 connections, 64 lines a write",
-         connections=64, write_lines=64),
+         connections=64, lines=1_000_000, write_lines=64),
     Load("tcp-64x1", "64 connections, one line a write",
-         connections=64, lines=1_000_000),
+         connections=64, lines=500_000),
     Load("tcp-1000x16", "1000 connections, 16 lines a write",
-         connections=1000, write_lines=16),
+         connections=1000, lines=1_000_000, write_lines=16),
     Load("udp", "UDP, as fast as one sender can", "datagrams",
          lines=1_000_000),
     Load("udp-100k", "UDP, 100,000 a second", "datagrams",
-         lines=200_000, rate=100_000),
+         lines=150_000, rate=100_000),
     Load("idle", "5000 connections that sent one line and are idle", "idle",
          connections=5000, lines=5000),
     Load("line", "one line at a time, the next when the last is in the file",
-         "line", lines=20_000),
+         "line", lines=10_000),
     Load("delay", "64 connections, one line a write, 50,000 lines a second; "
          "on 4 of them a probe every 10 ms", "delay",
-         connections=64, lines=150_000, rate=50_000, probes=4),
+         connections=64, lines=100_000, rate=50_000, probes=4),
 ]
 
 CONNECTIONS = [

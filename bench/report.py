@@ -109,7 +109,7 @@ def of_section(section, found):
 def of_machine(found):
     versions = ", ".join(f"{name} {version}" for name, version
                          in found["versions"].items()
-                         if not name.startswith("portlogd-"))
+                         if version and not name.startswith("portlogd-"))
     text = f"{found['machine']}; {versions}. Turns: {found['turns']}"
     if found["scale"] != 1:
         text += f"; {found['scale']:g} times the lines"

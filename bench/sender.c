@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define DATAGRAMS 64 /* a sendmmsg() */
-#define SETTLED_NS 300000000
+#define SETTLED_NS 150000000
 
 _Noreturn void
 sender_fail(const char *what)
