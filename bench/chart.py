@@ -172,7 +172,7 @@ def of_curves(sections, path):
                       "length of a line")
     head(drawing, "CPU time a record, by connections and by length",
          "Microseconds of user and system time of the receiver; lower is "
-         "better. Both axes: each step ten times.")
+         "better. Both axes are logarithmic.")
     panel(drawing, 60, "16 lines of 128 bytes a write", "connections",
           by_connections)
     panel(drawing, 480, "One connection, large writes", "bytes a line",

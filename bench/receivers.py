@@ -138,8 +138,9 @@ class SyslogNg(Receiver):
                                 self.program.startswith(root))
         if self.is_unpacked:
             self.modules = ":".join(glob.glob(f"{root}/lib/syslog-ng/[0-9]*"))
-            self.environment = {"LD_LIBRARY_PATH": ":".join(
-                [f"{root}/lib/syslog-ng", *glob.glob(f"{root}/lib/*-linux-*")])}
+            libraries = [f"{root}/lib/syslog-ng",
+                         *glob.glob(f"{root}/lib/*-linux-*")]
+            self.environment = {"LD_LIBRARY_PATH": ":".join(libraries)}
 
     def command(self, setup):
         conf = setup.write(f"""@version: current
