@@ -92,7 +92,8 @@ def of_curve(section, found):
     columns = [(title.removeprefix("connections-").removeprefix("length-"),
                 results) for title, results in columns_of(section, found)]
     is_lossy = any(LOST.value(runs) for _, results in columns
-                   for runs in results.values())
+                   for name, runs in results.items()
+                   if name in columns[0][1])
     return "\n".join(of_figure(figure, columns)
                      for figure in [CPU, RATE] + [LOST] * is_lossy
                      ) + failures(found[section.name])
