@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * limit: as little as can be done to write down what arrives, and so what all
+ * receivers are held to.  A thread a connection, recv() to write(); recvmmsg()
+ * to writev() for datagrams.  No framing, no time, no address, no escaping;
+ * errors end it.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define READ_BYTES 65536
+#define DATAGRAMS 256
+#define DATAGRAM_BYTES 2048
+#define RECEIVE_BUFFER 8388608
+
+static int log_fd;
+
+static void *
+serve(void *argument)
+{
+	char data[READ_BYTES];
+	int fd = (int)(long)argument;
+	ssize_t size;
+
+	while ((size = recv(fd, data, sizeof data, 0)) > 0)
+		if (write(log_fd, data, (size_t)size) != size)
+			err(1, "write");
+	close(fd);
+	return NULL;
+}
+
+static _Noreturn void
+serve_all(int fd)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int peer;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, READ_BYTES + 32768);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	listen(fd, 4096);
+	for (;;) {
+		peer = accept(fd, NULL, NULL);
+		if (peer < 0)
+			err(1, "accept");
+		errno = pthread_create(&thread, &attributes, serve,
+				       (void *)(long)peer);
+		if (errno != 0)
+			err(1, "pthread_create");
+	}
+}
+
+static _Noreturn void
+drain(int fd)
+{
+	static char data[DATAGRAMS][DATAGRAM_BYTES];
+	struct iovec parts[DATAGRAMS];
+	struct mmsghdr messages[DATAGRAMS] = { 0 };
+	int size = RECEIVE_BUFFER, count;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	for (;;) {
+		for (int i = 0; i < DATAGRAMS; i++) {
+			parts[i] = (struct iovec){ data[i], DATAGRAM_BYTES };
+			messages[i].msg_hdr.msg_iov = &parts[i];
+			messages[i].msg_hdr.msg_iovlen = 1;
+		}
+		count = recvmmsg(fd, messages, DATAGRAMS, MSG_WAITFORONE, NULL);
+		if (count < 0)
+			err(1, "recvmmsg");
+		for (int i = 0; i < count; i++)
+			parts[i].iov_len = messages[i].msg_len;
+		if (writev(log_fd, parts, count) < 0)
+			err(1, "writev");
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	bool is_udp;
+	int fd;
+
+	if (argc != 4)
+		errx(64, "usage: limit tcp|udp PORT FILE");
+	is_udp = strcmp(argv[1], "udp") == 0;
+	at.sin_port = htons((unsigned short)atoi(argv[2]));
+	log_fd = open(argv[3], O_WRONLY | O_CREAT | O_APPEND, 0640);
+	fd = socket(AF_INET, is_udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+	if (log_fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
+		err(1, "%s", argv[3]);
+	if (is_udp)
+		drain(fd);
+	serve_all(fd);
+}

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The loads: what the sender is told to send."""
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Load:
+    """connections share the lines; line_bytes has the newline in it."""
+    name: str
+    text: str
+    kind: str = "stream"  # or "datagrams", "idle", "line", "delay"
+    connections: int = 1
+    lines: int = 2_000_000
+    line_bytes: int = 128
+    write_lines: int = 1
+    rate: int = 0  # lines a second of all together; 0: no limit
+    probes: int = 0  # connections on which the delay is measured
+
+    @property
+    def protocol(self):
+        return "udp" if self.kind == "datagrams" else "tcp"
+
+    def scaled(self, scale):
+        """The same with fewer lines; the connections stay."""
+        lines = max(int(self.lines * scale), self.connections)
+        return self if self.kind == "idle" else replace(self, lines=lines)
+
+    def arguments(self):
+        """What the sender is called with, but for port and log."""
+        words = ["-c", self.connections, "-n", self.lines,
+                 "-s", self.line_bytes, "-b", self.write_lines,
+                 "-r", self.rate, "-p", self.probes]
+        words += {"datagrams": ["-u"], "idle": ["-k"],
+                  "line": ["-l"]}.get(self.kind, [])
+        return [str(word) for word in words]
+
+
+def large_writes(line_bytes):
+    """How many lines are a write of 64 KiB."""
+    return max(65536 // line_bytes, 1)
+
+
+MAIN = [
+    Load("tcp-128", "1 connection, lines of 128 bytes, large writes",
+         write_lines=large_writes(128)),
+    Load("tcp-24", "1 connection, lines of 24 bytes, large writes",
+         line_bytes=24, write_lines=large_writes(24)),
+    Load("tcp-64x64", "64 connections, 64 lines a write",
+         connections=64, lines=1_000_000, write_lines=64),
+    Load("tcp-64x1", "64 connections, one line a write",
+         connections=64, lines=500_000),
+    Load("tcp-1000x16", "1000 connections, 16 lines a write",
+         connections=1000, lines=1_000_000, write_lines=16),
+    Load("udp", "UDP, as fast as one sender can", "datagrams",
+         lines=1_000_000),
+    Load("udp-100k", "UDP, 100,000 a second", "datagrams",
+         lines=150_000, rate=100_000),
+    Load("idle", "5000 connections that sent one line and are idle", "idle",
+         connections=5000, lines=5000),
+    Load("line", "one line at a time, the next when the last is in the file",
+         "line", lines=10_000),
+    Load("delay", "64 connections, one line a write, 50,000 lines a second; "
+         "on 4 of them a probe every 10 ms", "delay",
+         connections=64, lines=100_000, rate=50_000, probes=4),
+]
+
+CONNECTIONS = [
+    Load(f"connections-{count}", f"{count:,} connections, 16 lines a write",
+         connections=count, lines=400_000, write_lines=16)
+    for count in (1, 10, 100, 1000, 10_000)
+]
+
+LENGTHS = [
+    Load(f"length-{size}", f"1 connection, lines of {size:,} bytes",
+         lines=min(1_000_000, 2**26 // size), line_bytes=size,
+         write_lines=large_writes(size))
+    for size in (16, 64, 256, 1024, 4096, 16_384, 65_536)
+]
+
+ALL = {load.name: load for load in MAIN + CONNECTIONS + LENGTHS}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A question, and what is run to answer it."""
+    name: str
+    title: str
+    loads: tuple
+    receivers: str
+    cores: int = 2
+
+    @property
+    def is_curve(self):
+        """Its loads differ in one thing, and are shown side by side."""
+        return self.name not in ("peers", "chosen")
+
+    def scaled(self, scale):
+        return replace(self, loads=tuple(
+            load.scaled(scale) for load in self.loads))
+
+
+SECTIONS = [
+    Section("peers", "portlogd and its peers", tuple(MAIN),
+            "portlogd,limit,rsyslog,syslog-ng,socat,ncat,python"),
+    Section("one-core", "Receiver and sender on one core",
+            tuple(ALL[name] for name in ("tcp-128", "tcp-64x64", "udp-100k")),
+            "portlogd,limit,rsyslog", cores=1),
+    Section("connections", "By connections, 16 lines of 128 bytes a write",
+            tuple(CONNECTIONS), "portlogd,limit,rsyslog"),
+    Section("lengths", "By length of a line, one connection", tuple(LENGTHS),
+            "portlogd,limit,rsyslog"),
+    Section("formats", "What a format costs",
+            tuple(ALL[name] for name in ("tcp-128", "tcp-64x64", "udp-100k")),
+            "portlogd,portlogd-json,portlogd-raw,limit"),
+]

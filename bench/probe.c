@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* How long a line takes from send() until it can be read in the log. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sender.h"
+
+#define PATIENCE_NS 1000000000LL
+#define PROBE_EVERY_NS 10000000LL
+#define PROBE "probe "
+#define DIGITS 7
+#define READ_BYTES (1 << 20)
+
+struct watch {
+	int fd;
+	long sent;           /* probes; the number of the next */
+	long long *sent_ns;  /* when each was sent */
+	long long *times_ns; /* how long each took, as they arrived */
+	atomic_long seen;
+	atomic_bool is_over;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	long long x = *(const long long *)a, y = *(const long long *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void
+print_delays(long long *delays_ns, long count)
+{
+	if (count == 0)
+		return;
+	qsort(delays_ns, (size_t)count, sizeof *delays_ns, compare);
+	printf("p50_us=%.1f p99_us=%.1f max_us=%.1f\n",
+	       (double)delays_ns[count / 2] / 1000,
+	       (double)delays_ns[count * 99 / 100] / 1000,
+	       (double)delays_ns[count - 1] / 1000);
+}
+
+static int
+open_log(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		sender_fail(path);
+	return fd;
+}
+
+static long long *
+make_times(long count)
+{
+	long long *times_ns = calloc((size_t)count, sizeof *times_ns);
+
+	if (!times_ns)
+		sender_fail("calloc");
+	return times_ns;
+}
+
+/* Look without a pause until a whole line is there; false: it never came. */
+static bool
+wait_for_line(int fd)
+{
+	static char text[READ_BYTES];
+	long long until_ns = sender_now_ns() + PATIENCE_NS;
+	ssize_t size;
+
+	do {
+		size = read(fd, text, sizeof text);
+		if (size > 0 && text[size - 1] == '\n')
+			return true;
+	} while (sender_now_ns() < until_ns);
+	return false;
+}
+
+void
+probe_each_line(const struct load *load, struct peer *peer, const char *data)
+{
+	int fd = open_log(load->log);
+	long long *delays_ns = make_times(load->lines);
+	long count = 0;
+
+	while (peer->sent < peer->total) {
+		long long start_ns = sender_now_ns();
+
+		sender_push(load, peer, data);
+		if (!wait_for_line(fd))
+			sender_fail("a line did not come");
+		delays_ns[count++] = sender_now_ns() - start_ns;
+	}
+	print_delays(delays_ns, count);
+	free(delays_ns);
+	close(fd);
+}
+
+/* Each probe in these lines has arrived now. */
+static void
+note_probes(struct watch *w, const char *text, size_t size)
+{
+	const char *end = text + size;
+	long long now_ns = sender_now_ns();
+
+	while ((text = memmem(text, (size_t)(end - text), PROBE,
+			      strlen(PROBE)))) {
+		text += strlen(PROBE);
+		w->times_ns[w->seen++] =
+			now_ns - w->sent_ns[strtol(text, NULL, 10)];
+	}
+}
+
+/* Reads the log as it grows; first in line for a core, where that is allowed.
+ */
+static void *
+watch_main(void *argument)
+{
+	static char text[READ_BYTES + 1];
+	struct watch *w = argument;
+	size_t held = 0, whole;
+	const char *newline;
+	ssize_t size;
+
+	pthread_setschedparam(pthread_self(), SCHED_FIFO,
+			      &(struct sched_param){ .sched_priority = 1 });
+	while (!w->is_over) {
+		size = read(w->fd, text + held, READ_BYTES - held);
+		if (size <= 0) {
+			sender_pause();
+			continue;
+		}
+		held += (size_t)size;
+		newline = memrchr(text, '\n', held);
+		whole = newline ? (size_t)(newline - text) + 1 : 0;
+		note_probes(w, text, whole);
+		held -= whole;
+		memmove(text, text + whole, held);
+	}
+	return NULL;
+}
+
+/* A line like the others, but for its beginning. */
+static void
+send_probe(const struct load *load, struct peer *peer, const char *data,
+	   struct watch *w)
+{
+	char *line = malloc((size_t)load->line_bytes);
+
+	if (!line)
+		sender_fail("malloc");
+	memcpy(line, data, (size_t)load->line_bytes);
+	snprintf(line, strlen(PROBE) + DIGITS + 1, PROBE "%0*ld", DIGITS,
+		 w->sent);
+	line[strlen(PROBE) + DIGITS] = ' ';
+	w->sent_ns[w->sent++] = sender_now_ns();
+	while (!sender_push(load, peer, line))
+		;
+	free(line);
+}
+
+/* Which of the probed connections this one is; -1: none. */
+static long
+probed(const struct load *load, long connection)
+{
+	long every = load->connections / load->probes;
+
+	return connection % every == 0 && connection / every < load->probes
+		     ? connection / every
+		     : -1;
+}
+
+/* Line by line to each connection in turn, at the rate of the load. */
+static void
+send_paced(const struct load *load, struct peer *peers, const char *data,
+	   struct watch *w)
+{
+	long long *next_ns = make_times(load->probes), now_ns;
+	long long start_ns = sender_now_ns();
+
+	for (long line = 0; line < load->lines; line++) {
+		long i = line % load->connections, probe = probed(load, i);
+		long long due_ns = start_ns + line * 1000000000LL / load->rate;
+
+		while ((now_ns = sender_now_ns()) < due_ns)
+			sender_pause();
+		if (probe >= 0 && now_ns >= next_ns[probe]) {
+			next_ns[probe] = now_ns + PROBE_EVERY_NS;
+			send_probe(load, &peers[i], data, w);
+			continue;
+		}
+		while (!sender_push(load, &peers[i], data))
+			sender_pause();
+	}
+	free(next_ns);
+}
+
+void
+probe_under_load(const struct load *load, struct peer *peers, const char *data)
+{
+	struct watch w = { .fd = open_log(load->log),
+			   .sent_ns = make_times(load->lines),
+			   .times_ns = make_times(load->lines) };
+	long long until_ns;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, watch_main, &w) != 0)
+		sender_fail("pthread_create");
+	send_paced(load, peers, data, &w);
+	until_ns = sender_now_ns() + PATIENCE_NS;
+	while (w.seen < w.sent && sender_now_ns() < until_ns)
+		sender_pause();
+	w.is_over = true;
+	pthread_join(thread, NULL);
+	print_delays(w.times_ns, w.seen);
+	printf("probes=%ld lost=%ld\n", w.sent, w.sent - w.seen);
+	free(w.sent_ns);
+	free(w.times_ns);
+	close(w.fd);
+}

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""The receivers: how each is started for one load.
+
+Each gets the same receive buffer for UDP, is told not to ask DNS and to take
+as many connections as there are; all else is as it comes.
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PORTLOGD = os.environ.get("PORTLOGD", "./portlogd")
+# sender and limit, and peers that were unpacked there.
+TOOLS = os.environ.get("BENCH_TOOLS") or os.path.join(
+    os.path.dirname(os.path.abspath(PORTLOGD)), "bench")
+SYSLOG_NG = os.environ.get("SYSLOG_NG_ROOT",
+                           os.path.join(TOOLS, "syslog-ng"))
+RECEIVE_BUFFER = 8 << 20
+MAX_CONNECTIONS = 12_000
+
+
+@dataclass
+class Setup:
+    """What a receiver is started for; directory is its own."""
+    directory: str
+    port: int
+    protocol: str
+
+    @property
+    def log(self):
+        return os.path.join(self.directory, "log")
+
+    def write(self, text):
+        """A configuration; returns its path."""
+        path = os.path.join(self.directory, "conf")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+
+def find(program):
+    return shutil.which(program, path=os.environ.get("PATH", "") +
+                        ":/usr/local/sbin:/usr/sbin:/sbin")
+
+
+class Receiver:
+    """program is what must be there for it."""
+    program = None
+    protocols = ("tcp", "udp")
+    frames = True  # a record is a line in its log; else bytes are counted
+    ending = b"\n"  # what follows the data of a record in the log
+    environment = {}
+    version_option = "--version"
+
+    def version(self):
+        """Its number, or what there is of it."""
+        if not self.version_option:
+            return ""
+        said = subprocess.run(
+            [self.program, self.version_option], text=True, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.environment}).stdout
+        number = re.search(r"\d+(\.\d+)+", said)
+        return number.group() if number else "?"
+
+    def is_there(self):
+        return self.program is not None
+
+    def command(self, setup):
+        raise NotImplementedError
+
+
+class Portlogd(Receiver):
+    version_option = "-V"
+
+    def __init__(self, program=PORTLOGD, format="text"):
+        self.program = find(program)
+        self.format = format
+        if format == "json":
+            self.ending = b'"'
+
+    def command(self, setup):
+        return [self.program, "-c", setup.write(f"""
+listeners = ( {{ protocol = "{setup.protocol}"; port = {setup.port}; }} );
+limits = {{ max_connections = {MAX_CONNECTIONS}; }};
+outputs = ( {{ type = "file"; path = "{setup.log}";
+               format = "{self.format}"; }} );
+""")]
+
+
+class Limit(Receiver):
+    program = find(os.path.join(TOOLS, "limit"))
+    frames = False
+    version_option = None
+
+    def command(self, setup):
+        return [self.program, setup.protocol, str(setup.port), setup.log]
+
+
+class Rsyslog(Receiver):
+    program = find("rsyslogd")
+    version_option = "-v"
+
+    def command(self, setup):
+        source = {
+            "tcp": f'module(load="imptcp")\n'
+                   f'input(type="imptcp" port="{setup.port}" '
+                   f'socketBacklog="4096")',
+            "udp": f'module(load="imudp")\n'
+                   f'input(type="imudp" port="{setup.port}" '
+                   f'rcvbufSize="{RECEIVE_BUFFER}")'}[setup.protocol]
+        conf = setup.write(f"""
+global(workDirectory="{setup.directory}" net.enableDNS="off"
+       maxMessageSize="128k")
+{source}
+template(name="line" type="string"
+    string="%timegenerated:::date-rfc3339% %fromhost-ip% %rawmsg%\\n")
+action(type="omfile" file="{setup.log}" template="line")
+""")
+        return [self.program, "-n", "-f", conf, "-i",
+                os.path.join(setup.directory, "pid")]
+
+
+class SyslogNg(Receiver):
+    """From a package that is unpacked beside: it can't be installed together
+    with rsyslog."""
+    window = 100 * MAX_CONNECTIONS  # records: its manual asks for so many
+
+    def __init__(self):
+        root = os.path.join(SYSLOG_NG, "usr")
+        self.program = find("syslog-ng") or find(f"{root}/sbin/syslog-ng")
+        self.is_unpacked = bool(self.program and
+                                self.program.startswith(root))
+        if self.is_unpacked:
+            self.modules = ":".join(glob.glob(f"{root}/lib/syslog-ng/[0-9]*"))
+            libraries = [f"{root}/lib/syslog-ng",
+                         *glob.glob(f"{root}/lib/*-linux-*")]
+            self.environment = {"LD_LIBRARY_PATH": ":".join(libraries)}
+
+    def command(self, setup):
+        conf = setup.write(f"""@version: current
+options {{ use-dns(no); dns-cache(no); stats-freq(0);
+          log-msg-size(131072); }};
+source in {{ network(transport("{setup.protocol}") port({setup.port})
+    flags(no-parse) max-connections({MAX_CONNECTIONS}) listen-backlog(4096)
+    log-iw-size({self.window}) so-rcvbuf({RECEIVE_BUFFER})); }};
+destination out {{ file("{setup.log}" log-fifo-size({self.window})
+    template("$ISODATE $SOURCEIP $MSG\\n")); }};
+log {{ source(in); destination(out); flags(flow-control); }};
+""")
+        persist, pid, control = (os.path.join(setup.directory, name)
+                                 for name in ("persist", "pid", "control"))
+        command = [self.program, "-F", "--no-caps", "-f", conf,
+                   "-R", persist, "-p", pid, "-c", control]
+        if self.is_unpacked:
+            command += [f"--module-path={self.modules}"]
+        return command
+
+
+class Socat(Receiver):
+    program = find("socat")
+    frames = False
+    version_option = "-V"
+
+    def command(self, setup):
+        source = {"tcp": f"TCP4-LISTEN:{setup.port},fork,backlog=4096",
+                  "udp": f"UDP4-RECV:{setup.port},rcvbuf={RECEIVE_BUFFER}"}
+        return [self.program, "-u", source[setup.protocol],
+                f"OPEN:{setup.log},creat,append"]
+
+
+class Ncat(Receiver):
+    program = find("ncat")
+    protocols = ("tcp",)
+    frames = False
+
+    def command(self, setup):
+        return ["/bin/sh", "-c", 'exec "$@" >>"$0"', setup.log, self.program,
+                "-4lk", "-m", str(MAX_CONNECTIONS), "--recv-only",
+                str(setup.port)]
+
+
+class Tutorial(Receiver):
+    program = sys.executable
+    protocols = ("tcp",)
+
+    def command(self, setup):
+        return [self.program, os.path.join(HERE, "tutorial.py"),
+                str(setup.port), setup.log]
+
+
+ALL = {
+    "portlogd": Portlogd(),
+    "portlogd-json": Portlogd(format="json"),
+    "portlogd-raw": Portlogd(format="raw"),
+    "limit": Limit(),
+    "rsyslog": Rsyslog(),
+    "syslog-ng": SyslogNg(),
+    "socat": Socat(),
+    "ncat": Ncat(),
+    "python": Tutorial(),
+}
+
+
+def named(name):
+    """A receiver; NAME=PROGRAM is another build of portlogd."""
+    if "=" in name:
+        return Portlogd(name.split("=", 1)[1])
+    if name not in ALL:
+        raise SystemExit(f"no receiver {name}: " + ", ".join(ALL))
+    return ALL[name]

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "sender.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DATAGRAMS 64 /* a sendmmsg() */
+#define SETTLED_NS 150000000
+
+_Noreturn void
+sender_fail(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+long long
+sender_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* Until something more is due. */
+void
+sender_pause(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+}
+
+static int
+dial(const struct load *load)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons((unsigned short)load->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, load->is_udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
+		sender_fail("connect");
+	return fd;
+}
+
+/* As many lines as go with one write. */
+static char *
+make_lines(const struct load *load)
+{
+	size_t line = (size_t)load->line_bytes;
+	size_t size = line * (size_t)load->write_lines;
+	char *data = malloc(size);
+
+	if (!data)
+		sender_fail("malloc");
+	for (size_t i = 0; i < size; i++)
+		data[i] = i % line == line - 1 ? '\n'
+					       : (char)('a' + i % line % 26);
+	return data;
+}
+
+/* The lines are shared out; the first connections have one more. */
+static struct peer *
+make_peers(const struct load *load)
+{
+	struct peer *peers = calloc((size_t)load->connections, sizeof *peers);
+	long share = load->lines / load->connections;
+	long more = load->lines % load->connections;
+
+	if (!peers)
+		sender_fail("calloc");
+	for (long i = 0; i < load->connections; i++) {
+		peers[i].fd = dial(load);
+		sender_pause(); /* some keep few of them waiting */
+		peers[i].total =
+			(size_t)((share + (i < more)) * load->line_bytes);
+	}
+	return peers;
+}
+
+bool
+sender_push(const struct load *load, struct peer *peer, const char *data)
+{
+	size_t size = (size_t)(load->line_bytes * load->write_lines);
+	size_t begin = peer->sent % size, rest = peer->total - peer->sent;
+	ssize_t sent;
+
+	if (size - begin < rest)
+		rest = size - begin;
+	sent = send(peer->fd, data + begin, rest, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN)
+		sender_fail("send");
+	if (sent > 0)
+		peer->sent += (size_t)sent;
+	return sent > 0;
+}
+
+/* Until any of them takes more. */
+static void
+wait_for_room(struct pollfd *polled, const struct peer *peers, long count)
+{
+	for (long i = 0; i < count; i++) {
+		polled[i].fd =
+			peers[i].sent < peers[i].total ? peers[i].fd : -1;
+		polled[i].events = POLLOUT;
+	}
+	poll(polled, (nfds_t)count, -1);
+}
+
+/* A write for each in turn, as fast as they are taken. */
+static void
+send_streams(const struct load *load, struct peer *peers, const char *data)
+{
+	struct pollfd *polled =
+		calloc((size_t)load->connections, sizeof *polled);
+	bool is_done = false, is_full;
+
+	if (!polled)
+		sender_fail("calloc");
+	while (!is_done) {
+		is_done = is_full = true;
+		for (long i = 0; i < load->connections; i++) {
+			if (peers[i].sent == peers[i].total)
+				continue;
+			is_done = false;
+			if (sender_push(load, &peers[i], data))
+				is_full = false;
+		}
+		if (!is_done && is_full)
+			wait_for_room(polled, peers, load->connections);
+	}
+	free(polled);
+}
+
+/* How many datagrams may go now. */
+static long
+due(const struct load *load, long sent, long long start_ns)
+{
+	long count = load->lines - sent;
+	long long elapsed_us = (sender_now_ns() - start_ns) / 1000;
+
+	if (load->rate > 0 && load->rate * elapsed_us / 1000000 - sent < count)
+		count = (long)(load->rate * elapsed_us / 1000000 - sent);
+	return count < DATAGRAMS ? count : DATAGRAMS;
+}
+
+static void
+send_datagrams(const struct load *load, int fd, char *data)
+{
+	struct iovec line = { data, (size_t)load->line_bytes };
+	struct mmsghdr messages[DATAGRAMS] = { 0 };
+	long long start_ns = sender_now_ns();
+	long sent = 0, count;
+	int taken;
+
+	for (int i = 0; i < DATAGRAMS; i++)
+		messages[i].msg_hdr =
+			(struct msghdr){ .msg_iov = &line, .msg_iovlen = 1 };
+	while (sent < load->lines) {
+		count = due(load, sent, start_ns);
+		if (count == 0) {
+			sender_pause();
+			continue;
+		}
+		taken = sendmmsg(fd, messages, (unsigned)count, 0);
+		if (taken < 0)
+			sender_fail("sendmmsg");
+		sent += taken;
+	}
+}
+
+static void
+send_load(const struct load *load, struct peer *peers, char *data)
+{
+	if (load->is_udp)
+		send_datagrams(load, peers[0].fd, data);
+	else if (load->is_by_line)
+		probe_each_line(load, peers, data);
+	else if (load->probes > 0)
+		probe_under_load(load, peers, data);
+	else
+		send_streams(load, peers, data);
+}
+
+/* Until the log grows no more; when it last did.  A few bytes are no record. */
+static long long
+wait_for_log(const struct load *load)
+{
+	long long grown_ns = sender_now_ns();
+	struct stat log;
+	off_t size = 0;
+
+	while (sender_now_ns() < grown_ns + SETTLED_NS) {
+		if (stat(load->log, &log) < 0)
+			sender_fail(load->log);
+		if (log.st_size > size + 1000) {
+			size = log.st_size;
+			grown_ns = sender_now_ns();
+		}
+		sender_pause();
+	}
+	return grown_ns;
+}
+
+static void
+usage(void)
+{
+	fputs("usage: sender [-u | -k | -l | -p PROBED-CONNECTIONS]\n"
+	      "              [-c CONNECTIONS] [-n LINES] [-s BYTES]\n"
+	      "              [-b LINES-A-WRITE] [-r LINES-A-SECOND] PORT LOG\n",
+	      stderr);
+	exit(64);
+}
+
+static long
+number(const char *text, long least)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*end || value < least)
+		usage();
+	return value;
+}
+
+static void
+set_option(struct load *load, int option)
+{
+	switch (option) {
+	case 'u':
+		load->is_udp = true;
+		break;
+	case 'k':
+		load->stays = true;
+		break;
+	case 'l':
+		load->is_by_line = true;
+		break;
+	case 'c':
+		load->connections = number(optarg, 1);
+		break;
+	case 'n':
+		load->lines = number(optarg, 0);
+		break;
+	case 's':
+		load->line_bytes = number(optarg, 16);
+		break;
+	case 'b':
+		load->write_lines = number(optarg, 1);
+		break;
+	case 'r':
+		load->rate = number(optarg, 0);
+		break;
+	case 'p':
+		load->probes = number(optarg, 0);
+		break;
+	default:
+		usage();
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct load load = { .connections = 1,
+			     .lines = 1,
+			     .line_bytes = 128,
+			     .write_lines = 1 };
+	struct peer *peers;
+	long long start_ns;
+	char *data;
+	int option;
+
+	while ((option = getopt(argc, argv, "uklc:n:s:b:r:p:")) >= 0)
+		set_option(&load, option);
+	if (optind != argc - 2)
+		usage();
+	load.port = number(argv[optind], 1);
+	load.log = argv[optind + 1];
+	data = make_lines(&load);
+	peers = make_peers(&load);
+	start_ns = sender_now_ns();
+	send_load(&load, peers, data);
+	/* They end when the input does. */
+	while (load.stays && getchar() != EOF)
+		;
+	for (long i = 0; i < load.connections; i++)
+		close(peers[i].fd);
+	printf("seconds=%.6f\n",
+	       (double)(wait_for_log(&load) - start_ns) / 1e9);
+	free(peers);
+	free(data);
+	return 0;
+}

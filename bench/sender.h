@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sender: one load on one receiver, over loopback.  Every line is the same
+ * letters, so that what was delivered can be counted.
+ */
+#ifndef BENCH_SENDER_H
+#define BENCH_SENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct load {
+	long port;
+	bool is_udp;
+	bool stays;       /* keeps its connections until stdin ends */
+	long connections; /* or sockets */
+	long lines;       /* of all connections together */
+	long line_bytes;  /* of each, newline included */
+	long write_lines; /* how many go with one write */
+	long rate;        /* lines a second of all together; 0: no limit */
+	bool is_by_line;  /* each when the one before is in the log */
+	long probes;      /* on so many connections the delay is measured */
+	const char *log;  /* that the receiver writes */
+};
+
+/* A connection, and how far it is. */
+struct peer {
+	int fd;
+	size_t sent, total; /* bytes */
+};
+
+long long sender_now_ns(void);
+_Noreturn void sender_fail(const char *what);
+void sender_pause(void);
+
+/* One write, as far as the kernel takes it; false: it takes nothing now. */
+bool sender_push(const struct load *, struct peer *, const char *data);
+
+/* Line by line: the next goes when the one before is in the log. */
+void probe_each_line(const struct load *, struct peer *, const char *data);
+
+/* At load->rate, with a probe every 10 ms on a few of the connections. */
+void probe_under_load(const struct load *, struct peer *, const char *data);
+
+#endif
