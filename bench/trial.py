@@ -172,5 +172,7 @@ def run(receiver, load, directory):
                 return Trial(receiver, load, setup).measured(process)
         except Failed as error:
             return {"failed": str(error)}
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+        except subprocess.TimeoutExpired:
+            return {"failed": "the sender does not get on"}
+        except (OSError, ValueError) as error:
             return {"failed": f"not measured: {error}"}
