@@ -315,16 +315,17 @@ class Reload(MachineCase):
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 text=True) as reader:
             pid = reader.stdout.readline().strip()
-            self.machine.configure(TO_FILE.replace(LOG, fifo))
-            connection = self.tcp(8888)
-            connection.settimeout(1)
-            with self.assertRaises(TimeoutError):
-                connection.sendall(b"more than fits on the way\n" * 1000000)
-            with self.reloading():
-                reader.stdin.write("go\n")
-                reader.stdin.flush()
-            self.machine.systemctl("stop", "portlogd")
-            self.machine.run("kill", pid)
+            try:
+                self.machine.configure(TO_FILE.replace(LOG, fifo))
+                connection = self.tcp(8888)
+                connection.settimeout(1)
+                with self.assertRaises(TimeoutError):
+                    connection.sendall(b"more than fits\n" * 1000000)
+                with self.reloading():
+                    reader.stdin.write("go\n")
+                    reader.stdin.flush()
+            finally:
+                self.machine.run("kill", pid)
 
 
 # What the sandbox is to do to each attempt of tests/systemd/probe.
