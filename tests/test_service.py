@@ -403,6 +403,28 @@ class Sandbox(MachineCase):
         self.machine.systemctl("restart", "portlogd")
         self.assertEqual(self.machine.show("ActiveState"), "active")
 
+    def test_what_is_left_open_is_needed(self):
+        before = self.attempts("")
+        self.assertEqual(before, ALLOWED)
+        for line, lost in (
+                ("PrivateUsers=yes", {"bind_low_port"}),
+                ("AmbientCapabilities=", {"bind_low_port"}),
+                ("CapabilityBoundingSet=", {"bind_low_port"}),
+                ("RestrictAddressFamilies=~AF_UNIX",
+                 {"AF_UNIX", "journal_socket", "syslog_socket",
+                  "notify_socket"}),
+                ("RestrictAddressFamilies=~AF_INET AF_INET6",
+                 {"AF_INET", "AF_INET6", "bind_low_port"})):
+            with self.subTest(line):
+                self.assertEqual(before - self.attempts(line), lost)
+
+    def attempts(self, line):
+        """Those that are allowed with one more line in the unit."""
+        # The daemon, which may have no way to say it, need not be ready.
+        self.drop_in("narrower", f"[Service]\nType=exec\n{line}\n")
+        return {name for name, result in self.probe().items()
+                if result == "allowed"}
+
     def test_with_sockets_from_systemd(self):
         for kind in ("tcp", "udp"):
             self.machine.write(f"/etc/systemd/system/portlogd-{kind}.socket",
