@@ -179,6 +179,7 @@ class Activation(MachineCase):
             self.assertEqual(harness.end_of(connection), b"")
         datagrams.wait_for(100)
         datagrams.finish()
+        self.assertFalse(datagrams.cut_off)
         self.wait_for_lines(LOG, datagrams.sent + 5)
         self.assertEqual(self.data().count("a line"), 5)
         content = self.machine.run("cat", LOG).stdout.encode()
