@@ -214,8 +214,9 @@ udp_is_alive(struct udp *u)
 	bool moved = turns != u->checked;
 
 	u->checked = turns;
-	return moved || (atomic_load(&u->emitting) &&
-			 outputs_are_busy(u->listener->pool.outputs));
+	return moved || udp_is_done(u) ||
+	       (atomic_load(&u->emitting) &&
+		outputs_are_busy(u->listener->pool.outputs));
 }
 
 void

@@ -118,6 +118,74 @@ class Activation(MachineCase):
         wait_for(lambda: any(
             "passed and not wanted, closed: tcp/8888" in message
             for message in self.machine.messages(f"_PID={pid}")), "a word")
+        held = self.machine.output("ls", "-l", f"/proc/{pid}/fd")
+        self.assertNotIn(f"[{self.inode('tcp6')}]", held)
+        self.assertIn(f"[{self.inode('udp6')}]", held)
+
+    def inode(self, protocol):
+        """That of the socket of port 8888 which systemd has bound."""
+        for line in self.machine.read(f"/proc/net/{protocol}").split("\n")[1:]:
+            columns = line.split()
+            if columns[1].endswith(":22B8") and columns[3] in ("0A", "07"):
+                return columns[9]
+        raise AssertionError(f"nobody has {protocol} 8888")
+
+    def test_each_family_may_have_a_socket_of_its_own(self):
+        hosts = {"four": "127.0.0.1", "six": "[::1]"}
+        for unit in UNITS:
+            self.machine.systemctl("stop", unit)
+        units, listeners = [], []
+        for protocol, kind in (("tcp", "Stream"), ("udp", "Datagram")):
+            for family, host in hosts.items():
+                unit = f"portlogd-{protocol}-{family}.socket"
+                units.append(unit)
+                self.socket_unit(unit, self.example(
+                    f"portlogd-{protocol}.socket").replace(
+                        f"Listen{kind}=8888", f"Listen{kind}={host}:8888"
+                    ).replace(f"{protocol}/8888", f"{protocol}-{family}"))
+                listeners.append(
+                    f'{{ protocol = "{protocol}"; name = "{protocol}-{family}"'
+                    f'; address = "{host.strip("[]")}"; port = 8888; }}')
+        self.drop_in("sockets", self.example("sockets.conf").replace(
+            " ".join(UNITS), " ".join(units)))
+        self.addCleanup(self.machine.systemctl, "stop", *units)
+        self.machine.write("/etc/portlogd.conf", configured(*listeners))
+        self.machine.systemctl("start", *units)
+        for host in ("127.0.0.1", "::1"):
+            self.tcp(8888, host).sendall(b"a line\n")
+            self.udp(8888, host).send(b"a datagram")
+        self.wait_for_lines(LOG, 4)
+        self.assertEqual(
+            {r.listener: ":" in r.peer.rpartition(":")[0]
+             for r in self.machine.records(LOG)},
+            {"tcp-four": False, "tcp-six": True, "udp-four": False,
+             "udp-six": True})
+
+    def test_stops_under_load_leave_what_comes_to_the_next_process(self):
+        datagrams = law.Datagrams(self.udp(8888), "a", listener="udp/8888",
+                                  rate=3000)
+        self.addCleanup(datagrams.abandon)
+        datagrams.start()
+        pids = set()
+        for _ in range(5):
+            datagrams.wait_for(100)
+            wait_for(lambda: self.machine.main_pid() not in (0, *pids),
+                     "the next process")
+            pids.add(self.machine.main_pid())
+            self.machine.systemctl("stop", "portlogd")
+            connection = self.tcp(8888)
+            connection.sendall(b"a line\n")
+            connection.shutdown(harness.socket.SHUT_WR)
+            self.assertEqual(harness.end_of(connection), b"")
+        datagrams.wait_for(100)
+        datagrams.finish()
+        self.assertFalse(datagrams.cut_off)
+        self.wait_for_lines(LOG, datagrams.sent + 5)
+        self.assertEqual(self.data().count("a line"), 5)
+        content = self.machine.run("cat", LOG).stdout.encode()
+        law.hold_datagrams("udp/8888", [datagrams], [
+            e for e in law.entries_of(content) if e.listener == "udp/8888"])
+        self.assertNotIn(b" * lost", content)
 
     def test_a_port_that_systemd_does_not_have_is_a_clear_error(self):
         self.machine.write("/etc/portlogd.conf", configured(

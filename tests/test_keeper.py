@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the daemon and systemd say to each other, and what follows from it."""
+import contextlib
 import ctypes
 import os
 import re
+import shutil
+import tempfile
 import time
 import unittest
 from signal import SIGHUP, SIGTERM
@@ -188,6 +191,37 @@ class Signs(keeper.Case):
         self.assertRegex(status[-1], r"\A1 connections, [1-9]\d* records, ")
         for sender in self.senders():
             sender.finish()
+
+    def test_the_watchdog_is_fed_for_as_long_as_it_drains(self):
+        limit_s = 1.2
+        pipe = tempfile.mkdtemp() + "/pipe"
+        self.addCleanup(shutil.rmtree, os.path.dirname(pipe))
+        os.mkfifo(pipe)
+        fd = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, fd)
+        daemon = self.serve(LINE, UDP, path=pipe, limits="shutdown_timeout = "
+                            "60;", watchdog_us=int(limit_s * 1e6))
+        stream = self.tcp(daemon)
+        stream.settimeout(0.5)
+        with self.assertRaises(TimeoutError):
+            stream.sendall(b"more than fits on the way\n" * 1000000)
+        daemon.keeper.job = "stop"
+        daemon.signal(SIGTERM)
+        wait_for(lambda: daemon.keeper.heard("STOPPING"))
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 3 * limit_s)
+        times = [began, *(at for at, _ in daemon.keeper.heard("WATCHDOG")
+                          if at > began), time.monotonic()]
+        gaps = [b - a for a, b in zip(times, times[1:])]
+        self.assertLess(max(gaps), limit_s * 0.8, gaps)
+        wait_for(lambda: self.drain(fd) or daemon.process.poll() is not None,
+                 "its end")
+
+    def drain(self, fd):
+        """Read what there is, to be looked at by nobody."""
+        with contextlib.suppress(BlockingIOError):
+            while os.read(fd, 1 << 20):
+                pass
 
     def test_no_watchdog_is_fed_where_none_is_asked_for(self):
         daemon = self.serve(LINE)

@@ -315,16 +315,17 @@ class Reload(MachineCase):
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 text=True) as reader:
             pid = reader.stdout.readline().strip()
-            self.machine.configure(TO_FILE.replace(LOG, fifo))
-            connection = self.tcp(8888)
-            connection.settimeout(1)
-            with self.assertRaises(TimeoutError):
-                connection.sendall(b"more than fits on the way\n" * 1000000)
-            with self.reloading():
-                reader.stdin.write("go\n")
-                reader.stdin.flush()
-            self.machine.systemctl("stop", "portlogd")
-            self.machine.run("kill", pid)
+            try:
+                self.machine.configure(TO_FILE.replace(LOG, fifo))
+                connection = self.tcp(8888)
+                connection.settimeout(1)
+                with self.assertRaises(TimeoutError):
+                    connection.sendall(b"more than fits\n" * 1000000)
+                with self.reloading():
+                    reader.stdin.write("go\n")
+                    reader.stdin.flush()
+            finally:
+                self.machine.run("kill", pid)
 
 
 # What the sandbox is to do to each attempt of tests/systemd/probe.
@@ -401,6 +402,28 @@ class Sandbox(MachineCase):
         self.assertLessEqual(self.score(), 1.1)
         self.machine.systemctl("restart", "portlogd")
         self.assertEqual(self.machine.show("ActiveState"), "active")
+
+    def test_what_is_left_open_is_needed(self):
+        before = self.attempts("")
+        self.assertEqual(before, ALLOWED)
+        for line, lost in (
+                ("PrivateUsers=yes", {"bind_low_port"}),
+                ("AmbientCapabilities=", {"bind_low_port"}),
+                ("CapabilityBoundingSet=", {"bind_low_port"}),
+                ("RestrictAddressFamilies=~AF_UNIX",
+                 {"AF_UNIX", "journal_socket", "syslog_socket",
+                  "notify_socket"}),
+                ("RestrictAddressFamilies=~AF_INET AF_INET6",
+                 {"AF_INET", "AF_INET6", "bind_low_port"})):
+            with self.subTest(line):
+                self.assertEqual(before - self.attempts(line), lost)
+
+    def attempts(self, line):
+        """Those that are allowed with one more line in the unit."""
+        # The daemon, which may have no way to say it, need not be ready.
+        self.drop_in("narrower", f"[Service]\nType=exec\n{line}\n")
+        return {name for name, result in self.probe().items()
+                if result == "allowed"}
 
     def test_with_sockets_from_systemd(self):
         for kind in ("tcp", "udp"):
