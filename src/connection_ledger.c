@@ -96,9 +96,9 @@ connection_resume(struct connection *c)
 void
 connection_tell_lost(struct connection *c)
 {
-	char text[64];
-
 	if (c->lost > 0) {
+		char text[64];
+
 		snprintf(text, sizeof text, "lost bytes=%llu",
 			 (unsigned long long)c->lost);
 		connection_note(c, text);

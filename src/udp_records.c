@@ -180,9 +180,9 @@ udp_tell_done(struct udp *u)
 void
 udp_note_lost(struct udp *u)
 {
-	char text[40];
-
 	if (u->lost > 0) {
+		char text[40];
+
 		snprintf(text, sizeof text, "lost datagrams=%llu",
 			 (unsigned long long)u->lost);
 		atomic_fetch_add(&u->listener->counters.lost, u->lost);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One thread of a daemon, stopped as a debugger does, wherever that matters."""
+"""One thread of a daemon, stopped as a debugger does, wherever it matters."""
 import contextlib
 import ctypes
 import os
