@@ -69,7 +69,7 @@ skip(struct framer *f, struct ledger_entry *e, uint64_t unseen)
 	if (unseen > e->due)
 		return false;
 	f->due = e->due - unseen;
-	f->inside = e->due > 0;
+	f->inside = f->due > 0;
 	return true;
 }
 

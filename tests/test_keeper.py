@@ -1,23 +1,21 @@
 # SPDX-License-Identifier: MIT
 """What the daemon and systemd say to each other, and what follows from it."""
 import contextlib
-import ctypes
 import os
 import re
 import shutil
 import tempfile
 import time
-import unittest
 from signal import SIGHUP, SIGTERM
 
 import harness
 import keeper
 from harness import wait_for
 from keeper import tcp, udp
+from tracer import Tracer
 
 LINE, UDP = tcp("line"), udp("dgram")
 COUNTED = tcp("counted", 'framing = "octet-counted";')
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 
 
 class Ends(keeper.Case):
@@ -229,30 +227,6 @@ class Signs(keeper.Case):
         wait_for(lambda: self.told(daemon) == ["one"])
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual(daemon.keeper.heard("WATCHDOG"), [])
-
-
-class Tracer:
-    """Stops one thread of a daemon, as a debugger does."""
-
-    def __init__(self, daemon):
-        self.task = max(map(int, os.listdir(
-            f"/proc/{daemon.process.pid}/task")))
-        self.libc = ctypes.CDLL(None, use_errno=True)
-
-    def request(self, request):
-        if self.libc.ptrace(request, self.task, None, None) != 0:
-            raise OSError(ctypes.get_errno(), "ptrace")
-
-    def __enter__(self):
-        try:
-            self.request(PTRACE_SEIZE)
-        except OSError as error:
-            raise unittest.SkipTest(str(error)) from None
-        self.request(PTRACE_INTERRUPT)
-        os.waitpid(self.task, 0x40000000)  # __WALL
-
-    def __exit__(self, *_):
-        self.request(PTRACE_DETACH)
 
 
 if __name__ == "__main__":
