@@ -60,17 +60,6 @@ check_is_line(const char *text, size_t size)
 	}
 }
 
-static void
-check_plain(const unsigned char *data, size_t size)
-{
-	size_t plain = 0;
-
-	while (plain < size && data[plain] != '\\' && data[plain] < 0x80 &&
-	       fuzz_is_harmless(data[plain]))
-		plain++;
-	REQUIRE(escape_plain(data, size) == plain);
-}
-
 /* Escaped part by part, each as long as its room allows. */
 static void
 check_parts(const unsigned char *data, size_t size, size_t room,
@@ -178,8 +167,6 @@ fuzz_escape(const uint8_t *data, size_t size)
 		data++;
 		size--;
 	}
-	for (size_t i = 0; i <= size; i++)
-		check_plain(data + i, size - i);
 	check_escape(data, size, room);
 	check_unescape((const char *)data, size, room);
 	return 0;

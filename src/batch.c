@@ -102,14 +102,6 @@ batch_return(struct batch *batch)
 }
 
 void
-batch_add(struct batch *batch, const struct record *record)
-{
-	batch->records[batch->count++] = *record;
-	if (batch->count == BATCH_RECORDS)
-		batch_emit(batch);
-}
-
-void
 batch_emit(struct batch *batch)
 {
 	const struct pool *pool = batch->pool;

@@ -8,6 +8,7 @@
 #define PORTLOG_BATCH_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "counters.h"
@@ -48,13 +49,26 @@ void pool_destroy(struct pool *);
 struct batch *batch_borrow(struct pool *);
 void batch_return(struct batch *);
 
-/*
- * Add a record: what it points to must hold until it is emitted, which happens
- * at the latest when the batch is full.
- */
-void batch_add(struct batch *, const struct record *);
-
 /* Write all records of the batch to the outputs. */
 void batch_emit(struct batch *);
+
+/* Whether the next record makes it full. */
+static inline bool
+batch_is_nearly_full(const struct batch *batch)
+{
+	return batch->count + 1 == BATCH_RECORDS;
+}
+
+/*
+ * Add a record: what it points to must hold until it is emitted, which happens
+ * at the latest when the batch is full.  Inline, so that it is made in place.
+ */
+static inline void
+batch_add(struct batch *batch, const struct record *record)
+{
+	batch->records[batch->count++] = *record;
+	if (batch->count == BATCH_RECORDS)
+		batch_emit(batch);
+}
 
 #endif

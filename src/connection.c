@@ -94,7 +94,7 @@ finish(struct connection *c, enum ending ending)
 		clock_gettime(CLOCK_REALTIME, &c->time);
 	while ((frame = framer_end(&c->framer, &slice)) != FRAME_NONE)
 		connection_add_frame(c, frame, &slice);
-	batch_emit(c->batch);
+	connection_emit(c);
 	note_closed(c, ending);
 	connection_give_back(c);
 }

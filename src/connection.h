@@ -3,6 +3,7 @@
 #ifndef PORTLOG_CONNECTION_H
 #define PORTLOG_CONNECTION_H
 
+#include <semaphore.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -25,19 +26,27 @@ struct connection {
 	struct origin origin;
 	struct framer framer;
 	struct pace pace;
+	unsigned long crowd_reads; /* of all peers, at the last of its own */
+	struct {
+		struct connection *next, **link;
+		sem_t left; /* posted once it is out of the crowd again */
+		int ending; /* enum ending, known then */
+	} place;            /* in a crowd, see connection_crowd.h */
 	struct ledger_entry *entry; /* NULL: it has none */
 	struct batch *batch;        /* NULL while no data is in hand */
+	struct batch *shared;       /* where records go in its place; or NULL */
 	struct timespec time;       /* of the last read */
 	long long opened_ms;        /* these on CLOCK_MONOTONIC */
 	long long received_ms;
 	long long unfinished_ms; /* the oldest byte not yet shown; 0: none */
 	uint64_t records;
 	uint64_t bytes;
-	uint64_t lost;  /* of these in a process that was killed; not told */
-	bool is_bad;    /* a bad frame ended it */
-	bool is_idle;   /* its time is up */
-	bool is_kept;   /* by systemd, in case that we are no more */
-	bool was_taken; /* over from the process before */
+	uint64_t lost;   /* of these in a process that was killed; not told */
+	bool is_bad;     /* a bad frame ended it */
+	bool is_idle;    /* its time is up */
+	bool is_stopped; /* for one of these */
+	bool is_kept;    /* by systemd, in case that we are no more */
+	bool was_taken;  /* over from the process before */
 };
 
 /* NULL: no memory. */

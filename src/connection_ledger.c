@@ -53,7 +53,9 @@ connection_tell_read(struct connection *c)
 void
 connection_tell_done(struct connection *c)
 {
-	if (!c->entry || (c->batch && c->batch->count > 0))
+	const struct batch *batch = c->shared ? c->shared : c->batch;
+
+	if (!c->entry || (batch && batch->count > 0))
 		return;
 	c->entry->done = c->bytes - framer_held(&c->framer);
 	c->entry->records = c->records;

@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "clock.h"
+#include "connection_crowd.h"
 #include "connection_ledger.h"
 
 void
 connection_borrow(struct connection *c)
 {
-	if (c->batch)
+	if (c->framer.memory)
 		return;
 	c->batch = batch_borrow(&c->listener->pool);
 	framer_lend(&c->framer, c->batch->input, c->listener->pool.input_size);
@@ -35,22 +36,35 @@ tell_held(struct connection *c)
 			      memory_order_relaxed);
 }
 
+void
+connection_emit(struct connection *c)
+{
+	tell_held(c);
+	if (!c->shared)
+		batch_emit(c->batch);
+	connection_tell_done(c);
+}
+
+/* A batch that is full is emitted, so what it leaves is told before. */
 static void
 add(struct connection *c, enum tag tag, const void *data, size_t size)
 {
-	struct record record = {
-		.time = c->time,
-		.origin = &c->origin,
-		.number = tag == TAG_NOTE ? 0 : c->records + 1,
-		.data = data,
-		.size = size,
-		.tag = tag,
-	};
+	struct batch *batch = c->shared ? c->shared : c->batch;
+	bool emits = batch_is_nearly_full(batch);
 
-	tell_held(c);
-	batch_add(c->batch, &record);
+	if (emits)
+		tell_held(c);
+	batch_add(batch, &(struct record){
+				 .time = c->time,
+				 .origin = &c->origin,
+				 .number = tag == TAG_NOTE ? 0 : c->records + 1,
+				 .data = data,
+				 .size = size,
+				 .tag = tag,
+			 });
 	c->records += tag == TAG_WHOLE || tag == TAG_END;
-	connection_tell_done(c);
+	if (emits)
+		connection_tell_done(c);
 }
 
 void
@@ -72,7 +86,7 @@ connection_note(struct connection *c, const char *text)
 	connection_borrow(c);
 	clock_gettime(CLOCK_REALTIME, &c->time);
 	add(c, TAG_NOTE, text, strlen(text));
-	batch_emit(c->batch);
+	connection_emit(c);
 }
 
 bool
@@ -84,13 +98,10 @@ connection_take_records(struct connection *c)
 
 	while ((frame = framer_next(&c->framer, &slice)) != FRAME_NONE) {
 		any = true;
-		if (frame != FRAME_BAD) {
+		if (frame == FRAME_BAD)
+			c->is_bad = true;
+		else
 			connection_add_frame(c, frame, &slice);
-			continue;
-		}
-		/* What the kernel has is still read, and nothing after it. */
-		c->is_bad = true;
-		connections_stop_one(c->connections, &c->member);
 	}
 	return any;
 }
@@ -105,8 +116,7 @@ flush(struct connection *c)
 	if (frame == FRAME_NONE)
 		return;
 	connection_add_frame(c, frame, &slice);
-	batch_emit(c->batch);
-	connection_tell_done(c);
+	connection_emit(c);
 	/* What was held back is a new piece to wait for. */
 	if (framer_held(&c->framer) > 0)
 		c->unfinished_ms = clock_now_ms();
@@ -123,6 +133,20 @@ flush_at_ms(const struct connection *c)
 		     : LLONG_MAX;
 }
 
+/* A chunk is to be as its peer has sent it, not joined with the next. */
+static void
+keep_pace(struct connection *c, size_t size, long long gap_ms)
+{
+	struct crowd *crowd = c->listener->crowd;
+	unsigned long reads;
+
+	if (!crowd || c->framer.framing == FRAMING_CHUNK)
+		return;
+	reads = crowd_count(crowd);
+	pace_read(&c->pace, size, gap_ms, reads - c->crowd_reads - 1);
+	c->crowd_reads = reads;
+}
+
 static void
 received(struct connection *c, size_t size)
 {
@@ -131,15 +155,13 @@ received(struct connection *c, size_t size)
 
 	clock_gettime(CLOCK_REALTIME, &c->time);
 	c->received_ms = clock_now_ms();
-	pace_read(&c->pace, size, c->received_ms - before_ms);
+	keep_pace(c, size, c->received_ms - before_ms);
 	c->bytes += size;
 	atomic_fetch_add(&c->listener->counters.bytes, size);
 	framer_received(&c->framer, size);
 	connection_tell_read(c);
 	any = connection_take_records(c);
-	tell_held(c);
-	batch_emit(c->batch);
-	connection_tell_done(c);
+	connection_emit(c);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;
 	else if (any || c->unfinished_ms == 0)
@@ -164,8 +186,8 @@ ended(const struct connection *c)
 						  : ENDING_EOF;
 }
 
-static enum ending
-receive(struct connection *c)
+enum ending
+connection_receive(struct connection *c)
 {
 	unsigned char *space;
 	size_t room;
@@ -180,7 +202,7 @@ receive(struct connection *c)
 	}
 	if (size == 0)
 		return ended(c);
-	pace_read(&c->pace, 0, 0);
+	pace_read(&c->pace, 0, 0, 0);
 	switch (errno) {
 	case EAGAIN:
 	case EINTR:
@@ -194,6 +216,49 @@ receive(struct connection *c)
 	}
 }
 
+/* What is unfinished goes to memory of its own; the rest stays borrowed. */
+static void
+keep_unfinished(struct connection *c)
+{
+	const unsigned char *rest = framer_rest(&c->framer);
+	size_t held = framer_held(&c->framer);
+
+	framer_lend(&c->framer, NULL, 0);
+	if (held == 0)
+		return;
+	connection_borrow(c);
+	memcpy(c->batch->input, rest, held);
+	framer_received(&c->framer, held);
+}
+
+enum ending
+connection_receive_shared(struct connection *c, struct batch *shared,
+			  size_t *used)
+{
+	uint64_t before = c->bytes;
+	enum ending ending;
+
+	c->shared = shared;
+	if (!c->batch)
+		framer_lend(&c->framer, shared->input + *used,
+			    shared->pool->input_size - *used);
+	ending = connection_receive(c);
+	if (!c->batch) {
+		*used += (size_t)(c->bytes - before);
+		keep_unfinished(c);
+	}
+	return ending;
+}
+
+void
+connection_unshare(struct connection *c)
+{
+	c->shared = NULL;
+	connection_tell_done(c);
+	if (c->batch && framer_held(&c->framer) == 0)
+		connection_give_back(c);
+}
+
 static long long
 idle_at_ms(const struct connection *c)
 {
@@ -204,14 +269,30 @@ idle_at_ms(const struct connection *c)
 		     : LLONG_MAX;
 }
 
-/* What a busy peer sends comes together while its thread sleeps. */
+/* With all cores at work one more thread is not faster, but only one more. */
 static enum ending
-receive_later(struct connection *c)
+receive_or_join(struct connection *c)
 {
-	const struct timespec pause = { .tv_nsec = PACE_SLEEP_NS };
+	struct crowd *crowd = c->listener->crowd;
+	enum ending ending;
 
-	nanosleep(&pause, NULL);
-	return receive(c);
+	if (!crowd || c->framer.framing == FRAMING_CHUNK || c->pace.is_large)
+		return connection_receive(c);
+	if (!crowd_begin(crowd)) {
+		c->pace.busy = true;
+		return crowd_join(crowd, c);
+	}
+	ending = connection_receive(c);
+	crowd_end(crowd);
+	return ending;
+}
+
+/* What the kernel has is still read, and nothing after it. */
+static void
+stop(struct connection *c)
+{
+	c->is_stopped = true;
+	connections_stop_one(c->connections, &c->member);
 }
 
 enum ending
@@ -227,8 +308,10 @@ connection_wait(struct connection *c)
 
 	if (atomic_load(&c->connections->parking))
 		return ENDING_PARKED;
-	if (c->pace.busy && c->framer.framing != FRAMING_CHUNK)
-		return receive_later(c);
+	if (c->is_bad && !c->is_stopped)
+		stop(c);
+	if (c->pace.busy)
+		return crowd_join(c->listener->crowd, c);
 	if (next_ms < LLONG_MAX) {
 		now_ms = clock_now_ms();
 		timeout_ms = next_ms <= now_ms ? 0
@@ -238,12 +321,11 @@ connection_wait(struct connection *c)
 	}
 	poll(ready, 2, timeout_ms);
 	if (ready[0].revents)
-		return receive(c);
+		return receive_or_join(c);
 	now_ms = clock_now_ms();
 	if (now_ms >= idle_ms) {
-		/* What comes after this is not taken; its end is read then. */
 		c->is_idle = true;
-		connections_stop_one(c->connections, &c->member);
+		stop(c);
 	}
 	if (now_ms >= flush_ms)
 		flush(c);

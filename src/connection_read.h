@@ -34,6 +34,21 @@ void connection_receive_held(struct connection *, const unsigned char *held,
 /* Write a note of its own. */
 void connection_note(struct connection *, const char *text);
 
+/* Have all that was added written, unless it is in a batch that is shared. */
+void connection_emit(struct connection *);
+
+/* Read what there is, if anything: ENDING_NONE, or how it has ended. */
+enum ending connection_receive(struct connection *);
+
+/*
+ * The same, but for a batch that others share: records are added to it and not
+ * emitted, and what is read goes to its input, *used bytes of which are in use.
+ * Once it was emitted, the connection is to be told that it shares it no more.
+ */
+enum ending connection_receive_shared(struct connection *, struct batch *,
+				      size_t *used);
+void connection_unshare(struct connection *);
+
 /*
  * Wait until there is something to read or to do, and do it: ENDING_NONE, or
  * how the connection has ended.

@@ -42,32 +42,48 @@ is_plain(unsigned char byte)
 typedef unsigned char block __attribute__((vector_size(BLOCK)));
 
 static bool
-block_is_plain(const unsigned char *data)
+block_is_plain(block bytes)
 {
 	uint64_t other[BLOCK / 8];
-	block bytes, mask;
+	block mask;
 
-	memcpy(&bytes, data, BLOCK);
 	mask = (block)(bytes - 0x20 > 0x7e - 0x20) | (block)(bytes == '\\');
 	memcpy(other, &mask, BLOCK);
 	return (other[0] | other[1]) == 0;
 }
 
-size_t
-escape_plain(const unsigned char *data, size_t size)
+/* Copy a block whatever is in it; whether all of it is plain. */
+static bool
+copy_block(char *out, const unsigned char *data)
+{
+	block bytes;
+
+	memcpy(&bytes, data, BLOCK);
+	memcpy(out, &bytes, BLOCK);
+	return block_is_plain(bytes);
+}
+
+/*
+ * Copy the plain bytes that data begins with, and say how many they are; out
+ * has room for size bytes, and what is behind those is not to be looked at.
+ */
+static size_t
+copy_plain(char *out, const unsigned char *data, size_t size)
 {
 	size_t n = 0;
 
 	for (;;) {
-		while (size - n >= BLOCK && block_is_plain(data + n))
+		while (size - n >= BLOCK && copy_block(out + n, data + n))
 			n += BLOCK;
-		/* The last block may be looked at twice, in part. */
+		/* The last block may be copied twice, in part. */
 		if (n > 0 && size - n < BLOCK &&
-		    block_is_plain(data + size - BLOCK))
+		    copy_block(out + size - BLOCK, data + size - BLOCK))
 			return size;
-		for (size_t end = n + BLOCK; n < end; n++)
+		for (size_t end = n + BLOCK; n < end; n++) {
 			if (n == size || !is_plain(data[n]))
 				return n;
+			out[n] = (char)data[n];
+		}
 	}
 }
 
@@ -124,15 +140,14 @@ escape(char *out, size_t room, const unsigned char *data, size_t *size)
 
 	while (used < *size && written < room) {
 		char escaped[16];
-		size_t length, plain, n;
+		size_t length, plain = *size - used, n;
 
-		plain = escape_plain(data + used, *size - used);
 		if (plain > room - written)
 			plain = room - written;
-		memcpy(out + written, data + used, plain);
+		plain = copy_plain(out + written, data + used, plain);
 		used += plain;
 		written += plain;
-		if (used == *size)
+		if (used == *size || written == room)
 			break;
 		n = escape_character(escaped, &length, data + used,
 				     *size - used);

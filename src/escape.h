@@ -18,12 +18,6 @@
 bool escape_is_harmless(uint32_t code_point);
 
 /*
- * How many bytes at the beginning of data are plain: printable ASCII or TAB,
- * but not the backslash.  At most size.
- */
-size_t escape_plain(const unsigned char *data, size_t size);
-
-/*
  * Write data escaped to out: valid UTF-8, no byte below 0x20 but TAB, no 0x7f,
  * no NUL at the end.  Stops before a character that does not fit into room;
  * ESCAPE_GROWTH * *size always suffices.  Sets *size to the bytes of data

@@ -13,8 +13,10 @@
  */
 #define LISTENER_BYTES 128
 
+#define BLOCK 16
+
 struct prefix {
-	char text[FORMAT_TIME + LISTENER_BYTES + 1 + ADDRESS_TEXT + 1];
+	char text[FORMAT_TIME + LISTENER_BYTES + 1 + ADDRESS_TEXT + 1 + BLOCK];
 	size_t size;
 	const struct record *of;
 };
@@ -54,7 +56,9 @@ format_text(char *out, const struct record *record, struct prefix *prefix)
 
 	prefix_make(prefix, record);
 	used = prefix->size;
-	memcpy(out, prefix->text, used);
+	/* Whole blocks: what is copied too much is written over at once. */
+	for (size_t i = 0; i < used; i += BLOCK)
+		memcpy(out + i, prefix->text + i, BLOCK);
 	out[used++] = (char)record->tag;
 	out[used++] = ' ';
 	used += escape(out + used, ESCAPE_GROWTH * size, record->data, &size);

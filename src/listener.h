@@ -13,6 +13,8 @@
 #include "outputs.h"
 #include "sockets.h"
 
+struct crowd; /* connection_crowd.h */
+
 struct listener {
 	const struct listener_config *config;
 	char name[80];       /* config->name, or that of the port it got */
@@ -23,6 +25,7 @@ struct listener {
 	struct listener_counters counters;
 	struct pool pool;
 	struct ledger *ledger; /* borrowed */
+	struct crowd *crowd; /* of TCP: who reads for the busy; NULL: nobody */
 };
 
 /*

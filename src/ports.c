@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "connection_crowd.h"
 #include "diag.h"
 #include "framer.h"
 #include "memory.h"
@@ -79,14 +80,22 @@ start_udp(struct port *port, int wake_fd, const struct inherited *in)
 	return port->udp;
 }
 
+static bool
+start_tcp(struct ports *ports, struct port *port)
+{
+	port->listener.crowd = crowd_start(&ports->connections);
+	return port->listener.crowd;
+}
+
 bool
 ports_start(struct ports *ports, int wake_fd, struct inherited *in)
 {
 	bool started = tally_start(&ports->tally, wake_fd);
 
 	for (size_t i = 0; started && i < ports->count; i++)
-		if (!is_tcp(&ports->list[i]))
-			started = start_udp(&ports->list[i], wake_fd, in);
+		started = is_tcp(&ports->list[i])
+				? start_tcp(ports, &ports->list[i])
+				: start_udp(&ports->list[i], wake_fd, in);
 	if (started)
 		ports_take_over(ports, in);
 	else
@@ -119,13 +128,21 @@ has_room(struct ports *ports, struct port *port)
 	       atomic_load(&port->listener.counters.connections) < most;
 }
 
+static bool
+is_alive(const struct port *port)
+{
+	return port->udp ? udp_is_alive(port->udp)
+			 : crowd_is_alive(port->listener.crowd,
+					  port->listener.pool.outputs);
+}
+
 bool
 ports_are_alive(struct ports *ports)
 {
 	bool alive = true;
 
 	for (size_t i = 0; i < ports->count; i++)
-		if (ports->list[i].udp && !udp_is_alive(ports->list[i].udp))
+		if (!is_alive(&ports->list[i]))
 			alive = false;
 	return alive;
 }
@@ -329,6 +346,8 @@ ports_close(struct ports *ports)
 
 		if (port->udp)
 			udp_join(port->udp);
+		else
+			crowd_stop(port->listener.crowd);
 		tcp_close(&port->acceptor);
 		listener_close(&port->listener);
 	}

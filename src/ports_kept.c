@@ -193,7 +193,7 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 	connection_accepted(c, number);
 	connection_take_over(c, kept, held);
 	connections_enter(&ports->connections, &c->member);
-	if (is_orphan || c->is_bad)
+	if (is_orphan)
 		connections_stop_one(&ports->connections, &c->member);
 	start(c);
 }

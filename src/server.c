@@ -63,7 +63,7 @@ static size_t
 fit_descriptors(const struct config *config)
 {
 	size_t wanted = (size_t)config->limits.max_connections;
-	size_t others = config->listener_count * 2 + config->output_count +
+	size_t others = config->listener_count * 3 + config->output_count +
 			OTHER_DESCRIPTORS;
 	struct rlimit limit;
 	size_t fitting;

@@ -11,6 +11,7 @@ main(void)
 
 	srunner_add_suite(runner, config_suite());
 	srunner_add_suite(runner, connections_suite());
+	srunner_add_suite(runner, crowd_suite());
 	srunner_add_suite(runner, escape_suite());
 	srunner_add_suite(runner, format_suite());
 	srunner_add_suite(runner, framer_suite());

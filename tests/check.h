@@ -8,6 +8,7 @@
 Suite *address_suite(void);
 Suite *config_suite(void);
 Suite *connections_suite(void);
+Suite *crowd_suite(void);
 Suite *escape_suite(void);
 Suite *format_suite(void);
 Suite *framer_suite(void);

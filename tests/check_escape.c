@@ -130,10 +130,17 @@ START_TEST(finds_what_is_not_plain_at_every_place)
 
 		for (size_t i = 0; i < sizeof special; i++) {
 			unsigned char data[40];
+			char out[4 * sizeof data];
+			size_t size = sizeof data, length;
 
 			memset(data, i % 2 ? '~' : '\t', sizeof data);
 			data[at] = special[i];
-			ck_assert_uint_eq(escape_plain(data, sizeof data), at);
+			length = escape(out, sizeof out, data, &size);
+			ck_assert_uint_gt(length, sizeof data);
+			ck_assert_mem_eq(out, data, at);
+			ck_assert_int_eq(out[at], '\\');
+			ck_assert_mem_eq(out + length - (size - at - 1),
+					 data + at + 1, size - at - 1);
 		}
 	}
 }

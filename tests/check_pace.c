@@ -7,30 +7,36 @@
 static const struct {
 	size_t reads, size;
 	long long gap_ms;
+	unsigned long others; /* reads of other peers in between */
 	bool busy;
 } peers[] = {
-	{ 10000, 100, 3, false },  /* quiet: never kept waiting */
-	{ 20, 100, 0, false },     /* a few lines in a row */
-	{ 100, 100, 0, true },     /* small writes one after another */
-	{ 100, 1, 2, true },       /* single bytes */
-	{ 10000, 4096, 0, false }, /* each read is worth its wake-up */
-	{ 10000, 0, 0, false },    /* nothing was there */
+	{ 10000, 100, 3, 0, false },       /* quiet: never kept waiting */
+	{ 7, 100, 0, 0, false },           /* a few lines in a row */
+	{ 100, 100, 0, 0, true },          /* small writes one after another */
+	{ 100, 1, 2, 0, true },            /* single bytes */
+	{ 10000, 16384, 0, 0, false },     /* each is worth its wake-up */
+	{ 10000, 0, 0, 0, false },         /* nothing was there */
+	{ 10000, 100, 20, 83, false },     /* others, but not that many */
+	{ 100, 100, 20, 84, true },        /* one of many that are */
+	{ 100, 100, 100, 404, true },      /* the same */
+	{ 10000, 100, 101, 9999, false },  /* quiet among the busy */
+	{ 10000, 20000, 20, 9999, false }, /* worth it without them */
 };
 
 static struct pace
-after(size_t reads, size_t size, long long gap_ms)
+after(size_t reads, size_t size, long long gap_ms, unsigned long others)
 {
 	struct pace pace = { 0 };
 
 	for (size_t i = 0; i < reads && !pace.busy; i++)
-		pace_read(&pace, size, gap_ms);
+		pace_read(&pace, size, gap_ms, others);
 	return pace;
 }
 
 START_TEST(is_busy_when_small_reads_follow_each_other)
 {
-	struct pace pace =
-		after(peers[_i].reads, peers[_i].size, peers[_i].gap_ms);
+	struct pace pace = after(peers[_i].reads, peers[_i].size,
+				 peers[_i].gap_ms, peers[_i].others);
 
 	ck_assert_int_eq(pace.busy, peers[_i].busy);
 }
@@ -38,61 +44,83 @@ END_TEST
 
 START_TEST(a_pause_begins_the_count_anew)
 {
-	struct pace pace = after(31, 100, 0);
+	struct pace pace = after(7, 100, 0, 0);
 
-	pace_read(&pace, 100, 1000);
-	for (int i = 0; i < 31; i++)
-		pace_read(&pace, 100, 0);
+	pace_read(&pace, 100, 1000, 0);
+	for (int i = 0; i < 7; i++)
+		pace_read(&pace, 100, 0, 0);
 	ck_assert(!pace.busy);
-	pace_read(&pace, 100, 0);
+	pace_read(&pace, 100, 0, 0);
 	ck_assert(pace.busy);
 }
 END_TEST
 
-/* What the read after a sleep brought: is it worth another? */
+/* What the read after a wait brought: is it worth another? */
 static const struct {
 	size_t size;
+	long long gap_ms;
+	unsigned long others;
 	bool busy;
 } wakes[] = {
-	{ 0, false },     /* the peer has paused */
-	{ 100, false },   /* a write, which might have been read at once */
-	{ 199, false },   /* not quite two */
-	{ 200, true },    /* two writes in one read */
-	{ 20000, true },  /* many */
-	{ 32768, false }, /* so much that it is not to be held back */
+	{ 0, 2, 0, false },    /* the peer has paused */
+	{ 100, 2, 0, false },  /* a write, which might have been read at once */
+	{ 199, 2, 0, false },  /* not quite two */
+	{ 200, 2, 0, true },   /* two writes in one read */
+	{ 20000, 2, 0, true }, /* many */
+	{ 32768, 2, 99, false }, /* so much that it is not to be held back */
+	{ 100, 2, 5, false },    /* one write, and few others */
+	{ 100, 2, 6, true },     /* one write of one of many */
+	{ 100, 0, 0, false },    /* at once, and alone */
 };
 
-START_TEST(stays_busy_while_its_sleeps_bring_writes_together)
+START_TEST(stays_busy_while_waiting_brings_writes_together)
 {
-	struct pace pace = after(100, 100, 0);
+	struct pace pace = after(100, 100, 0, 0);
 
 	for (int i = 0; i < 100; i++) {
-		pace_read(&pace, 300, 2);
+		pace_read(&pace, 300, 2, 0);
 		ck_assert(pace.busy);
 	}
-	pace_read(&pace, wakes[_i].size, 2);
+	pace_read(&pace, wakes[_i].size, wakes[_i].gap_ms, wakes[_i].others);
 	ck_assert_int_eq(pace.busy, wakes[_i].busy);
 }
 END_TEST
 
+START_TEST(tells_whether_the_last_read_was_large)
+{
+	struct pace pace = after(100, 100, 0, 0);
+
+	ck_assert(!pace.is_large);
+	pace_read(&pace, 32768, 1, 0);
+	ck_assert(pace.is_large);
+	pace_read(&pace, 65536, 1, 0);
+	ck_assert(pace.is_large);
+	pace_read(&pace, 20000, 1, 0);
+	ck_assert(!pace.is_large);
+	pace_read(&pace, 40000, 1, 0);
+	pace_read(&pace, 100, 1, 0);
+	ck_assert(!pace.is_large);
+}
+END_TEST
+
 /* Who waits for each line to be logged would be held back for nothing. */
-START_TEST(sleeps_seldom_where_that_is_for_nothing)
+START_TEST(waits_seldom_where_that_is_for_nothing)
 {
 	struct pace pace = { 0 };
-	int sleeps = 0;
+	int waits = 0;
 
 	for (int i = 0; i < 100000; i++) {
-		sleeps += pace.busy;
-		pace_read(&pace, 100, 0);
+		waits += pace.busy;
+		pace_read(&pace, 100, 0, 0);
 	}
-	ck_assert_int_lt(sleeps, 40);
+	ck_assert_int_lt(waits, 40);
 	for (int i = 0; i < 5000 && !pace.busy; i++)
-		pace_read(&pace, 100, 0);
-	pace_read(&pace, 200, 2);
+		pace_read(&pace, 100, 0, 0);
+	pace_read(&pace, 200, 2, 0);
 	ck_assert(pace.busy);
-	pace_read(&pace, 0, 2);
-	for (int i = 0; i < 64; i++)
-		pace_read(&pace, 100, 0);
+	pace_read(&pace, 0, 2, 0);
+	for (int i = 0; i < 16; i++)
+		pace_read(&pace, 100, 0, 0);
 	ck_assert(pace.busy);
 }
 END_TEST
@@ -109,9 +137,10 @@ pace_suite(void)
 			    0, COUNT(peers));
 	tcase_add_test(tests, a_pause_begins_the_count_anew);
 	tcase_add_loop_test(tests,
-			    stays_busy_while_its_sleeps_bring_writes_together,
-			    0, COUNT(wakes));
-	tcase_add_test(tests, sleeps_seldom_where_that_is_for_nothing);
+			    stays_busy_while_waiting_brings_writes_together, 0,
+			    COUNT(wakes));
+	tcase_add_test(tests, tells_whether_the_last_read_was_large);
+	tcase_add_test(tests, waits_seldom_where_that_is_for_nothing);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

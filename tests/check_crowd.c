@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "connection_crowd.h"
+#include "thread.h"
+
+#define PEERS 20 /* more than are written together */
+
+static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
+static struct listener_config config = { .limits = { .max_record = 100 } };
+static struct connections connections;
+static struct tally tally;
+static struct listener listener;
+static char path[32];
+static int log_fd;
+
+/* One connection, whose own thread does nothing but to be in the crowd. */
+static struct peer {
+	int fd; /* the other end */
+	pthread_t thread;
+	struct connection *connection;
+	enum ending ending;
+	atomic_bool is_out;
+} peers[PEERS];
+
+static void
+set_up(void)
+{
+	struct config all = { .outputs = &output, .output_count = 1 };
+
+	log_fd = memfd_create("log", MFD_CLOEXEC);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", log_fd);
+	output.name = output.path = path;
+	connections_init(&connections, eventfd(0, EFD_NONBLOCK),
+			 eventfd(0, EFD_NONBLOCK));
+	listener = (struct listener){ .config = &config, .name = "here" };
+	pool_init(&listener.pool, outputs_open(&all, -1), 1, &listener.counters,
+		  framer_capacity(100), 100);
+	listener.crowd = crowd_start(&connections);
+	ck_assert_ptr_nonnull(listener.crowd);
+}
+
+static void
+clean_up(void)
+{
+	crowd_stop(listener.crowd);
+	outputs_close(listener.pool.outputs);
+	pool_destroy(&listener.pool);
+	close(connections.left_fd);
+	close(connections.park_fd);
+	connections_destroy(&connections);
+	close(log_fd);
+}
+
+static void *
+peer_main(void *argument)
+{
+	struct peer *peer = argument;
+
+	peer->ending = crowd_join(listener.crowd, peer->connection);
+	atomic_store(&peer->is_out, true);
+	return NULL;
+}
+
+static void
+join(struct peer *peer)
+{
+	struct connection *c = connection_new(&listener, &connections, &tally);
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	*peer = (struct peer){ .fd = ends[0], .connection = c };
+	c->member.fd = ends[1];
+	ck_assert(address_parse(&c->member.peer, "192.0.2.1", 1));
+	connection_accepted(c, (uint64_t)(peer - peers) + 1);
+	c->pace.busy = true;
+	connections_enter(&connections, &c->member);
+	ck_assert_int_eq(thread_start(&peer->thread, peer_main, peer), 0);
+}
+
+/* Wait until it is out, which is what the test is about. */
+static enum ending
+leave(struct peer *peer)
+{
+	ck_assert_int_eq(pthread_join(peer->thread, NULL), 0);
+	if (peer->connection->batch)
+		connection_give_back(peer->connection);
+	connections_leave(&connections, &peer->connection->member);
+	free(peer->connection);
+	close(peer->fd);
+	return peer->ending;
+}
+
+static void
+say(const struct peer *peer, const char *text)
+{
+	ck_assert_int_eq(send(peer->fd, text, strlen(text), 0),
+			 (ssize_t)strlen(text));
+}
+
+/* How often a text is in the log, once it is there so many times. */
+static int
+count(const char *text, int wanted)
+{
+	static char log[65536];
+	int found = 0;
+
+	/* Check ends a test that takes too long. */
+	do {
+		const char *at = log;
+
+		usleep(1000);
+		log[pread(log_fd, log, sizeof log - 1, 0)] = '\0';
+		for (found = 0; (at = strstr(at, text)); at++)
+			found++;
+	} while (found < wanted);
+	return found;
+}
+
+START_TEST(reads_for_all_of_its_peers)
+{
+	for (int i = 0; i < PEERS; i++)
+		join(&peers[i]);
+	for (int turn = 1; turn <= 50; turn++) {
+		for (int i = 0; i < PEERS; i++)
+			say(&peers[i], "a line\n");
+		ck_assert_int_eq(count("F a line\n", turn * PEERS),
+				 turn * PEERS);
+	}
+	for (int i = 0; i < PEERS; i++)
+		shutdown(peers[i].fd, SHUT_WR);
+	for (int i = 0; i < PEERS; i++) {
+		ck_assert_uint_eq(peers[i].connection->records, 50);
+		ck_assert_int_eq(leave(&peers[i]), ENDING_EOF);
+	}
+}
+END_TEST
+
+START_TEST(keeps_each_unfinished_record_apart)
+{
+	for (int i = 0; i < PEERS; i++)
+		join(&peers[i]);
+	for (int i = 0; i < PEERS; i++)
+		say(&peers[i], i % 2 ? "ha" : "whole\nha");
+	ck_assert_int_eq(count("F whole\n", PEERS / 2), PEERS / 2);
+	for (int i = 0; i < PEERS; i++)
+		say(&peers[i], "lf\n");
+	ck_assert_int_eq(count("F half\n", PEERS), PEERS);
+	for (int i = 0; i < PEERS; i++)
+		ck_assert_int_eq(leave(&peers[i]), ENDING_NONE);
+}
+END_TEST
+
+START_TEST(sends_away_who_is_quiet)
+{
+	join(&peers[0]);
+	say(&peers[0], "one\n");
+	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
+	ck_assert_int_eq(count("F one\n", 1), 1);
+}
+END_TEST
+
+START_TEST(sends_away_who_breaks_the_framing)
+{
+	config.framing = FRAMING_OCTET_COUNTED;
+	join(&peers[0]);
+	say(&peers[0], "3 one+");
+	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
+	ck_assert_int_eq(count("F one\n", 1), 1);
+	config.framing = FRAMING_LINE;
+}
+END_TEST
+
+START_TEST(sends_all_away_when_threads_are_to_park)
+{
+	for (int i = 0; i < PEERS; i++)
+		join(&peers[i]);
+	connections_park(&connections);
+	for (int i = 0; i < PEERS; i++)
+		ck_assert_int_eq(leave(&peers[i]), ENDING_NONE);
+	/* And takes in nobody any more. */
+	join(&peers[0]);
+	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
+}
+END_TEST
+
+START_TEST(lets_as_many_work_as_there_are_cores)
+{
+	int count = 0;
+
+	while (crowd_begin(listener.crowd))
+		count++;
+	ck_assert_int_ge(count, 1);
+	ck_assert(!crowd_begin(listener.crowd));
+	crowd_end(listener.crowd);
+	ck_assert(crowd_begin(listener.crowd));
+}
+END_TEST
+
+START_TEST(is_alive_while_it_moves_or_has_nothing_to_do)
+{
+	struct outputs *outputs = listener.pool.outputs;
+
+	for (int i = 0; i < 3; i++)
+		ck_assert(crowd_is_alive(listener.crowd, outputs));
+	join(&peers[0]);
+	say(&peers[0], "one\n");
+	ck_assert_int_eq(count("F one\n", 1), 1);
+	ck_assert(crowd_is_alive(listener.crowd, outputs));
+	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
+	ck_assert(crowd_is_alive(listener.crowd, outputs));
+}
+END_TEST
+
+Suite *
+crowd_suite(void)
+{
+	Suite *suite = suite_create("crowd");
+	TCase *tests = tcase_create("crowd");
+
+	tcase_add_checked_fixture(tests, set_up, clean_up);
+	tcase_set_timeout(tests, 20);
+	tcase_add_test(tests, reads_for_all_of_its_peers);
+	tcase_add_test(tests, keeps_each_unfinished_record_apart);
+	tcase_add_test(tests, sends_away_who_is_quiet);
+	tcase_add_test(tests, sends_away_who_breaks_the_framing);
+	tcase_add_test(tests, sends_all_away_when_threads_are_to_park);
+	tcase_add_test(tests, lets_as_many_work_as_there_are_cores);
+	tcase_add_test(tests, is_alive_while_it_moves_or_has_nothing_to_do);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
