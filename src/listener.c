@@ -37,7 +37,7 @@ open_socket(struct listener *listener, long backlog, struct inherited *in)
 	set_name(listener, (unsigned)config->port);
 	fd = inherited_listener(in, config, listener->name,
 				&listener->is_shared);
-	listener->was_passed = fd >= 0;
+	listener->was_passed = fd >= 0 && sockets_is_counted(fd);
 	if (fd >= 0 ? !sockets_adopt(fd, config, backlog, &listener->socket)
 		    : !sockets_bind(config, backlog, &listener->socket))
 		return false;

@@ -20,7 +20,7 @@ struct listener {
 	char name[80];       /* config->name, or that of the port it got */
 	char key[KEPT_NAME]; /* and that with its address: no other has it */
 	struct bound socket; /* fd -1: closed */
-	bool was_passed;     /* the socket, by systemd */
+	bool was_passed;     /* the socket, by who has told what it dropped */
 	bool is_shared;      /* and it goes on with it when we are gone */
 	struct listener_counters counters;
 	struct pool pool;

@@ -35,6 +35,13 @@ bool sockets_is_of(int fd, enum protocol);
 bool sockets_match(int fd, const struct listener_config *);
 
 /*
+ * Whether somebody has begun to tell what a UDP socket drops: all that it has
+ * dropped before is to be told by the first who does.  To bind or to adopt one
+ * is to begin.
+ */
+bool sockets_is_counted(int fd);
+
+/*
  * Close a connection so that its peer sees the end of the stream, which says
  * that all was taken.  If the process dies first the peer sees a reset.
  */

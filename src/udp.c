@@ -137,8 +137,8 @@ drain(struct udp *u)
 
 /*
  * What is known of the socket: what the ledger has, which is never older than
- * what a restart has kept; or that; or nothing, so that only what it drops from
- * now on counts.
+ * what a restart has kept; or that, unless the socket is a new one; or nothing,
+ * so that only what it drops from now on counts.
  */
 static void
 resume(struct udp *u, const struct kept_listener *kept)
@@ -150,8 +150,9 @@ resume(struct udp *u, const struct kept_listener *kept)
 				       : NULL;
 
 	u->entry = e ? e : ledger_claim(listener->ledger, key);
-	u->dropped = e    ? (uint32_t)e->dropped
-		   : kept ? kept->dropped
+	u->dropped = e                     ? (uint32_t)e->dropped
+		   : !listener->was_passed ? 0
+		   : kept                  ? kept->dropped
 			  : sockets_dropped(listener->socket.fd);
 	u->records = e ? e->records : kept ? kept->numbered : 0;
 	u->lost = e ? e->read - e->done : 0;

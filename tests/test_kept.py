@@ -400,6 +400,24 @@ class Passed(keeper.Case):
         self.wait_until_told(daemon, sender, ["later"])
 
 
+    def test_what_it_dropped_before_anybody_read_is_told(self):
+        datagrams = self.bound(socket.SOCK_DGRAM)
+        datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.addCleanup(sender.close)
+        sender.connect(datagrams.getsockname())
+        for number in range(100):
+            sender.send(b"%d" % number)
+        daemon = self.serve(UDP, passed=[("dgram", datagrams)])
+        wait_for(lambda: any("lost" in told for told in self.told(daemon)))
+        told = self.told(daemon)
+        kept = [str(number) for number in range(len(told) - 1)]
+        self.assertEqual(told, [*kept, f"lost datagrams={100 - len(kept)}"])
+        daemon.restart()
+        sender.send(b"next")
+        self.wait_until_told(daemon, sender, [*kept, "next"])
+
+
 class Held(keeper.Case):
     """One that was accepted and has no thread, for want of memory."""
 
