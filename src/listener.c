@@ -27,11 +27,31 @@ set_name(struct listener *listener, unsigned port)
 			 protocol_name(listener), port);
 }
 
+/* With its socket it has its name; which is kept for the next process. */
+static void
+set_key(struct listener *listener)
+{
+	char address[ADDRESS_TEXT];
+
+	set_name(listener, ntohs(listener->socket.address.in.sin_port));
+	address_format(&listener->socket.address, address);
+	snprintf(listener->key, sizeof listener->key, "%s@%s", listener->name,
+		 address);
+}
+
+static void
+keep_socket(const struct listener *listener)
+{
+	char name[SERVICE_NAME];
+
+	inherited_listener_name(name, listener->key);
+	service_keep(listener->socket.fd, name);
+}
+
 static bool
 open_socket(struct listener *listener, long backlog, struct inherited *in)
 {
 	const struct listener_config *config = listener->config;
-	char address[ADDRESS_TEXT];
 	int fd;
 
 	set_name(listener, (unsigned)config->port);
@@ -41,17 +61,26 @@ open_socket(struct listener *listener, long backlog, struct inherited *in)
 	if (fd >= 0 ? !sockets_adopt(fd, config, backlog, &listener->socket)
 		    : !sockets_bind(config, backlog, &listener->socket))
 		return false;
-	set_name(listener, ntohs(listener->socket.address.in.sin_port));
-	address_format(&listener->socket.address, address);
-	snprintf(listener->key, sizeof listener->key, "%s@%s", listener->name,
-		 address);
-	if (fd < 0 && service_keeps()) {
-		char name[SERVICE_NAME];
-
-		inherited_listener_name(name, listener->key);
-		service_keep(listener->socket.fd, name);
-	}
+	set_key(listener);
+	if (fd < 0 && service_keeps())
+		keep_socket(listener);
 	return true;
+}
+
+const char *
+listener_keep(struct listener *listener, const struct listener_config *config,
+	      long backlog)
+{
+	const char *action = sockets_try(config, backlog, &listener->socket);
+
+	if (action)
+		return action;
+	listener->config = config;
+	set_key(listener);
+	if (config->protocol == PROTOCOL_UDP)
+		sockets_leave_uncounted(listener->socket.fd);
+	keep_socket(listener);
+	return NULL;
 }
 
 bool

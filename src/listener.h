@@ -37,6 +37,13 @@ bool listener_open(struct listener *, const struct listener_config *,
 		   long backlog, struct outputs *, size_t input_size,
 		   struct inherited *);
 
+/*
+ * Bind it and have its socket kept for the next process, which opens it.  NULL,
+ * or what could not be done, as sockets_try() tells it.
+ */
+const char *listener_keep(struct listener *, const struct listener_config *,
+			  long backlog);
+
 /* The counters for the next process; and those of the one before. */
 void listener_hand_over(const struct listener *, struct kept_listener *);
 void listener_take_over(struct listener *, const struct kept_listener *);

@@ -12,9 +12,14 @@
 #include "config.h"
 #include "diag.h"
 #include "memory.h"
+#include "ports.h"
 #include "server.h"
+#include "service.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
+
+/* What getopt_long() says of an option without a letter. */
+#define KEEP_LOW_PORTS 256
 
 struct options {
 	const char *config;
@@ -22,13 +27,13 @@ struct options {
 	size_t listener_count;
 	const char *format;
 	const char *output;
-	bool test, dump, help, version;
+	bool test, dump, keep_low_ports, help, version;
 };
 
 static const char usage[] =
 	"usage: portlogd [-c FILE] [-l PROTO:[ADDRESS:]PORT]... [-f FORMAT] "
 	"[-o FILE]\n"
-	"                [-t | -T] [-v] [-h] [-V]\n";
+	"                [-t | -T | --keep-low-ports] [-v] [-h] [-V]\n";
 
 static const char help[] =
 	"Writes down everything that arrives on TCP and UDP ports, one safe "
@@ -45,6 +50,8 @@ static const char help[] =
 	"  -o, --output FILE    append to FILE instead of stdout, likewise\n"
 	"  -t, --test           check the configuration and exit\n"
 	"  -T, --dump           check it and print it with every default\n"
+	"      --keep-low-ports bind ports below 1024, for systemd to keep\n"
+	"                       until portlogd runs, and exit\n"
 	"  -v, --verbose        debug messages on stderr\n"
 	"  -h, --help           this help\n"
 	"  -V, --version        the version\n"
@@ -85,6 +92,7 @@ parse_options(struct options *o, int argc, char **argv)
 		{ "output", required_argument, NULL, 'o' },
 		{ "test", no_argument, NULL, 't' },
 		{ "dump", no_argument, NULL, 'T' },
+		{ "keep-low-ports", no_argument, NULL, KEEP_LOW_PORTS },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -113,6 +121,9 @@ parse_options(struct options *o, int argc, char **argv)
 		case 'T':
 			o->dump = true;
 			break;
+		case KEEP_LOW_PORTS:
+			o->keep_low_ports = true;
+			break;
 		case 'v':
 			diag_be_verbose();
 			break;
@@ -137,8 +148,9 @@ parse_options(struct options *o, int argc, char **argv)
 static int
 check_options(struct options *o)
 {
-	if (o->test && o->dump)
-		return usage_error("found -t and -T, expected one of them");
+	if (o->test + o->dump + o->keep_low_ports > 1)
+		return usage_error("found more than one of -t, -T and "
+				   "--keep-low-ports");
 	if (o->config && o->listener_count > 0)
 		return usage_error("found -c and -l, expected one of them");
 	if (o->config && (o->format || o->output))
@@ -208,14 +220,14 @@ configure_from_options(struct config *config, const struct options *o)
 }
 
 static int
-configure_from_file(struct config *config, const char *path)
+configure_from_file(struct config *config, const char *path, bool tell)
 {
 	struct faults faults = { 0 };
 	int result;
 
 	config_load(config, path, &faults);
 	result = faults.count > 0 ? EX_CONFIG : EX_OK;
-	for (size_t i = 0; i < faults.count; i++) {
+	for (size_t i = 0; tell && i < faults.count; i++) {
 		const struct fault *f = &faults.list[i];
 
 		if (f->line > 0)
@@ -251,12 +263,29 @@ run(const struct config *config)
 	return EXIT_FAILURE;
 }
 
+/* Faults of the configuration are for the process after this one to tell. */
+static int
+configure(struct config *config, const struct options *o)
+{
+	return o->config ? configure_from_file(config, o->config,
+					       !o->keep_low_ports)
+			 : configure_from_options(config, o);
+}
+
+static int
+keep_low_ports(const struct config *config)
+{
+	if (service_keeps())
+		return ports_keep_low(config) ? EX_OK : EXIT_FAILURE;
+	diag(LOG_ERR, "--keep-low-ports: there is no systemd to keep them");
+	return EXIT_FAILURE;
+}
+
 static int
 check_or_run(const struct options *o)
 {
 	struct config config;
-	int result = o->config ? configure_from_file(&config, o->config)
-			       : configure_from_options(&config, o);
+	int result = configure(&config, o);
 
 	if (result == EX_OK && o->test) {
 		printf("%s: ok\n", o->config ? o->config : "command line");
@@ -264,6 +293,8 @@ check_or_run(const struct options *o)
 	} else if (result == EX_OK && o->dump) {
 		config_dump(&config, stdout);
 		result = flushed();
+	} else if (result == EX_OK && o->keep_low_ports) {
+		result = keep_low_ports(&config);
 	} else if (result == EX_OK) {
 		diag(LOG_DEBUG, "configuration: %s",
 		     o->config ? o->config : "the command line's");

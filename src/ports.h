@@ -43,6 +43,13 @@ bool ports_open(struct ports *, const struct config *, size_t max_connections,
 		struct outputs *, int wake_fd, int park_fd, struct inherited *);
 bool ports_start(struct ports *, int wake_fd, struct inherited *);
 
+/*
+ * Without opening any: bind those listeners whose ports need a capability and
+ * have systemd keep them for the process that opens them, without it.  false:
+ * not all could be, and stderr was told.
+ */
+bool ports_keep_low(const struct config *);
+
 /* Tell on stderr where they listen, or their counters. */
 void ports_tell(const struct ports *);
 void ports_tell_counters(const struct ports *);

@@ -27,8 +27,8 @@ set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-static bool
-failed(const struct listener_config *config, const char *action)
+bool
+sockets_failed(const struct listener_config *config, const char *action)
 {
 	bool colon = strchr(config->address, ':');
 
@@ -132,26 +132,37 @@ bind_to_interface(int fd, const char *interface)
 			  (socklen_t)strlen(interface) + 1) == 0;
 }
 
-bool
-sockets_bind(const struct listener_config *config, long backlog,
-	     struct bound *bound)
+const char *
+sockets_try(const struct listener_config *config, long backlog,
+	    struct bound *bound)
 {
 	struct address address;
 	int fd = open_socket(config, &address);
 
 	if (fd < 0)
-		return failed(config, "open a socket for");
+		return "open a socket for";
 	if (!bind_to_interface(fd, config->interface) ||
 	    !set_options(fd, config, bound) ||
 	    bind(fd, &address.any, address.size) != 0 ||
 	    (config->protocol == PROTOCOL_TCP &&
 	     listen(fd, (int)backlog) != 0)) {
-		failed(config, "listen on");
+		int error = errno;
+
 		close(fd);
-		return false;
+		errno = error;
+		return "listen on";
 	}
 	finish(fd, bound);
-	return true;
+	return NULL;
+}
+
+bool
+sockets_bind(const struct listener_config *config, long backlog,
+	     struct bound *bound)
+{
+	const char *action = sockets_try(config, backlog, bound);
+
+	return !action || sockets_failed(config, action);
 }
 
 bool
@@ -161,7 +172,7 @@ sockets_adopt(int fd, const struct listener_config *config, long backlog,
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
 	    !set_options(fd, config, bound) ||
 	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
-		return failed(config, "use what was passed for");
+		return sockets_failed(config, "use what was passed for");
 	finish(fd, bound);
 	return true;
 }

@@ -23,6 +23,14 @@ struct bound {
 bool sockets_bind(const struct listener_config *, long backlog, struct bound *);
 
 /*
+ * The same in silence: NULL, or what could not be done, which errno and then
+ * sockets_failed() tell; that returns false.
+ */
+const char *sockets_try(const struct listener_config *, long backlog,
+			struct bound *);
+bool sockets_failed(const struct listener_config *, const char *action);
+
+/*
  * The same with a socket that another process has bound and passed to us.
  */
 bool sockets_adopt(int fd, const struct listener_config *, long backlog,
@@ -34,12 +42,16 @@ bool sockets_is_of(int fd, enum protocol);
 /* Whether it is bound to what the configuration asks for; port 0 never is. */
 bool sockets_match(int fd, const struct listener_config *);
 
+/* Whether this user has a socket there, in any process or in none. */
+bool sockets_are_ours(const struct listener_config *);
+
 /*
  * Whether somebody has begun to tell what a UDP socket drops: all that it has
  * dropped before is to be told by the first who does.  To bind or to adopt one
- * is to begin.
+ * is to begin, unless that is undone.
  */
 bool sockets_is_counted(int fd);
+void sockets_leave_uncounted(int fd);
 
 /*
  * Close a connection so that its peer sees the end of the stream, which says

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Which sockets are there already, and whether they are what is asked for. */
 #include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sockets.h"
+
+/* How the kernel lists (proc(5)) what listens, and what is not connected. */
+#define TCP_LISTENS "0A"
+#define UDP_UNCONNECTED "07"
 
 static int
 get(int fd, int option)
@@ -59,8 +66,84 @@ sockets_match(int fd, const struct listener_config *config)
 		       0;
 }
 
+/* A word of an address, as the memory has it. */
+static uint32_t
+read_word(const char *digits)
+{
+	char word[9];
+
+	snprintf(word, sizeof word, "%.8s", digits);
+	return (uint32_t)strtoul(word, NULL, 16);
+}
+
+/* A line of /proc/net; false: it is none of a socket in that state. */
+static bool
+read_line(const char *line, const char *wanted, struct address *out,
+	  uid_t *owner)
+{
+	char host[33], port[5], state[3], uid[11];
+
+	*out = (struct address){ 0 };
+	if (sscanf(line, "%*s %32[0-9A-F]:%4s %*s %2s %*s %*s %*s %10s", host,
+		   port, state, uid) != 4 ||
+	    strcmp(state, wanted) != 0)
+		return false;
+	if (strlen(host) == 8) {
+		out->any.sa_family = AF_INET;
+		out->in.sin_addr.s_addr = read_word(host);
+	} else {
+		out->any.sa_family = AF_INET6;
+		for (size_t i = 0; i < 4; i++)
+			out->in6.sin6_addr.s6_addr32[i] =
+				read_word(host + 8 * i);
+	}
+	out->in.sin_port = htons((uint16_t)strtoul(port, NULL, 16));
+	*owner = (uid_t)strtoul(uid, NULL, 10);
+	return true;
+}
+
+/* Whether one of this list is bound so, by this user. */
+static bool
+lists_ours(const char *path, const struct listener_config *config)
+{
+	const char *wanted = config->protocol == PROTOCOL_TCP ? TCP_LISTENS
+							      : UDP_UNCONNECTED;
+	FILE *list = fopen(path, "re");
+	char line[512];
+	bool found = false;
+
+	while (list && !found && fgets(line, sizeof line, list)) {
+		struct address bound;
+		uid_t owner;
+
+		found = read_line(line, wanted, &bound, &owner) &&
+			owner == getuid() && is_address(config, &bound);
+	}
+	if (list)
+		fclose(list);
+	return found;
+}
+
+bool
+sockets_are_ours(const struct listener_config *config)
+{
+	return config->protocol == PROTOCOL_TCP
+		     ? lists_ours("/proc/net/tcp", config) ||
+			       lists_ours("/proc/net/tcp6", config)
+		     : lists_ours("/proc/net/udp", config) ||
+			       lists_ours("/proc/net/udp6", config);
+}
+
 bool
 sockets_is_counted(int fd)
 {
 	return get(fd, SO_RXQ_OVFL) == 1;
+}
+
+void
+sockets_leave_uncounted(int fd)
+{
+	int no = 0;
+
+	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &no, sizeof no);
 }

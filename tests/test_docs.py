@@ -32,6 +32,9 @@ def settings():
     return set(names)
 
 
+# An option without a letter, in the help.
+LONG = re.compile(r"(?m)^ +--([\w-]+)")
+
 # All kinds of listeners and outputs, so that every setting has a default.
 EVERYTHING = """
 listeners = ( { protocol = "tcp"; port = 1; }, { protocol = "udp"; port = 1; } );
@@ -102,6 +105,8 @@ class Documents(unittest.TestCase):
             with self.subTest(option=option):
                 self.assertIn(f"-{option[1]}", manual)
                 self.assertRegex(manual, rf"\.It Fl {option[0]}\b")
+        for option in LONG.findall(run("-h").stdout):
+            self.assertIn(f".It Fl -{option}\n", manual)
 
     def test_the_manual_of_the_companion_has_every_option(self):
         manual = read("man", "portlog.1")
@@ -124,6 +129,9 @@ class Documents(unittest.TestCase):
                              sorted(re.findall(r"^  (-\w)", shown, re.M)))
         for option in re.findall(r"^  (-\w), (--\w+)", run("-h").stdout, re.M):
             self.assertIn(" ".join(option), read("completions", "portlogd"))
+        for option in LONG.findall(run("-h").stdout):
+            self.assertRegex(read("completions", "portlogd"),
+                             rf"\s--{option}\s")
 
     def test_the_readme_names_files_that_are_there(self):
         for target in re.findall(r"\]\(([^)#:]+)\)", read("README.md")):

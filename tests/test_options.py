@@ -13,8 +13,8 @@ import harness
 from harness import Case, Daemon, run
 
 OPTIONS = ("-c, --config", "-l, --listen", "-f, --format", "-o, --output",
-           "-t, --test", "-T, --dump", "-v, --verbose", "-h, --help",
-           "-V, --version")
+           "-t, --test", "-T, --dump", "--keep-low-ports", "-v, --verbose",
+           "-h, --help", "-V, --version")
 
 # What stands on the command line, and what is said to be wrong with it.
 BAD = (
@@ -25,8 +25,10 @@ BAD = (
     (["-l"], "requires an argument|'l'"),
     (["-c"], "requires an argument|'c'"),
     (["--help=yes"], "--help"),
-    (["-t", "-T"], "-t and -T"),
-    (["--test", "--dump"], "-t and -T"),
+    (["-t", "-T"], "-t, -T and"),
+    (["--test", "--dump"], "-t, -T and"),
+    (["--keep-low-ports", "-t"], "-T and --keep-low-ports"),
+    (["-T", "--keep-low-ports"], "-T and --keep-low-ports"),
     (["-c", "FILE", "-l", "tcp:0"], "-c and -l"),
     (["-c", "FILE", "-f", "text"], "-c with -f"),
     (["-c", "FILE", "-o", "FILE"], "-c with -o"),
@@ -128,6 +130,22 @@ class BadCommandLine(unittest.TestCase):
     def test_the_check_and_the_dump_refuse_it_too(self):
         for option in ("-t", "-T"):
             self.refused([option, "-l", "tcp:65536"])
+
+
+class KeepLowPorts(unittest.TestCase):
+    """What a unit runs before the daemon, and nobody else."""
+
+    def test_it_needs_a_systemd_that_keeps_them(self):
+        result = run("--keep-low-ports", "-l", "tcp:79")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertIn("no systemd", result.stderr)
+
+    def test_a_fault_of_the_configuration_is_left_to_the_daemon(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write("listeners = 1;")
+            file.flush()
+            result = run("--keep-low-ports", "-c", file.name)
+        self.assertEqual((result.returncode, result.stderr), (78, ""))
 
 
 class Listening(Case):
