@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""Ports below 1024, for a service that has no capability to bind them.
+
+Run by `make check-service`, as root; see machine.py.
+"""
+import re
+import shlex
+import socket
+
+import harness
+import law
+from harness import wait_for
+from machine import CONFIG, MachineCase
+
+LOG = "/var/log/portlog/log"
+TCP, UDP = ('{ protocol = "%s"; port = 79; }' % p for p in ("tcp", "udp"))
+CAPABILITIES = r"(?m)^Cap\w+:\t(.*)$"
+NONE, BIND = "0000000000000000", "0000000000000400"
+
+# Fills a socket until it drops: nobody reads from it before the daemon does.
+BURST = 20000
+FLOOD = f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range({BURST}):
+    s.sendto(b"%d" % i, ("127.0.0.1", 79))
+"""
+
+
+def configured(*listeners, path=LOG):
+    return ("limits = { flush_timeout = 0; };\n"
+            f"listeners = ({', '.join(listeners)});\n"
+            f'outputs = ( {{ type = "file"; path = "{path}"; }} );\n')
+
+
+class LowPorts(MachineCase):
+    """They are bound before it runs, and wait for it."""
+
+    def setUp(self):
+        self.machine.systemctl("reset-failed", "portlogd", check=False)
+
+    def exchange(self):
+        """A line and datagrams to each; they are in the log."""
+        self.machine.run("truncate", "-s", "0", LOG)
+        self.udp(79).send(b"a datagram")
+        self.udp(79, "::1").send(b"another")
+        self.tcp(79).sendall(b"a line\n")
+        self.assertEqual({r.data for r in self.wait_for_lines(LOG, 3)},
+                         {"a datagram", "another", "a line"})
+
+    def told(self, since, what):
+        """How often the unit has said that."""
+        return sum(what in m for m in self.machine.messages(
+            "-u", "portlogd", "--since", since))
+
+    def now(self):
+        return self.machine.output("date", "+@%s.%N")
+
+    def kill(self):
+        pid = self.machine.main_pid()
+        self.machine.run("kill", "-9", str(pid))
+        wait_for(lambda: self.machine.main_pid() not in (0, pid) and
+                 self.machine.show("ActiveState") == "active", "the next")
+
+    def test_the_configuration_alone_and_the_daemon_has_no_capability(self):
+        self.machine.configure(configured(TCP, UDP))
+        self.exchange()
+        status = self.machine.read(f"/proc/{self.machine.main_pid()}/status")
+        self.assertEqual(
+            re.findall(CAPABILITIES, status),
+            [NONE if self.machine.tells_readiness() else BIND] * 5)
+
+    def test_what_binds_them_is_the_user_with_one_capability(self):
+        self.needs_libsystemd()
+        unit = self.machine.output("systemctl", "cat", "portlogd")
+        line = re.search(r"^ExecStartPre=-\+((?:.*\\\n)*.*)$", unit, re.M)
+        words = shlex.split(line.group(1).replace("\\\n", ""))
+        self.assertEqual(words[-1], "--keep-low-ports")
+        status = self.machine.output(*words[:-2], "cat", "/proc/self/status")
+        self.assertEqual(re.findall(CAPABILITIES, status), [BIND] * 5)
+        uid = self.machine.output("id", "-u", "portlog")
+        self.assertIn("\nUid:" + f"\t{uid}" * 4 + "\n", status)
+        self.assertRegex(status, r"(?m)^Groups:\s*$")
+        self.assertIn("\nNoNewPrivs:\t1\n", status)
+
+    def test_they_are_there_again_after_each_end(self):
+        self.machine.configure(configured(TCP, UDP))
+        since = self.now()
+        for end in (("restart",), ("stop", "start"), ("kill",), ("restart",)):
+            with self.subTest(end):
+                for word in end:
+                    if word == "kill":
+                        self.kill()
+                    else:
+                        self.machine.systemctl(word, "portlogd")
+                wait_for(lambda: self.machine.show("ActiveState") == "active",
+                         "the start")
+                self.exchange()
+        self.assertEqual(self.told(since, "cannot"), 0)
+
+    def test_restarts_under_load_lose_double_and_split_nothing(self):
+        self.needs_libsystemd()
+        self.machine.configure(configured(TCP, UDP))
+        self.machine.run("truncate", "-s", "0", LOG)
+        streams = [law.Halves(self.tcp(79), name, burst=3, rate=2000)
+                   for name in "ab"]
+        datagrams = law.Datagrams(self.udp(79), "c", listener="udp/79",
+                                  rate=3000)
+        senders = [*streams, datagrams]
+        for sender in senders:
+            self.addCleanup(sender.abandon)
+            sender.start()
+        for _ in range(5):
+            for sender in senders:
+                sender.wait_for(100)
+            self.machine.systemctl("restart", "portlogd")
+        for sender in senders:
+            sender.wait_for(100)
+            sender.finish()
+        self.assertEqual([s for s in senders if s.cut_off], [])
+        self.machine.systemctl("stop", "portlogd")
+        log = self.machine.run("cat", LOG).stdout.encode()
+        law.hold(log, streams, [datagrams])
+        self.assertNotIn(b" * lost", log)
+
+    def test_a_changed_configuration_has_others(self):
+        self.machine.configure(configured(TCP))
+        kept = self.tcp(79)
+        kept.sendall(b"one\ntw")
+        self.wait_for_lines(LOG, 1)
+        self.machine.write(CONFIG, configured(
+            TCP, TCP.replace("79", "80"), UDP.replace("79", "80")))
+        self.machine.systemctl("restart", "portlogd")
+        wait_for(lambda: self.machine.show("ActiveState") == "active",
+                 "the start")
+        self.tcp(80).sendall(b"more\n")
+        self.udp(80).send(b"and more")
+        if self.machine.tells_readiness():
+            kept.sendall(b"o\n")
+            self.wait_for_lines(LOG, 4)
+            self.assertEqual([r.data for r in self.machine.records(LOG) if
+                              r.peer == harness.name_of(kept)],
+                             ["one", "two"])
+        self.machine.write(CONFIG, configured(UDP))
+        self.machine.systemctl("restart", "portlogd")
+        wait_for(lambda: self.machine.show("ActiveState") == "active",
+                 "the start")
+        for port in (79, 80):
+            with self.assertRaises(ConnectionRefusedError):
+                self.tcp(port)
+
+    def test_a_port_of_another_program_is_told_and_tried(self):
+        self.machine.systemctl("stop", "portlogd")
+        with self.machine.network():
+            holder = socket.create_server(("127.0.0.1", 79))
+        self.addCleanup(holder.close)
+        self.machine.write(CONFIG, configured(TCP, UDP))
+        since = self.now()
+        self.machine.systemctl("start", "portlogd", check=False)
+        wait_for(lambda: self.told(
+            since, "cannot listen on tcp *:79: Address already in use") > 2,
+            "a word at each try")
+        self.assertEqual(self.told(since, "listen on udp"), 0)
+        holder.close()
+        wait_for(lambda: self.machine.show("ActiveState") == "active",
+                 "the start")
+        self.exchange()
+
+    def test_a_wrong_configuration_is_told_once(self):
+        self.machine.systemctl("stop", "portlogd")
+        self.machine.write(CONFIG, "listeners = ( { port = 79; } );")
+        since = self.now()
+        self.machine.systemctl("start", "portlogd", check=False)
+        wait_for(lambda: self.machine.show("ActiveState") == "failed",
+                 "the end")
+        self.assertEqual(self.told(since, f"{CONFIG}:1: "), 1)
+
+    def test_what_is_dropped_before_it_runs_is_told(self):
+        self.needs_libsystemd()
+        self.machine.systemctl("stop", "portlogd")
+        self.machine.run("rm", "-f", LOG)
+        self.machine.write("/run/flood.py", FLOOD)
+        self.machine.write(CONFIG, configured(UDP))
+        self.drop_in("flood", "[Service]\n"
+                     "ExecStartPre=/usr/bin/python3 /run/flood.py\n")
+        self.machine.systemctl("start", "portlogd")
+
+        def lost():
+            return sum(int(r.data.removeprefix("lost datagrams="))
+                       for r in self.machine.records(LOG)
+                       if r.data.startswith("lost "))
+        wait_for(lost, "a word of what is lost")
+        kept = [r.data for r in self.machine.records(LOG) if r.tag == "F"]
+        self.assertEqual(kept, [str(i) for i in range(len(kept))])
+        self.assertEqual(len(kept) + lost(), BURST)
+
+
+if __name__ == "__main__":
+    harness.main()
