@@ -187,6 +187,23 @@ class Activation(MachineCase):
             e for e in law.entries_of(content) if e.listener == "udp/8888"])
         self.assertNotIn(b" * lost", content)
 
+    def test_a_running_service_is_moved_by_a_stop(self):
+        self.machine.systemctl("stop", "portlogd", *UNITS)
+        self.machine.drop_in("sockets", "")
+        self.machine.systemctl("start", "portlogd")
+        self.machine.drop_in("sockets", self.example("sockets.conf"))
+        self.assertNotEqual(self.machine.systemctl(
+            "restart", "portlogd", check=False).returncode, 0)
+        self.assertTrue(any(
+            "Failed to receive listening socket" in message
+            for message in self.machine.messages("-u", UNITS[0])))
+        self.machine.systemctl("stop", "portlogd")
+        self.machine.systemctl("start", *UNITS)
+        self.machine.systemctl("start", "portlogd")
+        self.tcp(8888).sendall(b"a line\n")
+        self.udp(8888).send(b"a datagram")
+        self.wait_for_lines(LOG, 2)
+
     def test_a_port_that_systemd_does_not_have_is_a_clear_error(self):
         self.machine.write("/etc/portlogd.conf", configured(
             TCP, '{ protocol = "tcp"; port = 8889; }'))
