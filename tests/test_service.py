@@ -456,22 +456,24 @@ class Elsewhere(MachineCase):
         self.assertEqual([r.data for r in self.machine.records(path)
                           if r.tag == "F"], ["hello"])
 
-    def test_process_1_in_a_root_of_nothing_but_what_ldd_lists(self):
-        self.machine.run("sh", "-c", r"""
-            set -e
-            mkdir -p /srv/bare/log && cd /srv/bare
-            for file in $(ldd "$1" | grep -o '/[^ ]*') "$1"; do
-                mkdir -p ".${file%/*}" && cp -L "$file" ".$file"
-            done
-            chown 65534:65534 log""", "sh", self.daemon)
+    def test_process_1_in_the_root_that_the_dockerfile_makes(self):
+        with open(os.path.join(TOP, "etc", "Dockerfile"),
+                  encoding="utf-8") as file:
+            lines = dict(re.findall(r"(?m)^([A-Z]+) ((?:.*\\\n)*.*)$",
+                                    file.read()))
+        self.assertIn("ldd", lines["RUN"])
+        self.machine.run("sh", "-c", lines["RUN"].replace(
+            "/usr/sbin/portlogd", self.daemon))
+        uid, gid = lines["USER"].split(":")
         inside = subprocess.Popen(self.machine.inside(
-            "setpriv", "--reuid", "65534", "--regid", "65534",
+            "sh", "-c", 'exec "$@" >/root/port.log', "sh",
+            "setpriv", "--reuid", uid, "--regid", gid,
             "--clear-groups", "--no-new-privs", "--bounding-set=-all",
             "unshare", "--user", "--map-current-user", "--pid", "--fork",
-            "--root", "/srv/bare", self.daemon, "-l", "tcp:8888", "-o",
-            "/log/port.log"), stderr=subprocess.DEVNULL)
+            "--root", "/bare", *json.loads(lines["ENTRYPOINT"]),
+            *json.loads(lines["CMD"])), stderr=subprocess.DEVNULL)
         self.addCleanup(inside.wait, PATIENCE)
-        self.hello("/srv/bare/log/port.log")
+        self.hello("/root/port.log")
         pid = self.machine.output("pidof", "portlogd")
         self.assertRegex(self.machine.read(f"/proc/{pid}/status"),
                          r"(?m)^NSpid:.*\t1$")
