@@ -23,6 +23,7 @@ struct member {
 	atomic_size_t held;   /* bytes read and not yet records */
 	int fd;               /* closed by connections_leave() alone */
 	bool stopped;
+	bool is_lost; /* an output did not take all of it: no end in order */
 };
 
 struct connections {
@@ -43,8 +44,9 @@ void connections_destroy(struct connections *);
 
 size_t connections_count(struct connections *);
 
-/* How many there are from the host of this address. */
-size_t connections_from(struct connections *, const struct address *);
+/* How many there are from the host of this address, to whose count this is. */
+size_t connections_from(struct connections *, const struct address *,
+			const atomic_ullong *count);
 
 /*
  * Enter it, and count it for its listener; one that comes after

@@ -14,6 +14,7 @@
 #include "sockets.h"
 
 struct crowd; /* connection_crowd.h */
+struct tally;
 
 struct listener {
 	const struct listener_config *config;
@@ -26,6 +27,7 @@ struct listener {
 	struct pool pool;
 	struct ledger *ledger; /* borrowed */
 	struct crowd *crowd; /* of TCP: who reads for the busy; NULL: nobody */
+	struct tally *tally; /* of TCP: who folds notes; NULL: nobody */
 };
 
 /*

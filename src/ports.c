@@ -18,12 +18,6 @@
 #define REST_MS 1000
 
 static bool
-is_tcp(const struct port *port)
-{
-	return port->listener.config->protocol == PROTOCOL_TCP;
-}
-
-static bool
 open_port(struct ports *ports, struct port *port,
 	  const struct listener_config *config, long backlog,
 	  struct outputs *outputs, struct inherited *in)
@@ -37,7 +31,6 @@ open_port(struct ports *ports, struct port *port,
 	port->acceptor = (struct acceptor){
 		.listener = &port->listener,
 		.connections = &ports->connections,
-		.tally = &ports->tally,
 		.connection_number = &ports->connection_number,
 	};
 	port->listener.ledger = &ports->ledger;
@@ -81,8 +74,11 @@ start_udp(struct port *port, int wake_fd, const struct inherited *in)
 }
 
 static bool
-start_tcp(struct ports *ports, struct port *port)
+start_tcp(struct ports *ports, struct port *port, int wake_fd)
 {
+	if (!tally_start(&port->tally, &port->listener, wake_fd))
+		return false;
+	port->listener.tally = &port->tally;
 	port->listener.crowd = crowd_start(&ports->connections);
 	return port->listener.crowd;
 }
@@ -90,11 +86,11 @@ start_tcp(struct ports *ports, struct port *port)
 bool
 ports_start(struct ports *ports, int wake_fd, struct inherited *in)
 {
-	bool started = tally_start(&ports->tally, wake_fd);
+	bool started = true;
 
 	for (size_t i = 0; started && i < ports->count; i++)
 		started = is_tcp(&ports->list[i])
-				? start_tcp(ports, &ports->list[i])
+				? start_tcp(ports, &ports->list[i], wake_fd)
 				: start_udp(&ports->list[i], wake_fd, in);
 	if (started)
 		ports_take_over(ports, in);
@@ -164,9 +160,8 @@ ports_summarize(struct ports *ports, char *out, size_t size)
 		 connections, records, lost);
 }
 
-/* Accept whoever waits; true: nobody does any more. */
-static bool
-accept_all(struct ports *ports, struct port *port)
+bool
+ports_accept_all(struct ports *ports, struct port *port)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
 		port->is_full = !has_room(ports, port);
@@ -242,112 +237,21 @@ ports_accept(struct ports *ports, const struct pollfd *polled)
 
 	for (size_t i = 0; i < ports->count; i++)
 		if (polled[i].revents || is_due(&ports->list[i], now_ms))
-			accept_all(ports, &ports->list[i]);
-}
-
-void
-ports_stop(struct ports *ports)
-{
-	ports->stopping = true;
-	/* From here on the main thread waits for the last one to leave. */
-	connections_want(&ports->connections, true);
-	for (size_t i = 0; i < ports->count; i++) {
-		listener_forsake(&ports->list[i].listener);
-		if (ports->list[i].udp)
-			udp_stop(ports->list[i].udp);
-	}
-	connections_stop(&ports->connections);
-}
-
-/* Whoever has connected is still heard; then the listener is closed. */
-static void
-drain_port(struct ports *ports, struct port *port)
-{
-	if (!is_tcp(port) || port->listener.socket.fd < 0 ||
-	    is_resting(port, clock_now_ms()))
-		return;
-	if (accept_all(ports, port))
-		listener_close_socket(&port->listener, true);
-}
-
-/* Nobody receives any more, so nobody counts: the last notes are due. */
-static bool
-is_quiet(struct ports *ports)
-{
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
-
-		if (is_tcp(port) ? port->listener.socket.fd >= 0
-				 : !udp_is_done(port->udp))
-			return false;
-	}
-	return connections_count(&ports->connections) == 0;
-}
-
-bool
-ports_drain(struct ports *ports)
-{
-	for (size_t i = 0; i < ports->count; i++)
-		drain_port(ports, &ports->list[i]);
-	if (!ports->tally_stopped && is_quiet(ports)) {
-		tally_stop(&ports->tally);
-		ports->tally_stopped = true;
-	}
-	return ports->tally_stopped && tally_is_done(&ports->tally);
-}
-
-static void
-tell_waiting(const struct port *port)
-{
-	unsigned count = sockets_waiting(port->listener.socket.fd) +
-			 tcp_holds_one(&port->acceptor);
-
-	if (count > 0)
-		diag(LOG_ERR, "abandoned: listener %s: %u connections waiting",
-		     port->listener.name, count);
-}
-
-void
-ports_tell_unread(struct ports *ports)
-{
-	size_t count = connections_count(&ports->connections);
-
-	if (count > 0) {
-		unsigned long long unread, held;
-
-		unread = connections_unread(&ports->connections, &held);
-		if (ports->is_parking)
-			unread = 0; /* they are kept, and will be read */
-		diag(LOG_ERR,
-		     "abandoned: %zu connections, %llu bytes unread, %llu "
-		     "read and not yet records",
-		     count, unread, held);
-	}
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
-
-		/* What is parked or shared is left to the next process. */
-		if (ports->is_parking || port->listener.is_shared)
-			continue;
-		if (port->udp && !udp_is_done(port->udp))
-			udp_tell_abandoned(port->udp);
-		if (is_tcp(port) && port->listener.socket.fd >= 0)
-			tell_waiting(port);
-	}
-	tally_tell(&ports->tally);
+			ports_accept_all(ports, &ports->list[i]);
 }
 
 void
 ports_close(struct ports *ports)
 {
-	tally_join(&ports->tally);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
 
-		if (port->udp)
+		if (port->udp) {
 			udp_join(port->udp);
-		else
+		} else {
+			tally_join(&port->tally);
 			crowd_stop(port->listener.crowd);
+		}
 		tcp_close(&port->acceptor);
 		listener_close(&port->listener);
 	}

@@ -5,6 +5,7 @@
 
 #include "listener.h"
 #include "ports.h"
+#include "tally.h"
 #include "tcp.h"
 #include "udp.h"
 
@@ -12,6 +13,7 @@
 struct port {
 	struct listener listener;
 	struct acceptor acceptor;
+	struct tally tally;
 	struct udp *udp;
 	long long rest_until_ms; /* short of something; 0: no */
 	bool is_full;            /* has all the connections that it may */
@@ -23,6 +25,18 @@ struct orphanage {
 	struct listener listener;
 	struct listener_config config;
 };
+
+static inline bool
+is_tcp(const struct port *port)
+{
+	return port->listener.config->protocol == PROTOCOL_TCP;
+}
+
+/* Accept whoever waits; true: nobody does any more. */
+bool ports_accept_all(struct ports *, struct port *);
+
+/* Have what was counted noted, once nobody counts any more: whether it is. */
+bool ports_finish_tallies(struct ports *);
 
 /* Take over what the process before us has left. */
 void ports_take_over(struct ports *, struct inherited *);

@@ -205,14 +205,23 @@ is_address(const struct listener_config *config, const struct address *bound)
 	return false;
 }
 
+/* The interface that it is bound to, or none: "". */
+static void
+get_interface(int fd, char interface[IF_NAMESIZE])
+{
+	socklen_t size = IF_NAMESIZE;
+
+	interface[0] = '\0';
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+}
+
 bool
 sockets_match(int fd, const struct listener_config *config)
 {
-	char interface[IF_NAMESIZE] = "";
+	char interface[IF_NAMESIZE];
 	struct address bound = { .size = sizeof bound.in6 };
-	socklen_t size = sizeof interface;
 
-	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+	get_interface(fd, interface);
 	return config->port != 0 &&
 	       sockets_is_of(fd, (enum protocol)config->protocol) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&
@@ -287,16 +296,23 @@ sockets_given(int fd)
 	return info.tcpi_bytes_received - (uint64_t)unread - ended;
 }
 
-/* A connected UDP socket takes nothing but from the other end: port 9 here. */
+/*
+ * A connected UDP socket takes nothing but from the other end: port 9 here, or
+ * of a neighbour where its interface has no way to this host.
+ */
 bool
 sockets_leave_port(int fd)
 {
 	static const char *const hosts[] = { "::1", "::ffff:127.0.0.1",
-					     "127.0.0.1" };
+					     "127.0.0.1", "fe80::" };
+	char interface[IF_NAMESIZE];
 	struct address nobody;
 
+	get_interface(fd, interface);
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		address_parse(&nobody, hosts[i], 9);
+		if (nobody.any.sa_family == AF_INET6)
+			nobody.in6.sin6_scope_id = if_nametoindex(interface);
 		if (connect(fd, &nobody.any, nobody.size) == 0)
 			return true;
 	}
