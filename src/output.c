@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "diag.h"
@@ -41,6 +42,13 @@ bool
 output_is_stream(const struct output *output)
 {
 	return !output->ops->send;
+}
+
+void
+output_freeze(struct output *output, const struct timespec *until)
+{
+	atomic_store(&output->frozen, true);
+	pthread_mutex_timedlock(&output->lock, until); /* and held for good */
 }
 
 void
@@ -156,6 +164,17 @@ count_short(struct output *output, const char *data, size_t size)
 	return count;
 }
 
+/* To be called where it may have been frozen; does not return then. */
+static void
+heed_frost(struct output *output)
+{
+	if (!atomic_load(&output->frozen))
+		return;
+	pthread_mutex_unlock(&output->lock);
+	for (;;)
+		pause();
+}
+
 /* Write data, which holds count records. */
 static void
 write_all(struct output *output, const char *data, size_t size, size_t count)
@@ -165,6 +184,7 @@ write_all(struct output *output, const char *data, size_t size, size_t count)
 	while (done < size && !atomic_load(&output->broken)) {
 		ssize_t written;
 
+		heed_frost(output);
 		if (!output_is_reopened(output) &&
 		    is_between_lines(output, data, done))
 			reopen(output);
@@ -193,6 +213,7 @@ static void
 send_all(struct output *output, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
+		heed_frost(output);
 		while (!output->ops->send(&output->sink, &records[i]))
 			if (errno != EINTR)
 				stall(output, errno);
