@@ -69,7 +69,7 @@ parse_options(struct options *o, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+us:f:h")) != -1) {
+	while ((c = command_option(argc, argv, "+us:f:h")) != -1) {
 		switch (c) {
 		case 'u':
 			o->replay.protocol = PROTOCOL_UDP;
@@ -102,7 +102,7 @@ parse_options(struct options *o, int argc, char **argv)
 	o->file = argv[optind];
 	o->replay.host = argv[optind + 1];
 	o->replay.port = argv[optind + 2];
-	return 0;
+	return command_check_port(usage, o->replay.port);
 }
 
 /* A connection each, all at a time if need be. */

@@ -55,7 +55,7 @@ parse_options(struct send *s, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+unw:h")) != -1) {
+	while ((c = command_option(argc, argv, "+unw:h")) != -1) {
 		switch (c) {
 		case 'u':
 			s->protocol = PROTOCOL_UDP;
@@ -81,7 +81,7 @@ parse_options(struct send *s, int argc, char **argv)
 		return command_misused(usage, "expected HOST and PORT");
 	s->host = argv[optind];
 	s->port = argv[optind + 1];
-	return 0;
+	return command_check_port(usage, s->port);
 }
 
 static bool

@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -12,6 +13,19 @@
 
 #include "clock.h"
 #include "diag.h"
+
+/* An IPv6 address without the brackets that it has before a port. */
+static const char *
+without_brackets(const char *host, char bare[ADDRESS_TEXT])
+{
+	size_t size = strlen(host);
+
+	if (host[0] != '[' || host[size - 1] != ']' || !strchr(host, ':') ||
+	    size >= ADDRESS_TEXT)
+		return host;
+	snprintf(bare, ADDRESS_TEXT, "%.*s", (int)size - 2, host + 1);
+	return bare;
+}
 
 struct addrinfo *
 dial_resolve(const char *host, const char *port, enum protocol protocol)
@@ -21,7 +35,9 @@ dial_resolve(const char *host, const char *port, enum protocol protocol)
 			protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM,
 	};
 	struct addrinfo *all = NULL;
-	int error = getaddrinfo(host, port, &hints, &all);
+	char bare[ADDRESS_TEXT];
+	int error =
+		getaddrinfo(without_brackets(host, bare), port, &hints, &all);
 
 	if (error == 0)
 		return all;

@@ -9,9 +9,9 @@
 #include "address.h"
 
 /*
- * All addresses of a host, in the order to try them, IPv6 and IPv4; port is a
- * number or the name of a service.  NULL: there are none, and stderr was told.
- * To be freed with freeaddrinfo().
+ * All addresses of a host, in the order to try them, IPv6 and IPv4; host is a
+ * name or an address, "[::1]" too, port a number or the name of a service.
+ * NULL: there are none, and stderr was told. To be freed with freeaddrinfo().
  */
 struct addrinfo *dial_resolve(const char *host, const char *port,
 			      enum protocol);

@@ -138,6 +138,11 @@ class Lines(unittest.TestCase):
             for line in told:
                 self.assertIn(": expected ", line)
 
+    def test_a_file_of_minus_is_standard_input(self):
+        ran = portlog("decode", "-", data=f"{TIME} a b F x\nbad\n".encode())
+        self.assertEqual(ran.stdout, b"x\n")
+        self.assertIn(b"portlog: stdin:2: expected ", ran.stderr)
+
     def test_a_file_that_is_not_there_is_told(self):
         ran = portlog("decode", "/nonexistent/log")
         self.assertEqual(ran.returncode, 1)

@@ -217,9 +217,10 @@ class Receipt(harness.Case):
     def test_ipv6(self):
         daemon = self.daemon("-l", "tcp:[::1]:0", "-l", "udp:[::1]:0")
         for option, port in ((), daemon.port(0)), (("-u",), daemon.port(1)):
-            sent = portlog("send", *option, "::1", str(port), data=b"six\n")
-            self.assertEqual((sent.returncode, sent.stderr), (0, b""))
-        self.assertEqual(daemon.wait_for_data(2), ["six", "six"])
+            for host in "::1", "[::1]":
+                sent = portlog("send", *option, host, str(port), data=b"six\n")
+                self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual(daemon.wait_for_data(4), ["six"] * 4)
 
     def test_no_exit_0_before_a_stall_of_the_output_ends(self):
         reader, writer = os.pipe()
@@ -409,6 +410,7 @@ class Usage(unittest.TestCase):
                           ("send", "a", "1", "b"), ("send", "-x", "a", "1"),
                           ("send", "-w", "x", "a", "1"),
                           ("send", "-w", "-1", "a", "1"),
+                          ("send", "--nonsense", "a", "1"),
                           ("decode", "-0", "-r"), ("decode", "a", "b"),
                           ("replay", "f", "h"),
                           ("replay", "-s", "-1", "f", "h", "1"),
@@ -419,9 +421,38 @@ class Usage(unittest.TestCase):
                 self.assertEqual(ran.stdout, b"")
                 self.assertIn(b"usage: portlog", ran.stderr)
 
+    def test_a_port_is_never_taken_for_another(self):
+        for command in (("send",), ("send", "-u"), ("replay", "-")):
+            for port in ("", "0", "65536", "70000", "4294967297", "-1", "+80",
+                         " 80", "80 "):
+                with self.subTest(command=command, port=port):
+                    ran = portlog(*command, "127.0.0.1", port)
+                    self.assertEqual(ran.returncode, 64)
+                    self.assertIn(
+                        f'portlog: PORT: found "{port}", expected 1 to 65535, '
+                        'or the name of a service\n', ran.stderr.decode())
+
+    def test_a_port_may_be_the_name_of_a_service(self):
+        ran = portlog("send", "127.0.0.1", "nonsense-service")
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn(b"127.0.0.1 port nonsense-service: ", ran.stderr)
+
+    def test_faults_of_a_command_line_are_told_by_portlog(self):
+        for option in ("-x", "--nonsense"):
+            for command in ("send", "decode", "replay"):
+                with self.subTest(command=command, option=option):
+                    said = portlog(command, option).stderr
+                    self.assertTrue(said.startswith(b"portlog: "), said)
+
+    def test_what_is_found_on_the_command_line_is_shown_escaped(self):
+        said = portlog("send", "-w", "\x1b[2J", "a", "1").stderr
+        self.assertIn(rb'found "\x1b[2J"', said)
+
     def test_help_and_version_are_on_stdout(self):
-        for arguments in (("-h",), ("-V",), ("send", "-h"), ("decode", "-h"),
-                          ("replay", "-h")):
+        for arguments in (("-h",), ("--help",), ("-V",), ("send", "-h"),
+                          ("decode", "-h"), ("replay", "-h"),
+                          ("send", "--help"), ("decode", "--help"),
+                          ("replay", "--help")):
             with self.subTest(arguments=arguments):
                 ran = portlog(*arguments)
                 self.assertEqual((ran.returncode, ran.stderr), (0, b""))
