@@ -77,6 +77,7 @@ command_send(int argc, char **argv)
 		send_stream(&s);
 	else
 		send_datagrams(&s);
+	progress_end(&s.progress);
 	if (s.fd >= 0)
 		close(s.fd);
 	freeaddrinfo(addresses);

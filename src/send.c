@@ -14,7 +14,7 @@ send_failed(struct send *s, const char *what)
 	progress_end(&s->progress);
 	s->has_failed = true;
 	diag(LOG_ERR, "%s port %s: %s; %llu lines were handed over", s->host,
-	     s->port, what, s->lines);
+	     s->port, what, s->progress.lines);
 	return false;
 }
 

@@ -14,8 +14,7 @@ struct send {
 	int timeout_ms;        /* -1: none */
 	struct addrinfo *next; /* borrowed: addresses not yet tried */
 	int fd;                /* -1, then the caller's to close */
-	struct progress progress;
-	unsigned long long lines, bytes; /* handed over to the system */
+	struct progress progress; /* what was handed over to the system */
 	bool told_refusal, has_failed;
 };
 

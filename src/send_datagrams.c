@@ -32,9 +32,11 @@ is_refused(int fd, int wait_ms)
 static void
 tell_refused(struct send *s)
 {
-	if (!s->told_refusal)
+	if (!s->told_refusal) {
+		progress_hide(&s->progress);
 		diag(LOG_ERR, "%s port %s: %s", s->host, s->port,
 		     strerror(ECONNREFUSED));
+	}
 	s->told_refusal = s->has_failed = true;
 }
 
@@ -53,6 +55,7 @@ send_datagram(struct send *s, const struct lines *lines,
 			dial_wait(s->fd);
 			break;
 		case EMSGSIZE:
+			progress_hide(&s->progress);
 			diag(LOG_ERR,
 			     "line %llu: found %zu bytes, more than a datagram "
 			     "can hold",
@@ -63,8 +66,8 @@ send_datagram(struct send *s, const struct lines *lines,
 			return send_failed(s, strerror(errno));
 		}
 	}
-	s->lines++;
-	s->bytes += line->size;
+	s->progress.lines++;
+	s->progress.bytes += line->size;
 	return true;
 }
 
@@ -79,7 +82,7 @@ send_first(struct send *s, const struct lines *lines, const struct line *line)
 		return false;
 	while (s->next && is_refused(s->fd, REFUSAL_MS)) {
 		close(s->fd);
-		s->lines = s->bytes = 0;
+		s->progress.lines = s->progress.bytes = 0;
 		if (!send_connect(s) || !send_datagram(s, lines, line))
 			return false;
 	}
@@ -96,17 +99,14 @@ send_datagrams(struct send *s)
 		return;
 	lines_init(&lines, STDIN_FILENO);
 	progress_start(&s->progress);
-	while (lines_next(&lines, &line)) {
+	while (lines_next(&lines, &line))
 		if (!(lines.number == 1 ? send_first : send_datagram)(s, &lines,
 								      &line))
 			break;
-		progress_show(&s->progress, s->lines, s->bytes);
-	}
-	progress_end(&s->progress);
 	if (lines.error)
 		send_input_failed(s, lines.error);
 	lines_free(&lines);
-	if (s->lines > 0 && !s->without_receipt &&
+	if (s->progress.lines > 0 && !s->without_receipt &&
 	    is_refused(s->fd, REFUSAL_MS))
 		tell_refused(s);
 }

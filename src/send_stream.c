@@ -43,8 +43,8 @@ send_all(struct send *s, const char *data, size_t size)
 			send(s->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent > 0) {
-			s->lines += count_lines(data, (size_t)sent);
-			s->bytes += (size_t)sent;
+			s->progress.lines += count_lines(data, (size_t)sent);
+			s->progress.bytes += (size_t)sent;
 			data += sent;
 			size -= (size_t)sent;
 			continue;
@@ -55,7 +55,6 @@ send_all(struct send *s, const char *data, size_t size)
 		/* Whoever answers must not wait for us to listen. */
 		if (ready.revents & POLLIN && !dial_discard(s->fd))
 			return failed(s);
-		progress_show(&s->progress, s->lines, s->bytes);
 	}
 	return true;
 }
@@ -94,12 +93,8 @@ send_stream(struct send *s)
 			return;
 		if (size > 0 && !send_all(s, block, (size_t)size))
 			return;
-		progress_show(&s->progress, s->lines, s->bytes);
 	} while (size != 0);
-	progress_end(&s->progress);
-	if (s->without_receipt)
-		return;
-	if (!dial_receipt(s->fd, s->timeout_ms))
+	if (!s->without_receipt && !dial_receipt(s->fd, s->timeout_ms))
 		send_failed(s, errno == ETIMEDOUT ? "not closed in time"
 			       : errno == ECONNABORTED
 				       ? "closed before all was taken"

@@ -158,23 +158,73 @@ class Terminal(unittest.TestCase):
                     os.write(keyboard, line)
                     self.assertEqual(connection.recv(100), line)
 
-    def test_progress_shows_on_a_terminal_after_a_second(self):
-        with Server() as server:
-            process, screen = self.run_on_terminal("send", "127.0.0.1",
-                                                   server.port)
-            with server.accept():
-                shown = b""
+    def start_with_progress(self, *arguments):
+        """portlog with a pipe for stdin; what is seen of its stderr comes by
+        the function that is returned with it."""
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:
+            self.skipTest(f"no terminal: {error}")
+        process = subprocess.Popen([PORTLOG, *arguments], stderr=theirs,
+                                   stdin=subprocess.PIPE)
+        os.close(theirs)
+        self.addCleanup(os.close, ours)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
 
-                def look():
-                    nonlocal shown
+        def see():
+            seen = b""
+            while select.select([ours], [], [], 0.05)[0]:
+                try:
+                    seen += os.read(ours, 1000)
+                except OSError:  # it has ended
+                    break
+            return seen
+        return process, see
+
+    def wait_for_progress(self, see, lines=rb"\d+"):
+        return wait_for(
+            lambda: re.search(lines + rb" lines  [\d.]+ MiB  [\d.]+ MiB/s",
+                              see()), "progress")
+
+    def test_progress_shows_while_there_is_no_input(self):
+        with Server() as server:
+            for option in ((), ("-u",)):
+                with self.subTest(option=option):
+                    _, see = self.start_with_progress(
+                        "send", *option, "127.0.0.1", server.port)
+                    self.wait_for_progress(see, b"\r\x1b\\[K0")
+
+    def test_progress_shows_while_nobody_reads_and_until_the_close(self):
+        with Server() as server:
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            process, see = self.start_with_progress("send", "127.0.0.1",
+                                                    server.port)
+            with server.accept() as connection:
+                feeder = threading.Thread(
+                    target=lambda: process.communicate(b"x\n" * 5000000))
+                feeder.start()
+                self.wait_for_progress(see)
+                while connection.recv(65536):
+                    pass
+                self.wait_for_progress(see, b"5000000")
+            feeder.join(PATIENCE)
+            self.assertEqual(process.returncode, 0)
+            self.assertTrue(see().endswith(b"\r\x1b[K"))
+
+    def test_no_progress_over_the_lines_that_somebody_types(self):
+        with Server() as server:
+            _, screen = self.run_on_terminal("send", "127.0.0.1", server.port)
+            with server.accept():
+                start = os.times().elapsed
+                seen = b""
+                while os.times().elapsed - start < 1.6:
                     os.write(screen, b"x\n")
                     while select.select([screen], [], [], 0.05)[0]:
-                        shown += os.read(screen, 1000)
-                    return re.search(rb"\d+ lines  [\d.]+ MiB  [\d.]+ MiB/s",
-                                     shown)
-                wait_for(look, "progress")
-                os.write(screen, b"\x04")
-            process.wait(PATIENCE)
+                        seen += os.read(screen, 1000)
+                self.assertNotIn(b"lines", seen)
+                self.assertIn(b"x", seen)
 
     def test_no_progress_where_stderr_is_no_terminal(self):
         with Server() as server:
