@@ -46,18 +46,23 @@ dial_resolve(const char *host, const char *port, enum protocol protocol)
 	return NULL;
 }
 
+int
+dial_error(int fd)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	return error;
+}
+
 /* Wait until a connection is made or has failed: 0, or why. */
 static int
 wait_connected(int fd, int timeout_ms)
 {
 	struct pollfd made = { .fd = fd, .events = POLLOUT };
-	int error = 0;
-	socklen_t size = sizeof error;
 
-	if (poll(&made, 1, timeout_ms) == 0)
-		return ETIMEDOUT;
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	return error;
+	return poll(&made, 1, timeout_ms) == 0 ? ETIMEDOUT : dial_error(fd);
 }
 
 static int

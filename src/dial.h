@@ -28,6 +28,9 @@ int dial_next(struct addrinfo **next, int timeout_ms);
  */
 void dial_wait(int fd);
 
+/* The error that a socket holds, which is then taken from it, or 0. */
+int dial_error(int fd);
+
 /* Throw away what the other side says; false: it has closed, or errno. */
 bool dial_discard(int fd);
 

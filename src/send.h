@@ -11,10 +11,11 @@
 struct send {
 	const char *host, *port; /* borrowed */
 	bool without_receipt;
-	int timeout_ms;        /* -1: none */
-	struct addrinfo *next; /* borrowed: addresses not yet tried */
-	int fd;                /* -1, then the caller's to close */
+	int timeout_ms;           /* -1: none */
+	struct addrinfo *next;    /* borrowed: addresses not yet tried */
+	int fd;                   /* -1, then the caller's to close */
 	struct progress progress; /* what was handed over to the system */
+	bool has_ended;           /* the other side has, before us */
 	bool told_refusal, has_failed;
 };
 

@@ -20,12 +20,9 @@ static bool
 is_refused(int fd, int wait_ms)
 {
 	struct pollfd answer = { .fd = fd };
-	int error = 0;
-	socklen_t size = sizeof error;
 
 	poll(&answer, 1, wait_ms);
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	return error == ECONNREFUSED;
+	return dial_error(fd) == ECONNREFUSED;
 }
 
 /* Told once; what follows may find a receiver again, so it is still sent. */

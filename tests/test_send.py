@@ -57,6 +57,20 @@ def is_read_to_its_end(port):
     return False
 
 
+FIN_WAIT1, CLOSE_WAIT = "04", "08"
+
+
+def wait_for_state(sender, state):
+    """Until the TCP connection of a process has come as far as that."""
+    def is_there():
+        sockets = {os.readlink(file.path)[8:-1] for file in os.scandir(
+            f"/proc/{sender.pid}/fd") if "socket:" in os.readlink(file.path)}
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            return any(fields[3] == state and fields[9] in sockets
+                       for fields in map(str.split, table))
+    wait_for(is_there, "the state of a connection")
+
+
 class Server:
     """A listening TCP socket that a test plays the other side of."""
 
@@ -375,10 +389,54 @@ class OtherSides(unittest.TestCase):
             sender.stdin.flush()
             self.assertEqual(connection.recv(10), b"one\n")
             connection.close()
-            code, said = self.end(sender)
+            wait_for_state(sender, CLOSE_WAIT)
+            code, said = self.end(sender, b"two\n" * 100000)
             self.assertEqual(code, 1)
-            self.assertIn("closed by the other side before the end; 1 lines",
-                          said)
+            self.assertRegex(said, r"closed by the other side before the end; "
+                             r"\d+ lines")
+
+    def test_a_side_that_ends_first_is_sent_the_rest_without_a_receipt(self):
+        for option in (), ("-n",):
+            with self.subTest(option=option), Server() as server:
+                sender = self.send(server, *option)
+                with server.accept() as connection:
+                    connection.shutdown(socket.SHUT_WR)
+                    wait_for_state(sender, CLOSE_WAIT)
+                    code, said = self.end(sender, b"one\ntwo\n")
+                    self.assertEqual(harness.end_of(connection), b"one\ntwo\n")
+                if option:
+                    self.assertEqual((code, said), (0, ""))
+                else:
+                    self.assertEqual(code, 1)
+                    self.assertIn("there will be no receipt\n", said)
+                    self.assertIn("no receipt; 2 lines were handed over\n",
+                                  said)
+
+    def test_a_server_that_takes_nothing_is_waited_for_as_long_as_w_says(self):
+        with Server() as server:
+            sender = self.send(server, "-w", "0.3")
+            with server.accept():
+                code, said = self.end(sender, b"x" * 99 + b"\n" * 20000000)
+            self.assertEqual(code, 1)
+            self.assertRegex(said, r"nothing more taken in time; [1-9]\d* lines")
+
+    def test_a_server_that_takes_little_is_waited_for_longer_than_w_says(self):
+        data = b"x" * 99 + b"\n" * 20000000
+        with Server() as server:
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sender = self.send(server, "-w", "0.5")
+            feeder = threading.Thread(target=lambda: sender.communicate(data))
+            feeder.start()
+            with server.accept() as connection:
+                start = os.times().elapsed
+                while os.times().elapsed - start < 1.5:
+                    select.select([], [], [], 0.05)
+                    connection.recv(1000)
+                self.assertIsNone(sender.poll())
+                while connection.recv(1 << 20):
+                    pass
+            feeder.join(PATIENCE)
+            self.assertEqual(sender.returncode, 0)
 
     def test_a_server_that_never_closes_is_waited_for_as_long_as_w_says(self):
         with Server() as server:
@@ -413,7 +471,7 @@ class OtherSides(unittest.TestCase):
     def test_a_server_that_ends_without_reading_gives_no_receipt(self):
         with Server() as server:
             server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sender = self.send(server)
+            sender = self.send(server, "-w", "0.3")
             connection = server.accept()
             sender.stdin.write(b"x" * 99 + b"\n")
             sender.stdin.flush()
@@ -421,8 +479,23 @@ class OtherSides(unittest.TestCase):
             connection.shutdown(socket.SHUT_WR)
             code, said = self.end(sender, b"y\n" * 500000)
             self.assertEqual(code, 1)
-            self.assertRegex(said, "closed b|reset by")
+            self.assertRegex(said, "no receipt; |nothing more taken in time; ")
             connection.close()
+
+    def test_a_server_that_ends_after_us_without_reading_gives_none_either(
+            self):
+        with Server() as server:
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sender = self.send(server)
+            with server.accept() as connection:
+                sender.stdin.write(b"y\n" * 50000)
+                sender.stdin.close()
+                wait_for_state(sender, FIN_WAIT1)
+                connection.shutdown(socket.SHUT_WR)
+                said = sender.stderr.read()
+                sender.stderr.close()
+            self.assertEqual(sender.wait(PATIENCE), 1)
+            self.assertIn(b"closed before all was taken; 50000 lines", said)
 
     def test_nobody_there_is_told(self):
         port = str(free_port(socket.SOCK_STREAM))
