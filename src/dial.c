@@ -127,12 +127,24 @@ dial_discard(int fd)
 	return size < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* Its system acknowledges all of it, or it is lost. */
+bool
+dial_was_taken(int fd)
+{
+	int unacknowledged = 0;
+
+	if (errno != 0)
+		return false;
+	ioctl(fd, SIOCOUTQ, &unacknowledged);
+	errno = ECONNABORTED;
+	return unacknowledged == 0;
+}
+
 bool
 dial_receipt(int fd, int timeout_ms)
 {
 	struct pollfd closed = { .fd = fd, .events = POLLIN };
 	long long until_ms = clock_now_ms() + timeout_ms;
-	int unacknowledged = 0;
 
 	if (shutdown(fd, SHUT_WR) != 0)
 		return false;
@@ -146,11 +158,5 @@ dial_receipt(int fd, int timeout_ms)
 		}
 		poll(&closed, 1, (int)left_ms);
 	}
-	if (errno != 0)
-		return false;
-	/* Its system acknowledges all of it, our end included, or it is lost.
-	 */
-	ioctl(fd, SIOCOUTQ, &unacknowledged);
-	errno = ECONNABORTED;
-	return unacknowledged == 0;
+	return dial_was_taken(fd);
 }

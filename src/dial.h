@@ -35,6 +35,13 @@ int dial_error(int fd);
 bool dial_discard(int fd);
 
 /*
+ * Whether all that was sent has been taken, our end included, once
+ * dial_discard() has said that the other side has closed; errno of that, or
+ * ECONNABORTED.
+ */
+bool dial_was_taken(int fd);
+
+/*
  * End the stream and wait until the other side has closed too, which
  * portlogd does once all is with its outputs; false and errno: ECONNRESET,
  * ECONNABORTED if it has closed without taking all, or ETIMEDOUT after

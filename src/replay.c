@@ -11,10 +11,11 @@
 #include "diag.h"
 #include "dial.h"
 #include "memory.h"
+#include "receipts.h"
 #include "stream.h"
 
-/* How long a peer that has ended may take to be closed by the other side. */
-#define RECEIPT_MS 30000
+/* How long to wait for any more receipts. */
+#define RECEIPT_S 30
 
 struct replay {
 	const struct replay_options *options;
@@ -23,8 +24,52 @@ struct replay {
 	struct buffer message;
 	bool has_begun, has_failed;
 	struct timespec first; /* the time of the first record */
-	struct timespec begin; /* when it was sent, on CLOCK_MONOTONIC */
+	double begin_s;        /* when it was sent, on CLOCK_MONOTONIC */
+	struct receipts receipts;
 };
+
+static double
+now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/*
+ * Until the record is due; one that is late is sent at once.  Receipts are
+ * collected meanwhile.
+ */
+static void
+wait_until_due(struct replay *r, const struct timespec *time)
+{
+	double after_s, left_s;
+
+	if (!r->has_begun) {
+		r->has_begun = true;
+		r->first = *time;
+		r->begin_s = now_s();
+		return;
+	}
+	if (r->options->speed <= 0)
+		return;
+	after_s = (double)(time->tv_sec - r->first.tv_sec) +
+		  (double)(time->tv_nsec - r->first.tv_nsec) / 1e9;
+	after_s /= r->options->speed;
+	while ((left_s = r->begin_s + after_s - now_s()) > 0)
+		receipts_wait(&r->receipts, left_s);
+}
+
+static void
+failed(void *replay, const char *stream)
+{
+	struct replay *r = replay;
+
+	r->has_failed = true;
+	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
+	     r->options->port, stream, strerror(errno));
+}
 
 struct replay *
 replay_start(const struct replay_options *options)
@@ -32,6 +77,8 @@ replay_start(const struct replay_options *options)
 	struct replay *r = memory_zeroed(1, sizeof *r);
 
 	r->options = options;
+	r->receipts.failed = failed;
+	r->receipts.argument = r;
 	r->addresses =
 		dial_resolve(options->host, options->port, options->protocol);
 	if (r->addresses)
@@ -40,53 +87,32 @@ replay_start(const struct replay_options *options)
 	return NULL;
 }
 
-/* Sleep until the record is due; one that is late is sent at once. */
-static void
-wait_until_due(struct replay *r, const struct timespec *time)
+/* Wait for any receipt; false where none is due, or none comes. */
+static bool
+collect_one(struct replay *r)
 {
-	const double billion = 1e9;
-	struct timespec due = r->begin;
-	double after;
+	size_t count = r->receipts.count;
+	double until_s = now_s() + RECEIPT_S, left_s;
 
-	if (!r->has_begun) {
-		r->has_begun = true;
-		r->first = *time;
-		clock_gettime(CLOCK_MONOTONIC, &r->begin);
-		return;
-	}
-	if (r->options->speed <= 0)
-		return;
-	after = (double)(time->tv_sec - r->first.tv_sec) +
-		(double)(time->tv_nsec - r->first.tv_nsec) / billion;
-	after /= r->options->speed;
-	if (after <= 0)
-		return;
-	due.tv_sec += (time_t)after;
-	due.tv_nsec += (long)((after - (double)(time_t)after) * billion);
-	due.tv_sec += due.tv_nsec / 1000000000;
-	due.tv_nsec %= 1000000000;
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) ==
-	       EINTR)
-		;
-}
-
-static void
-failed(struct replay *r, const struct stream *stream)
-{
-	r->has_failed = true;
-	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
-	     r->options->port, stream->key, strerror(errno));
+	while (r->receipts.count > 0 && r->receipts.count == count &&
+	       (left_s = until_s - now_s()) > 0)
+		receipts_wait(&r->receipts, left_s);
+	return r->receipts.count < count;
 }
 
 static bool
 is_connected(struct replay *r, struct stream *stream)
 {
-	struct addrinfo *next = r->addresses;
+	struct addrinfo *next;
 
-	if (stream->fd < 0)
+	if (stream->fd >= 0)
+		return true;
+	do {
+		next = r->addresses;
 		stream->fd = dial_next(&next, -1);
+	} while (stream->fd < 0 && errno == EMFILE && collect_one(r));
 	if (stream->fd < 0)
-		failed(r, stream);
+		failed(r, stream->key);
 	return stream->fd >= 0;
 }
 
@@ -115,24 +141,32 @@ send_message(struct replay *r, struct stream *stream)
 		return;
 	if (send_all(stream->fd, r->message.data, r->message.size))
 		return;
-	failed(r, stream);
+	failed(r, stream->key);
 	close(stream->fd);
 	stream->fd = -1;
 }
 
-/* The stream ends: its other side is to have taken everything. */
 static void
-end_stream(struct stream *stream, void *replay)
+ask_receipt(struct stream *stream, void *replay)
 {
 	struct replay *r = replay;
 
-	if (stream->fd < 0)
-		return;
-	if (r->options->protocol == PROTOCOL_TCP &&
-	    !dial_receipt(stream->fd, RECEIPT_MS))
-		failed(r, stream);
-	close(stream->fd);
-	stream->fd = -1;
+	if (stream->fd >= 0 && r->options->protocol == PROTOCOL_TCP)
+		receipts_ask(&r->receipts, stream->fd, stream->key);
+	else if (stream->fd >= 0)
+		close(stream->fd);
+}
+
+/* No peer holds up the others, unless there are no times to keep. */
+static void
+end_stream(struct replay *r, struct stream *stream)
+{
+	ask_receipt(stream, r);
+	streams_remove(&r->streams, stream);
+	if (r->options->speed <= 0)
+		collect_one(r);
+	else
+		receipts_wait(&r->receipts, 0);
 }
 
 /* Whether a record must be joined from its pieces before it can be sent. */
@@ -186,10 +220,8 @@ send_record(struct replay *r, const struct logline *line)
 	put_record(r, stream, line);
 	if (r->message.size > 0 || r->options->protocol == PROTOCOL_UDP)
 		send_message(r, stream);
-	if (line->tag != TAG_END)
-		return;
-	end_stream(stream, r);
-	streams_remove(&r->streams, stream);
+	if (line->tag == TAG_END)
+		end_stream(r, stream);
 }
 
 static void
@@ -204,10 +236,8 @@ take_note(struct replay *r, const struct logline *line)
 	stream = logline_is_note(line, "closed")
 		       ? streams_find(&r->streams, line)
 		       : NULL;
-	if (!stream)
-		return;
-	end_stream(stream, r);
-	streams_remove(&r->streams, stream);
+	if (stream)
+		end_stream(r, stream);
 }
 
 /* Whether what ends a record stands in its data, so that it would be two. */
@@ -245,7 +275,10 @@ replay_end(struct replay *r)
 {
 	bool good;
 
-	streams_drain(&r->streams, end_stream, r);
+	streams_drain(&r->streams, ask_receipt, r);
+	while (collect_one(r))
+		;
+	receipts_end(&r->receipts);
 	good = !r->has_failed;
 	buffer_free(&r->message);
 	freeaddrinfo(r->addresses);

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """portlog replay: a log, sent again, makes the same log."""
 import os
+import resource
+import socket
+import subprocess
 import tempfile
 import unittest
 from datetime import datetime
 
 import harness
-from harness import portlog
+from harness import PORTLOG, portlog
 
 
 def line(seconds, rest):
@@ -162,6 +165,77 @@ class Replay(harness.Case):
                       data=text)
         self.assertEqual((ran.returncode, ran.stderr), (0, b""))
         self.assertEqual(second.wait_for_data(1), ["a"])
+
+
+class OtherSides(unittest.TestCase):
+    def replay(self, server, text, limit=None):
+        def set_limit():
+            if limit:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        process = subprocess.Popen(
+            [PORTLOG, "replay", "-", "127.0.0.1",
+             str(server.getsockname()[1])], preexec_fn=set_limit,
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stderr.close)
+        process.stdin.write(text.encode())
+        process.stdin.close()
+        return process
+
+    def server(self):
+        server = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(server.close)
+        server.settimeout(harness.PATIENCE)
+        return server
+
+    def end(self, process):
+        self.assertEqual((process.wait(harness.PATIENCE),
+                          process.stderr.read()), (0, b""))
+
+    def test_a_peer_that_is_not_closed_does_not_hold_up_another(self):
+        server = self.server()
+        process = self.replay(server, "".join((
+            line(0, "tcp/1 1.2.3.4:5 F a"), line(0, "tcp/1 1.2.3.4:5 * closed"),
+            line(0.1, "tcp/1 1.2.3.4:6 E b"),
+            line(0.2, "tcp/1 1.2.3.4:7 F c"))))
+        connections = []
+        for data in b"a\n", b"b", b"c\n":
+            connections.append(server.accept()[0])
+            self.assertEqual(harness.end_of(connections[-1]), data)
+        self.assertIsNone(process.poll())
+        for connection in connections:
+            connection.close()
+        self.end(process)
+
+    def test_more_connections_than_descriptors_wait_for_those_before(self):
+        server = self.server()
+        process = self.replay(server, "".join(
+            line(0, f"tcp/1 1.2.3.4:{i} E {i}") for i in range(10)), limit=6)
+        server.settimeout(0.1)
+        received, held = [], []
+
+        def serve():
+            try:
+                held.append(server.accept()[0])
+            except socket.timeout:
+                if held:
+                    received.append(harness.end_of(held[0]))
+                    held.pop(0).close()
+            return len(received) == 10
+        harness.wait_for(serve, "ten connections")
+        self.assertEqual(received, [b"%d" % i for i in range(10)])
+        self.end(process)
+
+    def test_a_reset_is_told(self):
+        server = self.server()
+        process = self.replay(server, line(0, "tcp/1 1.2.3.4:5 F a"))
+        connection = server.accept()[0]
+        self.assertEqual(harness.end_of(connection), b"a\n")
+        harness.reset(connection)
+        self.assertEqual(process.wait(harness.PATIENCE), 1)
+        self.assertIn(b"for tcp/1 1.2.3.4:5: Connection reset by peer",
+                      process.stderr.read())
 
 
 class Failures(unittest.TestCase):
