@@ -25,8 +25,9 @@ static const char help[] =
 	"\n"
 	"  -u          UDP, a datagram a record\n"
 	"  -s SPEED    so many times as fast; 0: all at once (default: 1)\n"
-	"  -f FRAMING  how TCP tells records apart: line (default), nul,\n"
-	"              octet-counted or none\n"
+	"  -f FRAMING  how the other side tells records apart: line "
+	"(default),\n"
+	"              lf, nul, octet-counted or none\n"
 	"  -h          this help\n"
 	"\n"
 	"FILE may be - for standard input.  See portlog(1).\n";
@@ -50,6 +51,7 @@ parse_framing(const char *text, enum replay_framing *framing)
 {
 	static const char *const names[] = {
 		[REPLAY_LINE] = "line",
+		[REPLAY_LF] = "lf",
 		[REPLAY_NUL] = "nul",
 		[REPLAY_OCTET_COUNTED] = "octet-counted",
 		[REPLAY_NONE] = "none",
@@ -86,8 +88,8 @@ parse_options(struct options *o, int argc, char **argv)
 			if (!parse_framing(optarg, &o->replay.framing))
 				return command_misused(
 					usage,
-					"-f: found \"%s\", expected line, nul, "
-					"octet-counted or none",
+					"-f: found \"%s\", expected line, lf, "
+					"nul, octet-counted or none",
 					optarg);
 			break;
 		case 'h':

@@ -177,17 +177,25 @@ is_joined(const struct replay *r)
 	       r->options->framing == REPLAY_OCTET_COUNTED;
 }
 
-/* One that never ended was announced as longer than it is. */
+/* Whether it ends a record, and not with the stream. */
+static bool
+is_whole(const struct logline *line)
+{
+	return line->tag == TAG_WHOLE || line->tag == TAG_TRUNCATED;
+}
+
+/* One that never ended was announced as longer than it is, and none as empty.
+ */
 static void
 put_count(struct replay *r, const struct stream *stream,
 	  const struct logline *line)
 {
+	size_t size = stream->pieces.size + line->size + (line->tag == TAG_END);
 	char count[32];
-	int digits = snprintf(count, sizeof count, "%zu ",
-			      stream->pieces.size + line->size +
-				      (line->tag == TAG_END));
+	int digits = snprintf(count, sizeof count, "%zu ", size);
 
-	buffer_add(&r->message, count, (size_t)digits);
+	if (size > 0)
+		buffer_add(&r->message, count, (size_t)digits);
 }
 
 /* What goes over the wire for a record, or for a piece, into r->message. */
@@ -195,7 +203,6 @@ static void
 put_record(struct replay *r, struct stream *stream, const struct logline *line)
 {
 	bool is_stream = r->options->protocol == PROTOCOL_TCP;
-	bool is_whole = line->tag == TAG_WHOLE || line->tag == TAG_TRUNCATED;
 	enum replay_framing framing = r->options->framing;
 
 	r->message.size = 0;
@@ -204,24 +211,64 @@ put_record(struct replay *r, struct stream *stream, const struct logline *line)
 	buffer_add(&r->message, stream->pieces.data, stream->pieces.size);
 	buffer_add(&r->message, line->data, line->size);
 	stream->pieces.size = 0;
-	if (is_stream && is_whole && framing <= REPLAY_NUL)
-		buffer_add(&r->message, framing == REPLAY_LINE ? "\n" : "", 1);
+	if (is_stream && is_whole(line) && framing <= REPLAY_NUL)
+		buffer_add(&r->message, framing == REPLAY_NUL ? "" : "\n", 1);
 }
 
-static void
+/* The last byte of a record up to the end of this line, or 0. */
+static char
+last_byte(struct stream *stream, const struct logline *line)
+{
+	char last = line->size > 0 ? line->data[line->size - 1] : stream->last;
+
+	stream->last = line->tag == TAG_PIECE ? last : '\0';
+	return last;
+}
+
+/* What a record must not be, lest another arrives in its place; or NULL. */
+static const char *
+find_change(const struct replay *r, struct stream *stream,
+	    const struct logline *line)
+{
+	enum replay_framing framing = r->options->framing;
+	int terminator = framing == REPLAY_NUL ? '\0' : '\n';
+	char last = last_byte(stream, line);
+
+	if (framing == REPLAY_NONE)
+		return NULL;
+	if (r->options->protocol == PROTOCOL_UDP)
+		return last == '\n' && line->tag != TAG_PIECE
+			     ? "no newline at the end of a datagram (see -f)"
+			     : NULL;
+	if (framing == REPLAY_OCTET_COUNTED)
+		return line->size + stream->pieces.size == 0 && is_whole(line)
+			     ? "no empty record (see -f)"
+			     : NULL;
+	if (line->size > 0 && memchr(line->data, terminator, line->size))
+		return framing == REPLAY_NUL
+			     ? "no NUL in a record (see -f)"
+			     : "no newline in a record (see -f)";
+	if (framing == REPLAY_LINE && last == '\r' && is_whole(line))
+		return "no CR at the end of a record (see -f)";
+	return NULL;
+}
+
+static const char *
 send_record(struct replay *r, const struct logline *line)
 {
 	struct stream *stream = streams_get(&r->streams, line);
+	const char *change = find_change(r, stream, line);
 
 	if (line->tag == TAG_PIECE && is_joined(r)) {
 		buffer_add(&stream->pieces, line->data, line->size);
-		return;
+		return change;
 	}
 	put_record(r, stream, line);
 	if (r->message.size > 0 || r->options->protocol == PROTOCOL_UDP)
 		send_message(r, stream);
 	if (line->tag == TAG_END)
 		end_stream(r, stream);
+	return change;
 }
 
 static void
@@ -240,17 +287,6 @@ take_note(struct replay *r, const struct logline *line)
 		end_stream(r, stream);
 }
 
-/* Whether what ends a record stands in its data, so that it would be two. */
-static bool
-would_split(const struct replay *r, const struct logline *line)
-{
-	int terminator = r->options->framing == REPLAY_LINE ? '\n' : '\0';
-
-	return r->options->protocol == PROTOCOL_TCP &&
-	       r->options->framing <= REPLAY_NUL && line->tag != TAG_NOTE &&
-	       line->size > 0 && memchr(line->data, terminator, line->size);
-}
-
 const char *
 replay_take(struct replay *r, const struct logline *line)
 {
@@ -259,14 +295,9 @@ replay_take(struct replay *r, const struct logline *line)
 	if (!logline_time(line, &time))
 		return "a time, such as 2026-11-23T07:12:01.123456Z";
 	wait_until_due(r, &time);
-	if (line->tag == TAG_NOTE)
-		take_note(r, line);
-	else
-		send_record(r, line);
-	if (would_split(r, line))
-		return r->options->framing == REPLAY_LINE
-			     ? "no newline in a record (see -f)"
-			     : "no NUL in a record (see -f)";
+	if (line->tag != TAG_NOTE)
+		return send_record(r, line);
+	take_note(r, line);
 	return NULL;
 }
 

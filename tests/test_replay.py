@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """portlog replay: a log, sent again, makes the same log."""
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -64,6 +65,10 @@ class Replay(harness.Case):
         self.check_round_trip(listener("tcp", "line", "max_record = 100;"), [
             b"one\n\nthree \\ \x1b\xff\0\n", b"x" * 250 + b"\nend",
             b"a\r\nb\rc\n", b"y" * 100 + b"\n"])
+
+    def test_lf(self):
+        self.check_round_trip(listener("tcp", "lf"), [
+            b"a\r\n\r\n", b"b\r"], "-f", "lf")
 
     def test_nul(self):
         self.check_round_trip(listener("tcp", "nul"),
@@ -148,6 +153,41 @@ class Replay(harness.Case):
         said = self.replay(log, second, code=1)
         self.assertIn(f"{log}:1: expected no newline in a record", said)
         self.assertEqual(second.wait_for_data(3), ["a", "b", "c"])
+
+    def told(self, records, *options):
+        """The lines of a log that are told as not arriving as they are."""
+        log = self.write(*(line(0, f"a/1 1.2.3.4:5 {r}") for r in records))
+        receiver = self.daemon("-l", "udp:127.0.0.1:0" if "-u" in options
+                               else "tcp:127.0.0.1:0")
+        ran = portlog("replay", "-s", "0", *options, log, "127.0.0.1",
+                      str(receiver.port()))
+        said = re.findall(r":(\d+): expected (no .*) \(see -f\)\n",
+                          ran.stderr.decode())
+        self.assertEqual(ran.returncode, 1 if said else 0, ran.stderr)
+        return [(int(number), what) for number, what in said]
+
+    def test_a_cr_that_would_be_taken_for_the_end_of_a_line_is_told(self):
+        cr = "no CR at the end of a record"
+        records = ["F a\\r", "F a\\rb", "P a\\r", "P b", "F ", "P a\\r", "F ",
+                   "F ", "T a\\r", "E a\\r", "F \\r"]
+        self.assertEqual(self.told(records), [(1, cr), (7, cr), (9, cr),
+                                              (11, cr)])
+        for framing in "lf", "nul", "none", "octet-counted":
+            with self.subTest(framing=framing):
+                self.assertEqual(self.told(records[:1], "-f", framing), [])
+
+    def test_an_empty_record_that_has_no_count_is_told(self):
+        self.assertEqual(
+            self.told(["F ", "F a", "P ", "P b", "F ", "E "], "-f",
+                      "octet-counted"), [(1, "no empty record")])
+
+    def test_a_newline_at_the_end_of_a_datagram_is_told(self):
+        lf = "no newline at the end of a datagram"
+        records = ["F a\\n", "F a\\nb", "P a\\n", "F b", "P a\\n", "F ",
+                   "F a\\r\\n", "E a\\n", "F a\\r"]
+        self.assertEqual(self.told(records, "-u"),
+                         [(1, lf), (6, lf), (7, lf), (8, lf)])
+        self.assertEqual(self.told(records, "-u", "-f", "none"), [])
 
     def test_malformed_lines_are_told_and_the_rest_sent(self):
         second = self.daemon(config=listener("tcp", "line"))
