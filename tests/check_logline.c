@@ -187,6 +187,7 @@ static const char *const faulty_json[] = {
 	"{\"time\":5}",
 	"{\"time\":\"" TIME "\"}",
 	"{\"time\":\"" TIME "\",\"listener\":\"a\"}",
+	"{\"time\":\"" TIME " \",\"listener\":\"a\",\"event\":\"b\"}",
 	"{\"time\":\"" TIME "\",\"listener\":\"a\",\"tag\":\"*\"}",
 	"{\"time\":\"" TIME "\",\"listener\":\"a\",\"tag\":\"FF\"}",
 	"{\"time\":\"" TIME "\",\"listener\":\"a\",\"tag\":\"F\"}",
