@@ -49,8 +49,8 @@ address_parse(struct address *address, const char *text, uint16_t port)
 	return !zone || parse_zone(zone + 1, &address->in6.sin6_scope_id);
 }
 
-static bool
-parse_port(const char *text, uint16_t *port)
+bool
+address_parse_port(const char *text, uint16_t *port)
 {
 	unsigned long value = 0;
 	size_t digits = strspn(text, "0123456789");
@@ -73,7 +73,7 @@ address_parse_listener(const char *text, enum protocol *protocol,
 	if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0)
 		return "\"tcp:\" or \"udp:\", then [ADDRESS:]PORT";
 	*protocol = text[0] == 't' ? PROTOCOL_TCP : PROTOCOL_UDP;
-	if (!parse_port(colon + 1, port))
+	if (!address_parse_port(colon + 1, port))
 		return "a port from 0 to 65535 at its end";
 	snprintf(host, ADDRESS_TEXT, "*");
 	if (colon < rest)

@@ -29,6 +29,9 @@ struct address {
  */
 bool address_parse(struct address *, const char *text, uint16_t port);
 
+/* A port in digits, 0 to 65535; false if text is none. */
+bool address_parse_port(const char *text, uint16_t *port);
+
 /*
  * "tcp:9000", "udp:[::1]:9000", "tcp:192.0.2.1:9000", "tcp:*:9000": the
  * protocol, the address ("*" where none is given) and the port.  Returns NULL,
