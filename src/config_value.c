@@ -11,17 +11,24 @@
 #define NAME_BYTES 64
 
 char *
+reader_include(const struct reader *r, const char *name)
+{
+	size_t size = strlen(r->directory) + 1 + strlen(name) + 1;
+	char *path = memory_zeroed(1, size);
+
+	snprintf(path, size, "%s/%s", r->directory, name);
+	return path;
+}
+
+char *
 reader_file(const struct reader *r, const char *name)
 {
-	size_t size;
 	char *path;
 
 	if (!name)
 		return memory_copy(r->path);
-	size = strlen(r->directory) + 1 + strlen(name) + 1;
-	path = memory_zeroed(1, size);
-	snprintf(path, size, "%s/%s", r->directory, name);
-	if (name[0] != '/' && access(path, F_OK) == 0)
+	path = reader_include(r, name);
+	if (access(path, F_OK) == 0)
 		return path;
 	free(path);
 	return memory_copy(name);
@@ -75,6 +82,21 @@ describe(char out[128], const config_setting_t *setting)
 	}
 }
 
+/* Whether libconfig has changed the value, and that was found before. */
+static bool
+was_told(const struct reader *r, const config_setting_t *setting)
+{
+	struct fault_setting known = {
+		.name = config_setting_name(setting),
+		.file = reader_file(r, config_setting_source_file(setting)),
+		.line = config_setting_source_line(setting),
+	};
+	bool told = known.name && faults_has_value(r->faults, &known);
+
+	free(known.file);
+	return told;
+}
+
 void
 value_wrong_type(struct reader *r, const config_setting_t *setting,
 		 const char *expected)
@@ -82,22 +104,11 @@ value_wrong_type(struct reader *r, const config_setting_t *setting,
 	const char *name = config_setting_name(setting);
 	char found[128];
 
+	if (was_told(r, setting))
+		return;
 	describe(found, setting);
 	fault_at(r, setting, "%s%sfound %s, expected %s", name ? name : "",
 		 name ? ": " : "", found, expected);
-}
-
-/* Whether its text was found not to fit, before libconfig wrapped it. */
-static bool
-was_told(const struct reader *r, const config_setting_t *setting)
-{
-	char *file = reader_file(r, config_setting_source_file(setting));
-	bool told = faults_has_integer(r->faults, file,
-				       config_setting_source_line(setting),
-				       config_setting_name(setting));
-
-	free(file);
-	return told;
 }
 
 static void
@@ -116,8 +127,6 @@ read_integer(struct reader *r, const config_setting_t *setting,
 		*field = (long)value;
 		return;
 	}
-	if (was_told(r, setting))
-		return;
 	snprintf(expected, sizeof expected, "an integer from %ld to %ld",
 		 option->least, option->most);
 	value_wrong_type(r, setting, expected);

@@ -22,6 +22,12 @@ struct reader {
  */
 char *reader_file(const struct reader *, const char *name);
 
+/*
+ * The file that @include "name" reads, whichever it stands in: beside the main
+ * one, which 1.5 does even to an absolute path.  Freed by the caller.
+ */
+char *reader_include(const struct reader *, const char *name);
+
 /* A fault at the line of a setting. */
 void fault_at(struct reader *, const config_setting_t *, const char *format,
 	      ...) __attribute__((format(printf, 3, 4)));

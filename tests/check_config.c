@@ -106,6 +106,12 @@ static const struct {
 	{ "limits = { backlog = 99999999999999999999L; };", 1,
 	  "found 99999999999999999999L" },
 	{ "limits = { backlog = 4294967297L; };", 1, "found 4294967297" },
+	{ "limits = { idle_timeout = 0x100000001max_record = 1; };", 1,
+	  "idle_timeout: found 0x100000001, expected" },
+	{ "limits = { backlog\n=\n70000000000; };", 3, "found 70000000000" },
+	{ "limits = { backlog = 00000000000000000000000000000000000000000000000"
+	  "0000000000000000004294967297; };",
+	  1, "0004294967297, expected" },
 	{ "limits = 5;", 1, "limits: found 5, expected a group" },
 	{ "connection_notes = \"some\";", 1,
 	  "expected one of \"none\", \"closed\", \"all\"" },
@@ -151,7 +157,12 @@ static const struct {
 	  "facility: found \"local8\"" },
 	{ "limits = {\n max_record 5;\n};", 2, "syntax error" },
 	{ "limits = { backlog = 1; backlog = 2; };", 1, "duplicate setting" },
-	{ "@include \"/nonexistent/file\"\n", 1, "cannot open include file" },
+	{ "@include \"/nonexistent/file\"\n", 1,
+	  "found \"/nonexistent/file\", which cannot be read: No such file" },
+	{ "@include \".\"\n", 1, "which cannot be read: Is a directory" },
+	{ "outputs = ( { type = \"file\";\n path = \"/a\\x00b\"; } );", 2,
+	  "path: found an escaped NUL, expected text" },
+	{ TCP "name = \"\\X00\";" END, 1, "name: found an escaped NUL" },
 };
 
 START_TEST(tells_what_is_wrong_and_where)
@@ -182,6 +193,13 @@ static const char *const right[] = {
 	"limits = { max_record = 1; max_connections = 1000000; };",
 	"limits = { max_record = 1048576L; backlog = 2147483647; };",
 	"limits = { max_record = 0x10; idle_timeout = 0 };",
+	"limits = { idle_timeout = 514backlog = 1max_record = "
+	"0xAmax_connections"
+	" = 1; };",
+	"limits = { backlog = "
+	"00000000000000000000000000000000000000000000000000"
+	"000000000000000000000000000514L; };",
+	TCP "name = \"a\\\\x00\";" END,
 	"# 99999999999\n// 99999999999\n/* 99999999999\n */ limits = {};",
 	"limits = {}; # \"\nlimits2_is_not = 1 # 4294967296\n"
 	"/* and this is not closed either */",

@@ -278,6 +278,35 @@ class Integers(Case):
             self.assertEqual([f[0] for f in found if f[0] != included], [4])
             self.assertEqual(len(found), 2)
 
+    def test_a_wrapped_integer_that_is_all_of_a_file_is_named_there(self):
+        for value in ("4294976184", "70000000000"):
+            included = self.write(f"\n{value}", "port.conf")
+            self.assertEqual(
+                self.faults('listeners = ( { protocol = "tcp"; port =\n'
+                            '@include "port.conf"\n; } );\n'),
+                [(included, 2, f"port: found {value}, expected an integer "
+                  "from 0 to 65535")])
+
+    def test_a_text_goes_on_where_an_included_file_ends_within_a_string(self):
+        self.write('name = "a', "name.conf")
+        self.one_fault('outputs = ( { type = "stdout";\n'
+                       '@include "name.conf"\n"; } );\n'
+                       "limits = { backlog = 4294967297; };\n",
+                       4, "backlog: found 4294967297")
+
+    def test_an_integer_may_have_any_number_of_zeros_before_it(self):
+        text = PLACES["listener"].replace("= 0", "= " + 70 * "0" + "%s")
+        self.assertIn("port = 514;", self.dump(
+            text.format('name = "x"') % "514"))
+        self.one_fault(text.format('name = "x"') % "4294976184", 1,
+                       r"port: found \.\.\.0+4294976184, expected")
+
+    def test_an_integer_ends_where_a_name_can_begin(self):
+        for value in ("4294976184", "0x100002222"):
+            self.one_fault(PLACES["listener"].replace(
+                "= 0;", f"= {value}").format('name = "x"'), 1,
+                f"port: found {value}, expected")
+
     def test_comments_and_strings_hold_no_integers(self):
         self.dump("""# 99999999999
             // port = 4294967810;
@@ -345,6 +374,15 @@ class Values(Case):
             group = self.settings(PLACES["listener"].format(
                 f'{name} = "{value}"'))[1]
             self.assertEqual(group[name], f'"{value}"')
+
+    def test_an_escaped_nul_is_refused_in_every_string(self):
+        for group, name in (("output", "name"), ("listener", "name"),
+                            ("listener", "address"),
+                            ("syslog", "severity"), ("file", "mode")):
+            for value in (r"/a\x00b", r"\X00", r"0640\x00"):
+                self.one_fault(
+                    self.place(group, name).format(f'{name} = "{value}"'), 2,
+                    f"{name}: found an escaped NUL, expected text")
 
     def test_modes_have_three_or_four_octal_digits(self):
         for value, shown in (("0640", "0640"), ("600", "0600"),
@@ -600,9 +638,44 @@ class Files(Case):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn("backlog = 99;", result.stdout)
 
-    def test_a_missing_include_is_told_with_its_line(self):
-        self.one_fault('# one\n@include "missing.conf"\n', 2,
-                       "cannot open include file")
+    def test_an_include_that_cannot_be_read_is_told_with_its_line(self):
+        for name, reason in (("missing.conf", "No such file"),
+                             (".", "Is a directory"),
+                             ("portlogd.conf/x", "Not a directory")):
+            said = self.one_fault(f'# one\n@include "{name}"\n', 2, reason)
+            self.assertIn(f'found "{name}"', said)
+
+    def test_all_includes_that_cannot_be_read_are_told(self):
+        found = self.faults('@include "a.conf"\n@include "."\n'
+                            "limits = { backlog = 4294967297; };\n")
+        self.assertEqual([line for line, _ in found], [1, 2, 3])
+
+    def test_an_include_in_an_included_file_is_beside_the_main_one(self):
+        self.write("backlog = 98;", "limits.conf")
+        self.write("backlog = 97;", "sub/limits.conf")
+        self.write('@include "limits.conf"\n', "sub/more.conf")
+        self.assertIn("backlog = 98;", self.dump(
+            'limits = {\n@include "sub/more.conf"\n};\n'))
+
+    def test_files_that_include_each_other_are_refused(self):
+        self.write('@include "portlogd.conf"\n' * 2, "more.conf")
+        found = self.faults('@include "more.conf"\n' * 2)
+        self.assertEqual(len(found), 1)
+        self.assertIn("too deep", found[0][1])
+
+    def test_a_nul_byte_in_an_included_file_is_told_there(self):
+        included = self.write(b"backlog = 1;\n\0idle_timeout = 0;\n",
+                              "more.conf")
+        self.assertEqual(self.faults('limits = {\n@include "more.conf"\n};\n'),
+                         [(included, 2, "found a NUL byte, expected text")])
+
+    def test_a_fault_of_a_file_that_is_included_twice_is_told_once(self):
+        included = self.write("max_record = 0;\nflush_timeout = 4294967296;\n"
+                              "nonsense = 1;\n", "more.conf")
+        group = '{ protocol = "tcp"; port = 0;\n@include "more.conf"\n}'
+        found = self.faults(f"listeners = ( {group},\n{group} );\n")
+        self.assertEqual([f[:2] for f in found],
+                         [(included, 1), (included, 2), (included, 3)])
 
     def test_faults_of_an_included_file_are_told_there(self):
         included = self.write("nonsense = 1;\n\nbacklog = -1;\n", "more.conf")
