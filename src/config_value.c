@@ -82,21 +82,6 @@ describe(char out[128], const config_setting_t *setting)
 	}
 }
 
-/* Whether libconfig has changed the value, and that was found before. */
-static bool
-was_told(const struct reader *r, const config_setting_t *setting)
-{
-	struct fault_setting known = {
-		.name = config_setting_name(setting),
-		.file = reader_file(r, config_setting_source_file(setting)),
-		.line = config_setting_source_line(setting),
-	};
-	bool told = known.name && faults_has_value(r->faults, &known);
-
-	free(known.file);
-	return told;
-}
-
 void
 value_wrong_type(struct reader *r, const config_setting_t *setting,
 		 const char *expected)
@@ -104,8 +89,6 @@ value_wrong_type(struct reader *r, const config_setting_t *setting,
 	const char *name = config_setting_name(setting);
 	char found[128];
 
-	if (was_told(r, setting))
-		return;
 	describe(found, setting);
 	fault_at(r, setting, "%s%sfound %s, expected %s", name ? name : "",
 		 name ? ": " : "", found, expected);
@@ -234,12 +217,30 @@ read_names(struct reader *r, const config_setting_t *setting,
 	}
 }
 
-void
+/* Whether libconfig has changed the value, and that was found before. */
+static bool
+was_told(const struct reader *r, const config_setting_t *setting)
+{
+	struct fault_setting known = {
+		.name = config_setting_name(setting),
+		.file = reader_file(r, config_setting_source_file(setting)),
+		.line = config_setting_source_line(setting),
+	};
+	bool told = known.name && faults_has_value(r->faults, &known);
+
+	free(known.file);
+	return told;
+}
+
+bool
 value_read(struct reader *r, const config_setting_t *setting,
 	   const struct option *option, void *target)
 {
 	void *field = (char *)target + option->offset;
+	size_t faults = r->faults->count;
 
+	if (was_told(r, setting))
+		return false;
 	switch (option->type) {
 	case OPTION_INTEGER:
 		read_integer(r, setting, option, field);
@@ -262,4 +263,5 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_LIST:
 		break; /* once the settings before them are known */
 	}
+	return r->faults->count == faults;
 }

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "config_options.h"
+#include "config_twins.h"
 #include "framer.h"
 
 static struct config config;
@@ -139,7 +140,11 @@ static const struct {
 	{ TCP "outputs = ( 5 );" END, 1, "expected a name in quotes" },
 	{ "listeners = ( { protocol = \"tcp\"; port = 1; },\n"
 	  "{ protocol = \"tcp\"; port = 1; name = \"b\"; } );",
-	  2, "found a second listener on this port" },
+	  2,
+	  "found a second listener on this port and address, the first, of "
+	  "\"*\", is on line 1" },
+	{ "listeners = ( 5,\n{ protocol = \"tcp\"; port = 1; } );", 1,
+	  "found 5, expected a group" },
 	{ "outputs = ( { } );", 1, "missing setting \"type\"" },
 	{ "outputs = ( { type = \"file\"; } );", 1,
 	  "missing setting \"path\"" },
@@ -151,8 +156,11 @@ static const struct {
 	  "mode: found 416" },
 	{ "outputs = ( { type = \"stdout\"; path = \"a\"; } );", 1,
 	  "this type of output has no use for" },
-	{ "outputs = ( { type = \"stdout\"; }, { type = \"stdout\"; } );", 1,
-	  "found a second output \"stdout\"" },
+	{ "outputs = ( { type = \"syslog\"; }, { type = \"syslog\"; } );", 1,
+	  "found a second output \"syslog\"" },
+	{ "outputs = ( { type = \"stdout\"; },\n"
+	  "{ type = \"stdout\"; name = \"b\"; } );",
+	  2, "found a second output to stdout, the first is on line 1" },
 	{ "outputs = ( { type = \"syslog\"; facility = \"local8\"; } );", 1,
 	  "facility: found \"local8\"" },
 	{ "limits = {\n max_record 5;\n};", 2, "syntax error" },
@@ -207,7 +215,7 @@ static const char *const right[] = {
 	TCP "name = \"a\\\"4294967296\"; address = \"fe80::1%1\";" END,
 	"listeners = ( { protocol = \"tcp\"; port = 1; },\n"
 	"{ protocol = \"udp\"; port = 1; },\n"
-	"{ protocol = \"tcp\"; port = 1; address = \"127.0.0.1\"; },\n"
+	"{ protocol = \"tcp\"; port = 2; address = \"127.0.0.1\"; },\n"
 	"{ protocol = \"tcp\"; port = 0; }, { protocol = \"tcp\"; port = 0; }"
 	");",
 };
@@ -230,6 +238,67 @@ START_TEST(refuses_a_nul_that_libconfig_would_end_at)
 	ck_assert_uint_eq(faults.count, 1);
 	ck_assert_uint_eq(faults.list[0].line, 2);
 	ck_assert_ptr_nonnull(strstr(faults.list[0].text, "NUL"));
+}
+END_TEST
+
+static const struct {
+	const char *a, *b;
+	bool are_twins;
+} addresses[] = {
+	{ "*", "*", true },
+	{ "*", "::", true },
+	{ "*", "0.0.0.0", true },
+	{ "*", "127.0.0.1", true },
+	{ "*", "::1", true },
+	{ "::", "0.0.0.0", false },
+	{ "::", "127.0.0.1", false },
+	{ "::", "::1", true },
+	{ "0.0.0.0", "127.0.0.1", true },
+	{ "0.0.0.0", "::1", false },
+	{ "127.0.0.1", "127.0.0.2", false },
+	{ "::1", "0:0:0:0:0:0:0:1", true },
+	{ "2001:db8::a", "2001:DB8:0::A", true },
+	{ "::1", "::2", false },
+	{ "fe80::1%1", "fe80::1%lo", true },
+	{ "fe80::1%1", "fe80::1%2", false },
+	{ "fe80::1%1", "::", false },
+};
+
+START_TEST(knows_addresses_that_share_a_port)
+{
+	struct listener_config a = { .port = 1 }, b = { .port = 1 };
+
+	a.address = (char *)(uintptr_t)addresses[_i].a;
+	b.address = (char *)(uintptr_t)addresses[_i].b;
+	ck_assert_int_eq(twins_listeners(&a, &b), addresses[_i].are_twins);
+	ck_assert_int_eq(twins_listeners(&b, &a), addresses[_i].are_twins);
+	b.port = 2;
+	ck_assert(!twins_listeners(&a, &b));
+	a.port = b.port = 0;
+	ck_assert(!twins_listeners(&a, &b));
+}
+END_TEST
+
+static const struct {
+	const char *a, *b;
+	bool are_twins;
+} paths[] = {
+	{ "/a/b", "/a/b", true },   { "/a/b", "//a/./b", true },
+	{ "a/b", "./a//b", true },  { "/a/b", "a/b", false },
+	{ "/a/b", "/a/bc", false }, { "/a/b", "/a", false },
+	{ "/a", "/a/b", false },    { "/a/.b", "/a/b", false },
+	{ "/a/../b", "/b", false }, { "/a/..", "/a/.", false },
+	{ "./././x", "x", true },   { "/.", "/", true },
+};
+
+START_TEST(knows_paths_of_one_file)
+{
+	struct output_config a = { .type = OUTPUT_FILE }, b = a;
+
+	a.path = (char *)(uintptr_t)paths[_i].a;
+	b.path = (char *)(uintptr_t)paths[_i].b;
+	ck_assert_int_eq(twins_outputs(&a, &b), paths[_i].are_twins);
+	ck_assert_int_eq(twins_outputs(&b, &a), paths[_i].are_twins);
 }
 END_TEST
 
@@ -313,6 +382,10 @@ config_suite(void)
 	tcase_add_loop_test(tests, accepts_what_is_right, 0,
 			    sizeof right / sizeof *right);
 	tcase_add_test(tests, refuses_a_nul_that_libconfig_would_end_at);
+	tcase_add_loop_test(tests, knows_addresses_that_share_a_port, 0,
+			    sizeof addresses / sizeof *addresses);
+	tcase_add_loop_test(tests, knows_paths_of_one_file, 0,
+			    sizeof paths / sizeof *paths);
 	tcase_add_loop_test(tests, dumps_what_loads_to_the_same, 0,
 			    sizeof dumped / sizeof *dumped);
 	tcase_add_test(tests, has_a_sound_table_of_options);

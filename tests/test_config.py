@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The configuration: every setting, every fault with its file and line."""
+import errno
+import itertools
 import os
 import re
+import socket
 import tempfile
 import unittest
 
@@ -376,8 +379,8 @@ class Values(Case):
             self.assertEqual(group[name], f'"{value}"')
 
     def test_an_escaped_nul_is_refused_in_every_string(self):
-        for group, name in (("output", "name"), ("listener", "name"),
-                            ("listener", "address"),
+        for group, name in (("file", "path"), ("output", "name"),
+                            ("listener", "name"), ("listener", "address"),
                             ("syslog", "severity"), ("file", "mode")):
             for value in (r"/a\x00b", r"\X00", r"0640\x00"):
                 self.one_fault(
@@ -459,27 +462,103 @@ class Settings(Case):
             "{ " + group + " }" for group in groups) + "\n);\n"
 
     def test_a_second_listener_on_the_same_port_is_refused(self):
-        for more in ("", ' address = "*";', ' address = "::1";',
-                     ' interface = "lo";'):
-            group = 'protocol = "tcp"; port = 514;' + more
-            other = 'protocol = "udp"; port = 514;'
-            self.one_fault(self.listeners(group, other, group), 4,
-                           "second listener")
+        for first, second in (
+                ("", ""), ('address = "::1";', 'address = "0:0:0:0:0:0:0:1";'),
+                ("", 'address = "127.0.0.1";'), ('address = "::";', ""),
+                ('interface = "lo";', 'interface = "lo";'),
+                ("", 'interface = "lo";')):
+            group = 'protocol = "tcp"; port = 514; '
+            self.one_fault(
+                self.listeners(group + first, 'protocol = "udp"; port = 514;',
+                               group + second), 4,
+                "second listener on this port and address, the first, of "
+                r'"(\*|::1?)", is on line 2\Z')
+
+    def test_the_first_of_two_may_stand_in_another_file(self):
+        included = self.write('{ protocol = "tcp"; port = 514; },\n', "a.conf")
+        self.one_fault('listeners = (\n@include "a.conf"\n'
+                       '{ protocol = "tcp"; port = 514; } );\n', 3,
+                       f"is on line 1 of {included}")
 
     def test_listeners_that_differ_are_no_duplicates(self):
         self.dump(self.listeners(
             'protocol = "tcp"; port = 514;',
             'protocol = "udp"; port = 514;',
-            'protocol = "tcp"; port = 515;',
-            'protocol = "tcp"; port = 514; address = "127.0.0.1";',
-            'protocol = "tcp"; port = 514; interface = "lo";',
+            'protocol = "tcp"; port = 515; address = "::";',
+            'protocol = "tcp"; port = 515; address = "0.0.0.0";',
+            'protocol = "tcp"; port = 516; address = "127.0.0.1";',
+            'protocol = "tcp"; port = 516; address = "127.0.0.2";',
+            'protocol = "tcp"; port = 517; interface = "lo";',
+            'protocol = "tcp"; port = 517; interface = "eth0";',
             'protocol = "tcp"; port = 0;', 'protocol = "tcp"; port = 0;'))
 
+    def bind(self, kind, host, port):
+        """A socket as the daemon makes it."""
+        family = socket.AF_INET if "." in host else socket.AF_INET6
+        held = socket.socket(family, kind)
+        self.addCleanup(held.close)
+        if family == socket.AF_INET6:
+            held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY,
+                            host != "*")
+        if kind == socket.SOCK_STREAM:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("::" if host == "*" else host, port))
+        if kind == socket.SOCK_STREAM:
+            held.listen(1)
+        return held
+
+    def kernel_refuses(self, kind, first, second):
+        """The second beside the first, and not for somebody else's port."""
+        while True:
+            with self.bind(kind, first, 0) as held:
+                port = held.getsockname()[1]
+                try:
+                    self.bind(kind, second, port).close()
+                    return False
+                except OSError as error:
+                    self.assertEqual(error.errno, errno.EADDRINUSE)
+            try:
+                self.bind(kind, second, port).close()
+                return True
+            except OSError as error:
+                self.assertEqual(error.errno, errno.EADDRINUSE)
+
+    def test_listeners_are_refused_as_the_kernel_would_refuse_them(self):
+        harness.needs_ipv6()
+        hosts = ("*", "::", "0.0.0.0", "::1", "127.0.0.1", "127.0.0.2")
+        for protocol, kind in (("tcp", socket.SOCK_STREAM),
+                               ("udp", socket.SOCK_DGRAM)):
+            for first, second in itertools.product(hosts, hosts):
+                with self.subTest(f"{protocol}: {first}, {second}"):
+                    self.write(self.listeners(*(
+                        f'protocol = "{protocol}"; port = 514; '
+                        f'address = "{host}";' for host in (first, second))))
+                    self.assertEqual(
+                        run("-t", "-c", self.path).returncode,
+                        78 if self.kernel_refuses(kind, first, second) else 0)
+
+    def outputs(self, *groups):
+        return self.listeners(*groups).replace("listeners", "outputs")
+
     def test_a_second_output_of_one_name_is_refused(self):
-        for second in ('type = "stdout";', 'type = "syslog"; name = "stdout";',
+        for second in ('type = "syslog"; name = "stdout";',
                        'type = "file"; path = "stdout";'):
-            self.one_fault('outputs = (\n{ type = "stdout"; },\n{ %s }\n);\n'
-                           % second, 3, 'second output "stdout"')
+            self.one_fault(self.outputs('type = "stdout";', second), 3,
+                           'second output "stdout"')
+
+    def test_a_second_output_to_one_place_is_refused(self):
+        self.one_fault(self.outputs(
+            'type = "stdout";', 'type = "syslog";',
+            'type = "stdout"; name = "b"; format = "raw";'), 4,
+                       "second output to stdout, the first is on line 2")
+        self.one_fault(self.outputs(
+            'type = "file"; path = "/a/b"; name = "a";',
+            'type = "file"; path = "/a//./b"; name = "b";'), 3,
+                       "second output to /a//./b, the first is on line 2")
+
+    def test_two_outputs_to_syslog_have_names_of_their_own(self):
+        self.dump(self.outputs('type = "syslog"; name = "a";',
+                               'type = "syslog"; facility = "user";'))
 
     def test_a_setting_twice_is_refused(self):
         found = self.faults("limits = { backlog = 1;\nbacklog = 2; };\n")
@@ -548,6 +627,46 @@ listeners = (
         self.assertEqual((started.returncode, started.stdout), (78, ""))
         self.assertEqual(started.stderr, checked.stderr)
         self.assertEqual(os.listdir(self.dir), ["portlogd.conf"])
+
+    def test_a_fault_in_a_group_does_not_hide_others_of_it(self):
+        for text, told in (
+                ('outputs = ( {\ntype = "file"; colour = 1; } );',
+                 ((1, 'missing setting "path"'), (2, "colour"))),
+                ('outputs = ( { type = "syslog";\npath = "/x";\ntypo = 1; });',
+                 ((2, 'found "path", which this type'), (3, "typo"))),
+                ('outputs = ( { type = "file"; path = "/x"; },\n'
+                 '{ type = "file"; path = "/x";\ntypo = 1; } );',
+                 ((2, "second output to /x"), (3, "typo"))),
+                ('outputs = ( { type = "stdout"; },\n'
+                 '{ type = "syslog"; name = "stdout";\ntypo = 1; } );',
+                 ((2, 'second output "stdout"'), (3, "typo"))),
+                ('listeners = ( { protocol = "tcp"; port = 1; typo = 1; },\n'
+                 '{ protocol = "tcp"; port = 1; } );',
+                 ((1, "typo"), (2, "second listener"))),
+                ('listeners = ( { protocol = "tcp"; port = 1; },\n'
+                 '{ protocol = "tcp"; port = 1;\nbacklog = 1; } );',
+                 ((2, "second listener"), (3, "backlog")))):
+            found = self.faults(text)
+            self.assertEqual([f[0] for f in found], [t[0] for t in told], found)
+            for (_, said), (_, pattern) in zip(found, told):
+                self.assertRegex(said, pattern)
+
+    def test_what_is_not_known_for_a_fault_makes_no_other(self):
+        for text in ('outputs = ( { type = "stdot";\npath = "/x"; },'
+                     '{ type = "stdout"; } );\nlisteners = ( '
+                     '{ protocol = "tcp"; port = 1; outputs = [ "x" ]; } );',
+                     'outputs = ( { type = "file"; path = 1; },'
+                     '{ type = "file"; path = "file"; } );',
+                     'outputs = ( { type = "stdout"; name = 1; },'
+                     '{ type = "syslog"; name = "stdout"; } );',
+                     'listeners = ( { protocol = "tpc"; port = 1; '
+                     'framing = "exact"; }, { protocol = "tcp"; port = 1; } );',
+                     'listeners = ( { protocol = "tcp"; port = 1; '
+                     'address = "localhost"; }, '
+                     '{ protocol = "tcp"; port = 1; } );',
+                     'listeners = ( { protocol = "tcp"; port = 4294976184; },'
+                     '{ protocol = "tcp"; port = 8888; } );'):
+            self.one_fault(text, 1, "found ")
 
     def test_faults_that_share_a_line_are_all_told(self):
         found = self.faults('listeners = ( { protocol = "tcp"; port = 70000; }'

@@ -53,14 +53,6 @@ BAD_LISTENERS = (
 )
 
 
-def needs_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError as error:
-        raise unittest.SkipTest(f"no IPv6 on the loopback: {error}")
-
-
 def default_file():
     """The default configuration file, which the help names."""
     return re.search(r"by default\s+(\S+)", run("-h").stdout).group(1)
@@ -152,12 +144,12 @@ class Listening(Case):
         self.listens("udp:127.0.0.1:0", "127.0.0.1", "127.0.0.1")
 
     def test_on_an_ipv6_address_in_brackets(self):
-        needs_ipv6()
+        harness.needs_ipv6()
         self.listens("tcp:[::1]:0", "::1", "[::1]")
         self.listens("udp:[::1]:0", "::1", "[::1]")
 
     def test_on_every_address_with_one_socket_for_both_families(self):
-        needs_ipv6()
+        harness.needs_ipv6()
         for listener in ("tcp:0", "udp:0", "tcp:*:0"):
             for host in ("127.0.0.1", "::1"):
                 self.listens(listener, host, "[::]")
@@ -330,7 +322,7 @@ class Checked(unittest.TestCase):
 
     def test_a_dump_of_the_command_line_loads_again(self):
         dump = self.assert_dump_loads_again(
-            "-l", "tcp:9000", "-l", "udp:[::1]:0", "-l", "tcp:127.0.0.1:9000",
+            "-l", "tcp:9000", "-l", "udp:[::1]:0", "-l", "tcp:127.0.0.1:9001",
             "-f", "json", "-o", "/nowhere/log")
         for text in ('"[::1]"', "9000"):
             self.assertIn(text.strip('"[]'), dump)
@@ -398,7 +390,7 @@ class NotStarted(unittest.TestCase):
                           "Address already in use", said)
 
     def test_a_port_in_use_on_ipv6_is_named_in_brackets(self):
-        needs_ipv6()
+        harness.needs_ipv6()
         port = self.taken(socket.SOCK_STREAM, "::1")
         self.assertIn(f"tcp [::1]:{port}: Address already in use",
                       self.fails("-l", f"tcp:[::1]:{port}"))
