@@ -49,6 +49,13 @@ address_parse(struct address *address, const char *text, uint16_t port)
 	return !zone || parse_zone(zone + 1, &address->in6.sin6_scope_id);
 }
 
+bool
+address_is_mapped(const struct address *address)
+{
+	return address->any.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr);
+}
+
 static bool
 parse_port(const char *text, uint16_t *port)
 {
@@ -91,9 +98,11 @@ address_parse_listener(const char *text, enum protocol *protocol,
 		return "a numeric address before the port";
 	memcpy(host, rest, size);
 	host[size] = '\0';
-	return address_parse(&address, host, *port)
-		     ? NULL
-		     : "a numeric address before the port";
+	if (!address_parse(&address, host, *port))
+		return "a numeric address before the port";
+	return address_is_mapped(&address)
+		     ? "an IPv4 address without \"::ffff:\" before it"
+		     : NULL;
 }
 
 /* The four bytes of IPv4, also where they came through an IPv6 socket. */

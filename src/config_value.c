@@ -160,22 +160,33 @@ is_name(const char *value)
 	return size > 0 && size <= NAME_BYTES;
 }
 
+/* What an address must be, or NULL if value is. */
+static const char *
+wrong_address(const char *value)
+{
+	struct address address;
+
+	if (value && strcmp(value, "*") == 0)
+		return NULL;
+	if (!value || !address_parse(&address, value, 0))
+		return "\"*\" or a numeric IPv4 or IPv6 address in quotes";
+	/* A socket for IPv6 alone cannot be bound to it. */
+	return address_is_mapped(&address)
+		     ? "an IPv4 address without \"::ffff:\" before it"
+		     : NULL;
+}
+
 /* What a string of that type must be, or NULL if value is. */
 static const char *
 wrong_string(enum option_type type, const char *value)
 {
-	struct address address;
-
 	if (type == OPTION_NAME)
 		return value && is_name(value)
 			     ? NULL
 			     : "1 to 64 printable ASCII characters, no space";
 	if (type == OPTION_TEXT)
 		return value && *value ? NULL : "a string that is not empty";
-	return value && (strcmp(value, "*") == 0 ||
-			 address_parse(&address, value, 0))
-		     ? NULL
-		     : "\"*\" or a numeric IPv4 or IPv6 address in quotes";
+	return wrong_address(value);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "config_twins.h"
 #include "diag.h"
 #include "memory.h"
 #include "server.h"
@@ -156,6 +157,22 @@ check_options(struct options *o)
 	return EX_OK;
 }
 
+/* The last one beside those before it. */
+static int
+check_twins(const struct config *config, const struct options *o)
+{
+	size_t last = config->listener_count - 1;
+
+	for (size_t i = 0; i < last; i++)
+		if (twins_listeners(&config->listeners[i],
+				    &config->listeners[last]))
+			return usage_error("-l: found \"%s\" and \"%s\", "
+					   "expected one listener on a port "
+					   "and address",
+					   o->listeners[i], o->listeners[last]);
+	return EX_OK;
+}
+
 static int
 parse_listeners(struct config *config, const struct options *o)
 {
@@ -174,6 +191,8 @@ parse_listeners(struct config *config, const struct options *o)
 		l->address = memory_copy(host);
 		l->protocol = protocol;
 		l->port = port;
+		if (check_twins(config, o) != EX_OK)
+			return EX_USAGE;
 	}
 	return EX_OK;
 }
@@ -194,6 +213,8 @@ configure_from_options(struct config *config, const struct options *o)
 		return usage_error("-f: found \"%s\", expected \"text\", "
 				   "\"json\" or \"raw\"",
 				   o->format);
+	if (o->output && !*o->output)
+		return usage_error("-o: found \"\", expected a file");
 	output = config_add_output(config);
 	output->format = format;
 	if (o->output) {

@@ -128,6 +128,8 @@ static const struct {
 	{ TCP "name = \"\";" END, 1, "name: found \"\"" },
 	{ TCP "name = \"\\x1b\";" END, 1, "printable ASCII" },
 	{ TCP "address = \"localhost\";" END, 1, "numeric IPv4 or IPv6" },
+	{ TCP "address = \"::ffff:127.0.0.1\";" END, 1,
+	  "expected an IPv4 address without \"::ffff:\" before it" },
 	{ TCP "address = 5;" END, 1, "address: found 5" },
 	{ TCP "framing = \"exact\";" END, 1, "expected for tcp one of" },
 	{ "listeners = ( { protocol = \"udp\"; port = 1; framing = \"lf\"; });",

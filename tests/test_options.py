@@ -33,10 +33,16 @@ BAD = (
     (["-l", "tcp:0", "-f", "xml"], '"xml", expected "text", "json" or "raw"'),
     (["-l", "tcp:0", "-f", ""], '"", expected "text", "json" or "raw"'),
     (["-l", "tcp:0", "-f", "TEXT"], '"TEXT", expected "text"'),
+    (["-l", "tcp:0", "-o", ""], '-o: found "", expected a file'),
+    (["-l", "tcp:9000", "-l", "udp:9000", "-l", "tcp:9000"],
+     '"tcp:9000" and "tcp:9000", expected one listener on a port'),
+    (["-l", "udp:[::1]:9000", "-l", "udp:*:9000"],
+     r'"udp:\[::1\]:9000" and "udp:\*:9000"'),
 )
 
 # A listener that is none, and what is expected in its place.
 PROTOCOL, PORT = '"tcp:" or "udp:"', "a port from 0 to 65535"
+MAPPED = 'an IPv4 address without "::ffff:"'
 NUMERIC, BRACKETS = "a numeric address", "an IPv6 address in brackets"
 BAD_LISTENERS = (
     ("9000", PROTOCOL), ("", PROTOCOL), ("sctp:9000", PROTOCOL),
@@ -48,6 +54,7 @@ BAD_LISTENERS = (
     ("tcp:localhost:9000", NUMERIC), ("tcp::9000", NUMERIC),
     ("udp:127.0.0.256:9000", NUMERIC), ("udp:127.1:9000", NUMERIC),
     ("tcp:[localhost]:9000", NUMERIC), ("tcp:[]:9000", NUMERIC),
+    ("tcp:[::ffff:127.0.0.1]:9000", MAPPED),
     ("tcp:::1:9000", BRACKETS), ("udp:2001:db8::7:9000", BRACKETS),
     ("tcp:[::1:9000", BRACKETS), ("tcp:::1]:9000", BRACKETS),
 )
@@ -102,9 +109,11 @@ class BadCommandLine(unittest.TestCase):
         with tempfile.NamedTemporaryFile(suffix=".conf") as file:
             for arguments, expected in BAD:
                 with self.subTest(arguments):
-                    self.assertRegex(self.refused(
-                        [file.name if a == "FILE" else a
-                         for a in arguments]), expected)
+                    options = [file.name if a == "FILE" else a
+                               for a in arguments]
+                    for more in ([], ["-t"], ["-T"]):
+                        self.assertRegex(self.refused(more + options),
+                                         expected)
 
     def test_each_bad_listener_is_refused_with_what_was_expected(self):
         for listener, expected in BAD_LISTENERS:
