@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* portlogd: what arrives on TCP and UDP ports, written down. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -134,6 +136,16 @@ parse_options(struct options *o, int argc, char **argv)
 	return EX_OK;
 }
 
+/* What is there but cannot be reached is not taken for absent. */
+static bool
+default_is_there(void)
+{
+	struct stat status;
+
+	return lstat(DEFAULT_CONFIG, &status) == 0 ||
+	       (errno != ENOENT && errno != ENOTDIR);
+}
+
 /* What excludes what.  A file that is named must be used; so must the rest. */
 static int
 check_options(struct options *o)
@@ -146,8 +158,7 @@ check_options(struct options *o)
 		return usage_error("found -c with %s, which only goes without "
 				   "a configuration file",
 				   o->format ? "-f" : "-o");
-	if (o->config || o->listener_count > 0 ||
-	    access(DEFAULT_CONFIG, F_OK) != 0)
+	if (o->config || o->listener_count > 0 || !default_is_there())
 		return EX_OK;
 	o->config = DEFAULT_CONFIG;
 	if (o->format || o->output)

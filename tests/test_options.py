@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -216,6 +217,14 @@ class Listening(Case):
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual([(r.tag, r.data) for r in daemon.records()],
                          [("F", "a record")])
+
+    def test_start_lines_tell_the_interface(self):
+        daemon = self.daemon(config="""listeners = (
+            { protocol = "tcp"; port = 0; interface = "lo"; },
+            { protocol = "udp"; port = 0; interface = "lo"; } );""")
+        said = daemon.errors()
+        self.assertRegex(said, r"listening on tcp \[::\]:\d+ on lo\n")
+        self.assertRegex(said, r"listening on udp \[::\]:\d+ on lo, receive")
 
     def test_verbose_says_more(self):
         said = {}
@@ -436,6 +445,15 @@ class NotStarted(unittest.TestCase):
                 said = self.fails("-l", "tcp:127.0.0.1:0", "-o", path)
                 self.assertIn(f"{path}: {reason}", said)
 
+    def test_an_output_with_a_name_is_named_with_its_path(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write('outputs = ( { type = "file"; name = "main"; '
+                       'path = "/nonexistent/log"; } );')
+            file.flush()
+            self.assertIn("cannot open output main: /nonexistent/log: "
+                          "No such file or directory",
+                          self.fails("-c", file.name))
+
     def test_an_output_without_permission_is_named(self):
         def become_nobody():
             if os.geteuid() == 0:
@@ -550,16 +568,46 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                              "over UDP")
             self.assertEqual(daemon.stop(), 0)
 
-    def in_its_place(self, text, *options):
-        """Run it to its end with a default file of that text."""
+    def after(self, script, *options):
+        """Run it to its end once a script has prepared the directory."""
         if self.own == "true":
             self.skipTest(f"there is no {self.directory} to mount over")
-        wrap = harness.namespaces(
-            "m", f"{self.own}; printf '%s' '{text}' >'{self.path}'")
-        return subprocess.run([*wrap, harness.PORTLOGD, *options],
+        wrap = harness.namespaces("m", f"{self.own}; {script}")
+        return subprocess.run([*wrap, *options],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               universal_newlines=True, check=False,
                               timeout=harness.PATIENCE)
+
+    def in_its_place(self, text, *options):
+        """The same with a default file of that text."""
+        return self.after(f"printf '%s' '{text}' >'{self.path}'",
+                          harness.PORTLOGD, *options)
+
+    def cannot_be_read(self, reason, script, *before):
+        for options in ([], ["-t"], ["-T"]):
+            result = self.after(script, *before, harness.PORTLOGD, *options)
+            self.assertEqual((result.returncode, result.stdout), (78, ""),
+                             result.stderr)
+            self.assertIn(f"{self.path}: cannot be read: {reason}",
+                          result.stderr)
+
+    def test_a_link_to_nowhere_is_a_file_that_cannot_be_read(self):
+        self.cannot_be_read("No such file or directory",
+                            f"ln -s nowhere '{self.path}'")
+
+    def test_a_link_to_itself_is_a_file_that_cannot_be_read(self):
+        self.cannot_be_read("Too many levels of symbolic links",
+                            f"ln -s '{self.path}' '{self.path}'")
+
+    @unittest.skipUnless(os.geteuid() == 0, "it takes another user")
+    @unittest.skipUnless(shutil.which("setpriv"), "no setpriv")
+    def test_a_file_that_is_out_of_reach_is_not_taken_for_absent(self):
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534",
+                  "--clear-groups")
+        if self.after("true", *nobody, harness.PORTLOGD, "-V").returncode:
+            self.skipTest("another user cannot run it where it is")
+        self.cannot_be_read("Permission denied",
+                            f"chmod 700 '{self.directory}'", *nobody)
 
     def test_the_default_file_is_read_where_it_is(self):
         result = self.in_its_place("\nlimits = { backlog = 0; };", "-t")
