@@ -116,6 +116,15 @@ ipv4_bytes(const struct address *address)
 	return NULL;
 }
 
+/* The kernel lets a name hold all but "/", ":" and what is space to it. */
+static bool
+is_printable(const char *zone)
+{
+	while (*zone > ' ' && *zone <= '~')
+		zone++;
+	return *zone == '\0';
+}
+
 void
 address_format_host(const struct address *address, char text[ADDRESS_TEXT])
 {
@@ -133,7 +142,7 @@ address_format_host(const struct address *address, char text[ADDRESS_TEXT])
 	if (scope == 0)
 		return;
 	size = strlen(text);
-	if (if_indextoname(scope, zone))
+	if (if_indextoname(scope, zone) && is_printable(zone))
 		snprintf(text + size, ADDRESS_TEXT - size, "%%%s", zone);
 	else
 		snprintf(text + size, ADDRESS_TEXT - size, "%%%u", scope);
