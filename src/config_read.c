@@ -12,17 +12,26 @@
 #include "config_tree.h"
 #include "memory.h"
 
+/* What libconfig says in few words, as a user may understand it. */
+static const char *
+explain(const char *text)
+{
+	if (strcmp(text, "syntax error") == 0)
+		return "syntax error here or just before, expected NAME = "
+		       "VALUE;";
+	if (strcmp(text, "duplicate setting name") == 0)
+		return "found a setting that its group has already, expected "
+		       "each once; the rest was not checked";
+	return text;
+}
+
 static void
 syntax_fault(struct reader *r)
 {
-	const char *text = config_error_text(&r->tree);
 	char *file = reader_file(r, config_error_file(&r->tree));
 
-	faults_add(r->faults, file, (unsigned)config_error_line(&r->tree),
-		   "%s%s", text,
-		   strcmp(text, "syntax error") == 0
-			   ? " here or just before, expected NAME = VALUE;"
-			   : "");
+	faults_add(r->faults, file, (unsigned)config_error_line(&r->tree), "%s",
+		   explain(config_error_text(&r->tree)));
 	free(file);
 }
 
