@@ -246,8 +246,8 @@ START_TEST(refuses_a_nul_that_libconfig_would_end_at)
 }
 END_TEST
 
-static const struct {
-	const char *a, *b;
+static struct {
+	char a[24], b[24];
 	bool are_twins;
 } addresses[] = {
 	{ "*", "*", true },
@@ -271,10 +271,9 @@ static const struct {
 
 START_TEST(knows_addresses_that_share_a_port)
 {
-	struct listener_config a = { .port = 1 }, b = { .port = 1 };
+	struct listener_config a = { .port = 1, .address = addresses[_i].a };
+	struct listener_config b = { .port = 1, .address = addresses[_i].b };
 
-	a.address = (char *)(uintptr_t)addresses[_i].a;
-	b.address = (char *)(uintptr_t)addresses[_i].b;
 	ck_assert_int_eq(twins_listeners(&a, &b), addresses[_i].are_twins);
 	ck_assert_int_eq(twins_listeners(&b, &a), addresses[_i].are_twins);
 	b.port = 2;
@@ -284,8 +283,8 @@ START_TEST(knows_addresses_that_share_a_port)
 }
 END_TEST
 
-static const struct {
-	const char *a, *b;
+static struct {
+	char a[8], b[8];
 	bool are_twins;
 } paths[] = {
 	{ "/a/b", "/a/b", true },   { "/a/b", "//a/./b", true },
@@ -298,10 +297,9 @@ static const struct {
 
 START_TEST(knows_paths_of_one_file)
 {
-	struct output_config a = { .type = OUTPUT_FILE }, b = a;
+	struct output_config a = { .type = OUTPUT_FILE, .path = paths[_i].a };
+	struct output_config b = { .type = OUTPUT_FILE, .path = paths[_i].b };
 
-	a.path = (char *)(uintptr_t)paths[_i].a;
-	b.path = (char *)(uintptr_t)paths[_i].b;
 	ck_assert_int_eq(twins_outputs(&a, &b), paths[_i].are_twins);
 	ck_assert_int_eq(twins_outputs(&b, &a), paths[_i].are_twins);
 }
