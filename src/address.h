@@ -56,6 +56,9 @@ void address_format_host(const struct address *, char text[ADDRESS_TEXT]);
 void address_split(const char *text, const char **host, size_t *host_size,
 		   const char **port);
 
+/* Whether it is IPv4 written as IPv6, "::ffff:192.0.2.7". */
+bool address_is_mapped(const struct address *);
+
 /* Whether two addresses are of one host, and a small hash of that host. */
 bool address_same_host(const struct address *, const struct address *);
 unsigned address_hash_host(const struct address *);

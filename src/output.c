@@ -21,10 +21,22 @@ static const struct sink_ops *const ops_by_type[] = {
 	[OUTPUT_JOURNAL] = &sink_journal,
 };
 
+/* Where it writes, "" where its name says that or there is no path. */
+static const char *
+path_of(const struct output *output)
+{
+	const struct output_config *config = output->config;
+	const char *path = config->path ? config->path : output->ops->path;
+
+	return path && strcmp(path, config->name) != 0 ? path : "";
+}
+
 bool
 output_open(struct output *output, const struct output_config *config,
 	    int broken_fd)
 {
+	const char *path;
+
 	pthread_mutex_init(&output->queue, NULL);
 	pthread_mutex_init(&output->lock, NULL);
 	output->config = config;
@@ -33,7 +45,9 @@ output_open(struct output *output, const struct output_config *config,
 	output->sink.config = config;
 	if (output->ops->open(&output->sink))
 		return true;
-	diag(LOG_ERR, "cannot open output %s: %s", config->name,
+	path = path_of(output);
+	diag(LOG_ERR, "cannot open output %s%s%s: %s", config->name,
+	     *path ? ": " : "", path,
 	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
 	return false;
 }
@@ -61,12 +75,15 @@ static void
 reopen(struct output *output)
 {
 	unsigned asked = atomic_load(&output->reopen);
+	const char *path = path_of(output);
 
 	if (output->ops->reopen(&output->sink))
 		diag(LOG_INFO, "output %s: reopened", output->config->name);
 	else
-		diag(LOG_ERR, "output %s: cannot reopen, keeping the old: %s",
-		     output->config->name, strerror(errno));
+		diag(LOG_ERR,
+		     "output %s: cannot reopen, keeping the old: %s%s%s",
+		     output->config->name, path, *path ? ": " : "",
+		     strerror(errno));
 	atomic_store(&output->reopened, asked);
 }
 
