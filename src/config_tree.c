@@ -78,19 +78,19 @@ describe_place(const struct reader *r, const config_setting_t *group,
 	free(here);
 }
 
-/* Settings that mean nothing to an output's type or a listener's protocol. */
+/* Settings that mean nothing to an output of this type. */
 static void
-check_applies(struct reader *r, config_setting_t *group,
-	      const struct option *table, long kind, const char *what)
+check_applies(struct reader *r, config_setting_t *group, long type)
 {
-	for (const struct option *o = table; o->name; o++) {
+	for (const struct option *o = config_output_options; o->name; o++) {
 		config_setting_t *member =
 			config_setting_get_member(group, o->name);
 
-		if (member && !option_applies(o, kind))
+		if (member && !option_applies(o, type))
 			fault_at(r, member,
-				 "found \"%s\", which this %s has no use for",
-				 o->name, what);
+				 "found \"%s\", which this type of output has "
+				 "no use for",
+				 o->name);
 	}
 }
 
@@ -98,8 +98,7 @@ static void
 check_output(struct reader *r, config_setting_t *group,
 	     const struct output_config *output)
 {
-	check_applies(r, group, config_output_options, output->type,
-		      "type of output");
+	check_applies(r, group, output->type);
 	if (output->type == OUTPUT_FILE &&
 	    !config_setting_get_member(group, "path"))
 		fault_at(r, group, "missing setting \"path\"");
@@ -247,10 +246,8 @@ read_listener(struct reader *r, config_setting_t *group)
 	unsigned wrong = read_group(r, group, table, listener);
 
 	check_outputs(r, config_setting_get_member(group, "outputs"));
-	if (!is_wrong(wrong, table, "protocol")) {
+	if (!is_wrong(wrong, table, "protocol"))
 		check_framing(r, group, listener);
-		check_applies(r, group, table, listener->protocol, "protocol");
-	}
 	/* What is on a port that is not known can be anywhere. */
 	if (is_wrong(wrong, table, "protocol") ||
 	    is_wrong(wrong, table, "address") ||

@@ -163,8 +163,6 @@ static const struct {
 	{ "outputs = ( { type = \"stdout\"; },\n"
 	  "{ type = \"stdout\"; name = \"b\"; } );",
 	  2, "found a second output to stdout, the first is on line 1" },
-	{ TCP "receive_buffer = 1;" END, 1,
-	  "found \"receive_buffer\", which this protocol has no use for" },
 	{ "outputs = ( { type = \"syslog\"; facility = \"local8\"; } );", 1,
 	  "facility: found \"local8\"" },
 	{ "limits = {\n max_record 5;\n};", 2, "syntax error" },

@@ -421,20 +421,6 @@ class Values(Case):
                 self.one_fault(PLACES[group].format(f'{name} = "{value}"'), 2,
                                f'found "{name}", which this type')
 
-    def test_a_listener_has_only_settings_of_its_protocol(self):
-        for name in sorted({*OF_TCP, *OF_UDP, "connection_notes"}):
-            value = '"all"' if name == "connection_notes" else "1"
-            for protocol, fitting in (("tcp", (*OF_TCP, "connection_notes")),
-                                      ("udp", OF_UDP)):
-                text = PLACES["listener"].replace("tcp", protocol).format(
-                    f"{name} = {value}")
-                with self.subTest(f"{name} of {protocol}"):
-                    if name in fitting:
-                        self.assertIn(f"{name} = {value};", self.dump(text))
-                    else:
-                        self.one_fault(text, 2, f'found "{name}", which this '
-                                       "protocol has no use for")
-
 
 class Settings(Case):
     """Unknown, missing, twice."""
