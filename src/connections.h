@@ -22,7 +22,8 @@ struct member {
 	atomic_ullong *count; /* of its listener; borrowed */
 	atomic_size_t held;   /* bytes read and not yet records */
 	int fd;               /* closed by connections_leave() alone */
-	bool stopped;
+	bool door_closed;     /* takes nothing more of its peer */
+	bool stopped;         /* and was told so, once that had settled */
 };
 
 struct connections {
@@ -30,6 +31,7 @@ struct connections {
 	struct member *buckets[CONNECTIONS_BUCKETS]; /* by the peer's host */
 	size_t count;
 	bool stopping;
+	bool ending_due;     /* of some the door is closed, and that is all */
 	size_t parked;       /* of count, those whose threads have ended */
 	atomic_bool parking; /* threads are to end and leave all as it is */
 	int park_fd;         /* an eventfd, readable from then on */
@@ -47,8 +49,8 @@ size_t connections_count(struct connections *);
 size_t connections_from(struct connections *, const struct address *);
 
 /*
- * Enter it, and count it for its listener; one that comes after
- * connections_stop() is stopped at once.
+ * Enter it, and count it for its listener.  Of one that comes after
+ * connections_stop() the door is closed: connections_end() is due.
  */
 void connections_enter(struct connections *, struct member *);
 
@@ -66,6 +68,13 @@ void connections_stop_one(struct connections *, struct member *);
 
 /* The same for all, and for those that come. */
 void connections_stop(struct connections *);
+
+/*
+ * The two halves of connections_stop_one(), where many are to be stopped: what
+ * takes time is done once, for all of them.
+ */
+void connections_close_door(struct connections *, struct member *);
+void connections_end(struct connections *);
 
 /*
  * From now on each thread is to call connections_stay() and end, as soon as it

@@ -18,12 +18,6 @@
 #define REST_MS 1000
 
 static bool
-is_tcp(const struct port *port)
-{
-	return port->listener.config->protocol == PROTOCOL_TCP;
-}
-
-static bool
 open_port(struct ports *ports, struct port *port,
 	  const struct listener_config *config, long backlog,
 	  struct outputs *outputs, struct inherited *in)
@@ -93,7 +87,7 @@ ports_start(struct ports *ports, int wake_fd, struct inherited *in)
 	bool started = tally_start(&ports->tally, wake_fd);
 
 	for (size_t i = 0; started && i < ports->count; i++)
-		started = is_tcp(&ports->list[i])
+		started = ports_is_tcp(&ports->list[i])
 				? start_tcp(ports, &ports->list[i])
 				: start_udp(&ports->list[i], wake_fd, in);
 	if (started)
@@ -164,9 +158,8 @@ ports_summarize(struct ports *ports, char *out, size_t size)
 		 connections, records, lost);
 }
 
-/* Accept whoever waits; true: nobody does any more. */
-static bool
-accept_all(struct ports *ports, struct port *port)
+bool
+ports_accept_all(struct ports *ports, struct port *port)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
 		port->is_full = !has_room(ports, port);
@@ -200,18 +193,12 @@ look_for_room(struct ports *ports)
 				!has_room(ports, &ports->list[i]);
 }
 
-static bool
-is_resting(const struct port *port, long long now_ms)
-{
-	return port->rest_until_ms > now_ms;
-}
-
 /* No event of the kernel's tells of one that was accepted already. */
 static bool
 is_due(const struct port *port, long long now_ms)
 {
 	return tcp_holds_one(&port->acceptor) && !port->is_full &&
-	       !is_resting(port, now_ms);
+	       !ports_is_resting(port, now_ms);
 }
 
 void
@@ -222,14 +209,14 @@ ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 	look_for_room(ports);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
-		bool resting = is_resting(port, now_ms);
+		bool resting = ports_is_resting(port, now_ms);
 
 		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 		if (is_due(port, now_ms))
 			*until_ms = now_ms;
 		if (resting && port->rest_until_ms < *until_ms)
 			*until_ms = port->rest_until_ms;
-		if (is_tcp(port) && !resting && !port->is_full &&
+		if (ports_is_tcp(port) && !resting && !port->is_full &&
 		    !ports->is_parking)
 			polled[i].fd = port->listener.socket.fd;
 	}
@@ -242,99 +229,7 @@ ports_accept(struct ports *ports, const struct pollfd *polled)
 
 	for (size_t i = 0; i < ports->count; i++)
 		if (polled[i].revents || is_due(&ports->list[i], now_ms))
-			accept_all(ports, &ports->list[i]);
-}
-
-void
-ports_stop(struct ports *ports)
-{
-	ports->stopping = true;
-	/* From here on the main thread waits for the last one to leave. */
-	connections_want(&ports->connections, true);
-	for (size_t i = 0; i < ports->count; i++) {
-		listener_forsake(&ports->list[i].listener);
-		if (ports->list[i].udp)
-			udp_stop(ports->list[i].udp);
-	}
-	connections_stop(&ports->connections);
-}
-
-/* Whoever has connected is still heard; then the listener is closed. */
-static void
-drain_port(struct ports *ports, struct port *port)
-{
-	if (!is_tcp(port) || port->listener.socket.fd < 0 ||
-	    is_resting(port, clock_now_ms()))
-		return;
-	if (accept_all(ports, port))
-		listener_close_socket(&port->listener, true);
-}
-
-/* Nobody receives any more, so nobody counts: the last notes are due. */
-static bool
-is_quiet(struct ports *ports)
-{
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
-
-		if (is_tcp(port) ? port->listener.socket.fd >= 0
-				 : !udp_is_done(port->udp))
-			return false;
-	}
-	return connections_count(&ports->connections) == 0;
-}
-
-bool
-ports_drain(struct ports *ports)
-{
-	for (size_t i = 0; i < ports->count; i++)
-		drain_port(ports, &ports->list[i]);
-	if (!ports->tally_stopped && is_quiet(ports)) {
-		tally_stop(&ports->tally);
-		ports->tally_stopped = true;
-	}
-	return ports->tally_stopped && tally_is_done(&ports->tally);
-}
-
-static void
-tell_waiting(const struct port *port)
-{
-	unsigned count = sockets_waiting(port->listener.socket.fd) +
-			 tcp_holds_one(&port->acceptor);
-
-	if (count > 0)
-		diag(LOG_ERR, "abandoned: listener %s: %u connections waiting",
-		     port->listener.name, count);
-}
-
-void
-ports_tell_unread(struct ports *ports)
-{
-	size_t count = connections_count(&ports->connections);
-
-	if (count > 0) {
-		unsigned long long unread, held;
-
-		unread = connections_unread(&ports->connections, &held);
-		if (ports->is_parking)
-			unread = 0; /* they are kept, and will be read */
-		diag(LOG_ERR,
-		     "abandoned: %zu connections, %llu bytes unread, %llu "
-		     "read and not yet records",
-		     count, unread, held);
-	}
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
-
-		/* What is parked or shared is left to the next process. */
-		if (ports->is_parking || port->listener.is_shared)
-			continue;
-		if (port->udp && !udp_is_done(port->udp))
-			udp_tell_abandoned(port->udp);
-		if (is_tcp(port) && port->listener.socket.fd >= 0)
-			tell_waiting(port);
-	}
-	tally_tell(&ports->tally);
+			ports_accept_all(ports, &ports->list[i]);
 }
 
 void

@@ -194,7 +194,7 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 	connection_take_over(c, kept, held);
 	connections_enter(&ports->connections, &c->member);
 	if (is_orphan)
-		connections_stop_one(&ports->connections, &c->member);
+		connections_close_door(&ports->connections, &c->member);
 	start(c);
 }
 
@@ -213,5 +213,6 @@ ports_take_over(struct ports *ports, struct inherited *in)
 		last = number > last ? number : last;
 		take_over(ports, fd, number, name, &kept, held);
 	}
+	connections_end(&ports->connections);
 	atomic_store(&ports->connection_number, last);
 }

@@ -17,6 +17,21 @@ struct port {
 	bool is_full;            /* has all the connections that it may */
 };
 
+static inline bool
+ports_is_tcp(const struct port *port)
+{
+	return port->listener.config->protocol == PROTOCOL_TCP;
+}
+
+static inline bool
+ports_is_resting(const struct port *port, long long now_ms)
+{
+	return port->rest_until_ms > now_ms;
+}
+
+/* Accept whoever waits; true: nobody does any more. */
+bool ports_accept_all(struct ports *, struct port *);
+
 /* Whose listener is no more: connections are heard to their end, and closed. */
 struct orphanage {
 	struct orphanage *next;
