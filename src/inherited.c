@@ -106,30 +106,33 @@ find_listener(const struct inherited *in, const struct listener_config *config,
 		if (is_called(in, i, bound) &&
 		    sockets_is_of(in->first + (int)i, protocol))
 			return i;
+	/* Any port will do: then that which it had. */
 	for (i = 0; i < in->count; i++)
-		if (in->names[i] && sockets_match(in->first + (int)i, config))
-			return i;
-	/* Any port will do: best that which it had. */
-	for (i = 0; i < in->count; i++)
-		if (config->port == 0 && in->names[i] &&
-		    strncmp(in->names[i], kept, strlen(kept)) == 0 &&
-		    in->names[i][strlen(kept)] == '@' &&
-		    sockets_is_of(in->first + (int)i, protocol))
+		if (in->names[i] && sockets_match(in->first + (int)i, config) &&
+		    (config->port != 0 ||
+		     (strncmp(in->names[i], kept, strlen(kept)) == 0 &&
+		      in->names[i][strlen(kept)] == ' ')))
 			return i;
 	return in->count;
 }
 
+static bool
+is_kept_listener(const char *name)
+{
+	return strncmp(name, KEPT_LISTENER, strlen(KEPT_LISTENER)) == 0;
+}
+
 int
 inherited_listener(struct inherited *in, const struct listener_config *config,
-		   const char *name, bool *is_shared)
+		   const char *name, char kept[SERVICE_NAME])
 {
 	size_t i = find_listener(in, config, name);
 
-	*is_shared = false;
+	kept[0] = '\0';
 	if (i == in->count)
 		return -1;
-	*is_shared = strncmp(in->names[i], KEPT_LISTENER,
-			     strlen(KEPT_LISTENER)) != 0;
+	if (is_kept_listener(in->names[i]))
+		snprintf(kept, SERVICE_NAME, "%s", in->names[i]);
 	return take(in, i);
 }
 

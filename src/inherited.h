@@ -28,16 +28,14 @@ void inherited_open(struct inherited *);
 
 /*
  * The socket for a listener of this name: one that systemd has bound for it by
- * name, or one that is bound as it asks for; -1: there is none.  *is_shared:
- * it is systemd's own, which goes on with it when we are gone.
+ * name, or one that is bound as it asks for; -1: there is none.  kept is what
+ * it is kept as; empty: it is systemd's own, which goes on with it when we are
+ * gone.
  */
 int inherited_listener(struct inherited *, const struct listener_config *,
-		       const char *name, bool *is_shared);
+		       const char *name, char kept[SERVICE_NAME]);
 
-/*
- * The next connection, its number, and its listener's name as service_name()
- * makes it; -1: there are no more.
- */
+/* The next connection, its number and its listener's key; -1: no more. */
 int inherited_connection(struct inherited *, uint64_t *number,
 			 char listener[SERVICE_NAME]);
 

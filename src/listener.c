@@ -27,29 +27,38 @@ set_name(struct listener *listener, unsigned port)
 			 protocol_name(listener), port);
 }
 
+/* What is bound once only, so that two of one name are not taken for one. */
+static void
+set_key(struct listener *listener)
+{
+	const char *interface = listener->config->interface;
+	char address[ADDRESS_TEXT], key[KEPT_NAME];
+
+	address_format(&listener->socket.address, address);
+	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
+		 protocol_name(listener), address, interface ? " " : "",
+		 interface ? interface : "");
+	service_name(listener->key, key);
+}
+
 static bool
 open_socket(struct listener *listener, long backlog, struct inherited *in)
 {
 	const struct listener_config *config = listener->config;
-	char address[ADDRESS_TEXT];
 	int fd;
 
 	set_name(listener, (unsigned)config->port);
-	fd = inherited_listener(in, config, listener->name,
-				&listener->is_shared);
+	fd = inherited_listener(in, config, listener->name, listener->kept);
 	listener->was_passed = fd >= 0;
+	listener->is_shared = fd >= 0 && !listener->kept[0];
 	if (fd >= 0 ? !sockets_adopt(fd, config, backlog, &listener->socket)
 		    : !sockets_bind(config, backlog, &listener->socket))
 		return false;
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
-	address_format(&listener->socket.address, address);
-	snprintf(listener->key, sizeof listener->key, "%s@%s", listener->name,
-		 address);
+	set_key(listener);
 	if (fd < 0 && service_keeps()) {
-		char name[SERVICE_NAME];
-
-		inherited_listener_name(name, listener->key);
-		service_keep(listener->socket.fd, name);
+		inherited_listener_name(listener->kept, listener->key);
+		service_keep(listener->socket.fd, listener->kept);
 	}
 	return true;
 }
@@ -71,16 +80,12 @@ listener_open(struct listener *listener, const struct listener_config *config,
 void
 listener_forsake(const struct listener *listener)
 {
-	char name[SERVICE_NAME];
-
 	if (listener->is_shared)
 		return;
 	if (listener->config->protocol == PROTOCOL_TCP)
 		sockets_close_door(listener->socket.fd);
-	if (!service_keeps())
-		return;
-	inherited_listener_name(name, listener->key);
-	service_drop(name);
+	if (service_keeps())
+		service_drop(listener->kept);
 }
 
 void

@@ -17,11 +17,16 @@ struct crowd; /* connection_crowd.h */
 
 struct listener {
 	const struct listener_config *config;
-	char name[80];       /* config->name, or that of the port it got */
-	char key[KEPT_NAME]; /* and that with its address: no other has it */
-	struct bound socket; /* fd -1: closed */
-	bool was_passed;     /* the socket, by systemd */
-	bool is_shared;      /* and it goes on with it when we are gone */
+	char name[80]; /* config->name, or that of the port it got */
+	/*
+	 * And that with protocol, address and interface, as service_name()
+	 * makes it: no other has it, and it fits into KEPT_NAME.
+	 */
+	char key[SERVICE_NAME];
+	char kept[SERVICE_NAME]; /* what systemd calls it while it keeps it */
+	struct bound socket;     /* fd -1: closed */
+	bool was_passed;         /* the socket, by systemd */
+	bool is_shared;          /* and it goes on with it when we are gone */
 	struct listener_counters counters;
 	struct pool pool;
 	struct ledger *ledger; /* borrowed */

@@ -110,7 +110,7 @@ open_orphanage(struct ports *ports, const char *key)
 	snprintf(o->listener.key, sizeof o->listener.key, "%.*s",
 		 (int)sizeof o->listener.key - 1, key);
 	snprintf(o->listener.name, sizeof o->listener.name, "%.*s",
-		 (int)strcspn(key, "@"), key);
+		 (int)strcspn(key, " "), key);
 	pool_init(&o->listener.pool, any->pool.outputs, UINT64_MAX,
 		  &o->listener.counters, framer_capacity(max_record),
 		  max_record);
@@ -131,17 +131,11 @@ ports_close_orphanage(struct ports *ports)
 
 /* The listener of that key; NULL: it is not configured any more. */
 static struct listener *
-find_listener(struct ports *ports, const char *kept_name)
+find_listener(struct ports *ports, const char *key)
 {
-	for (size_t i = 0; i < ports->count; i++) {
-		struct listener *listener = &ports->list[i].listener;
-		char name[SERVICE_NAME];
-
-		service_name(name, listener->key);
-		if (listener->config->protocol == PROTOCOL_TCP &&
-		    strcmp(name, kept_name) == 0)
-			return listener;
-	}
+	for (size_t i = 0; i < ports->count; i++)
+		if (strcmp(ports->list[i].listener.key, key) == 0)
+			return &ports->list[i].listener;
 	return NULL;
 }
 

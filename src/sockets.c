@@ -199,7 +199,8 @@ is_address(const struct listener_config *config, const struct address *bound)
 		if (address_parse(&wanted, *hosts, (uint16_t)config->port) &&
 		    wanted.any.sa_family == bound->any.sa_family &&
 		    /* Both families have their port at the same place. */
-		    wanted.in.sin_port == bound->in.sin_port &&
+		    (config->port == 0 ||
+		     wanted.in.sin_port == bound->in.sin_port) &&
 		    address_same_host(&wanted, bound))
 			return true;
 	return false;
@@ -213,8 +214,7 @@ sockets_match(int fd, const struct listener_config *config)
 	socklen_t size = sizeof interface;
 
 	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
-	return config->port != 0 &&
-	       sockets_is_of(fd, (enum protocol)config->protocol) &&
+	return sockets_is_of(fd, (enum protocol)config->protocol) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&
 	       is_address(config, &bound) &&
 	       strcmp(interface, config->interface ? config->interface : "") ==

@@ -31,7 +31,7 @@ bool sockets_adopt(int fd, const struct listener_config *, long backlog,
 /* Whether a socket is a listener of this protocol. */
 bool sockets_is_of(int fd, enum protocol);
 
-/* Whether it is bound to what the configuration asks for; port 0 never is. */
+/* Whether it is bound to what the configuration asks for; port 0 is any. */
 bool sockets_match(int fd, const struct listener_config *);
 
 /*

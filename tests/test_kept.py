@@ -7,6 +7,7 @@ import re
 import resource
 import socket
 import struct
+from signal import SIGUSR1
 
 import harness
 import keeper
@@ -18,6 +19,18 @@ LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
 COUNTED = tcp("counted", 'framing = "octet-counted";')
 UDP = udp("dgram")
+
+
+def free_port():
+    """One that is free for TCP and, most likely, for UDP."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def at(listener, port):
+    """The same on that port."""
+    return listener.replace("port = 0", f"port = {port}")
 
 
 class Restarts(keeper.Case):
@@ -179,7 +192,7 @@ class Changes(keeper.Case):
         self.assertEqual(daemon.port(), ports[0])
         with self.assertRaises(ConnectionRefusedError):
             harness.connect_tcp(("127.0.0.1", ports[1]))
-        self.assertEqual(sorted(re.sub("@.*|of .*", "", name) for name in
+        self.assertEqual(sorted(re.sub(" (tcp|udp) .*|of .*", "", name) for name in
                                 daemon.keeper.names()),
                          ["connection 1 ", "ledger 1", "listener line",
                           "listener new"])
@@ -256,6 +269,45 @@ class Changes(keeper.Case):
             self.wait_until_told(daemon, stream, ["one", "two"])
             self.assertEqual({r.listener for r in
                               daemon.of(stream, self.log)}, {name})
+
+
+class Twins(keeper.Case):
+    """Listeners that have the same name and port are not the same."""
+
+    def test_of_tcp_and_udp_each_has_its_own_counters(self):
+        port = free_port()
+        daemon = self.serve(at(UDP, port), at(tcp("dgram"), port))
+        self.tcp(daemon).sendall(b"one\n")
+        self.udp(daemon).send(b"twelve bytes")
+        wait_for(lambda: len(self.told(daemon)) == 2)
+        for again in (daemon.restart, daemon.restart, lambda: None):
+            daemon.signal(SIGUSR1)
+            found = daemon.wait_for_error(
+                r"dgram: records=1 bytes=(\d+) lost=0 [^\n]*\n"
+                r"[^\n]*dgram: records=1 bytes=(\d+) connections=1 ")
+            self.assertEqual(found.groups(), ("12", "4"))
+            again()
+
+    def test_of_two_interfaces_each_keeps_its_connections(self):
+        others = [name for _, name in socket.if_nameindex() if name != "lo"]
+        if not others:
+            self.skipTest("there is but one interface")
+        port = free_port()
+        listeners = [at(tcp("line", f'interface = "{name}"; outputs = '
+                            f'["{i}"];'), port)
+                     for i, name in enumerate((others[0], "lo"))]
+        outputs = ", ".join(f'{{ type = "file"; name = "{i}"; '
+                            f'path = "@DIR@/{i}"; }}' for i in range(2))
+        daemon = keeper.Served(
+            f"listeners = ({', '.join(listeners)});\noutputs = ({outputs});")
+        self.addCleanup(self.end, daemon)
+        stream = self.tcp(daemon)
+        for n in range(3):
+            stream.sendall(b"%d\n" % n)
+            wait_for(lambda n=n: [r.data for r in daemon.of(
+                stream, daemon.dir + "/1")] == [str(i) for i in range(n + 1)])
+            daemon.restart()
+        self.assertEqual(daemon.records(daemon.dir + "/0"), [])
 
 
 class Strange(keeper.Case):
