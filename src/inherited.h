@@ -16,8 +16,8 @@
 #include "service.h"
 
 struct inherited {
-	int first;
 	size_t count;
+	int *fds;
 	char **names;         /* NULL: taken */
 	unsigned char *state; /* what kept.h reads; NULL: there is none */
 	size_t state_size;
@@ -34,6 +34,18 @@ void inherited_open(struct inherited *);
  */
 int inherited_listener(struct inherited *, const struct listener_config *,
 		       const char *name, char kept[SERVICE_NAME]);
+
+/*
+ * The next of the listeners that were kept and that nobody took, and its key;
+ * -1: no more.
+ */
+int inherited_unwanted(struct inherited *, char key[SERVICE_NAME]);
+
+/* One more, of this name, as if it had been passed. */
+void inherited_add(struct inherited *, int fd, const char *name);
+
+/* The number of the last connection, of those that are known of. */
+uint64_t inherited_last_number(const struct inherited *);
 
 /* The next connection, its number and its listener's key; -1: no more. */
 int inherited_connection(struct inherited *, uint64_t *number,

@@ -41,36 +41,35 @@ set_key(struct listener *listener)
 	service_name(listener->key, key);
 }
 
-static bool
-open_socket(struct listener *listener, long backlog, struct inherited *in)
-{
-	const struct listener_config *config = listener->config;
-	int fd;
-
-	set_name(listener, (unsigned)config->port);
-	fd = inherited_listener(in, config, listener->name, listener->kept);
-	listener->was_passed = fd >= 0;
-	listener->is_shared = fd >= 0 && !listener->kept[0];
-	if (fd >= 0 ? !sockets_adopt(fd, config, backlog, &listener->socket)
-		    : !sockets_bind(config, backlog, &listener->socket))
-		return false;
-	set_name(listener, ntohs(listener->socket.address.in.sin_port));
-	set_key(listener);
-	if (fd < 0 && service_keeps()) {
-		inherited_listener_name(listener->kept, listener->key);
-		service_keep(listener->socket.fd, listener->kept);
-	}
-	return true;
-}
-
-bool
-listener_open(struct listener *listener, const struct listener_config *config,
-	      long backlog, struct outputs *outputs, size_t input_size,
+void
+listener_find(struct listener *listener, const struct listener_config *config,
 	      struct inherited *in)
 {
 	listener->config = config;
-	if (!open_socket(listener, backlog, in))
+	set_name(listener, (unsigned)config->port);
+	listener->socket.fd =
+		inherited_listener(in, config, listener->name, listener->kept);
+	listener->was_passed = listener->socket.fd >= 0;
+	listener->is_shared = listener->was_passed && !listener->kept[0];
+}
+
+bool
+listener_open(struct listener *listener, long backlog, bool beside,
+	      struct outputs *outputs, size_t input_size)
+{
+	const struct listener_config *config = listener->config;
+	struct bound *socket = &listener->socket;
+
+	if (listener->was_passed
+		    ? !sockets_adopt(socket->fd, config, backlog, socket)
+		    : !sockets_bind(config, backlog, beside, socket))
 		return false;
+	set_name(listener, ntohs(socket->address.in.sin_port));
+	set_key(listener);
+	if (!listener->was_passed && service_keeps()) {
+		inherited_listener_name(listener->kept, listener->key);
+		service_keep(socket->fd, listener->kept);
+	}
 	pool_init(&listener->pool, outputs, config->output_set,
 		  &listener->counters, input_size,
 		  (size_t)config->limits.max_record);

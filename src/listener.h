@@ -33,14 +33,17 @@ struct listener {
 	struct crowd *crowd; /* of TCP: who reads for the busy; NULL: nobody */
 };
 
-/*
- * Bind it, or take the socket that was inherited for it; false: it could not
- * be, and stderr was told why.  The outputs must outlive it; input_size is
- * what its threads read into, in bytes.
- */
-bool listener_open(struct listener *, const struct listener_config *,
-		   long backlog, struct outputs *, size_t input_size,
+/* Take the socket that was passed for it, if one was. */
+void listener_find(struct listener *, const struct listener_config *,
 		   struct inherited *);
+
+/*
+ * Then use it, or bind one, beside one that leaves its port if need be; false:
+ * it could not be, and stderr was told why.  The outputs must outlive it;
+ * input_size is what its threads read into, in bytes.
+ */
+bool listener_open(struct listener *, long backlog, bool beside,
+		   struct outputs *, size_t input_size);
 
 /* The counters for the next process; and those of the one before. */
 void listener_hand_over(const struct listener *, struct kept_listener *);

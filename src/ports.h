@@ -19,18 +19,19 @@
 #include "tally.h"
 
 struct port;
-struct orphanage;
+struct orphan;
 
 struct ports {
 	struct connections connections;
 	struct tally tally;
 	struct ledger ledger;
 	atomic_ullong connection_number;
+	struct outputs *outputs; /* borrowed */
 	size_t max_connections;
 	bool stopping, is_parking, tally_stopped;
 	size_t count;
 	struct port *list;
-	struct orphanage *orphanage; /* NULL: not needed */
+	struct orphan *orphans; /* NULL: there are none */
 };
 
 /*

@@ -8,8 +8,6 @@
 
 #include "connection.h"
 #include "diag.h"
-#include "framer.h"
-#include "memory.h"
 #include "ports.h"
 #include "ports_port.h"
 #include "service.h"
@@ -40,7 +38,8 @@ is_quiet(struct ports *ports)
 	for (size_t i = 0; i < ports->count; i++)
 		if (ports->list[i].udp && !udp_is_done(ports->list[i].udp))
 			return false;
-	return connections_are_parked(&ports->connections);
+	return ports_orphans_are_done(ports) &&
+	       connections_are_parked(&ports->connections);
 }
 
 bool
@@ -86,47 +85,6 @@ ports_hand_over(struct ports *ports, struct buffer *buffer)
 	}
 	while ((member = connections_take(&ports->connections)))
 		connection_hand_over((struct connection *)member, buffer);
-}
-
-/* They go to every output, and are told of as if we were stopping. */
-static struct listener *
-open_orphanage(struct ports *ports, const char *key)
-{
-	const struct listener *any = &ports->list[0].listener;
-	struct orphanage *o = ports->orphanage;
-	size_t max_record = (size_t)any->config->limits.max_record;
-
-	while (o && strcmp(o->listener.key, key) != 0)
-		o = o->next;
-	if (o)
-		return &o->listener;
-	o = memory_zeroed(1, sizeof *o);
-	o->next = ports->orphanage;
-	ports->orphanage = o;
-	o->config.limits = any->config->limits;
-	o->listener.config = &o->config;
-	o->listener.socket.fd = -1;
-	o->listener.ledger = any->ledger;
-	snprintf(o->listener.key, sizeof o->listener.key, "%.*s",
-		 (int)sizeof o->listener.key - 1, key);
-	snprintf(o->listener.name, sizeof o->listener.name, "%.*s",
-		 (int)strcspn(key, " "), key);
-	pool_init(&o->listener.pool, any->pool.outputs, UINT64_MAX,
-		  &o->listener.counters, framer_capacity(max_record),
-		  max_record);
-	return &o->listener;
-}
-
-void
-ports_close_orphanage(struct ports *ports)
-{
-	while (ports->orphanage) {
-		struct orphanage *o = ports->orphanage;
-
-		ports->orphanage = o->next;
-		listener_close(&o->listener);
-		free(o);
-	}
 }
 
 /* The listener of that key; NULL: it is not configured any more. */
@@ -178,7 +136,7 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 	struct connection *c;
 
 	if (is_orphan)
-		listener = open_orphanage(ports, name);
+		listener = ports_find_orphan(ports, name);
 	while (!(c = connection_new(listener, &ports->connections,
 				    &ports->tally)))
 		sleep(1);
@@ -195,7 +153,7 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 void
 ports_take_over(struct ports *ports, struct inherited *in)
 {
-	uint64_t last = in->state ? kept_last_number(in->state) : 0, number;
+	uint64_t number;
 	char name[SERVICE_NAME];
 	int fd;
 
@@ -204,9 +162,7 @@ ports_take_over(struct ports *ports, struct inherited *in)
 		const unsigned char *held;
 
 		inherited_of_connection(in, number, &kept, &held);
-		last = number > last ? number : last;
 		take_over(ports, fd, number, name, &kept, held);
 	}
 	connections_end(&ports->connections);
-	atomic_store(&ports->connection_number, last);
 }

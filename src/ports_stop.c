@@ -48,7 +48,8 @@ is_quiet(struct ports *ports)
 				       : !udp_is_done(port->udp))
 			return false;
 	}
-	return connections_count(&ports->connections) == 0;
+	return ports_orphans_are_done(ports) &&
+	       connections_count(&ports->connections) == 0;
 }
 
 bool
@@ -102,5 +103,8 @@ ports_tell_unread(struct ports *ports)
 		if (ports_is_tcp(port) && port->listener.socket.fd >= 0)
 			tell_waiting(port);
 	}
+	for (struct orphan *o = ports->orphans; o; o = o->next)
+		if (o->udp && !udp_is_done(o->udp) && !ports->is_parking)
+			udp_tell_abandoned(o->udp);
 	tally_tell(&ports->tally);
 }

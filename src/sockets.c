@@ -8,7 +8,6 @@
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -133,8 +132,28 @@ bind_to_interface(int fd, const char *interface)
 			  (socklen_t)strlen(interface) + 1) == 0;
 }
 
+void
+sockets_share_port(int fd)
+{
+	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+/* Shared it is for no longer than it takes, and only where it must be. */
+static bool
+bind_to_port(int fd, const struct address *address, bool beside)
+{
+	int result = bind(fd, &address->any, address->size);
+
+	if (result != 0 && errno == EADDRINUSE && beside) {
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		result = bind(fd, &address->any, address->size);
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	}
+	return result == 0;
+}
+
 bool
-sockets_bind(const struct listener_config *config, long backlog,
+sockets_bind(const struct listener_config *config, long backlog, bool beside,
 	     struct bound *bound)
 {
 	struct address address;
@@ -144,7 +163,8 @@ sockets_bind(const struct listener_config *config, long backlog,
 		return failed(config, "open a socket for");
 	if (!bind_to_interface(fd, config->interface) ||
 	    !set_options(fd, config, bound) ||
-	    bind(fd, &address.any, address.size) != 0 ||
+	    !bind_to_port(fd, &address,
+			  beside && config->protocol == PROTOCOL_UDP) ||
 	    (config->protocol == PROTOCOL_TCP &&
 	     listen(fd, (int)backlog) != 0)) {
 		failed(config, "listen on");
@@ -163,62 +183,11 @@ sockets_adopt(int fd, const struct listener_config *config, long backlog,
 	    !set_options(fd, config, bound) ||
 	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
 		return failed(config, "use what was passed for");
+	sockets_open_door(fd);
+	if (config->protocol == PROTOCOL_UDP)
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 	finish(fd, bound);
 	return true;
-}
-
-static int
-get(int fd, int option)
-{
-	int value = -1;
-	socklen_t size = sizeof value;
-
-	getsockopt(fd, SOL_SOCKET, option, &value, &size);
-	return value;
-}
-
-bool
-sockets_is_of(int fd, enum protocol protocol)
-{
-	return protocol == PROTOCOL_TCP ? get(fd, SO_TYPE) == SOCK_STREAM &&
-						  get(fd, SO_ACCEPTCONN) == 1
-					: get(fd, SO_TYPE) == SOCK_DGRAM;
-}
-
-/* "*" is the address of IPv6 that is also IPv4's, or IPv4's where it is not. */
-static bool
-is_address(const struct listener_config *config, const struct address *bound)
-{
-	static const char *const any[] = { "::", "0.0.0.0", NULL };
-	const char *const one[] = { config->address, NULL };
-	const char *const *hosts =
-		strcmp(config->address, "*") == 0 ? any : one;
-	struct address wanted;
-
-	for (; *hosts; hosts++)
-		if (address_parse(&wanted, *hosts, (uint16_t)config->port) &&
-		    wanted.any.sa_family == bound->any.sa_family &&
-		    /* Both families have their port at the same place. */
-		    (config->port == 0 ||
-		     wanted.in.sin_port == bound->in.sin_port) &&
-		    address_same_host(&wanted, bound))
-			return true;
-	return false;
-}
-
-bool
-sockets_match(int fd, const struct listener_config *config)
-{
-	char interface[IF_NAMESIZE] = "";
-	struct address bound = { .size = sizeof bound.in6 };
-	socklen_t size = sizeof interface;
-
-	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
-	return sockets_is_of(fd, (enum protocol)config->protocol) &&
-	       getsockname(fd, &bound.any, &bound.size) == 0 &&
-	       is_address(config, &bound) &&
-	       strcmp(interface, config->interface ? config->interface : "") ==
-		       0;
 }
 
 void

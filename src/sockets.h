@@ -18,12 +18,18 @@ struct bound {
 /*
  * Bind what the configuration asks for: TCP listens, without blocking, and its
  * connections inherit keepalive; UDP tells the time of each datagram and what
- * was dropped.  false: it could not, and stderr was told why.
+ * was dropped.  beside: where sockets_share_port() allows it; the port may be
+ * in use then.  false: it could not, and stderr was told why.
  */
-bool sockets_bind(const struct listener_config *, long backlog, struct bound *);
+bool sockets_bind(const struct listener_config *, long backlog, bool beside,
+		  struct bound *);
+
+/* Let another UDP socket have its port too: it is about to leave it. */
+void sockets_share_port(int fd);
 
 /*
- * The same with a socket that another process has bound and passed to us.
+ * The same with a socket that another process has bound and passed to us, and
+ * whose door it may have closed.
  */
 bool sockets_adopt(int fd, const struct listener_config *, long backlog,
 		   struct bound *);
@@ -33,6 +39,9 @@ bool sockets_is_of(int fd, enum protocol);
 
 /* Whether it is bound to what the configuration asks for; port 0 is any. */
 bool sockets_match(int fd, const struct listener_config *);
+
+/* And whether it is IPv4's too just where all addresses are asked for. */
+bool sockets_fits_families(int fd, const struct listener_config *);
 
 /*
  * Close a connection so that its peer sees the end of the stream, which says

@@ -288,12 +288,15 @@ class Served(harness.Daemon):
 
     def wait_until_known(self):
         """Until what a kill has cost is told, and the ledger has it so."""
-        def look():
-            ledger = self.keeper.content("ledger 1")
-            return all(done == read for key, _, read, done in (
-                struct.unpack_from("4Q", ledger, at)
-                for at in range(0, len(ledger), 64)) if key)
-        wait_for(look, "all to be told")
+        wait_for(lambda: all(done == read for read, done in self.ledger()),
+                 "all to be told")
+
+    def ledger(self):
+        """(read, done) of each entry."""
+        ledger = self.keeper.content("ledger 1")
+        entries = (struct.unpack_from("4Q", ledger, at)
+                   for at in range(0, len(ledger), 64))
+        return [(read, done) for key, _, read, done in entries if key]
 
     def stop(self, number=SIGTERM):
         """For good: systemd lets go of all then."""
