@@ -97,6 +97,7 @@ finish(struct connection *c, enum ending ending)
 	connection_emit(c);
 	note_closed(c, ending);
 	connection_give_back(c);
+	connection_tell_closed(c);
 }
 
 /* From now on it outlives this process, if systemd keeps it. */
@@ -124,7 +125,15 @@ drop(struct connection *c)
 	sockets_end(c->member.fd);
 	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_drop(name);
-	connection_clear(c);
+	connection_release(c);
+}
+
+static void
+leave(struct connection *c)
+{
+	drop(c);
+	connections_leave(c->connections, &c->member);
+	free(c);
 }
 
 void *
@@ -134,6 +143,10 @@ connection_main(void *argument)
 	enum ending ending;
 
 	keep(c);
+	if (connection_was_closed(c)) {
+		leave(c); /* which the process before us was about to do */
+		return NULL;
+	}
 	if (c->was_taken)
 		connection_tell_lost(c);
 	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
@@ -150,9 +163,7 @@ connection_main(void *argument)
 	finish(c, ending);
 	diag(LOG_DEBUG, "connection %llu: closed: %s",
 	     (unsigned long long)c->origin.connection, ending_names[ending]);
-	drop(c);
-	connections_leave(c->connections, &c->member);
-	free(c);
+	leave(c);
 	return NULL;
 }
 
@@ -210,7 +221,7 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 	else if (c->entry)
 		connection_resume(c);
 	else
-		c->bytes = sockets_given(c->member.fd);
+		c->bytes = sockets_given(c->member.fd, &c->error);
 	/* Not all have one: who waited for a thread, or found no room. */
 	if (!c->entry)
 		connection_enter(c);

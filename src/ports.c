@@ -55,11 +55,15 @@ ports_open(struct ports *ports, const struct config *config,
 	   size_t max_connections, struct outputs *outputs, int wake_fd,
 	   int park_fd, struct inherited *in)
 {
+	uint64_t last, number;
 	bool opened = true;
 
 	connections_init(&ports->connections, wake_fd, park_fd);
 	ledger_open(&ports->ledger, in);
-	atomic_store(&ports->connection_number, inherited_last_number(in));
+	/* No number twice: what the ledger has of an older one would be its. */
+	last = ledger_last_number(&ports->ledger);
+	number = inherited_last_number(in);
+	atomic_store(&ports->connection_number, number > last ? number : last);
 	ports->outputs = outputs;
 	ports->max_connections = max_connections;
 	ports->count = config->listener_count;

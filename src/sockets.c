@@ -239,21 +239,40 @@ sockets_waiting(int fd)
 }
 
 /* Of the kernel's states of TCP; headers of the C library know no counters. */
-#define CLOSE_WAIT 8
+enum { TIME_WAIT = 6, CLOSE = 7, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+
+/*
+ * Whether its peer had ended the stream.  Of one that is no more the error
+ * tells: a reset is a broken pipe to whoever has seen the end before it.
+ */
+static bool
+has_ended(int fd, int state, int *error)
+{
+	socklen_t size = sizeof *error;
+
+	*error = 0;
+	if (state == CLOSE) {
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, error, &size);
+		if (*error == EPIPE)
+			*error = 0;
+		return *error == 0;
+	}
+	return state == CLOSE_WAIT || state == LAST_ACK || state == CLOSING ||
+	       state == TIME_WAIT;
+}
 
 uint64_t
-sockets_given(int fd)
+sockets_given(int fd, int *error)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;
 	int unread = 0;
-	bool ended;
 
 	ioctl(fd, SIOCINQ, &unread);
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	/* The FIN of a stream counts as a byte of it. */
-	ended = info.tcpi_state == CLOSE_WAIT;
-	return info.tcpi_bytes_received - (uint64_t)unread - ended;
+	return info.tcpi_bytes_received - (uint64_t)unread -
+	       has_ended(fd, info.tcpi_state, error);
 }
 
 /* A connected UDP socket takes nothing but from the other end: port 9 here. */

@@ -70,9 +70,10 @@ void sockets_open_door(int fd);
 
 /*
  * How many bytes of its stream the kernel has given out to whoever has read
- * from this connection.
+ * from this connection.  Where it is no more, *error is why, if that is one for
+ * who reads: the kernel tells it once, so recv() will not.
  */
-uint64_t sockets_given(int fd);
+uint64_t sockets_given(int fd, int *error);
 
 /* How many connections wait to be accepted from a TCP listener. */
 unsigned sockets_waiting(int fd);

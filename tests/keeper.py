@@ -78,6 +78,7 @@ class Keeper:
         self.answers = 1000  # how much the bus says before it falls silent
         self.pause = 0  # seconds before each of its answers
         self.kept = []  # (name, descriptor), the last one first
+        self.unheard = None  # a key of messages that it loses
         self.told = []  # (time, dictionary) of each message
         self.deaf = threading.Lock()  # who holds it keeps it from hearing
         self.ended = threading.Event()
@@ -111,6 +112,7 @@ class Keeper:
                                text.decode("ascii").splitlines()), fds)
 
     def take(self, message, fds):
+        message.pop(self.unheard, None)
         name = message.get("FDNAME", "stored")
         if "FDSTORE" in message:
             for fd in fds:

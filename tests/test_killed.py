@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import socket
+import struct
 import tempfile
 from signal import SIGTERM
 
@@ -245,6 +246,69 @@ class InHand(keeper.Case):
             self.assertEqual(told[-3:], ["lost bytes=2", "o", "three"])
             self.assertIn(f"closed reason={reason} records=3 bytes=14 ",
                           closed)
+
+    def test_a_peer_that_ends_and_resets_while_nobody_runs(self):
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        stream.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6)
+        wait_for(lambda: self.told(daemon) == ["one"])
+        daemon.freeze()
+        stream.shutdown(socket.SHUT_WR)
+        harness.reset(stream)
+        daemon.fell()
+        daemon.start()
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 1)
+        self.assertEqual(self.told(daemon)[1:-1], ["lost bytes=2"])
+        self.assertIn("closed reason=eof records=1 bytes=6 ",
+                      self.told(daemon)[-1])
+
+    def ended(self):
+        """A connection that ended, of which systemd has not let go yet."""
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
+        daemon.keeper.unheard = "FDSTOREREMOVE"
+        stream.sendall(b"0123456789" * 3)
+        stream.shutdown(socket.SHUT_WR)
+        self.assertEqual(harness.end_of(stream), b"")
+        return daemon, daemon.of(stream, self.log)
+
+    def test_one_whose_end_is_in_the_log_is_told_of_once(self):
+        daemon, records = self.ended()
+        daemon.fell()
+        daemon.keeper.unheard = None
+        daemon.start()
+        wait_for(lambda: len(daemon.keeper.names()) == 2, "it to be dropped")
+        self.assertEqual([r.line for r in daemon.records(self.log)],
+                         [r.line for r in records])
+
+    def test_its_number_is_not_given_to_another(self):
+        daemon = self.serve(LINE, more='format = "json";')
+        for number in range(1, 2 * TURNS, 2):
+            for again in range(2):
+                stream = self.tcp(daemon)
+                stream.sendall(b"one\n")
+                stream.shutdown(socket.SHUT_WR)
+                self.assertEqual(harness.end_of(stream), b"")
+                self.assertEqual(daemon.json(self.log)[-1]["connection"],
+                                 number + again)
+            daemon.kill()
+
+    def test_one_whose_end_was_not_told_lost_nothing(self):
+        daemon, _ = self.ended()
+        daemon.fell()
+        ledger = bytearray(daemon.keeper.content("ledger 1"))
+        for at in range(0, len(ledger), 64):
+            if struct.unpack_from("Q", ledger, at) == (1,):
+                self.assertEqual(ledger[at + 63], 1)
+                ledger[at + 63] = 0
+        daemon.keeper.replace("ledger 1", ledger)
+        daemon.start()
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 2)
+        self.assertNotIn(" lost ", daemon.text(self.log))
+        self.assertEqual(daemon.text(self.log).count(
+            "closed reason=eof records=1 bytes=30 "), 2)
 
     def test_numbers_go_on_and_do_not_come_twice(self):
         daemon = self.serve(LINE, UDP, more='format = "json";')
