@@ -70,12 +70,12 @@ bool ports_drain(struct ports *);
 /*
  * In place of ports_stop() and ports_drain(): have all threads end between two
  * reads and leave the rest to the next process; true once all have.  Then
- * everything is added that it needs to know.
+ * everything is kept that it needs to know.
  */
 size_t ports_descriptors(struct ports *); /* how many that leaves */
 void ports_park(struct ports *);
 bool ports_are_parked(struct ports *);
-void ports_hand_over(struct ports *, struct buffer *);
+void ports_hand_over(struct ports *);
 
 /*
  * Whether each thread that has to make progress has made some since this was

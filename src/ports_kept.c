@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A restart: what one process leaves, and the next one goes on with. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,8 +68,8 @@ keep_next(struct port *port)
 	service_keep(c->member.fd, name);
 }
 
-void
-ports_hand_over(struct ports *ports, struct buffer *buffer)
+static void
+collect(struct ports *ports, struct buffer *buffer)
 {
 	struct member *member;
 
@@ -85,6 +87,25 @@ ports_hand_over(struct ports *ports, struct buffer *buffer)
 	}
 	while ((member = connections_take(&ports->connections)))
 		connection_hand_over((struct connection *)member, buffer);
+}
+
+void
+ports_hand_over(struct ports *ports)
+{
+	struct buffer state = { 0 };
+	int fd;
+
+	collect(ports, &state);
+	fd = memfd_create("portlogd", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
+		service_keep(fd, INHERITED_STATE);
+	else
+		diag(LOG_ERR, "cannot keep unfinished records: %s",
+		     strerror(errno));
+	service_flush();
+	if (fd >= 0)
+		close(fd);
+	buffer_free(&state);
 }
 
 /* The listener of that key; NULL: it is not configured any more. */

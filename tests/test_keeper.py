@@ -73,6 +73,44 @@ class Ends(keeper.Case):
         stream.sendall(b"o\n")
         self.wait_until_told(daemon, stream, ["one", "two"])
 
+    def test_a_configuration_that_the_next_would_refuse_drains(self):
+        for change, fault in (
+                (lambda daemon: daemon.configure("listeners = 1;\n"),
+                 r"portlogd\.conf:1: listeners: "),
+                (lambda daemon: os.unlink(daemon.arguments[-1]),
+                 r"portlogd\.conf: .*No such file")):
+            with self.subTest(fault):
+                daemon, stream = self.begin()
+                change(daemon)
+                daemon.signal(SIGTERM)
+                self.assert_drained(daemon, stream)
+                self.assertRegex(daemon.errors(), fault)
+                self.assertIn("cannot restart with this configuration",
+                              daemon.errors())
+                self.assertEqual(daemon.text(), "")
+
+    def test_what_cannot_be_checked_in_time_or_at_all_is_left_to_the_next(
+            self):
+        def never_end(daemon):
+            os.unlink(daemon.arguments[-1])
+            os.mkfifo(daemon.arguments[-1])
+
+        def be_gone(daemon):
+            os.unlink(daemon.arguments[0])
+        for change in (never_end, be_gone):
+            with self.subTest(change):
+                daemon = self.serve(LINE, UDP, start=False)
+                daemon.arguments[0] = shutil.copy(harness.PORTLOGD,
+                                                  daemon.dir)
+                daemon.start()
+                stream = self.tcp(daemon)
+                stream.sendall(b"tw")
+                daemon.wait_for_bytes(0, 2)
+                change(daemon)
+                daemon.leave()
+                self.assertIn("state", daemon.keeper.names())
+                self.assert_open(stream)
+
     def test_without_room_for_all_it_drains(self):
         # Two listeners, as many held connections, a state; and the ledger.
         daemon, stream = self.begin(most=6)
