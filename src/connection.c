@@ -157,7 +157,7 @@ connection_main(void *argument)
 		ending = connection_wait(c);
 	} while (ending == ENDING_NONE);
 	if (ending == ENDING_PARKED) {
-		connections_stay(c->connections);
+		connections_stay(c->connections, &c->member);
 		return NULL;
 	}
 	finish(c, ending);

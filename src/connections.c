@@ -186,9 +186,10 @@ connections_park(struct connections *c)
 }
 
 void
-connections_stay(struct connections *c)
+connections_stay(struct connections *c, struct member *member)
 {
 	pthread_mutex_lock(&c->lock);
+	member->parked = true;
 	c->parked++;
 	eventfd_write(c->left_fd, 1);
 	pthread_mutex_unlock(&c->lock);
@@ -208,15 +209,18 @@ connections_are_parked(struct connections *c)
 struct member *
 connections_take(struct connections *c)
 {
-	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++) {
-		struct member *member = c->buckets[i];
+	struct member *found = NULL;
 
-		if (member) {
-			take_out(c, member);
-			return member;
-		}
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; !found && i < CONNECTIONS_BUCKETS; i++)
+		for (found = c->buckets[i]; found && !found->parked;)
+			found = found->next;
+	if (found) {
+		take_out(c, found);
+		c->parked--;
 	}
-	return NULL;
+	pthread_mutex_unlock(&c->lock);
+	return found;
 }
 
 unsigned long long

@@ -22,6 +22,7 @@ struct member {
 	atomic_ullong *count; /* of its listener; borrowed */
 	atomic_size_t held;   /* bytes read and not yet records */
 	int fd;               /* closed by connections_leave() alone */
+	bool parked;          /* its thread has ended */
 	bool door_closed;     /* takes nothing more of its peer */
 	bool stopped;         /* and was told so, once that had settled */
 };
@@ -81,7 +82,7 @@ void connections_end(struct connections *);
  * has nothing to write; all stay in the register.
  */
 void connections_park(struct connections *);
-void connections_stay(struct connections *);
+void connections_stay(struct connections *, struct member *);
 bool connections_are_parked(struct connections *);
 
 /* One of those that are parked, taken out; NULL: there are no more. */

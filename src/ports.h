@@ -70,7 +70,7 @@ bool ports_drain(struct ports *);
 /*
  * In place of ports_stop() and ports_drain(): have all threads end between two
  * reads and leave the rest to the next process; true once all have.  Then
- * everything is kept that it needs to know.
+ * everything is kept that it needs to know, of those that have.
  */
 size_t ports_descriptors(struct ports *); /* how many that leaves */
 void ports_park(struct ports *);

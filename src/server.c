@@ -251,11 +251,13 @@ drain(struct server *s)
 static bool
 hand_over(struct server *s)
 {
+	bool all;
+
 	ports_park(&s->ports);
-	if (!finish(s, ports_are_parked))
-		return false;
+	all = finish(s, ports_are_parked);
+	/* Of who waits for an output the ledger tells; the rest goes on. */
 	ports_hand_over(&s->ports);
-	return true;
+	return all;
 }
 
 static bool

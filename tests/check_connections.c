@@ -133,6 +133,29 @@ START_TEST(ends_only_those_whose_door_is_closed)
 }
 END_TEST
 
+START_TEST(hands_out_those_that_are_parked)
+{
+	struct member parked, busy;
+	int first = make_member(&parked, "192.0.2.1");
+	int second = make_member(&busy, "192.0.2.1");
+
+	connections_enter(&connections, &parked);
+	connections_enter(&connections, &busy);
+	connections_stay(&connections, &parked);
+	ck_assert(!connections_are_parked(&connections));
+	ck_assert_ptr_eq(connections_take(&connections), &parked);
+	ck_assert_ptr_null(connections_take(&connections));
+	ck_assert_uint_eq(connections_count(&connections), 1);
+	connections_stay(&connections, &busy);
+	ck_assert(connections_are_parked(&connections));
+	ck_assert_ptr_eq(connections_take(&connections), &busy);
+	close(first);
+	close(second);
+	close(parked.fd);
+	close(busy.fd);
+}
+END_TEST
+
 /* Reads to the end of the stream, as a connection's thread does. */
 static void *
 read_to_the_end(void *argument)
@@ -184,6 +207,7 @@ connections_suite(void)
 	tcase_add_test(tests, rings_when_one_leaves_only_if_that_is_wanted);
 	tcase_add_test(tests, stops_who_is_there_and_who_comes_later);
 	tcase_add_test(tests, ends_only_those_whose_door_is_closed);
+	tcase_add_test(tests, hands_out_those_that_are_parked);
 	tcase_add_test(tests, sees_every_detached_thread_out);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -412,13 +412,14 @@ class Pipe:
 class Stalled(keeper.Case):
     """Behind an output that stands still much is in hand."""
 
-    def serve_pipe(self, *listeners):
+    def serve_pipe(self, *listeners, **options):
         """A daemon, and the pipe that stalls it."""
         directory = tempfile.TemporaryDirectory(prefix="portlog-")
         self.addCleanup(directory.cleanup)
         pipe = Pipe(directory.name + "/pipe")
         self.addCleanup(pipe.close)
-        daemon = self.serve(*listeners, path=directory.name + "/pipe")
+        daemon = self.serve(*listeners, path=directory.name + "/pipe",
+                            **options)
         self.addCleanup(pipe.drain)
         pipe.fill()
         return daemon, pipe
@@ -492,6 +493,28 @@ class Stalled(keeper.Case):
         self.assertEqual(numbers(), list(range(lost(), 200)))
         self.assertTrue(0 < lost() <= 64)
         self.assertEqual(daemon.counters()["dgram"]["lost"], lost())
+
+    def test_a_restart_keeps_unfinished_records_of_others(self):
+        daemon, pipe = self.serve_pipe(
+            tcp("stuck", 'outputs = ["file"];'),
+            tcp("free", 'outputs = ["other"];'),
+            limits="shutdown_timeout = 1;", more='name = "file"; }, '
+            '{ type = "file"; name = "other"; path = "@DIR@/log";')
+        stuck, free = self.tcp(daemon), self.tcp(daemon, 1)
+        stuck.sendall(b"one\ntw")
+        free.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6)
+        daemon.wait_for_bytes(1, 6)
+        daemon.signal(SIGTERM)
+        self.assertEqual(daemon.wait(), 1)
+        self.assertIn("output file: 1 records unwritten", daemon.errors())
+        pipe.drain()
+        daemon.start()
+        for stream in (stuck, free):
+            stream.sendall(b"o\n")
+        self.wait_until_told(daemon, free, ["one", "two"])
+        wait_for(lambda: [r.data for r in pipe.records()] ==
+                 ["lost bytes=6", "o"])
 
     def test_the_next_process_serves_and_ends_though_it_cannot_tell_yet(self):
         daemon, pipe = self.serve_pipe(LINE, UDP)
