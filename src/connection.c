@@ -12,6 +12,7 @@
 #include "diag.h"
 #include "inherited.h"
 #include "sockets.h"
+#include "tally.h"
 
 static const char *const ending_names[] = {
 	[ENDING_EOF] = "eof",
@@ -23,8 +24,7 @@ static const char *const ending_names[] = {
 };
 
 struct connection *
-connection_new(struct listener *listener, struct connections *connections,
-	       struct tally *tally)
+connection_new(struct listener *listener, struct connections *connections)
 {
 	struct connection *c = malloc(sizeof *c);
 
@@ -35,7 +35,6 @@ connection_new(struct listener *listener, struct connections *connections,
 			    .count = &listener->counters.connections },
 		.listener = listener,
 		.connections = connections,
-		.tally = tally,
 	};
 	return c;
 }
@@ -70,8 +69,8 @@ note_closed(struct connection *c, enum ending ending)
 
 	if (notes == NOTES_NONE)
 		return;
-	if (notes != NOTES_ALL && is_probe(c, ending)) {
-		tally_count(c->tally, "probes", c->listener, &c->member.peer);
+	if (notes != NOTES_ALL && is_probe(c, ending) && c->listener->tally) {
+		tally_count(c->listener->tally, "probes", &c->member.peer);
 		return;
 	}
 	snprintf(text, sizeof text,
@@ -97,7 +96,6 @@ finish(struct connection *c, enum ending ending)
 	connection_emit(c);
 	note_closed(c, ending);
 	connection_give_back(c);
-	connection_tell_closed(c);
 }
 
 /* From now on it outlives this process, if systemd keeps it. */
@@ -122,7 +120,8 @@ drop(struct connection *c)
 
 	if (!c->is_kept)
 		return;
-	sockets_end(c->member.fd);
+	if (!c->member.is_lost)
+		sockets_end(c->member.fd);
 	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_drop(name);
 	connection_release(c);
@@ -161,6 +160,11 @@ connection_main(void *argument)
 		return NULL;
 	}
 	finish(c, ending);
+	/* An end in order is a receipt, which there is none for then. */
+	c->member.is_lost = outputs_are_broken(c->listener->pool.outputs,
+					       c->listener->pool.output_set);
+	if (!c->member.is_lost)
+		connection_tell_closed(c);
 	diag(LOG_DEBUG, "connection %llu: closed: %s",
 	     (unsigned long long)c->origin.connection, ending_names[ending]);
 	leave(c);

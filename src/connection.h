@@ -12,7 +12,6 @@
 #include "kept.h"
 #include "listener.h"
 #include "pace.h"
-#include "tally.h"
 
 /*
  * Made by the acceptor; it belongs to the thread from when that has started,
@@ -22,7 +21,6 @@ struct connection {
 	struct member member; /* fd -1 until it is accepted */
 	struct listener *listener;
 	struct connections *connections;
-	struct tally *tally;
 	struct origin origin;
 	struct framer framer;
 	struct pace pace;
@@ -51,8 +49,7 @@ struct connection {
 };
 
 /* NULL: no memory. */
-struct connection *connection_new(struct listener *, struct connections *,
-				  struct tally *);
+struct connection *connection_new(struct listener *, struct connections *);
 
 /* Its member has a descriptor and a peer now; number counts from 1. */
 void connection_accepted(struct connection *, uint64_t number);

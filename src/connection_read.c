@@ -11,6 +11,9 @@
 #include "connection_crowd.h"
 #include "connection_ledger.h"
 
+/* Before it is tried again where the kernel has no memory. */
+#define SHORT_PAUSE_NS 100000000
+
 void
 connection_borrow(struct connection *c)
 {
@@ -191,6 +194,7 @@ ended(const struct connection *c)
 enum ending
 connection_receive(struct connection *c)
 {
+	const struct timespec pause = { .tv_nsec = SHORT_PAUSE_NS };
 	unsigned char *space;
 	size_t room;
 	ssize_t size;
@@ -206,10 +210,12 @@ connection_receive(struct connection *c)
 		return ended(c);
 	pace_read(&c->pace, 0, 0, 0);
 	switch (errno) {
-	case EAGAIN:
-	case EINTR:
 	case ENOBUFS:
 	case ENOMEM:
+		nanosleep(&pause, NULL);
+		return ENDING_NONE;
+	case EAGAIN:
+	case EINTR:
 		return ENDING_NONE;
 	case ECONNRESET:
 		return ENDING_RESET;

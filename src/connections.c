@@ -39,15 +39,16 @@ connections_count(struct connections *c)
 }
 
 size_t
-connections_from(struct connections *c, const struct address *peer)
+connections_from(struct connections *c, const struct address *peer,
+		 const atomic_ullong *count)
 {
-	size_t count = 0;
+	size_t found = 0;
 
 	pthread_mutex_lock(&c->lock);
 	for (struct member *m = *bucket_of(c, peer); m; m = m->next)
-		count += address_same_host(&m->peer, peer);
+		found += m->count == count && address_same_host(&m->peer, peer);
 	pthread_mutex_unlock(&c->lock);
-	return count;
+	return found;
 }
 
 static void
@@ -120,12 +121,15 @@ connections_leave(struct connections *c, struct member *member)
 	pthread_mutex_lock(&c->lock);
 	take_out(c, member);
 	/* Its end first, after which nothing more is taken of its peer. */
-	if (member->stopped) {
+	if (member->stopped && !member->is_lost)
 		sockets_end(member->fd);
+	if (member->stopped)
 		sockets_open_door(member->fd);
-	}
 	/* Under the lock, so that nobody meets a number that is reused. */
-	sockets_close(member->fd);
+	if (member->is_lost)
+		close(member->fd); /* which resets it */
+	else
+		sockets_close(member->fd);
 	/* And this too: once it is unlocked the register may be gone. */
 	if (atomic_load(&c->wanted))
 		eventfd_write(c->left_fd, 1);

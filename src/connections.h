@@ -25,6 +25,7 @@ struct member {
 	bool parked;          /* its thread has ended */
 	bool door_closed;     /* takes nothing more of its peer */
 	bool stopped;         /* and was told so, once that had settled */
+	bool is_lost; /* an output did not take all of it: no end in order */
 };
 
 struct connections {
@@ -46,8 +47,9 @@ void connections_destroy(struct connections *);
 
 size_t connections_count(struct connections *);
 
-/* How many there are from the host of this address. */
-size_t connections_from(struct connections *, const struct address *);
+/* How many there are from the host of this address, to whose count this is. */
+size_t connections_from(struct connections *, const struct address *,
+			const atomic_ullong *count);
 
 /*
  * Enter it, and count it for its listener.  Of one that comes after

@@ -14,6 +14,7 @@
 #include "sockets.h"
 
 struct crowd; /* connection_crowd.h */
+struct tally;
 
 struct listener {
 	const struct listener_config *config;
@@ -31,6 +32,7 @@ struct listener {
 	struct pool pool;
 	struct ledger *ledger; /* borrowed */
 	struct crowd *crowd; /* of TCP: who reads for the busy; NULL: nobody */
+	struct tally *tally; /* of TCP: who folds notes; NULL: nobody */
 };
 
 /* Take the socket that was passed for it, if one was. */

@@ -69,8 +69,8 @@ output_is_reopened(const struct output *output)
 }
 
 /* Do what was asked for while the lock was held, unless it is held again. */
-static void
-reopen_if_asked(struct output *output)
+void
+output_reopen(struct output *output)
 {
 	while (!output_is_reopened(output) &&
 	       pthread_mutex_trylock(&output->lock) == 0) {
@@ -259,22 +259,21 @@ output_take(struct output *output, const char *data, size_t size,
 	note_stall(output);
 	counters_end_write(&output->counters);
 	pthread_mutex_unlock(&output->lock);
-	reopen_if_asked(output);
+	output_reopen(output);
 }
 
 void
-output_reopen(struct output *output)
+output_ask_reopen(struct output *output)
 {
-	if (!output->ops->reopen)
-		return;
-	atomic_fetch_add(&output->reopen, 1);
-	reopen_if_asked(output);
+	if (output->ops->reopen)
+		atomic_fetch_add(&output->reopen, 1);
 }
 
-void
+bool
 output_close(struct output *output)
 {
 	output->ops->close(&output->sink);
 	pthread_mutex_destroy(&output->lock);
 	pthread_mutex_destroy(&output->queue);
+	return !output->sink.is_doubtful;
 }

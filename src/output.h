@@ -53,15 +53,20 @@ void output_take(struct output *, const char *data, size_t size,
 		 const struct record *, size_t count);
 
 /*
- * Open a file anew, by its path, as soon as it is between two lines; does not
- * wait for an output that is busy.
+ * Ask for a file to be opened anew, by its path, as soon as it is between two
+ * lines.  Whoever writes does it then; so does output_reopen(), unless another
+ * is at it.  To open a file may take long.
  */
+void output_ask_reopen(struct output *);
 void output_reopen(struct output *);
 
 /* Whether that is done, or was found to be impossible. */
 bool output_is_reopened(const struct output *);
 
-/* No other thread may use it any more. */
-void output_close(struct output *);
+/*
+ * No other thread may use it any more.  false: what was written may not be
+ * there after all, and stderr was told.
+ */
+bool output_close(struct output *);
 
 #endif

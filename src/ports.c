@@ -24,7 +24,6 @@ prepare(struct ports *ports, struct port *port,
 	port->acceptor = (struct acceptor){
 		.listener = &port->listener,
 		.connections = &ports->connections,
-		.tally = &ports->tally,
 		.connection_number = &ports->connection_number,
 	};
 	port->listener.ledger = &ports->ledger;
@@ -89,8 +88,11 @@ start_udp(struct port *port, int wake_fd, const struct inherited *in)
 }
 
 static bool
-start_tcp(struct ports *ports, struct port *port)
+start_tcp(struct ports *ports, struct port *port, int wake_fd)
 {
+	if (!tally_start(&port->tally, &port->listener, wake_fd))
+		return false;
+	port->listener.tally = &port->tally;
 	port->listener.crowd = crowd_start(&ports->connections);
 	return port->listener.crowd;
 }
@@ -98,11 +100,11 @@ start_tcp(struct ports *ports, struct port *port)
 bool
 ports_start(struct ports *ports, int wake_fd, struct inherited *in)
 {
-	bool started = tally_start(&ports->tally, wake_fd);
+	bool started = true;
 
 	for (size_t i = 0; started && i < ports->count; i++)
 		started = ports_is_tcp(&ports->list[i])
-				? start_tcp(ports, &ports->list[i])
+				? start_tcp(ports, &ports->list[i], wake_fd)
 				: start_udp(&ports->list[i], wake_fd, in);
 	started = started && ports_start_orphans(ports, wake_fd, in);
 	if (started)
@@ -251,14 +253,15 @@ ports_accept(struct ports *ports, const struct pollfd *polled)
 void
 ports_close(struct ports *ports)
 {
-	tally_join(&ports->tally);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
 
-		if (port->udp)
+		if (port->udp) {
 			udp_join(port->udp);
-		else
+		} else {
+			tally_join(&port->tally);
 			crowd_stop(port->listener.crowd);
+		}
 		tcp_close(&port->acceptor);
 		listener_close(&port->listener);
 	}

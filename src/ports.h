@@ -16,14 +16,12 @@
 #include "inherited.h"
 #include "ledger.h"
 #include "outputs.h"
-#include "tally.h"
 
 struct port;
 struct orphan;
 
 struct ports {
 	struct connections connections;
-	struct tally tally;
 	struct ledger ledger;
 	atomic_ullong connection_number;
 	struct outputs *outputs; /* borrowed */

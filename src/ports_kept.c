@@ -47,11 +47,7 @@ is_quiet(struct ports *ports)
 bool
 ports_are_parked(struct ports *ports)
 {
-	if (!ports->tally_stopped && is_quiet(ports)) {
-		tally_stop(&ports->tally);
-		ports->tally_stopped = true;
-	}
-	return ports->tally_stopped && tally_is_done(&ports->tally);
+	return is_quiet(ports) && ports_finish_tallies(ports);
 }
 
 /* One that was accepted and has no thread: nothing is known of it yet. */
@@ -158,8 +154,7 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 
 	if (is_orphan)
 		listener = ports_find_orphan(ports, name);
-	while (!(c = connection_new(listener, &ports->connections,
-				    &ports->tally)))
+	while (!(c = connection_new(listener, &ports->connections)))
 		sleep(1);
 	find_peer(fd, kept, &c->member.peer);
 	c->member.fd = fd;

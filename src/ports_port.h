@@ -5,6 +5,7 @@
 
 #include "listener.h"
 #include "ports.h"
+#include "tally.h"
 #include "tcp.h"
 #include "udp.h"
 
@@ -12,6 +13,7 @@
 struct port {
 	struct listener listener;
 	struct acceptor acceptor;
+	struct tally tally;
 	struct udp *udp;
 	long long rest_until_ms; /* short of something; 0: no */
 	bool is_full;            /* has all the connections that it may */
@@ -39,6 +41,9 @@ struct orphan {
 	struct listener_config config;
 	struct udp *udp; /* NULL: its socket is not, or no more */
 };
+
+/* Have what was counted noted, once nobody counts any more: whether it is. */
+bool ports_finish_tallies(struct ports *);
 
 /* Take over what the process before us has left. */
 void ports_take_over(struct ports *, struct inherited *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A stop: what the kernel holds already is received, and nothing after it. */
+/* The end of it: what the kernel holds is received, or told as abandoned. */
 #include "clock.h"
 #include "diag.h"
 #include "ports.h"
@@ -19,21 +19,28 @@ ports_stop(struct ports *ports)
 	connections_stop(&ports->connections);
 }
 
+/* Without a descriptor to spare accept() does not tell it, but the kernel. */
+static bool
+nobody_waits(const struct port *port)
+{
+	return !tcp_holds_one(&port->acceptor) &&
+	       sockets_waiting(port->listener.socket.fd) == 0;
+}
+
 /* Whoever has connected is still heard; then the listener is closed. */
 static void
 drain_port(struct ports *ports, struct port *port)
 {
 	long long now_ms = clock_now_ms();
-	bool all;
+	bool all = false;
 
-	if (!ports_is_tcp(port) || port->listener.socket.fd < 0 ||
-	    ports_is_resting(port, now_ms))
+	if (!ports_is_tcp(port) || port->listener.socket.fd < 0)
 		return;
 	/* All of them, so that they are ended in one go. */
-	while (!(all = ports_accept_all(ports, port)) && !port->is_full &&
-	       !ports_is_resting(port, now_ms))
+	while (!ports_is_resting(port, now_ms) &&
+	       !(all = ports_accept_all(ports, port)) && !port->is_full)
 		;
-	if (all)
+	if (all || nobody_waits(port))
 		listener_close_socket(&port->listener, true);
 }
 
@@ -53,27 +60,43 @@ is_quiet(struct ports *ports)
 }
 
 bool
+ports_finish_tallies(struct ports *ports)
+{
+	bool done = true;
+
+	for (size_t i = 0; i < ports->count; i++) {
+		struct port *port = &ports->list[i];
+
+		if (ports_is_tcp(port) && !ports->tally_stopped)
+			tally_stop(&port->tally);
+		if (ports_is_tcp(port) && !tally_is_done(&port->tally))
+			done = false;
+	}
+	ports->tally_stopped = true;
+	return done;
+}
+
+bool
 ports_drain(struct ports *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		drain_port(ports, &ports->list[i]);
 	connections_end(&ports->connections);
-	if (!ports->tally_stopped && is_quiet(ports)) {
-		tally_stop(&ports->tally);
-		ports->tally_stopped = true;
-	}
-	return ports->tally_stopped && tally_is_done(&ports->tally);
+	return is_quiet(ports) && ports_finish_tallies(ports);
 }
 
+/* Nobody will hear them, but what they have sent is counted. */
 static void
-tell_waiting(const struct port *port)
+tell_waiting(struct port *port)
 {
-	unsigned count = sockets_waiting(port->listener.socket.fd) +
-			 tcp_holds_one(&port->acceptor);
+	unsigned long long unread = 0;
+	unsigned count = tcp_abandon(&port->acceptor, &unread);
 
 	if (count > 0)
-		diag(LOG_ERR, "abandoned: listener %s: %u connections waiting",
-		     port->listener.name, count);
+		diag(LOG_ERR,
+		     "abandoned: listener %s: %u connections waiting, %llu "
+		     "bytes unread",
+		     port->listener.name, count, unread);
 }
 
 void
@@ -93,7 +116,7 @@ ports_tell_unread(struct ports *ports)
 		     count, unread, held);
 	}
 	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
+		struct port *port = &ports->list[i];
 
 		/* What is parked or shared is left to the next process. */
 		if (ports->is_parking || port->listener.is_shared)
@@ -106,5 +129,7 @@ ports_tell_unread(struct ports *ports)
 	for (struct orphan *o = ports->orphans; o; o = o->next)
 		if (o->udp && !udp_is_done(o->udp) && !ports->is_parking)
 			udp_tell_abandoned(o->udp);
-	tally_tell(&ports->tally);
+	for (size_t i = 0; i < ports->count; i++)
+		if (ports_is_tcp(&ports->list[i]))
+			tally_tell(&ports->list[i].tally);
 }

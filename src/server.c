@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -178,6 +179,7 @@ handle_signals(struct server *s)
 static void
 wait_for_something(struct server *s, long long until_ms)
 {
+	const struct timespec pause = { .tv_nsec = 100000000 };
 	nfds_t count = POLLED_PORTS + s->ports.count;
 	long long left_ms;
 	eventfd_t rung;
@@ -190,7 +192,10 @@ wait_for_something(struct server *s, long long until_ms)
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
 		left_ms = 0;
-	poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+	if (poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX) <
+		    0 &&
+	    errno != EINTR)
+		nanosleep(&pause, NULL); /* not even RLIMIT_NOFILE allows it */
 	if (s->polled[POLLED_WAKE].revents)
 		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
 	if (s->polled[POLLED_BROKEN].revents) {
@@ -290,15 +295,22 @@ abandon(struct server *s)
 	return SERVER_ABANDONED;
 }
 
-static void
+/* false: what was written may not be there after all. */
+static bool
 clean_up(struct server *s)
 {
+	bool closed;
+
 	ports_close(&s->ports);
-	outputs_close(s->outputs);
+	/* A file that does not open is waited for no longer: all is written. */
+	if (!outputs_settle(s->outputs))
+		return true;
+	closed = outputs_close(s->outputs);
 	for (int i = 0; i < POLLED_PORTS; i++)
 		close(s->polled[i].fd);
 	close(s->park_fd);
 	free(s->polled);
+	return closed;
 }
 
 /* Open everything and start all threads; false: stderr was told why not. */
@@ -336,7 +348,8 @@ server_run(const struct config *config, const char *path)
 	if (!end(&s, serve(&s)))
 		return abandon(&s);
 	unwritten = outputs_tell_unwritten(s.outputs);
-	clean_up(&s);
+	if (!clean_up(&s))
+		unwritten++;
 	diag(LOG_INFO, "stopped");
 	return unwritten > 0 || s.broken ? SERVER_FAILED : SERVER_STOPPED;
 }

@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -275,16 +276,33 @@ sockets_given(int fd, int *error)
 	       has_ended(fd, info.tcpi_state, error);
 }
 
-/* A connected UDP socket takes nothing but from the other end: port 9 here. */
+/* The interface that it is bound to, or none: "". */
+static void
+get_interface(int fd, char interface[IF_NAMESIZE])
+{
+	socklen_t size = IF_NAMESIZE;
+
+	interface[0] = '\0';
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+}
+
+/*
+ * A connected UDP socket takes nothing but from the other end: port 9 here, or
+ * of a neighbour where its interface has no way to this host.
+ */
 bool
 sockets_leave_port(int fd)
 {
 	static const char *const hosts[] = { "::1", "::ffff:127.0.0.1",
-					     "127.0.0.1" };
+					     "127.0.0.1", "fe80::" };
+	char interface[IF_NAMESIZE];
 	struct address nobody;
 
+	get_interface(fd, interface);
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		address_parse(&nobody, hosts[i], 9);
+		if (nobody.any.sa_family == AF_INET6)
+			nobody.in6.sin6_scope_id = if_nametoindex(interface);
 		if (connect(fd, &nobody.any, nobody.size) == 0)
 			return true;
 	}

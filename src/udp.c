@@ -133,6 +133,9 @@ drain(struct udp *u)
 	}
 	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
 		;
+	/* Behind a door that is closed it would go on to drop, unseen. */
+	if (!u->listener->is_shared)
+		listener_close_socket(u->listener, true);
 }
 
 /*
@@ -255,8 +258,10 @@ udp_tell_abandoned(const struct udp *u)
 	while (recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
 		unread++;
 	lost = sockets_dropped(fd) - atomic_load(&u->dropped);
-	diag(LOG_ERR, "abandoned: listener %s: %llu datagrams unread, %u lost",
-	     u->listener->name, unread, lost);
+	diag(LOG_ERR,
+	     "abandoned: listener %s: %llu datagrams unread, %u lost, %zu "
+	     "bytes read and not yet records",
+	     u->listener->name, unread, lost, atomic_load(&u->in_hand));
 }
 
 bool

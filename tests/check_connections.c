@@ -55,9 +55,11 @@ START_TEST(counts_all_and_those_of_a_host)
 		connections_enter(&connections, &members[i]);
 	ck_assert_uint_eq(connections_count(&connections), 3);
 	ck_assert_uint_eq(atomic_load(&count), 3);
-	ck_assert_uint_eq(connections_from(&connections, &members[0].peer), 2);
+	ck_assert_uint_eq(
+		connections_from(&connections, &members[0].peer, &count), 2);
 	connections_leave(&connections, &members[0]);
-	ck_assert_uint_eq(connections_from(&connections, &members[1].peer), 1);
+	ck_assert_uint_eq(
+		connections_from(&connections, &members[1].peer, &count), 1);
 	ck_assert_int_eq(fcntl(members[0].fd, F_GETFD), -1);
 	connections_withdraw(&connections, &members[1]);
 	ck_assert_int_eq(fcntl(members[1].fd, F_GETFD), 0);

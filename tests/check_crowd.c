@@ -18,7 +18,6 @@
 static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
 static struct listener_config config = { .limits = { .max_record = 100 } };
 static struct connections connections;
-static struct tally tally;
 static struct listener listener;
 static char path[32];
 static int log_fd;
@@ -74,7 +73,7 @@ peer_main(void *argument)
 static void
 join(struct peer *peer)
 {
-	struct connection *c = connection_new(&listener, &connections, &tally);
+	struct connection *c = connection_new(&listener, &connections);
 	int ends[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);

@@ -243,6 +243,18 @@ class Receipt(harness.Case):
         self.assertEqual(log.count(b" F "), 5000)
         os.close(reader)
 
+    def test_no_receipt_where_stdout_has_lost_its_reader(self):
+        reader, writer = os.pipe()
+        daemon = harness.Daemon("-l", "tcp:0", stdout=writer)
+        self.addCleanup(daemon.close)
+        os.close(writer)
+        os.close(reader)
+        sent = portlog("send", "127.0.0.1", str(daemon.port()),
+                       data=b"one\ntwo\n")
+        self.assertEqual(sent.returncode, 1, sent.stderr)
+        self.assertEqual(daemon.wait(), 1)
+        self.assertIn("unwritten", daemon.errors())
+
     def test_who_is_refused_gets_no_receipt(self):
         daemon = self.daemon(config="""
             listeners = ( { protocol = "tcp"; port = 0; address = "127.0.0.1";
