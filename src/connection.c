@@ -124,7 +124,15 @@ drop(struct connection *c)
 		sockets_end(c->member.fd);
 	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_drop(name);
-	connection_clear(c);
+	connection_release(c);
+}
+
+static void
+leave(struct connection *c)
+{
+	drop(c);
+	connections_leave(c->connections, &c->member);
+	free(c);
 }
 
 void *
@@ -134,6 +142,10 @@ connection_main(void *argument)
 	enum ending ending;
 
 	keep(c);
+	if (connection_was_closed(c)) {
+		leave(c); /* which the process before us was about to do */
+		return NULL;
+	}
 	if (c->was_taken)
 		connection_tell_lost(c);
 	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
@@ -144,18 +156,18 @@ connection_main(void *argument)
 		ending = connection_wait(c);
 	} while (ending == ENDING_NONE);
 	if (ending == ENDING_PARKED) {
-		connections_stay(c->connections);
+		connections_stay(c->connections, &c->member);
 		return NULL;
 	}
 	finish(c, ending);
 	/* An end in order is a receipt, which there is none for then. */
 	c->member.is_lost = outputs_are_broken(c->listener->pool.outputs,
 					       c->listener->pool.output_set);
+	if (!c->member.is_lost)
+		connection_tell_closed(c);
 	diag(LOG_DEBUG, "connection %llu: closed: %s",
 	     (unsigned long long)c->origin.connection, ending_names[ending]);
-	drop(c);
-	connections_leave(c->connections, &c->member);
-	free(c);
+	leave(c);
 	return NULL;
 }
 
@@ -213,7 +225,7 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 	else if (c->entry)
 		connection_resume(c);
 	else
-		c->bytes = sockets_given(c->member.fd);
+		c->bytes = sockets_given(c->member.fd, &c->error);
 	/* Not all have one: who waited for a thread, or found no room. */
 	if (!c->entry)
 		connection_enter(c);

@@ -40,6 +40,7 @@ struct connection {
 	uint64_t records;
 	uint64_t bytes;
 	uint64_t lost;   /* of these in a process that was killed; not told */
+	int error;       /* of the socket, asked for and so told once; or 0 */
 	bool is_bad;     /* a bad frame ended it */
 	bool is_idle;    /* its time is up */
 	bool is_stopped; /* for one of these */

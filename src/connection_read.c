@@ -184,6 +184,8 @@ ended(const struct connection *c)
 		return ENDING_BAD_FRAME;
 	if (c->is_idle)
 		return ENDING_IDLE;
+	if (c->error)
+		return c->error == ECONNRESET ? ENDING_RESET : ENDING_ERROR;
 	getsockopt(c->member.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
 						  : ENDING_EOF;

@@ -27,41 +27,49 @@ set_name(struct listener *listener, unsigned port)
 			 protocol_name(listener), port);
 }
 
-static bool
-open_socket(struct listener *listener, long backlog, struct inherited *in)
+/* What is bound once only, so that two of one name are not taken for one. */
+static void
+set_key(struct listener *listener)
 {
-	const struct listener_config *config = listener->config;
-	char address[ADDRESS_TEXT];
-	int fd;
+	const char *interface = listener->config->interface;
+	char address[ADDRESS_TEXT], key[KEPT_NAME];
 
-	set_name(listener, (unsigned)config->port);
-	fd = inherited_listener(in, config, listener->name,
-				&listener->is_shared);
-	listener->was_passed = fd >= 0;
-	if (fd >= 0 ? !sockets_adopt(fd, config, backlog, &listener->socket)
-		    : !sockets_bind(config, backlog, &listener->socket))
-		return false;
-	set_name(listener, ntohs(listener->socket.address.in.sin_port));
 	address_format(&listener->socket.address, address);
-	snprintf(listener->key, sizeof listener->key, "%s@%s", listener->name,
-		 address);
-	if (fd < 0 && service_keeps()) {
-		char name[SERVICE_NAME];
-
-		inherited_listener_name(name, listener->key);
-		service_keep(listener->socket.fd, name);
-	}
-	return true;
+	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
+		 protocol_name(listener), address, interface ? " " : "",
+		 interface ? interface : "");
+	service_name(listener->key, key);
 }
 
-bool
-listener_open(struct listener *listener, const struct listener_config *config,
-	      long backlog, struct outputs *outputs, size_t input_size,
+void
+listener_find(struct listener *listener, const struct listener_config *config,
 	      struct inherited *in)
 {
 	listener->config = config;
-	if (!open_socket(listener, backlog, in))
+	set_name(listener, (unsigned)config->port);
+	listener->socket.fd =
+		inherited_listener(in, config, listener->name, listener->kept);
+	listener->was_passed = listener->socket.fd >= 0;
+	listener->is_shared = listener->was_passed && !listener->kept[0];
+}
+
+bool
+listener_open(struct listener *listener, long backlog, bool beside,
+	      struct outputs *outputs, size_t input_size)
+{
+	const struct listener_config *config = listener->config;
+	struct bound *socket = &listener->socket;
+
+	if (listener->was_passed
+		    ? !sockets_adopt(socket->fd, config, backlog, socket)
+		    : !sockets_bind(config, backlog, beside, socket))
 		return false;
+	set_name(listener, ntohs(socket->address.in.sin_port));
+	set_key(listener);
+	if (!listener->was_passed && service_keeps()) {
+		inherited_listener_name(listener->kept, listener->key);
+		service_keep(socket->fd, listener->kept);
+	}
 	pool_init(&listener->pool, outputs, config->output_set,
 		  &listener->counters, input_size,
 		  (size_t)config->limits.max_record);
@@ -71,16 +79,12 @@ listener_open(struct listener *listener, const struct listener_config *config,
 void
 listener_forsake(const struct listener *listener)
 {
-	char name[SERVICE_NAME];
-
 	if (listener->is_shared)
 		return;
 	if (listener->config->protocol == PROTOCOL_TCP)
 		sockets_close_door(listener->socket.fd);
-	if (!service_keeps())
-		return;
-	inherited_listener_name(name, listener->key);
-	service_drop(name);
+	if (service_keeps())
+		service_drop(listener->kept);
 }
 
 void

@@ -270,9 +270,9 @@ flushed(void)
 }
 
 static int
-run(const struct config *config)
+run(const struct config *config, const char *path)
 {
-	switch (server_run(config)) {
+	switch (server_run(config, path)) {
 	case SERVER_STOPPED:
 		return EX_OK;
 	case SERVER_ABANDONED:
@@ -299,7 +299,7 @@ check_or_run(const struct options *o)
 	} else if (result == EX_OK) {
 		diag(LOG_DEBUG, "configuration: %s",
 		     o->config ? o->config : "the command line's");
-		result = run(&config);
+		result = run(&config, o->config);
 	}
 	config_free(&config);
 	return result;

@@ -17,25 +17,31 @@
 #define ACCEPTS 64
 #define REST_MS 1000
 
-static bool
-open_port(struct ports *ports, struct port *port,
-	  const struct listener_config *config, long backlog,
-	  struct outputs *outputs, struct inherited *in)
+static void
+prepare(struct ports *ports, struct port *port,
+	const struct listener_config *config, struct inherited *in)
 {
-	size_t max_record = (size_t)config->limits.max_record;
-	size_t input = config->protocol == PROTOCOL_TCP
-			     ? framer_capacity(max_record)
-			     : udp_input_size(config);
-	struct kept_listener kept;
-
 	port->acceptor = (struct acceptor){
 		.listener = &port->listener,
 		.connections = &ports->connections,
 		.connection_number = &ports->connection_number,
 	};
 	port->listener.ledger = &ports->ledger;
-	if (!listener_open(&port->listener, config, backlog, outputs, input,
-			   in))
+	listener_find(&port->listener, config, in);
+}
+
+static bool
+open_port(struct ports *ports, struct port *port, long backlog,
+	  struct inherited *in)
+{
+	const struct listener_config *config = port->listener.config;
+	size_t max_record = (size_t)config->limits.max_record;
+	size_t input = ports_is_tcp(port) ? framer_capacity(max_record)
+					  : udp_input_size(config);
+	struct kept_listener kept;
+
+	if (!listener_open(&port->listener, backlog, ports->orphans,
+			   ports->outputs, input))
 		return false;
 	/* Before a thread counts on. */
 	if (inherited_of_listener(in, port->listener.key, &kept))
@@ -48,17 +54,25 @@ ports_open(struct ports *ports, const struct config *config,
 	   size_t max_connections, struct outputs *outputs, int wake_fd,
 	   int park_fd, struct inherited *in)
 {
+	uint64_t last, number;
+	bool opened = true;
+
 	connections_init(&ports->connections, wake_fd, park_fd);
 	ledger_open(&ports->ledger, in);
+	/* No number twice: what the ledger has of an older one would be its. */
+	last = ledger_last_number(&ports->ledger);
+	number = inherited_last_number(in);
+	atomic_store(&ports->connection_number, number > last ? number : last);
+	ports->outputs = outputs;
 	ports->max_connections = max_connections;
-	ports->list =
-		memory_zeroed(config->listener_count, sizeof *ports->list);
-	for (; ports->count < config->listener_count; ports->count++)
-		if (!open_port(ports, &ports->list[ports->count],
-			       &config->listeners[ports->count],
-			       config->backlog, outputs, in))
-			return false;
-	return true;
+	ports->count = config->listener_count;
+	ports->list = memory_zeroed(ports->count, sizeof *ports->list);
+	for (size_t i = 0; i < ports->count; i++)
+		prepare(ports, &ports->list[i], &config->listeners[i], in);
+	ports_disown(ports, in);
+	for (size_t i = 0; opened && i < ports->count; i++)
+		opened = open_port(ports, &ports->list[i], config->backlog, in);
+	return opened;
 }
 
 static bool
@@ -89,9 +103,10 @@ ports_start(struct ports *ports, int wake_fd, struct inherited *in)
 	bool started = true;
 
 	for (size_t i = 0; started && i < ports->count; i++)
-		started = is_tcp(&ports->list[i])
+		started = ports_is_tcp(&ports->list[i])
 				? start_tcp(ports, &ports->list[i], wake_fd)
 				: start_udp(&ports->list[i], wake_fd, in);
+	started = started && ports_start_orphans(ports, wake_fd, in);
 	if (started)
 		ports_take_over(ports, in);
 	else
@@ -195,18 +210,12 @@ look_for_room(struct ports *ports)
 				!has_room(ports, &ports->list[i]);
 }
 
-static bool
-is_resting(const struct port *port, long long now_ms)
-{
-	return port->rest_until_ms > now_ms;
-}
-
 /* No event of the kernel's tells of one that was accepted already. */
 static bool
 is_due(const struct port *port, long long now_ms)
 {
 	return tcp_holds_one(&port->acceptor) && !port->is_full &&
-	       !is_resting(port, now_ms);
+	       !ports_is_resting(port, now_ms);
 }
 
 void
@@ -215,16 +224,17 @@ ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 	long long now_ms = clock_now_ms();
 
 	look_for_room(ports);
+	ports_orphans_are_done(ports);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
-		bool resting = is_resting(port, now_ms);
+		bool resting = ports_is_resting(port, now_ms);
 
 		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 		if (is_due(port, now_ms))
 			*until_ms = now_ms;
 		if (resting && port->rest_until_ms < *until_ms)
 			*until_ms = port->rest_until_ms;
-		if (is_tcp(port) && !resting && !port->is_full &&
+		if (ports_is_tcp(port) && !resting && !port->is_full &&
 		    !ports->is_parking)
 			polled[i].fd = port->listener.socket.fd;
 	}
@@ -256,7 +266,7 @@ ports_close(struct ports *ports)
 		listener_close(&port->listener);
 	}
 	free(ports->list);
-	ports_close_orphanage(ports);
+	ports_close_orphans(ports);
 	connections_destroy(&ports->connections);
 	ledger_close(&ports->ledger);
 }

@@ -31,11 +31,16 @@ nobody_waits(const struct port *port)
 static void
 drain_port(struct ports *ports, struct port *port)
 {
-	if (!is_tcp(port) || port->listener.socket.fd < 0)
+	long long now_ms = clock_now_ms();
+	bool all = false;
+
+	if (!ports_is_tcp(port) || port->listener.socket.fd < 0)
 		return;
-	if ((port->rest_until_ms <= clock_now_ms() &&
-	     ports_accept_all(ports, port)) ||
-	    nobody_waits(port))
+	/* All of them, so that they are ended in one go. */
+	while (!ports_is_resting(port, now_ms) &&
+	       !(all = ports_accept_all(ports, port)) && !port->is_full)
+		;
+	if (all || nobody_waits(port))
 		listener_close_socket(&port->listener, true);
 }
 
@@ -46,11 +51,12 @@ is_quiet(struct ports *ports)
 	for (size_t i = 0; i < ports->count; i++) {
 		const struct port *port = &ports->list[i];
 
-		if (is_tcp(port) ? port->listener.socket.fd >= 0
-				 : !udp_is_done(port->udp))
+		if (ports_is_tcp(port) ? port->listener.socket.fd >= 0
+				       : !udp_is_done(port->udp))
 			return false;
 	}
-	return connections_count(&ports->connections) == 0;
+	return ports_orphans_are_done(ports) &&
+	       connections_count(&ports->connections) == 0;
 }
 
 bool
@@ -61,9 +67,9 @@ ports_finish_tallies(struct ports *ports)
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
 
-		if (is_tcp(port) && !ports->tally_stopped)
+		if (ports_is_tcp(port) && !ports->tally_stopped)
 			tally_stop(&port->tally);
-		if (is_tcp(port) && !tally_is_done(&port->tally))
+		if (ports_is_tcp(port) && !tally_is_done(&port->tally))
 			done = false;
 	}
 	ports->tally_stopped = true;
@@ -75,6 +81,7 @@ ports_drain(struct ports *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		drain_port(ports, &ports->list[i]);
+	connections_end(&ports->connections);
 	return is_quiet(ports) && ports_finish_tallies(ports);
 }
 
@@ -116,10 +123,13 @@ ports_tell_unread(struct ports *ports)
 			continue;
 		if (port->udp && !udp_is_done(port->udp))
 			udp_tell_abandoned(port->udp);
-		if (is_tcp(port) && port->listener.socket.fd >= 0)
+		if (ports_is_tcp(port) && port->listener.socket.fd >= 0)
 			tell_waiting(port);
 	}
+	for (struct orphan *o = ports->orphans; o; o = o->next)
+		if (o->udp && !udp_is_done(o->udp) && !ports->is_parking)
+			udp_tell_abandoned(o->udp);
 	for (size_t i = 0; i < ports->count; i++)
-		if (is_tcp(&ports->list[i]))
+		if (ports_is_tcp(&ports->list[i]))
 			tally_tell(&ports->list[i].tally);
 }

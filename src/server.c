@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -20,6 +19,7 @@
 #include "memory.h"
 #include "outputs.h"
 #include "ports.h"
+#include "server_check.h"
 #include "server_pulse.h"
 #include "service.h"
 
@@ -47,6 +47,7 @@ enum {
 
 struct server {
 	const struct config *config;
+	const char *path; /* of its file, or NULL */
 	struct outputs *outputs;
 	struct ports ports;
 	struct pulse pulse;
@@ -255,24 +256,13 @@ drain(struct server *s)
 static bool
 hand_over(struct server *s)
 {
-	struct buffer state = { 0 };
-	int fd;
+	bool all;
 
 	ports_park(&s->ports);
-	if (!finish(s, ports_are_parked))
-		return false;
-	ports_hand_over(&s->ports, &state);
-	fd = memfd_create("portlogd", MFD_CLOEXEC);
-	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
-		service_keep(fd, INHERITED_STATE);
-	else
-		diag(LOG_ERR, "cannot keep unfinished records: %s",
-		     strerror(errno));
-	service_flush();
-	if (fd >= 0)
-		close(fd);
-	buffer_free(&state);
-	return true;
+	all = finish(s, ports_are_parked);
+	/* Of who waits for an output the ledger tells; the rest goes on. */
+	ports_hand_over(&s->ports);
+	return all;
 }
 
 static bool
@@ -282,6 +272,13 @@ end(struct server *s, int number)
 	bool restarts = number == SIGTERM &&
 			service_restarts(ports_descriptors(&s->ports));
 
+	/* It would leave what is kept to nobody. */
+	if (restarts && server_check_refuses(s->path)) {
+		diag(LOG_ERR,
+		     "cannot restart with this configuration: ending all in "
+		     "order");
+		restarts = false;
+	}
 	if (number != 0)
 		diag(LOG_INFO, "%s: SIG%s",
 		     restarts ? "restarting" : "stopping",
@@ -340,9 +337,9 @@ start(struct server *s)
 }
 
 enum server_end
-server_run(const struct config *config)
+server_run(const struct config *config, const char *path)
 {
-	struct server s = { .config = config };
+	struct server s = { .config = config, .path = path };
 	unsigned long long unwritten;
 
 	/* Where it fails, what was opened so far closes with the process. */

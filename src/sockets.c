@@ -133,8 +133,28 @@ bind_to_interface(int fd, const char *interface)
 			  (socklen_t)strlen(interface) + 1) == 0;
 }
 
+void
+sockets_share_port(int fd)
+{
+	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+/* Shared it is for no longer than it takes, and only where it must be. */
+static bool
+bind_to_port(int fd, const struct address *address, bool beside)
+{
+	int result = bind(fd, &address->any, address->size);
+
+	if (result != 0 && errno == EADDRINUSE && beside) {
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		result = bind(fd, &address->any, address->size);
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	}
+	return result == 0;
+}
+
 bool
-sockets_bind(const struct listener_config *config, long backlog,
+sockets_bind(const struct listener_config *config, long backlog, bool beside,
 	     struct bound *bound)
 {
 	struct address address;
@@ -144,7 +164,8 @@ sockets_bind(const struct listener_config *config, long backlog,
 		return failed(config, "open a socket for");
 	if (!bind_to_interface(fd, config->interface) ||
 	    !set_options(fd, config, bound) ||
-	    bind(fd, &address.any, address.size) != 0 ||
+	    !bind_to_port(fd, &address,
+			  beside && config->protocol == PROTOCOL_UDP) ||
 	    (config->protocol == PROTOCOL_TCP &&
 	     listen(fd, (int)backlog) != 0)) {
 		failed(config, "listen on");
@@ -163,71 +184,11 @@ sockets_adopt(int fd, const struct listener_config *config, long backlog,
 	    !set_options(fd, config, bound) ||
 	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
 		return failed(config, "use what was passed for");
+	sockets_open_door(fd);
+	if (config->protocol == PROTOCOL_UDP)
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 	finish(fd, bound);
 	return true;
-}
-
-static int
-get(int fd, int option)
-{
-	int value = -1;
-	socklen_t size = sizeof value;
-
-	getsockopt(fd, SOL_SOCKET, option, &value, &size);
-	return value;
-}
-
-bool
-sockets_is_of(int fd, enum protocol protocol)
-{
-	return protocol == PROTOCOL_TCP ? get(fd, SO_TYPE) == SOCK_STREAM &&
-						  get(fd, SO_ACCEPTCONN) == 1
-					: get(fd, SO_TYPE) == SOCK_DGRAM;
-}
-
-/* "*" is the address of IPv6 that is also IPv4's, or IPv4's where it is not. */
-static bool
-is_address(const struct listener_config *config, const struct address *bound)
-{
-	static const char *const any[] = { "::", "0.0.0.0", NULL };
-	const char *const one[] = { config->address, NULL };
-	const char *const *hosts =
-		strcmp(config->address, "*") == 0 ? any : one;
-	struct address wanted;
-
-	for (; *hosts; hosts++)
-		if (address_parse(&wanted, *hosts, (uint16_t)config->port) &&
-		    wanted.any.sa_family == bound->any.sa_family &&
-		    /* Both families have their port at the same place. */
-		    wanted.in.sin_port == bound->in.sin_port &&
-		    address_same_host(&wanted, bound))
-			return true;
-	return false;
-}
-
-/* The interface that it is bound to, or none: "". */
-static void
-get_interface(int fd, char interface[IF_NAMESIZE])
-{
-	socklen_t size = IF_NAMESIZE;
-
-	interface[0] = '\0';
-	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
-}
-
-bool
-sockets_match(int fd, const struct listener_config *config)
-{
-	char interface[IF_NAMESIZE];
-	struct address bound = { .size = sizeof bound.in6 };
-
-	get_interface(fd, interface);
-	return config->port != 0 &&
-	       sockets_is_of(fd, (enum protocol)config->protocol) &&
-	       getsockname(fd, &bound.any, &bound.size) == 0 &&
-	       is_address(config, &bound) &&
-	       strcmp(interface, config->interface ? config->interface : "") ==
-		       0;
 }
 
 void
@@ -279,21 +240,50 @@ sockets_waiting(int fd)
 }
 
 /* Of the kernel's states of TCP; headers of the C library know no counters. */
-#define CLOSE_WAIT 8
+enum { TIME_WAIT = 6, CLOSE = 7, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+
+/*
+ * Whether its peer had ended the stream.  Of one that is no more the error
+ * tells: a reset is a broken pipe to whoever has seen the end before it.
+ */
+static bool
+has_ended(int fd, int state, int *error)
+{
+	socklen_t size = sizeof *error;
+
+	*error = 0;
+	if (state == CLOSE) {
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, error, &size);
+		if (*error == EPIPE)
+			*error = 0;
+		return *error == 0;
+	}
+	return state == CLOSE_WAIT || state == LAST_ACK || state == CLOSING ||
+	       state == TIME_WAIT;
+}
 
 uint64_t
-sockets_given(int fd)
+sockets_given(int fd, int *error)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;
 	int unread = 0;
-	bool ended;
 
 	ioctl(fd, SIOCINQ, &unread);
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	/* The FIN of a stream counts as a byte of it. */
-	ended = info.tcpi_state == CLOSE_WAIT;
-	return info.tcpi_bytes_received - (uint64_t)unread - ended;
+	return info.tcpi_bytes_received - (uint64_t)unread -
+	       has_ended(fd, info.tcpi_state, error);
+}
+
+/* The interface that it is bound to, or none: "". */
+static void
+get_interface(int fd, char interface[IF_NAMESIZE])
+{
+	socklen_t size = IF_NAMESIZE;
+
+	interface[0] = '\0';
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
 }
 
 /*

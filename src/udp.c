@@ -148,10 +148,13 @@ resume(struct udp *u, const struct kept_listener *kept)
 {
 	struct listener *listener = u->listener;
 	uint64_t key = ledger_key(listener->key);
-	struct ledger_entry *e = listener->was_passed
-				       ? ledger_find(listener->ledger, key)
-				       : NULL;
+	struct ledger_entry *e = ledger_find(listener->ledger, key);
 
+	/* Of another socket, which had its port before. */
+	if (e && !listener->was_passed) {
+		ledger_clear(listener->ledger, e);
+		e = NULL;
+	}
 	u->entry = e ? e : ledger_claim(listener->ledger, key);
 	u->dropped = e    ? (uint32_t)e->dropped
 		   : kept ? kept->dropped

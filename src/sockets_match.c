@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* Which listener a socket is of that another process has bound. */
+#include <net/if.h>
+#include <string.h>
+
+#include "sockets.h"
+
+static int
+get(int fd, int option)
+{
+	int value = -1;
+	socklen_t size = sizeof value;
+
+	getsockopt(fd, SOL_SOCKET, option, &value, &size);
+	return value;
+}
+
+bool
+sockets_is_of(int fd, enum protocol protocol)
+{
+	return protocol == PROTOCOL_TCP ? get(fd, SO_TYPE) == SOCK_STREAM &&
+						  get(fd, SO_ACCEPTCONN) == 1
+					: get(fd, SO_TYPE) == SOCK_DGRAM;
+}
+
+/* "*" is the address of IPv6 that is also IPv4's, or IPv4's where it is not. */
+static bool
+is_address(const struct listener_config *config, const struct address *bound)
+{
+	static const char *const any[] = { "::", "0.0.0.0", NULL };
+	const char *const one[] = { config->address, NULL };
+	const char *const *hosts =
+		strcmp(config->address, "*") == 0 ? any : one;
+	struct address wanted;
+
+	for (; *hosts; hosts++)
+		if (address_parse(&wanted, *hosts, (uint16_t)config->port) &&
+		    wanted.any.sa_family == bound->any.sa_family &&
+		    /* Both families have their port at the same place. */
+		    (config->port == 0 ||
+		     wanted.in.sin_port == bound->in.sin_port) &&
+		    address_same_host(&wanted, bound))
+			return true;
+	return false;
+}
+
+/* It was about to leave its port, and takes nothing but from one peer. */
+static bool
+is_connected(int fd)
+{
+	struct address peer = { .size = sizeof peer.in6 };
+
+	return getpeername(fd, &peer.any, &peer.size) == 0;
+}
+
+bool
+sockets_match(int fd, const struct listener_config *config)
+{
+	char interface[IF_NAMESIZE] = "";
+	struct address bound = { .size = sizeof bound.in6 };
+	socklen_t size = sizeof interface;
+
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+	return sockets_is_of(fd, (enum protocol)config->protocol) &&
+	       !is_connected(fd) &&
+	       getsockname(fd, &bound.any, &bound.size) == 0 &&
+	       is_address(config, &bound) &&
+	       strcmp(interface, config->interface ? config->interface : "") ==
+		       0;
+}
+
+bool
+sockets_fits_families(int fd, const struct listener_config *config)
+{
+	struct address bound = { .size = sizeof bound.in6 };
+	int v6_only = 0;
+	socklen_t size = sizeof v6_only;
+
+	getsockname(fd, &bound.any, &bound.size);
+	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &size);
+	return bound.any.sa_family != AF_INET6 ||
+	       v6_only == (strcmp(config->address, "*") != 0);
+}
