@@ -33,7 +33,6 @@ static struct {
 	struct output_config configs[2];
 	struct outputs *outputs;
 	struct connections connections;
-	struct tally tally;
 } host;
 
 static void
@@ -91,8 +90,7 @@ serve(struct stream *s, struct trace *chunks)
 			    .connection_notes = NOTES_ALL },
 	};
 	struct listener listener = { .config = &config, .name = "fuzz" };
-	struct connection *c =
-		connection_new(&listener, &host.connections, &host.tally);
+	struct connection *c = connection_new(&listener, &host.connections);
 	int pair[2];
 
 	REQUIRE(c && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);

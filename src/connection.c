@@ -12,6 +12,7 @@
 #include "diag.h"
 #include "inherited.h"
 #include "sockets.h"
+#include "tally.h"
 
 static const char *const ending_names[] = {
 	[ENDING_EOF] = "eof",
@@ -23,8 +24,7 @@ static const char *const ending_names[] = {
 };
 
 struct connection *
-connection_new(struct listener *listener, struct connections *connections,
-	       struct tally *tally)
+connection_new(struct listener *listener, struct connections *connections)
 {
 	struct connection *c = malloc(sizeof *c);
 
@@ -35,7 +35,6 @@ connection_new(struct listener *listener, struct connections *connections,
 			    .count = &listener->counters.connections },
 		.listener = listener,
 		.connections = connections,
-		.tally = tally,
 	};
 	return c;
 }
@@ -70,8 +69,8 @@ note_closed(struct connection *c, enum ending ending)
 
 	if (notes == NOTES_NONE)
 		return;
-	if (notes != NOTES_ALL && is_probe(c, ending)) {
-		tally_count(c->tally, "probes", c->listener, &c->member.peer);
+	if (notes != NOTES_ALL && is_probe(c, ending) && c->listener->tally) {
+		tally_count(c->listener->tally, "probes", &c->member.peer);
 		return;
 	}
 	snprintf(text, sizeof text,
@@ -121,10 +120,19 @@ drop(struct connection *c)
 
 	if (!c->is_kept)
 		return;
-	sockets_end(c->member.fd);
+	if (!c->member.is_lost)
+		sockets_end(c->member.fd);
 	inherited_connection_name(name, c->origin.connection, c->listener->key);
 	service_drop(name);
-	connection_clear(c);
+	connection_release(c);
+}
+
+static void
+leave(struct connection *c)
+{
+	drop(c);
+	connections_leave(c->connections, &c->member);
+	free(c);
 }
 
 void *
@@ -134,6 +142,10 @@ connection_main(void *argument)
 	enum ending ending;
 
 	keep(c);
+	if (connection_was_closed(c)) {
+		leave(c); /* which the process before us was about to do */
+		return NULL;
+	}
 	if (c->was_taken)
 		connection_tell_lost(c);
 	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
@@ -144,15 +156,18 @@ connection_main(void *argument)
 		ending = connection_wait(c);
 	} while (ending == ENDING_NONE);
 	if (ending == ENDING_PARKED) {
-		connections_stay(c->connections);
+		connections_stay(c->connections, &c->member);
 		return NULL;
 	}
 	finish(c, ending);
+	/* An end in order is a receipt, which there is none for then. */
+	c->member.is_lost = outputs_are_broken(c->listener->pool.outputs,
+					       c->listener->pool.output_set);
+	if (!c->member.is_lost)
+		connection_tell_closed(c);
 	diag(LOG_DEBUG, "connection %llu: closed: %s",
 	     (unsigned long long)c->origin.connection, ending_names[ending]);
-	drop(c);
-	connections_leave(c->connections, &c->member);
-	free(c);
+	leave(c);
 	return NULL;
 }
 
@@ -210,7 +225,7 @@ connection_take_over(struct connection *c, const struct kept_connection *kept,
 	else if (c->entry)
 		connection_resume(c);
 	else
-		c->bytes = sockets_given(c->member.fd);
+		c->bytes = sockets_given(c->member.fd, &c->error);
 	/* Not all have one: who waited for a thread, or found no room. */
 	if (!c->entry)
 		connection_enter(c);

@@ -12,7 +12,6 @@
 #include "kept.h"
 #include "listener.h"
 #include "pace.h"
-#include "tally.h"
 
 /*
  * Made by the acceptor; it belongs to the thread from when that has started,
@@ -22,7 +21,6 @@ struct connection {
 	struct member member; /* fd -1 until it is accepted */
 	struct listener *listener;
 	struct connections *connections;
-	struct tally *tally;
 	struct origin origin;
 	struct framer framer;
 	struct pace pace;
@@ -42,6 +40,7 @@ struct connection {
 	uint64_t records;
 	uint64_t bytes;
 	uint64_t lost;   /* of these in a process that was killed; not told */
+	int error;       /* of the socket, asked for and so told once; or 0 */
 	bool is_bad;     /* a bad frame ended it */
 	bool is_idle;    /* its time is up */
 	bool is_stopped; /* for one of these */
@@ -50,8 +49,7 @@ struct connection {
 };
 
 /* NULL: no memory. */
-struct connection *connection_new(struct listener *, struct connections *,
-				  struct tally *);
+struct connection *connection_new(struct listener *, struct connections *);
 
 /* Its member has a descriptor and a peer now; number counts from 1. */
 void connection_accepted(struct connection *, uint64_t number);

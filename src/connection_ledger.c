@@ -17,10 +17,10 @@ connection_enter(struct connection *c)
 }
 
 void
-connection_clear(struct connection *c)
+connection_release(struct connection *c)
 {
 	if (c->entry)
-		ledger_clear(c->listener->ledger, c->entry);
+		ledger_release(c->listener->ledger, c->entry);
 	c->entry = NULL;
 }
 
@@ -61,6 +61,19 @@ connection_tell_done(struct connection *c)
 	c->entry->records = c->records;
 }
 
+void
+connection_tell_closed(struct connection *c)
+{
+	if (c->entry)
+		c->entry->closed = true;
+}
+
+bool
+connection_was_closed(const struct connection *c)
+{
+	return c->entry && c->entry->closed;
+}
+
 /* To where the framer would be had it seen the rest; false: nobody knows. */
 static bool
 skip(struct framer *f, struct ledger_entry *e, uint64_t unseen)
@@ -79,7 +92,7 @@ void
 connection_resume(struct connection *c)
 {
 	struct ledger_entry *e = c->entry;
-	uint64_t given = sockets_given(c->member.fd);
+	uint64_t given = sockets_given(c->member.fd, &c->error);
 
 	c->bytes = given;
 	c->records = e->records;

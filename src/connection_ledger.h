@@ -7,13 +7,19 @@
 
 /* A new connection; its thread is the only one to write from now on. */
 void connection_enter(struct connection *);
-void connection_clear(struct connection *);
+
+/* It is dropped; systemd has not heard it yet, and never will if we die now. */
+void connection_release(struct connection *);
 
 /* More was read: where the stream stands then. */
 void connection_tell_read(struct connection *);
 
 /* What is not held, and no record of the batch, is with the outputs. */
 void connection_tell_done(struct connection *);
+
+/* All that is to be told of it is with the outputs. */
+void connection_tell_closed(struct connection *);
+bool connection_was_closed(const struct connection *);
 
 /* Go on behind what a process that was killed has read. */
 void connection_resume(struct connection *);

@@ -11,6 +11,9 @@
 #include "connection_crowd.h"
 #include "connection_ledger.h"
 
+/* Before it is tried again where the kernel has no memory. */
+#define SHORT_PAUSE_NS 100000000
+
 void
 connection_borrow(struct connection *c)
 {
@@ -181,6 +184,8 @@ ended(const struct connection *c)
 		return ENDING_BAD_FRAME;
 	if (c->is_idle)
 		return ENDING_IDLE;
+	if (c->error)
+		return c->error == ECONNRESET ? ENDING_RESET : ENDING_ERROR;
 	getsockopt(c->member.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
 						  : ENDING_EOF;
@@ -189,6 +194,7 @@ ended(const struct connection *c)
 enum ending
 connection_receive(struct connection *c)
 {
+	const struct timespec pause = { .tv_nsec = SHORT_PAUSE_NS };
 	unsigned char *space;
 	size_t room;
 	ssize_t size;
@@ -204,10 +210,12 @@ connection_receive(struct connection *c)
 		return ended(c);
 	pace_read(&c->pace, 0, 0, 0);
 	switch (errno) {
-	case EAGAIN:
-	case EINTR:
 	case ENOBUFS:
 	case ENOMEM:
+		nanosleep(&pause, NULL);
+		return ENDING_NONE;
+	case EAGAIN:
+	case EINTR:
 		return ENDING_NONE;
 	case ECONNRESET:
 		return ENDING_RESET;

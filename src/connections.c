@@ -39,29 +39,31 @@ connections_count(struct connections *c)
 }
 
 size_t
-connections_from(struct connections *c, const struct address *peer)
+connections_from(struct connections *c, const struct address *peer,
+		 const atomic_ullong *count)
 {
-	size_t count = 0;
+	size_t found = 0;
 
 	pthread_mutex_lock(&c->lock);
 	for (struct member *m = *bucket_of(c, peer); m; m = m->next)
-		count += address_same_host(&m->peer, peer);
+		found += m->count == count && address_same_host(&m->peer, peer);
 	pthread_mutex_unlock(&c->lock);
-	return count;
+	return found;
 }
 
 static void
 close_door(struct member *member)
 {
-	if (!member->stopped)
+	if (!member->door_closed)
 		sockets_close_door(member->fd);
+	member->door_closed = true;
 }
 
 /* Its thread reads what is there, then the end. */
 static void
 end(struct member *member)
 {
-	if (member->stopped)
+	if (!member->door_closed || member->stopped)
 		return;
 	member->stopped = true;
 	shutdown(member->fd, SHUT_RD);
@@ -90,7 +92,7 @@ connections_enter(struct connections *c, struct member *member)
 	atomic_fetch_add(member->count, 1);
 	if (c->stopping) {
 		close_door(member);
-		end(member);
+		c->ending_due = true;
 	}
 	pthread_mutex_unlock(&c->lock);
 }
@@ -119,12 +121,15 @@ connections_leave(struct connections *c, struct member *member)
 	pthread_mutex_lock(&c->lock);
 	take_out(c, member);
 	/* Its end first, after which nothing more is taken of its peer. */
-	if (member->stopped) {
+	if (member->stopped && !member->is_lost)
 		sockets_end(member->fd);
+	if (member->stopped)
 		sockets_open_door(member->fd);
-	}
 	/* Under the lock, so that nobody meets a number that is reused. */
-	sockets_close(member->fd);
+	if (member->is_lost)
+		close(member->fd); /* which resets it */
+	else
+		sockets_close(member->fd);
 	/* And this too: once it is unlocked the register may be gone. */
 	if (atomic_load(&c->wanted))
 		eventfd_write(c->left_fd, 1);
@@ -150,8 +155,30 @@ connections_stop(struct connections *c)
 	pthread_mutex_lock(&c->lock);
 	c->stopping = true;
 	for_each(c, close_door);
-	sockets_settle();
-	for_each(c, end);
+	c->ending_due = true;
+	pthread_mutex_unlock(&c->lock);
+	connections_end(c);
+}
+
+void
+connections_close_door(struct connections *c, struct member *member)
+{
+	pthread_mutex_lock(&c->lock);
+	close_door(member);
+	c->ending_due = true;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+connections_end(struct connections *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->ending_due) {
+		/* Locked: a door that is closed meanwhile would be too late. */
+		sockets_settle();
+		for_each(c, end);
+		c->ending_due = false;
+	}
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -163,9 +190,10 @@ connections_park(struct connections *c)
 }
 
 void
-connections_stay(struct connections *c)
+connections_stay(struct connections *c, struct member *member)
 {
 	pthread_mutex_lock(&c->lock);
+	member->parked = true;
 	c->parked++;
 	eventfd_write(c->left_fd, 1);
 	pthread_mutex_unlock(&c->lock);
@@ -185,15 +213,18 @@ connections_are_parked(struct connections *c)
 struct member *
 connections_take(struct connections *c)
 {
-	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++) {
-		struct member *member = c->buckets[i];
+	struct member *found = NULL;
 
-		if (member) {
-			take_out(c, member);
-			return member;
-		}
+	pthread_mutex_lock(&c->lock);
+	for (size_t i = 0; !found && i < CONNECTIONS_BUCKETS; i++)
+		for (found = c->buckets[i]; found && !found->parked;)
+			found = found->next;
+	if (found) {
+		take_out(c, found);
+		c->parked--;
 	}
-	return NULL;
+	pthread_mutex_unlock(&c->lock);
+	return found;
 }
 
 unsigned long long

@@ -22,7 +22,10 @@ struct member {
 	atomic_ullong *count; /* of its listener; borrowed */
 	atomic_size_t held;   /* bytes read and not yet records */
 	int fd;               /* closed by connections_leave() alone */
-	bool stopped;
+	bool parked;          /* its thread has ended */
+	bool door_closed;     /* takes nothing more of its peer */
+	bool stopped;         /* and was told so, once that had settled */
+	bool is_lost; /* an output did not take all of it: no end in order */
 };
 
 struct connections {
@@ -30,6 +33,7 @@ struct connections {
 	struct member *buckets[CONNECTIONS_BUCKETS]; /* by the peer's host */
 	size_t count;
 	bool stopping;
+	bool ending_due;     /* of some the door is closed, and that is all */
 	size_t parked;       /* of count, those whose threads have ended */
 	atomic_bool parking; /* threads are to end and leave all as it is */
 	int park_fd;         /* an eventfd, readable from then on */
@@ -43,12 +47,13 @@ void connections_destroy(struct connections *);
 
 size_t connections_count(struct connections *);
 
-/* How many there are from the host of this address. */
-size_t connections_from(struct connections *, const struct address *);
+/* How many there are from the host of this address, to whose count this is. */
+size_t connections_from(struct connections *, const struct address *,
+			const atomic_ullong *count);
 
 /*
- * Enter it, and count it for its listener; one that comes after
- * connections_stop() is stopped at once.
+ * Enter it, and count it for its listener.  Of one that comes after
+ * connections_stop() the door is closed: connections_end() is due.
  */
 void connections_enter(struct connections *, struct member *);
 
@@ -68,11 +73,18 @@ void connections_stop_one(struct connections *, struct member *);
 void connections_stop(struct connections *);
 
 /*
+ * The two halves of connections_stop_one(), where many are to be stopped: what
+ * takes time is done once, for all of them.
+ */
+void connections_close_door(struct connections *, struct member *);
+void connections_end(struct connections *);
+
+/*
  * From now on each thread is to call connections_stay() and end, as soon as it
  * has nothing to write; all stay in the register.
  */
 void connections_park(struct connections *);
-void connections_stay(struct connections *);
+void connections_stay(struct connections *, struct member *);
 bool connections_are_parked(struct connections *);
 
 /* One of those that are parked, taken out; NULL: there are no more. */

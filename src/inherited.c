@@ -41,7 +41,7 @@ take(struct inherited *in, size_t i)
 {
 	free(in->names[i]);
 	in->names[i] = NULL;
-	return in->first + (int)i;
+	return in->fds[i];
 }
 
 /* What the process before us knew, all of it in memory. */
@@ -80,15 +80,24 @@ inherited_take(struct inherited *in, const char *name)
 void
 inherited_open(struct inherited *in)
 {
-	int fd;
+	int fd, first;
 
 	*in = (struct inherited){ 0 };
-	in->count = service_passed(&in->first, &in->names);
+	in->count = service_passed(&first, &in->names);
+	in->fds = memory_zeroed(in->count, sizeof *in->fds);
+	for (size_t i = 0; i < in->count; i++)
+		in->fds[i] = first + (int)i;
 	while ((fd = inherited_take(in, INHERITED_STATE)) >= 0) {
 		if (!in->state)
 			read_state(in, fd);
 		close(fd);
 	}
+}
+
+static bool
+is_kept_listener(const char *name)
+{
+	return strncmp(name, KEPT_LISTENER, strlen(KEPT_LISTENER)) == 0;
 }
 
 /* The number of a listener's descriptor; in->count: there is none. */
@@ -104,33 +113,78 @@ find_listener(const struct inherited *in, const struct listener_config *config,
 	inherited_listener_name(kept, name);
 	for (i = 0; i < in->count; i++)
 		if (is_called(in, i, bound) &&
-		    sockets_is_of(in->first + (int)i, protocol))
+		    sockets_is_of(in->fds[i], protocol))
 			return i;
+	/* Any port will do: then that which it had. */
 	for (i = 0; i < in->count; i++)
-		if (in->names[i] && sockets_match(in->first + (int)i, config))
-			return i;
-	/* Any port will do: best that which it had. */
-	for (i = 0; i < in->count; i++)
-		if (config->port == 0 && in->names[i] &&
-		    strncmp(in->names[i], kept, strlen(kept)) == 0 &&
-		    in->names[i][strlen(kept)] == '@' &&
-		    sockets_is_of(in->first + (int)i, protocol))
+		if (in->names[i] && sockets_match(in->fds[i], config) &&
+		    (!is_kept_listener(in->names[i]) ||
+		     sockets_fits_families(in->fds[i], config)) &&
+		    (config->port != 0 ||
+		     (strncmp(in->names[i], kept, strlen(kept)) == 0 &&
+		      in->names[i][strlen(kept)] == ' ')))
 			return i;
 	return in->count;
 }
 
 int
 inherited_listener(struct inherited *in, const struct listener_config *config,
-		   const char *name, bool *is_shared)
+		   const char *name, char kept[SERVICE_NAME])
 {
 	size_t i = find_listener(in, config, name);
 
-	*is_shared = false;
+	kept[0] = '\0';
 	if (i == in->count)
 		return -1;
-	*is_shared = strncmp(in->names[i], KEPT_LISTENER,
-			     strlen(KEPT_LISTENER)) != 0;
+	if (is_kept_listener(in->names[i]))
+		snprintf(kept, SERVICE_NAME, "%s", in->names[i]);
 	return take(in, i);
+}
+
+int
+inherited_unwanted(struct inherited *in, char key[SERVICE_NAME])
+{
+	for (size_t i = 0; i < in->count; i++) {
+		if (!in->names[i] || !is_kept_listener(in->names[i]))
+			continue;
+		snprintf(key, SERVICE_NAME, "%s",
+			 in->names[i] + strlen(KEPT_LISTENER));
+		return take(in, i);
+	}
+	return -1;
+}
+
+void
+inherited_add(struct inherited *in, int fd, const char *name)
+{
+	in->fds = memory_grow(in->fds, in->count + 1, sizeof *in->fds);
+	in->names = memory_grow(in->names, in->count + 1, sizeof *in->names);
+	in->fds[in->count] = fd;
+	in->names[in->count++] = memory_copy(name);
+}
+
+/* Its listener's key; NULL: that is not the name of a connection. */
+static const char *
+connection_key(const char *name, uint64_t *number)
+{
+	const size_t size = strlen(KEPT_CONNECTION);
+	char *end;
+
+	if (!name || strncmp(name, KEPT_CONNECTION, size) != 0)
+		return NULL;
+	*number = strtoull(name + size, &end, 10);
+	return strncmp(end, " of ", 4) == 0 ? end + 4 : NULL;
+}
+
+uint64_t
+inherited_last_number(const struct inherited *in)
+{
+	uint64_t last = in->state ? kept_last_number(in->state) : 0, number;
+
+	for (size_t i = 0; i < in->count; i++)
+		if (connection_key(in->names[i], &number) && number > last)
+			last = number;
+	return last;
 }
 
 int
@@ -138,16 +192,11 @@ inherited_connection(struct inherited *in, uint64_t *number,
 		     char listener[SERVICE_NAME])
 {
 	for (size_t i = 0; i < in->count; i++) {
-		const size_t size = strlen(KEPT_CONNECTION);
-		char *end;
+		const char *key = connection_key(in->names[i], number);
 
-		if (!in->names[i] ||
-		    strncmp(in->names[i], KEPT_CONNECTION, size) != 0)
+		if (!key)
 			continue;
-		*number = strtoull(in->names[i] + size, &end, 10);
-		if (strncmp(end, " of ", 4) != 0)
-			continue;
-		snprintf(listener, SERVICE_NAME, "%s", end + 4);
+		snprintf(listener, SERVICE_NAME, "%s", key);
 		return take(in, i);
 	}
 	return -1;
@@ -186,6 +235,7 @@ inherited_close(struct inherited *in)
 	/* It was true once only. */
 	if (in->count > 0 && service_keeps())
 		service_drop(INHERITED_STATE);
+	free(in->fds);
 	free(in->names);
 	free(in->state);
 	*in = (struct inherited){ 0 };

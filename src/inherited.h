@@ -16,8 +16,8 @@
 #include "service.h"
 
 struct inherited {
-	int first;
 	size_t count;
+	int *fds;
 	char **names;         /* NULL: taken */
 	unsigned char *state; /* what kept.h reads; NULL: there is none */
 	size_t state_size;
@@ -28,16 +28,26 @@ void inherited_open(struct inherited *);
 
 /*
  * The socket for a listener of this name: one that systemd has bound for it by
- * name, or one that is bound as it asks for; -1: there is none.  *is_shared:
- * it is systemd's own, which goes on with it when we are gone.
+ * name, or one that is bound as it asks for; -1: there is none.  kept is what
+ * it is kept as; empty: it is systemd's own, which goes on with it when we are
+ * gone.
  */
 int inherited_listener(struct inherited *, const struct listener_config *,
-		       const char *name, bool *is_shared);
+		       const char *name, char kept[SERVICE_NAME]);
 
 /*
- * The next connection, its number, and its listener's name as service_name()
- * makes it; -1: there are no more.
+ * The next of the listeners that were kept and that nobody took, and its key;
+ * -1: no more.
  */
+int inherited_unwanted(struct inherited *, char key[SERVICE_NAME]);
+
+/* One more, of this name, as if it had been passed. */
+void inherited_add(struct inherited *, int fd, const char *name);
+
+/* The number of the last connection, of those that are known of. */
+uint64_t inherited_last_number(const struct inherited *);
+
+/* The next connection, its number and its listener's key; -1: no more. */
 int inherited_connection(struct inherited *, uint64_t *number,
 			 char listener[SERVICE_NAME]);
 

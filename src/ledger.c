@@ -16,6 +16,8 @@
 /* An entry is at its key's place or one of the next. */
 #define PLACES 64
 
+#define OF_A_NAME ((uint64_t)1 << 63)
+
 /* Another layout is another name, so that it is not taken for this one. */
 #define NAME "ledger 1"
 
@@ -100,7 +102,8 @@ ledger_claim(struct ledger *ledger, uint64_t key)
 
 		if (!claimed && e->owner != getpid())
 			claimed = e;
-		if (e->key == 0) {
+		/* One of this key is of an older stream, which had it too. */
+		if (e->key == 0 || (e->key == key && e->owner != getpid())) {
 			claimed = e;
 			break;
 		}
@@ -120,6 +123,28 @@ ledger_clear(struct ledger *ledger, struct ledger_entry *entry)
 	pthread_mutex_unlock(&ledger->lock);
 }
 
+void
+ledger_release(struct ledger *ledger, struct ledger_entry *entry)
+{
+	pthread_mutex_lock(&ledger->lock);
+	entry->owner = 0;
+	pthread_mutex_unlock(&ledger->lock);
+}
+
+uint64_t
+ledger_last_number(const struct ledger *ledger)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; ledger->entries && i < ENTRIES; i++) {
+		uint64_t key = ledger->entries[i].key;
+
+		if (key > last && !(key & OF_A_NAME))
+			last = key;
+	}
+	return last;
+}
+
 uint64_t
 ledger_key(const char *name)
 {
@@ -128,5 +153,5 @@ ledger_key(const char *name)
 	/* FNV-1a */
 	for (; *name; name++)
 		hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
-	return hash | (uint64_t)1 << 63;
+	return hash | OF_A_NAME;
 }

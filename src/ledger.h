@@ -33,6 +33,7 @@ struct ledger_entry {
 	uint8_t framing;                   /* enum framing, behind `read` */
 	uint8_t held;                      /* digits of a count so far */
 	unsigned char count[LEDGER_COUNT]; /* these digits */
+	uint8_t closed;                    /* boolean: and its end is told of */
 };
 
 struct ledger {
@@ -48,13 +49,21 @@ void ledger_close(struct ledger *);
 struct ledger_entry *ledger_find(struct ledger *, uint64_t key);
 
 /*
- * A new entry for this key, all else zero: a free one, or else one that the
- * process before us has left and nobody has found.  NULL: there is no room.
+ * A new entry for this key, all else zero: a free one, or else one that was
+ * released, or that the process before us has left and nobody has found.  NULL:
+ * there is no room.
  */
 struct ledger_entry *ledger_claim(struct ledger *, uint64_t key);
 
-/* Give an entry back, found or claimed. */
+/*
+ * Give an entry back, found or claimed: for good; or only once its place is
+ * needed, until when another process can still find it.
+ */
 void ledger_clear(struct ledger *, struct ledger_entry *);
+void ledger_release(struct ledger *, struct ledger_entry *);
+
+/* The largest key that is a connection's number; 0: none. */
+uint64_t ledger_last_number(const struct ledger *);
 
 /* The key of a name, which no connection's number is. */
 uint64_t ledger_key(const char *name);

@@ -27,89 +27,88 @@ set_name(struct listener *listener, unsigned port)
 			 protocol_name(listener), port);
 }
 
-/* With its socket it has its name; which is kept for the next process. */
+/* What is bound once only, so that two of one name are not taken for one. */
 static void
 set_key(struct listener *listener)
 {
-	char address[ADDRESS_TEXT];
+	const char *interface = listener->config->interface;
+	char address[ADDRESS_TEXT], key[KEPT_NAME];
 
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
 	address_format(&listener->socket.address, address);
-	snprintf(listener->key, sizeof listener->key, "%s@%s", listener->name,
-		 address);
+	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
+		 protocol_name(listener), address, interface ? " " : "",
+		 interface ? interface : "");
+	service_name(listener->key, key);
 }
 
 static void
-keep_socket(const struct listener *listener)
+keep_socket(struct listener *listener)
 {
-	char name[SERVICE_NAME];
-
-	inherited_listener_name(name, listener->key);
-	service_keep(listener->socket.fd, name);
+	inherited_listener_name(listener->kept, listener->key);
+	service_keep(listener->socket.fd, listener->kept);
 }
 
-static bool
-open_socket(struct listener *listener, long backlog, struct inherited *in)
-{
-	const struct listener_config *config = listener->config;
-	int fd;
-
-	set_name(listener, (unsigned)config->port);
-	fd = inherited_listener(in, config, listener->name,
-				&listener->is_shared);
-	listener->was_passed = fd >= 0 && sockets_is_counted(fd);
-	if (fd >= 0 ? !sockets_adopt(fd, config, backlog, &listener->socket)
-		    : !sockets_bind(config, backlog, &listener->socket))
-		return false;
-	set_key(listener);
-	if (fd < 0 && service_keeps())
-		keep_socket(listener);
-	return true;
-}
-
-const char *
-listener_keep(struct listener *listener, const struct listener_config *config,
-	      long backlog)
-{
-	const char *action = sockets_try(config, backlog, &listener->socket);
-
-	if (action)
-		return action;
-	listener->config = config;
-	set_key(listener);
-	if (config->protocol == PROTOCOL_UDP)
-		sockets_leave_uncounted(listener->socket.fd);
-	keep_socket(listener);
-	return NULL;
-}
-
-bool
-listener_open(struct listener *listener, const struct listener_config *config,
-	      long backlog, struct outputs *outputs, size_t input_size,
+void
+listener_find(struct listener *listener, const struct listener_config *config,
 	      struct inherited *in)
 {
 	listener->config = config;
-	if (!open_socket(listener, backlog, in))
+	set_name(listener, (unsigned)config->port);
+	listener->socket.fd =
+		inherited_listener(in, config, listener->name, listener->kept);
+	listener->was_passed = listener->socket.fd >= 0;
+	listener->is_counted =
+		listener->was_passed && sockets_is_counted(listener->socket.fd);
+	listener->is_shared = listener->was_passed && !listener->kept[0];
+}
+
+bool
+listener_open(struct listener *listener, long backlog, bool beside,
+	      struct outputs *outputs, size_t input_size)
+{
+	const struct listener_config *config = listener->config;
+	struct bound *socket = &listener->socket;
+
+	if (listener->was_passed
+		    ? !sockets_adopt(socket->fd, config, backlog, socket)
+		    : !sockets_bind(config, backlog, beside, socket))
 		return false;
+	set_key(listener);
+	if (!listener->was_passed && service_keeps())
+		keep_socket(listener);
 	pool_init(&listener->pool, outputs, config->output_set,
 		  &listener->counters, input_size,
 		  (size_t)config->limits.max_record);
 	return true;
 }
 
+const char *
+listener_keep(struct listener *listener, const struct listener_config *config,
+	      long backlog, bool beside)
+{
+	struct bound *socket = &listener->socket;
+	const char *action = sockets_try(config, backlog, beside, socket);
+
+	if (action)
+		return action;
+	listener->config = config;
+	set_key(listener);
+	if (config->protocol == PROTOCOL_UDP)
+		sockets_leave_uncounted(socket->fd);
+	keep_socket(listener);
+	return NULL;
+}
+
 void
 listener_forsake(const struct listener *listener)
 {
-	char name[SERVICE_NAME];
-
 	if (listener->is_shared)
 		return;
 	if (listener->config->protocol == PROTOCOL_TCP)
 		sockets_close_door(listener->socket.fd);
-	if (!service_keeps())
-		return;
-	inherited_listener_name(name, listener->key);
-	service_drop(name);
+	if (service_keeps())
+		service_drop(listener->kept);
 }
 
 void
@@ -146,18 +145,22 @@ listener_tell(const struct listener *listener)
 {
 	const struct bound *socket = &listener->socket;
 	long asked = listener->config->limits.receive_buffer;
+	const char *interface = listener->config->interface;
+	const char *on = interface ? " on " : "";
 	char address[ADDRESS_TEXT];
 
 	address_format(&socket->address, address);
+	interface = interface ? interface : "";
 	if (listener->config->protocol == PROTOCOL_TCP) {
-		diag(LOG_INFO, "listener %s: listening on tcp %s",
-		     listener->name, address);
+		diag(LOG_INFO, "listener %s: listening on tcp %s%s%s",
+		     listener->name, address, on, interface);
 		return;
 	}
 	diag(LOG_INFO,
-	     "listener %s: listening on udp %s, receive buffer: %ld bytes "
+	     "listener %s: listening on udp %s%s%s, receive buffer: %ld bytes "
 	     "asked for, %ld granted%s",
-	     listener->name, address, asked, socket->receive_buffer,
+	     listener->name, address, on, interface, asked,
+	     socket->receive_buffer,
 	     socket->receive_buffer < asked ? " (net.core.rmem_max is less)"
 					    : "");
 }

@@ -14,35 +14,46 @@
 #include "sockets.h"
 
 struct crowd; /* connection_crowd.h */
+struct tally;
 
 struct listener {
 	const struct listener_config *config;
-	char name[80];       /* config->name, or that of the port it got */
-	char key[KEPT_NAME]; /* and that with its address: no other has it */
-	struct bound socket; /* fd -1: closed */
-	bool was_passed;     /* the socket, by who has told what it dropped */
-	bool is_shared;      /* and it goes on with it when we are gone */
+	char name[80]; /* config->name, or that of the port it got */
+	/*
+	 * And that with protocol, address and interface, as service_name()
+	 * makes it: no other has it, and it fits into KEPT_NAME.
+	 */
+	char key[SERVICE_NAME];
+	char kept[SERVICE_NAME]; /* what systemd calls it while it keeps it */
+	struct bound socket;     /* fd -1: closed */
+	bool was_passed;         /* the socket, by systemd */
+	bool is_counted;         /* and what it dropped was told so far */
+	bool is_shared;          /* and it goes on with it when we are gone */
 	struct listener_counters counters;
 	struct pool pool;
 	struct ledger *ledger; /* borrowed */
 	struct crowd *crowd; /* of TCP: who reads for the busy; NULL: nobody */
+	struct tally *tally; /* of TCP: who folds notes; NULL: nobody */
 };
 
-/*
- * Bind it, or take the socket that was inherited for it; false: it could not
- * be, and stderr was told why.  The outputs must outlive it; input_size is
- * what its threads read into, in bytes.
- */
-bool listener_open(struct listener *, const struct listener_config *,
-		   long backlog, struct outputs *, size_t input_size,
+/* Take the socket that was passed for it, if one was. */
+void listener_find(struct listener *, const struct listener_config *,
 		   struct inherited *);
 
 /*
- * Bind it and have its socket kept for the next process, which opens it.  NULL,
- * or what could not be done, as sockets_try() tells it.
+ * Then use it, or bind one, beside one that leaves its port if need be; false:
+ * it could not be, and stderr was told why.  The outputs must outlive it;
+ * input_size is what its threads read into, in bytes.
+ */
+bool listener_open(struct listener *, long backlog, bool beside,
+		   struct outputs *, size_t input_size);
+
+/*
+ * Bind one and have it kept for the next process, which opens it.  NULL, or
+ * what could not be done, as sockets_try() tells it.
  */
 const char *listener_keep(struct listener *, const struct listener_config *,
-			  long backlog);
+			  long backlog, bool beside);
 
 /* The counters for the next process; and those of the one before. */
 void listener_hand_over(const struct listener *, struct kept_listener *);

@@ -23,6 +23,7 @@ struct output {
 	struct output_counters counters;
 	atomic_uint reopen;    /* how often that was asked for */
 	atomic_uint reopened;  /* and up to which it is done */
+	atomic_bool frozen;    /* nobody is to write any more */
 	atomic_bool broken;    /* its reader is gone for good */
 	int broken_fd;         /* rung then; borrowed */
 	pthread_mutex_t queue; /* whoever is next for the lock has it */
@@ -42,6 +43,13 @@ bool output_open(struct output *, const struct output_config *, int broken_fd);
 /* Whether it takes rendered bytes, not records. */
 bool output_is_stream(const struct output *);
 
+/*
+ * Let nobody write any more, so that what is told of it stays true until the
+ * process ends, which is all that may follow.  Waits for a write that goes on,
+ * but not longer than until (CLOCK_REALTIME): it stands still, most likely.
+ */
+void output_freeze(struct output *, const struct timespec *until);
+
 /* Count records as handed over, until output_take() has taken them. */
 void output_announce(struct output *, size_t count);
 
@@ -53,15 +61,20 @@ void output_take(struct output *, const char *data, size_t size,
 		 const struct record *, size_t count);
 
 /*
- * Open a file anew, by its path, as soon as it is between two lines; does not
- * wait for an output that is busy.
+ * Ask for a file to be opened anew, by its path, as soon as it is between two
+ * lines.  Whoever writes does it then; so does output_reopen(), unless another
+ * is at it.  To open a file may take long.
  */
+void output_ask_reopen(struct output *);
 void output_reopen(struct output *);
 
 /* Whether that is done, or was found to be impossible. */
 bool output_is_reopened(const struct output *);
 
-/* No other thread may use it any more. */
-void output_close(struct output *);
+/*
+ * No other thread may use it any more.  false: what was written may not be
+ * there after all, and stderr was told.
+ */
+bool output_close(struct output *);
 
 #endif

@@ -2,8 +2,10 @@
 /* Streams: stdout, and files that are appended to. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,18 +16,25 @@
 /*
  * A write that blocks does not tell how much of it a pipe has taken, and to
  * make stdout non-blocking would make it so for all who share it: a pipe is
- * opened once more.
+ * opened once more.  One of another user cannot be; it takes as much as
+ * PIPE_BUF at once, or nothing.
  */
-static int
-open_pipe_again(int fd)
+static void
+make_exact(struct sink *sink)
 {
 	struct stat status;
-	int again;
+	int again = -1;
 
-	if (fstat(fd, &status) != 0 || !S_ISFIFO(status.st_mode))
-		return fd;
-	again = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	return again < 0 ? fd : again;
+	if (fstat(sink->fd, &status) != 0 || S_ISREG(status.st_mode))
+		return;
+	sink->is_socket = S_ISSOCK(status.st_mode);
+	if (S_ISFIFO(status.st_mode))
+		again = open("/proc/self/fd/1",
+			     O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (again >= 0)
+		sink->fd = again;
+	else if (!sink->is_socket)
+		sink->most = PIPE_BUF;
 }
 
 static bool
@@ -37,7 +46,8 @@ open_stdout(struct sink *sink)
 		errno = EBADF;
 		return false;
 	}
-	sink->fd = open_pipe_again(STDOUT_FILENO);
+	sink->fd = STDOUT_FILENO;
+	make_exact(sink);
 	return true;
 }
 
@@ -93,13 +103,15 @@ open_file(struct sink *sink)
 
 /* A network's file system may have put off its errors until now. */
 static void
-close_and_tell(const struct sink *sink, int fd)
+close_and_tell(struct sink *sink, int fd)
 {
-	if (close(fd) != 0)
-		diag(LOG_ERR,
-		     "output %s: cannot close: %s; what was written last may "
-		     "be missing",
-		     sink->config->name, strerror(errno));
+	if (close(fd) == 0)
+		return;
+	sink->is_doubtful = true;
+	diag(LOG_ERR,
+	     "output %s: cannot close: %s; what was written last may be "
+	     "missing",
+	     sink->config->name, strerror(errno));
 }
 
 static bool
@@ -113,6 +125,16 @@ reopen_file(struct sink *sink)
 	return true;
 }
 
+/* What can be had at once of a socket, though it blocks for others. */
+static ssize_t
+write_some(const struct sink *sink, const char *data, size_t size)
+{
+	if (sink->most > 0 && size > sink->most)
+		size = sink->most;
+	return sink->is_socket ? send(sink->fd, data, size, MSG_DONTWAIT)
+			       : write(sink->fd, data, size);
+}
+
 static ssize_t
 write_stream(struct sink *sink, const char *data, size_t size)
 {
@@ -122,7 +144,7 @@ write_stream(struct sink *sink, const char *data, size_t size)
 	if (sink->torn && write(sink->fd, "\n", 1) != 1)
 		return -1;
 	sink->torn = false;
-	written = write(sink->fd, data, size);
+	written = write_some(sink, data, size);
 	if (written >= 0 || errno != EAGAIN)
 		return written;
 	/* A full pipe, or somebody else made our stdout non-blocking. */

@@ -16,10 +16,13 @@
 struct sink {
 	const struct output_config *config;
 	int fd;
-	bool torn;    /* a file ends in half a line, to be ended first */
-	size_t done;  /* bytes of the present record that were taken */
-	char *buffer; /* the sink's own */
-	size_t room;  /* bytes of buffer */
+	bool torn; /* a file ends in half a line, to be ended first */
+	bool is_socket;
+	bool is_doubtful; /* close() failed: what was written may be missing */
+	size_t most;      /* bytes of one write; 0: as many as there are */
+	size_t done;      /* bytes of the present record that were taken */
+	char *buffer;     /* the sink's own */
+	size_t room;      /* bytes of buffer */
 };
 
 /*
@@ -35,6 +38,7 @@ struct sink_ops {
 	/* Messages: all of a record; the same one again after a failure. */
 	bool (*send)(struct sink *, const struct record *);
 	void (*close)(struct sink *);
+	const char *path; /* NULL: that of its configuration, or none */
 };
 
 extern const struct sink_ops sink_stdout, sink_file, sink_syslog;

@@ -3,16 +3,22 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "diag.h"
 #include "format.h"
 #include "memory.h"
 #include "output.h"
+#include "thread.h"
 
 /* Small records are written by the hundred: one write is about this long. */
 #define RENDERED_BYTES 262144
 
+#define SETTLE_MS 200
+#define FREEZE_NS 300000000L
+
 struct outputs {
+	atomic_uint reopeners; /* threads that open files anew */
 	size_t count;
 	struct output list[];
 };
@@ -90,11 +96,36 @@ outputs_emit(struct outputs *outputs, uint64_t set,
 			output_take(&outputs->list[i], NULL, 0, records, count);
 }
 
+static void *
+reopen_main(void *argument)
+{
+	struct outputs *outputs = argument;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		output_reopen(&outputs->list[i]);
+	atomic_fetch_sub(&outputs->reopeners, 1);
+	return NULL;
+}
+
 void
 outputs_reopen(struct outputs *outputs)
 {
 	for (size_t i = 0; i < outputs->count; i++)
-		output_reopen(&outputs->list[i]);
+		output_ask_reopen(&outputs->list[i]);
+	atomic_fetch_add(&outputs->reopeners, 1);
+	if (thread_start(NULL, reopen_main, outputs) != 0)
+		reopen_main(outputs);
+}
+
+bool
+outputs_settle(const struct outputs *outputs)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int ms = 0; ms < SETTLE_MS && atomic_load(&outputs->reopeners);
+	     ms++)
+		nanosleep(&pause, NULL);
+	return atomic_load(&outputs->reopeners) == 0;
 }
 
 bool
@@ -115,6 +146,17 @@ outputs_are_busy(struct outputs *outputs)
 		busy |= atomic_load(&outputs->list[i].counters.busy_since_ms) !=
 			0;
 	return busy;
+}
+
+bool
+outputs_are_broken(const struct outputs *outputs, uint64_t set)
+{
+	bool broken = false;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		broken |=
+			is_in(set, i) && atomic_load(&outputs->list[i].broken);
+	return broken;
 }
 
 void
@@ -147,6 +189,21 @@ outputs_tell_counters(struct outputs *outputs)
 	}
 }
 
+void
+outputs_freeze(struct outputs *outputs)
+{
+	const struct timespec moment = { .tv_nsec = FREEZE_NS / 10 };
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += FREEZE_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	for (size_t i = 0; i < outputs->count; i++)
+		output_freeze(&outputs->list[i], &until);
+	nanosleep(&moment, NULL);
+}
+
 unsigned long long
 outputs_tell_unwritten(struct outputs *outputs)
 {
@@ -164,10 +221,14 @@ outputs_tell_unwritten(struct outputs *outputs)
 	return sum;
 }
 
-void
+bool
 outputs_close(struct outputs *outputs)
 {
+	bool closed = true;
+
 	for (size_t i = 0; i < outputs->count; i++)
-		output_close(&outputs->list[i]);
+		if (!output_close(&outputs->list[i]))
+			closed = false;
 	free(outputs);
+	return closed;
 }

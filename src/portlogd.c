@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* portlogd: what arrives on TCP and UDP ports, written down. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "config_twins.h"
 #include "diag.h"
 #include "memory.h"
 #include "ports.h"
 #include "server.h"
-#include "service.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
 
@@ -144,6 +146,16 @@ parse_options(struct options *o, int argc, char **argv)
 	return EX_OK;
 }
 
+/* What is there but cannot be reached is not taken for absent. */
+static bool
+default_is_there(void)
+{
+	struct stat status;
+
+	return lstat(DEFAULT_CONFIG, &status) == 0 ||
+	       (errno != ENOENT && errno != ENOTDIR);
+}
+
 /* What excludes what.  A file that is named must be used; so must the rest. */
 static int
 check_options(struct options *o)
@@ -157,14 +169,29 @@ check_options(struct options *o)
 		return usage_error("found -c with %s, which only goes without "
 				   "a configuration file",
 				   o->format ? "-f" : "-o");
-	if (o->config || o->listener_count > 0 ||
-	    access(DEFAULT_CONFIG, F_OK) != 0)
+	if (o->config || o->listener_count > 0 || !default_is_there())
 		return EX_OK;
 	o->config = DEFAULT_CONFIG;
 	if (o->format || o->output)
 		return usage_error("found %s without -l, but there is a "
 				   "configuration file, %s",
 				   o->format ? "-f" : "-o", o->config);
+	return EX_OK;
+}
+
+/* The last one beside those before it. */
+static int
+check_twins(const struct config *config, const struct options *o)
+{
+	size_t last = config->listener_count - 1;
+
+	for (size_t i = 0; i < last; i++)
+		if (twins_listeners(&config->listeners[i],
+				    &config->listeners[last]))
+			return usage_error("-l: found \"%s\" and \"%s\", "
+					   "expected one listener on a port "
+					   "and address",
+					   o->listeners[i], o->listeners[last]);
 	return EX_OK;
 }
 
@@ -186,6 +213,8 @@ parse_listeners(struct config *config, const struct options *o)
 		l->address = memory_copy(host);
 		l->protocol = protocol;
 		l->port = port;
+		if (check_twins(config, o) != EX_OK)
+			return EX_USAGE;
 	}
 	return EX_OK;
 }
@@ -206,6 +235,8 @@ configure_from_options(struct config *config, const struct options *o)
 		return usage_error("-f: found \"%s\", expected \"text\", "
 				   "\"json\" or \"raw\"",
 				   o->format);
+	if (o->output && !*o->output)
+		return usage_error("-o: found \"\", expected a file");
 	output = config_add_output(config);
 	output->format = format;
 	if (o->output) {
@@ -220,14 +251,15 @@ configure_from_options(struct config *config, const struct options *o)
 }
 
 static int
-configure_from_file(struct config *config, const char *path, bool tell)
+configure_from_file(struct config *config, const struct options *o)
 {
 	struct faults faults = { 0 };
 	int result;
 
-	config_load(config, path, &faults);
+	config_load(config, o->config, &faults);
 	result = faults.count > 0 ? EX_CONFIG : EX_OK;
-	for (size_t i = 0; tell && i < faults.count; i++) {
+	/* After --keep-low-ports the daemon has them to tell, too. */
+	for (size_t i = 0; !o->keep_low_ports && i < faults.count; i++) {
 		const struct fault *f = &faults.list[i];
 
 		if (f->line > 0)
@@ -250,9 +282,9 @@ flushed(void)
 }
 
 static int
-run(const struct config *config)
+run(const struct config *config, const char *path)
 {
-	switch (server_run(config)) {
+	switch (server_run(config, path)) {
 	case SERVER_STOPPED:
 		return EX_OK;
 	case SERVER_ABANDONED:
@@ -263,29 +295,12 @@ run(const struct config *config)
 	return EXIT_FAILURE;
 }
 
-/* Faults of the configuration are for the process after this one to tell. */
-static int
-configure(struct config *config, const struct options *o)
-{
-	return o->config ? configure_from_file(config, o->config,
-					       !o->keep_low_ports)
-			 : configure_from_options(config, o);
-}
-
-static int
-keep_low_ports(const struct config *config)
-{
-	if (service_keeps())
-		return ports_keep_low(config) ? EX_OK : EXIT_FAILURE;
-	diag(LOG_ERR, "--keep-low-ports: there is no systemd to keep them");
-	return EXIT_FAILURE;
-}
-
 static int
 check_or_run(const struct options *o)
 {
 	struct config config;
-	int result = configure(&config, o);
+	int result = o->config ? configure_from_file(&config, o)
+			       : configure_from_options(&config, o);
 
 	if (result == EX_OK && o->test) {
 		printf("%s: ok\n", o->config ? o->config : "command line");
@@ -294,11 +309,11 @@ check_or_run(const struct options *o)
 		config_dump(&config, stdout);
 		result = flushed();
 	} else if (result == EX_OK && o->keep_low_ports) {
-		result = keep_low_ports(&config);
+		result = ports_keep_low(&config) ? EX_OK : EXIT_FAILURE;
 	} else if (result == EX_OK) {
 		diag(LOG_DEBUG, "configuration: %s",
 		     o->config ? o->config : "the command line's");
-		result = run(&config);
+		result = run(&config, o->config);
 	}
 	config_free(&config);
 	return result;

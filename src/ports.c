@@ -17,32 +17,31 @@
 #define ACCEPTS 64
 #define REST_MS 1000
 
-static bool
-is_tcp(const struct port *port)
+static void
+prepare(struct ports *ports, struct port *port,
+	const struct listener_config *config, struct inherited *in)
 {
-	return port->listener.config->protocol == PROTOCOL_TCP;
-}
-
-static bool
-open_port(struct ports *ports, struct port *port,
-	  const struct listener_config *config, long backlog,
-	  struct outputs *outputs, struct inherited *in)
-{
-	size_t max_record = (size_t)config->limits.max_record;
-	size_t input = config->protocol == PROTOCOL_TCP
-			     ? framer_capacity(max_record)
-			     : udp_input_size(config);
-	struct kept_listener kept;
-
 	port->acceptor = (struct acceptor){
 		.listener = &port->listener,
 		.connections = &ports->connections,
-		.tally = &ports->tally,
 		.connection_number = &ports->connection_number,
 	};
 	port->listener.ledger = &ports->ledger;
-	if (!listener_open(&port->listener, config, backlog, outputs, input,
-			   in))
+	listener_find(&port->listener, config, in);
+}
+
+static bool
+open_port(struct ports *ports, struct port *port, long backlog,
+	  struct inherited *in)
+{
+	const struct listener_config *config = port->listener.config;
+	size_t max_record = (size_t)config->limits.max_record;
+	size_t input = ports_is_tcp(port) ? framer_capacity(max_record)
+					  : udp_input_size(config);
+	struct kept_listener kept;
+
+	if (!listener_open(&port->listener, backlog, ports->orphans,
+			   ports->outputs, input))
 		return false;
 	/* Before a thread counts on. */
 	if (inherited_of_listener(in, port->listener.key, &kept))
@@ -55,17 +54,25 @@ ports_open(struct ports *ports, const struct config *config,
 	   size_t max_connections, struct outputs *outputs, int wake_fd,
 	   int park_fd, struct inherited *in)
 {
+	uint64_t last, number;
+	bool opened = true;
+
 	connections_init(&ports->connections, wake_fd, park_fd);
 	ledger_open(&ports->ledger, in);
+	/* No number twice: what the ledger has of an older one would be its. */
+	last = ledger_last_number(&ports->ledger);
+	number = inherited_last_number(in);
+	atomic_store(&ports->connection_number, number > last ? number : last);
+	ports->outputs = outputs;
 	ports->max_connections = max_connections;
-	ports->list =
-		memory_zeroed(config->listener_count, sizeof *ports->list);
-	for (; ports->count < config->listener_count; ports->count++)
-		if (!open_port(ports, &ports->list[ports->count],
-			       &config->listeners[ports->count],
-			       config->backlog, outputs, in))
-			return false;
-	return true;
+	ports->count = config->listener_count;
+	ports->list = memory_zeroed(ports->count, sizeof *ports->list);
+	for (size_t i = 0; i < ports->count; i++)
+		prepare(ports, &ports->list[i], &config->listeners[i], in);
+	ports_disown(ports, in);
+	for (size_t i = 0; opened && i < ports->count; i++)
+		opened = open_port(ports, &ports->list[i], config->backlog, in);
+	return opened;
 }
 
 static bool
@@ -74,15 +81,18 @@ start_udp(struct port *port, int wake_fd, const struct inherited *in)
 	struct kept_listener kept;
 	bool known = inherited_of_listener(in, port->listener.key, &kept);
 
-	if (!known && !port->listener.was_passed)
-		known = true; /* a new socket has dropped nothing */
+	if (!known && !port->listener.is_counted)
+		known = true; /* of a new socket, all that it dropped */
 	port->udp = udp_start(&port->listener, wake_fd, known ? &kept : NULL);
 	return port->udp;
 }
 
 static bool
-start_tcp(struct ports *ports, struct port *port)
+start_tcp(struct ports *ports, struct port *port, int wake_fd)
 {
+	if (!tally_start(&port->tally, &port->listener, wake_fd))
+		return false;
+	port->listener.tally = &port->tally;
 	port->listener.crowd = crowd_start(&ports->connections);
 	return port->listener.crowd;
 }
@@ -90,12 +100,13 @@ start_tcp(struct ports *ports, struct port *port)
 bool
 ports_start(struct ports *ports, int wake_fd, struct inherited *in)
 {
-	bool started = tally_start(&ports->tally, wake_fd);
+	bool started = true;
 
 	for (size_t i = 0; started && i < ports->count; i++)
-		started = is_tcp(&ports->list[i])
-				? start_tcp(ports, &ports->list[i])
+		started = ports_is_tcp(&ports->list[i])
+				? start_tcp(ports, &ports->list[i], wake_fd)
 				: start_udp(&ports->list[i], wake_fd, in);
+	started = started && ports_start_orphans(ports, wake_fd, in);
 	if (started)
 		ports_take_over(ports, in);
 	else
@@ -164,9 +175,8 @@ ports_summarize(struct ports *ports, char *out, size_t size)
 		 connections, records, lost);
 }
 
-/* Accept whoever waits; true: nobody does any more. */
-static bool
-accept_all(struct ports *ports, struct port *port)
+bool
+ports_accept_all(struct ports *ports, struct port *port)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
 		port->is_full = !has_room(ports, port);
@@ -200,18 +210,12 @@ look_for_room(struct ports *ports)
 				!has_room(ports, &ports->list[i]);
 }
 
-static bool
-is_resting(const struct port *port, long long now_ms)
-{
-	return port->rest_until_ms > now_ms;
-}
-
 /* No event of the kernel's tells of one that was accepted already. */
 static bool
 is_due(const struct port *port, long long now_ms)
 {
 	return tcp_holds_one(&port->acceptor) && !port->is_full &&
-	       !is_resting(port, now_ms);
+	       !ports_is_resting(port, now_ms);
 }
 
 void
@@ -220,16 +224,17 @@ ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
 	long long now_ms = clock_now_ms();
 
 	look_for_room(ports);
+	ports_orphans_are_done(ports);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
-		bool resting = is_resting(port, now_ms);
+		bool resting = ports_is_resting(port, now_ms);
 
 		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 		if (is_due(port, now_ms))
 			*until_ms = now_ms;
 		if (resting && port->rest_until_ms < *until_ms)
 			*until_ms = port->rest_until_ms;
-		if (is_tcp(port) && !resting && !port->is_full &&
+		if (ports_is_tcp(port) && !resting && !port->is_full &&
 		    !ports->is_parking)
 			polled[i].fd = port->listener.socket.fd;
 	}
@@ -242,117 +247,26 @@ ports_accept(struct ports *ports, const struct pollfd *polled)
 
 	for (size_t i = 0; i < ports->count; i++)
 		if (polled[i].revents || is_due(&ports->list[i], now_ms))
-			accept_all(ports, &ports->list[i]);
-}
-
-void
-ports_stop(struct ports *ports)
-{
-	ports->stopping = true;
-	/* From here on the main thread waits for the last one to leave. */
-	connections_want(&ports->connections, true);
-	for (size_t i = 0; i < ports->count; i++) {
-		listener_forsake(&ports->list[i].listener);
-		if (ports->list[i].udp)
-			udp_stop(ports->list[i].udp);
-	}
-	connections_stop(&ports->connections);
-}
-
-/* Whoever has connected is still heard; then the listener is closed. */
-static void
-drain_port(struct ports *ports, struct port *port)
-{
-	if (!is_tcp(port) || port->listener.socket.fd < 0 ||
-	    is_resting(port, clock_now_ms()))
-		return;
-	if (accept_all(ports, port))
-		listener_close_socket(&port->listener, true);
-}
-
-/* Nobody receives any more, so nobody counts: the last notes are due. */
-static bool
-is_quiet(struct ports *ports)
-{
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
-
-		if (is_tcp(port) ? port->listener.socket.fd >= 0
-				 : !udp_is_done(port->udp))
-			return false;
-	}
-	return connections_count(&ports->connections) == 0;
-}
-
-bool
-ports_drain(struct ports *ports)
-{
-	for (size_t i = 0; i < ports->count; i++)
-		drain_port(ports, &ports->list[i]);
-	if (!ports->tally_stopped && is_quiet(ports)) {
-		tally_stop(&ports->tally);
-		ports->tally_stopped = true;
-	}
-	return ports->tally_stopped && tally_is_done(&ports->tally);
-}
-
-static void
-tell_waiting(const struct port *port)
-{
-	unsigned count = sockets_waiting(port->listener.socket.fd) +
-			 tcp_holds_one(&port->acceptor);
-
-	if (count > 0)
-		diag(LOG_ERR, "abandoned: listener %s: %u connections waiting",
-		     port->listener.name, count);
-}
-
-void
-ports_tell_unread(struct ports *ports)
-{
-	size_t count = connections_count(&ports->connections);
-
-	if (count > 0) {
-		unsigned long long unread, held;
-
-		unread = connections_unread(&ports->connections, &held);
-		if (ports->is_parking)
-			unread = 0; /* they are kept, and will be read */
-		diag(LOG_ERR,
-		     "abandoned: %zu connections, %llu bytes unread, %llu "
-		     "read and not yet records",
-		     count, unread, held);
-	}
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
-
-		/* What is parked or shared is left to the next process. */
-		if (ports->is_parking || port->listener.is_shared)
-			continue;
-		if (port->udp && !udp_is_done(port->udp))
-			udp_tell_abandoned(port->udp);
-		if (is_tcp(port) && port->listener.socket.fd >= 0)
-			tell_waiting(port);
-	}
-	tally_tell(&ports->tally);
+			ports_accept_all(ports, &ports->list[i]);
 }
 
 void
 ports_close(struct ports *ports)
 {
-	tally_join(&ports->tally);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
 
-		if (port->udp)
+		if (port->udp) {
 			udp_join(port->udp);
-		else
+		} else {
+			tally_join(&port->tally);
 			crowd_stop(port->listener.crowd);
+		}
 		tcp_close(&port->acceptor);
 		listener_close(&port->listener);
 	}
 	free(ports->list);
-	ports_close_orphanage(ports);
+	ports_close_orphans(ports);
 	connections_destroy(&ports->connections);
 	ledger_close(&ports->ledger);
 }

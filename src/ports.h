@@ -16,21 +16,20 @@
 #include "inherited.h"
 #include "ledger.h"
 #include "outputs.h"
-#include "tally.h"
 
 struct port;
-struct orphanage;
+struct orphan;
 
 struct ports {
 	struct connections connections;
-	struct tally tally;
 	struct ledger ledger;
 	atomic_ullong connection_number;
+	struct outputs *outputs; /* borrowed */
 	size_t max_connections;
 	bool stopping, is_parking, tally_stopped;
 	size_t count;
 	struct port *list;
-	struct orphanage *orphanage; /* NULL: not needed */
+	struct orphan *orphans; /* NULL: there are none */
 };
 
 /*
@@ -46,7 +45,7 @@ bool ports_start(struct ports *, int wake_fd, struct inherited *);
 /*
  * Without opening any: bind those listeners whose ports need a capability and
  * have systemd keep them for the process that opens them, without it.  false:
- * not all could be, and stderr was told.
+ * not all could be, or there is no systemd, and stderr was told.
  */
 bool ports_keep_low(const struct config *);
 
@@ -76,12 +75,12 @@ bool ports_drain(struct ports *);
 /*
  * In place of ports_stop() and ports_drain(): have all threads end between two
  * reads and leave the rest to the next process; true once all have.  Then
- * everything is added that it needs to know.
+ * everything is kept that it needs to know, of those that have.
  */
 size_t ports_descriptors(struct ports *); /* how many that leaves */
 void ports_park(struct ports *);
 bool ports_are_parked(struct ports *);
-void ports_hand_over(struct ports *, struct buffer *);
+void ports_hand_over(struct ports *);
 
 /*
  * Whether each thread that has to make progress has made some since this was

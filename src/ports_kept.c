@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A restart: what one process leaves, and the next one goes on with. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "connection.h"
 #include "diag.h"
-#include "framer.h"
-#include "memory.h"
 #include "ports.h"
 #include "ports_port.h"
 #include "service.h"
@@ -40,17 +40,14 @@ is_quiet(struct ports *ports)
 	for (size_t i = 0; i < ports->count; i++)
 		if (ports->list[i].udp && !udp_is_done(ports->list[i].udp))
 			return false;
-	return connections_are_parked(&ports->connections);
+	return ports_orphans_are_done(ports) &&
+	       connections_are_parked(&ports->connections);
 }
 
 bool
 ports_are_parked(struct ports *ports)
 {
-	if (!ports->tally_stopped && is_quiet(ports)) {
-		tally_stop(&ports->tally);
-		ports->tally_stopped = true;
-	}
-	return ports->tally_stopped && tally_is_done(&ports->tally);
+	return is_quiet(ports) && ports_finish_tallies(ports);
 }
 
 /* One that was accepted and has no thread: nothing is known of it yet. */
@@ -67,8 +64,8 @@ keep_next(struct port *port)
 	service_keep(c->member.fd, name);
 }
 
-void
-ports_hand_over(struct ports *ports, struct buffer *buffer)
+static void
+collect(struct ports *ports, struct buffer *buffer)
 {
 	struct member *member;
 
@@ -88,60 +85,32 @@ ports_hand_over(struct ports *ports, struct buffer *buffer)
 		connection_hand_over((struct connection *)member, buffer);
 }
 
-/* They go to every output, and are told of as if we were stopping. */
-static struct listener *
-open_orphanage(struct ports *ports, const char *key)
-{
-	const struct listener *any = &ports->list[0].listener;
-	struct orphanage *o = ports->orphanage;
-	size_t max_record = (size_t)any->config->limits.max_record;
-
-	while (o && strcmp(o->listener.key, key) != 0)
-		o = o->next;
-	if (o)
-		return &o->listener;
-	o = memory_zeroed(1, sizeof *o);
-	o->next = ports->orphanage;
-	ports->orphanage = o;
-	o->config.limits = any->config->limits;
-	o->listener.config = &o->config;
-	o->listener.socket.fd = -1;
-	o->listener.ledger = any->ledger;
-	snprintf(o->listener.key, sizeof o->listener.key, "%.*s",
-		 (int)sizeof o->listener.key - 1, key);
-	snprintf(o->listener.name, sizeof o->listener.name, "%.*s",
-		 (int)strcspn(key, "@"), key);
-	pool_init(&o->listener.pool, any->pool.outputs, UINT64_MAX,
-		  &o->listener.counters, framer_capacity(max_record),
-		  max_record);
-	return &o->listener;
-}
-
 void
-ports_close_orphanage(struct ports *ports)
+ports_hand_over(struct ports *ports)
 {
-	while (ports->orphanage) {
-		struct orphanage *o = ports->orphanage;
+	struct buffer state = { 0 };
+	int fd;
 
-		ports->orphanage = o->next;
-		listener_close(&o->listener);
-		free(o);
-	}
+	collect(ports, &state);
+	fd = memfd_create("portlogd", MFD_CLOEXEC);
+	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
+		service_keep(fd, INHERITED_STATE);
+	else
+		diag(LOG_ERR, "cannot keep unfinished records: %s",
+		     strerror(errno));
+	service_flush();
+	if (fd >= 0)
+		close(fd);
+	buffer_free(&state);
 }
 
 /* The listener of that key; NULL: it is not configured any more. */
 static struct listener *
-find_listener(struct ports *ports, const char *kept_name)
+find_listener(struct ports *ports, const char *key)
 {
-	for (size_t i = 0; i < ports->count; i++) {
-		struct listener *listener = &ports->list[i].listener;
-		char name[SERVICE_NAME];
-
-		service_name(name, listener->key);
-		if (listener->config->protocol == PROTOCOL_TCP &&
-		    strcmp(name, kept_name) == 0)
-			return listener;
-	}
+	for (size_t i = 0; i < ports->count; i++)
+		if (strcmp(ports->list[i].listener.key, key) == 0)
+			return &ports->list[i].listener;
 	return NULL;
 }
 
@@ -184,9 +153,8 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 	struct connection *c;
 
 	if (is_orphan)
-		listener = open_orphanage(ports, name);
-	while (!(c = connection_new(listener, &ports->connections,
-				    &ports->tally)))
+		listener = ports_find_orphan(ports, name);
+	while (!(c = connection_new(listener, &ports->connections)))
 		sleep(1);
 	find_peer(fd, kept, &c->member.peer);
 	c->member.fd = fd;
@@ -194,14 +162,14 @@ take_over(struct ports *ports, int fd, uint64_t number, const char *name,
 	connection_take_over(c, kept, held);
 	connections_enter(&ports->connections, &c->member);
 	if (is_orphan)
-		connections_stop_one(&ports->connections, &c->member);
+		connections_close_door(&ports->connections, &c->member);
 	start(c);
 }
 
 void
 ports_take_over(struct ports *ports, struct inherited *in)
 {
-	uint64_t last = in->state ? kept_last_number(in->state) : 0, number;
+	uint64_t number;
 	char name[SERVICE_NAME];
 	int fd;
 
@@ -210,8 +178,7 @@ ports_take_over(struct ports *ports, struct inherited *in)
 		const unsigned char *held;
 
 		inherited_of_connection(in, number, &kept, &held);
-		last = number > last ? number : last;
 		take_over(ports, fd, number, name, &kept, held);
 	}
-	atomic_store(&ports->connection_number, last);
+	connections_end(&ports->connections);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "diag.h"
 #include "listener.h"
 #include "ports.h"
 #include "service.h"
@@ -29,7 +30,9 @@ static bool
 keep(const struct listener_config *config, long backlog)
 {
 	struct listener listener = { 0 };
-	const char *action = listener_keep(&listener, config, backlog);
+	/* One of ours that is given up shares its port: see ports_disown(). */
+	const char *action = listener_keep(&listener, config, backlog,
+					   sockets_have_port(config));
 	int error = errno;
 
 	if (!action) {
@@ -48,6 +51,10 @@ ports_keep_low(const struct config *config)
 	long first_free = first_free_port();
 	bool all = true;
 
+	if (!service_keeps()) {
+		diag(LOG_ERR, "there is no systemd to keep ports");
+		return false;
+	}
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct listener_config *l = &config->listeners[i];
 

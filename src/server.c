@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -19,6 +19,7 @@
 #include "memory.h"
 #include "outputs.h"
 #include "ports.h"
+#include "server_check.h"
 #include "server_pulse.h"
 #include "service.h"
 
@@ -46,6 +47,7 @@ enum {
 
 struct server {
 	const struct config *config;
+	const char *path; /* of its file, or NULL */
 	struct outputs *outputs;
 	struct ports ports;
 	struct pulse pulse;
@@ -177,6 +179,7 @@ handle_signals(struct server *s)
 static void
 wait_for_something(struct server *s, long long until_ms)
 {
+	const struct timespec pause = { .tv_nsec = 100000000 };
 	nfds_t count = POLLED_PORTS + s->ports.count;
 	long long left_ms;
 	eventfd_t rung;
@@ -189,7 +192,10 @@ wait_for_something(struct server *s, long long until_ms)
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
 		left_ms = 0;
-	poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+	if (poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX) <
+		    0 &&
+	    errno != EINTR)
+		nanosleep(&pause, NULL); /* not even RLIMIT_NOFILE allows it */
 	if (s->polled[POLLED_WAKE].revents)
 		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
 	if (s->polled[POLLED_BROKEN].revents) {
@@ -250,24 +256,13 @@ drain(struct server *s)
 static bool
 hand_over(struct server *s)
 {
-	struct buffer state = { 0 };
-	int fd;
+	bool all;
 
 	ports_park(&s->ports);
-	if (!finish(s, ports_are_parked))
-		return false;
-	ports_hand_over(&s->ports, &state);
-	fd = memfd_create("portlogd", MFD_CLOEXEC);
-	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
-		service_keep(fd, INHERITED_STATE);
-	else
-		diag(LOG_ERR, "cannot keep unfinished records: %s",
-		     strerror(errno));
-	service_flush();
-	if (fd >= 0)
-		close(fd);
-	buffer_free(&state);
-	return true;
+	all = finish(s, ports_are_parked);
+	/* Of who waits for an output the ledger tells; the rest goes on. */
+	ports_hand_over(&s->ports);
+	return all;
 }
 
 static bool
@@ -277,6 +272,13 @@ end(struct server *s, int number)
 	bool restarts = number == SIGTERM &&
 			service_restarts(ports_descriptors(&s->ports));
 
+	/* It would leave what is kept to nobody. */
+	if (restarts && server_check_refuses(s->path)) {
+		diag(LOG_ERR,
+		     "cannot restart with this configuration: ending all in "
+		     "order");
+		restarts = false;
+	}
 	if (number != 0)
 		diag(LOG_INFO, "%s: SIG%s",
 		     restarts ? "restarting" : "stopping",
@@ -288,20 +290,28 @@ end(struct server *s, int number)
 static enum server_end
 abandon(struct server *s)
 {
+	outputs_freeze(s->outputs);
 	ports_tell_unread(&s->ports);
 	outputs_tell_unwritten(s->outputs);
 	return SERVER_ABANDONED;
 }
 
-static void
+/* false: what was written may not be there after all. */
+static bool
 clean_up(struct server *s)
 {
+	bool closed;
+
 	ports_close(&s->ports);
-	outputs_close(s->outputs);
+	/* A file that does not open is waited for no longer: all is written. */
+	if (!outputs_settle(s->outputs))
+		return true;
+	closed = outputs_close(s->outputs);
 	for (int i = 0; i < POLLED_PORTS; i++)
 		close(s->polled[i].fd);
 	close(s->park_fd);
 	free(s->polled);
+	return closed;
 }
 
 /* Open everything and start all threads; false: stderr was told why not. */
@@ -327,9 +337,9 @@ start(struct server *s)
 }
 
 enum server_end
-server_run(const struct config *config)
+server_run(const struct config *config, const char *path)
 {
-	struct server s = { .config = config };
+	struct server s = { .config = config, .path = path };
 	unsigned long long unwritten;
 
 	/* Where it fails, what was opened so far closes with the process. */
@@ -339,7 +349,8 @@ server_run(const struct config *config)
 	if (!end(&s, serve(&s)))
 		return abandon(&s);
 	unwritten = outputs_tell_unwritten(s.outputs);
-	clean_up(&s);
+	if (!clean_up(&s))
+		unwritten++;
 	diag(LOG_INFO, "stopped");
 	return unwritten > 0 || s.broken ? SERVER_FAILED : SERVER_STOPPED;
 }

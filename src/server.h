@@ -13,8 +13,9 @@ enum server_end {
 
 /*
  * Receive and write until SIGTERM or SIGINT; all is told on stderr.  To be
- * called once, before any other thread is started.
+ * called once, before any other thread is started.  path is the file that the
+ * configuration is from, NULL: from none.
  */
-enum server_end server_run(const struct config *);
+enum server_end server_run(const struct config *, const char *path);
 
 #endif

@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -132,8 +133,28 @@ bind_to_interface(int fd, const char *interface)
 			  (socklen_t)strlen(interface) + 1) == 0;
 }
 
+void
+sockets_share_port(int fd)
+{
+	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+/* Shared it is for no longer than it takes, and only where it must be. */
+static bool
+bind_to_port(int fd, const struct address *address, bool beside)
+{
+	int result = bind(fd, &address->any, address->size);
+
+	if (result != 0 && errno == EADDRINUSE && beside) {
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		result = bind(fd, &address->any, address->size);
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	}
+	return result == 0;
+}
+
 const char *
-sockets_try(const struct listener_config *config, long backlog,
+sockets_try(const struct listener_config *config, long backlog, bool beside,
 	    struct bound *bound)
 {
 	struct address address;
@@ -143,7 +164,8 @@ sockets_try(const struct listener_config *config, long backlog,
 		return "open a socket for";
 	if (!bind_to_interface(fd, config->interface) ||
 	    !set_options(fd, config, bound) ||
-	    bind(fd, &address.any, address.size) != 0 ||
+	    !bind_to_port(fd, &address,
+			  beside && config->protocol == PROTOCOL_UDP) ||
 	    (config->protocol == PROTOCOL_TCP &&
 	     listen(fd, (int)backlog) != 0)) {
 		int error = errno;
@@ -157,10 +179,10 @@ sockets_try(const struct listener_config *config, long backlog,
 }
 
 bool
-sockets_bind(const struct listener_config *config, long backlog,
+sockets_bind(const struct listener_config *config, long backlog, bool beside,
 	     struct bound *bound)
 {
-	const char *action = sockets_try(config, backlog, bound);
+	const char *action = sockets_try(config, backlog, beside, bound);
 
 	return !action || sockets_failed(config, action);
 }
@@ -173,6 +195,9 @@ sockets_adopt(int fd, const struct listener_config *config, long backlog,
 	    !set_options(fd, config, bound) ||
 	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
 		return sockets_failed(config, "use what was passed for");
+	sockets_open_door(fd);
+	if (config->protocol == PROTOCOL_UDP)
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 	finish(fd, bound);
 	return true;
 }
@@ -226,33 +251,69 @@ sockets_waiting(int fd)
 }
 
 /* Of the kernel's states of TCP; headers of the C library know no counters. */
-#define CLOSE_WAIT 8
+enum { TIME_WAIT = 6, CLOSE = 7, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+
+/*
+ * Whether its peer had ended the stream.  Of one that is no more the error
+ * tells: a reset is a broken pipe to whoever has seen the end before it.
+ */
+static bool
+has_ended(int fd, int state, int *error)
+{
+	socklen_t size = sizeof *error;
+
+	*error = 0;
+	if (state == CLOSE) {
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, error, &size);
+		if (*error == EPIPE)
+			*error = 0;
+		return *error == 0;
+	}
+	return state == CLOSE_WAIT || state == LAST_ACK || state == CLOSING ||
+	       state == TIME_WAIT;
+}
 
 uint64_t
-sockets_given(int fd)
+sockets_given(int fd, int *error)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;
 	int unread = 0;
-	bool ended;
 
 	ioctl(fd, SIOCINQ, &unread);
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	/* The FIN of a stream counts as a byte of it. */
-	ended = info.tcpi_state == CLOSE_WAIT;
-	return info.tcpi_bytes_received - (uint64_t)unread - ended;
+	return info.tcpi_bytes_received - (uint64_t)unread -
+	       has_ended(fd, info.tcpi_state, error);
 }
 
-/* A connected UDP socket takes nothing but from the other end: port 9 here. */
+/* The interface that it is bound to, or none: "". */
+static void
+get_interface(int fd, char interface[IF_NAMESIZE])
+{
+	socklen_t size = IF_NAMESIZE;
+
+	interface[0] = '\0';
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+}
+
+/*
+ * A connected UDP socket takes nothing but from the other end: port 9 here, or
+ * of a neighbour where its interface has no way to this host.
+ */
 bool
 sockets_leave_port(int fd)
 {
 	static const char *const hosts[] = { "::1", "::ffff:127.0.0.1",
-					     "127.0.0.1" };
+					     "127.0.0.1", "fe80::" };
+	char interface[IF_NAMESIZE];
 	struct address nobody;
 
+	get_interface(fd, interface);
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		address_parse(&nobody, hosts[i], 9);
+		if (nobody.any.sa_family == AF_INET6)
+			nobody.in6.sin6_scope_id = if_nametoindex(interface);
 		if (connect(fd, &nobody.any, nobody.size) == 0)
 			return true;
 	}

@@ -18,20 +18,26 @@ struct bound {
 /*
  * Bind what the configuration asks for: TCP listens, without blocking, and its
  * connections inherit keepalive; UDP tells the time of each datagram and what
- * was dropped.  false: it could not, and stderr was told why.
+ * was dropped.  beside: where sockets_share_port() allows it; the port may be
+ * in use then.  false: it could not, and stderr was told why.
  */
-bool sockets_bind(const struct listener_config *, long backlog, struct bound *);
+bool sockets_bind(const struct listener_config *, long backlog, bool beside,
+		  struct bound *);
 
 /*
  * The same in silence: NULL, or what could not be done, which errno and then
  * sockets_failed() tell; that returns false.
  */
 const char *sockets_try(const struct listener_config *, long backlog,
-			struct bound *);
+			bool beside, struct bound *);
 bool sockets_failed(const struct listener_config *, const char *action);
 
+/* Let another UDP socket have its port too: it is about to leave it. */
+void sockets_share_port(int fd);
+
 /*
- * The same with a socket that another process has bound and passed to us.
+ * The same with a socket that another process has bound and passed to us, and
+ * whose door it may have closed.
  */
 bool sockets_adopt(int fd, const struct listener_config *, long backlog,
 		   struct bound *);
@@ -39,11 +45,18 @@ bool sockets_adopt(int fd, const struct listener_config *, long backlog,
 /* Whether a socket is a listener of this protocol. */
 bool sockets_is_of(int fd, enum protocol);
 
-/* Whether it is bound to what the configuration asks for; port 0 never is. */
+/* Whether it is bound to what the configuration asks for; port 0 is any. */
 bool sockets_match(int fd, const struct listener_config *);
 
-/* Whether this user has a socket there, in any process or in none. */
+/* And whether it is IPv4's too just where all addresses are asked for. */
+bool sockets_fits_families(int fd, const struct listener_config *);
+
+/*
+ * Whether this user has a socket there, in any process or in none; or on the
+ * same port, of whatever address.
+ */
 bool sockets_are_ours(const struct listener_config *);
+bool sockets_have_port(const struct listener_config *);
 
 /*
  * Whether somebody has begun to tell what a UDP socket drops: all that it has
@@ -80,9 +93,10 @@ void sockets_open_door(int fd);
 
 /*
  * How many bytes of its stream the kernel has given out to whoever has read
- * from this connection.
+ * from this connection.  Where it is no more, *error is why, if that is one for
+ * who reads: the kernel tells it once, so recv() will not.
  */
-uint64_t sockets_given(int fd);
+uint64_t sockets_given(int fd, int *error);
 
 /* How many connections wait to be accepted from a TCP listener. */
 unsigned sockets_waiting(int fd);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which sockets are there already, and whether they are what is asked for. */
+/* Which sockets are there already, and which listeners they are of. */
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +44,20 @@ is_address(const struct listener_config *config, const struct address *bound)
 		if (address_parse(&wanted, *hosts, (uint16_t)config->port) &&
 		    wanted.any.sa_family == bound->any.sa_family &&
 		    /* Both families have their port at the same place. */
-		    wanted.in.sin_port == bound->in.sin_port &&
+		    (config->port == 0 ||
+		     wanted.in.sin_port == bound->in.sin_port) &&
 		    address_same_host(&wanted, bound))
 			return true;
 	return false;
+}
+
+/* It was about to leave its port, and takes nothing but from one peer. */
+static bool
+is_connected(int fd)
+{
+	struct address peer = { .size = sizeof peer.in6 };
+
+	return getpeername(fd, &peer.any, &peer.size) == 0;
 }
 
 bool
@@ -58,12 +68,25 @@ sockets_match(int fd, const struct listener_config *config)
 	socklen_t size = sizeof interface;
 
 	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
-	return config->port != 0 &&
-	       sockets_is_of(fd, (enum protocol)config->protocol) &&
+	return sockets_is_of(fd, (enum protocol)config->protocol) &&
+	       !is_connected(fd) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&
 	       is_address(config, &bound) &&
 	       strcmp(interface, config->interface ? config->interface : "") ==
 		       0;
+}
+
+bool
+sockets_fits_families(int fd, const struct listener_config *config)
+{
+	struct address bound = { .size = sizeof bound.in6 };
+	int v6_only = 0;
+	socklen_t size = sizeof v6_only;
+
+	getsockname(fd, &bound.any, &bound.size);
+	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, &size);
+	return bound.any.sa_family != AF_INET6 ||
+	       v6_only == (strcmp(config->address, "*") != 0);
 }
 
 /* A word of an address, as the memory has it. */
@@ -102,9 +125,9 @@ read_line(const char *line, const char *wanted, struct address *out,
 	return true;
 }
 
-/* Whether one of this list is bound so, by this user. */
+/* Whether one of this list is bound to that port, by this user, or to all. */
 static bool
-lists_ours(const char *path, const struct listener_config *config)
+lists_ours(const char *path, const struct listener_config *config, bool exactly)
 {
 	const char *wanted = config->protocol == PROTOCOL_TCP ? TCP_LISTENS
 							      : UDP_UNCONNECTED;
@@ -117,21 +140,35 @@ lists_ours(const char *path, const struct listener_config *config)
 		uid_t owner;
 
 		found = read_line(line, wanted, &bound, &owner) &&
-			owner == getuid() && is_address(config, &bound);
+			owner == getuid() &&
+			(exactly ? is_address(config, &bound)
+				 : ntohs(bound.in.sin_port) == config->port);
 	}
 	if (list)
 		fclose(list);
 	return found;
 }
 
+static bool
+list_ours(const struct listener_config *config, bool exactly)
+{
+	return config->protocol == PROTOCOL_TCP
+		     ? lists_ours("/proc/net/tcp", config, exactly) ||
+			       lists_ours("/proc/net/tcp6", config, exactly)
+		     : lists_ours("/proc/net/udp", config, exactly) ||
+			       lists_ours("/proc/net/udp6", config, exactly);
+}
+
 bool
 sockets_are_ours(const struct listener_config *config)
 {
-	return config->protocol == PROTOCOL_TCP
-		     ? lists_ours("/proc/net/tcp", config) ||
-			       lists_ours("/proc/net/tcp6", config)
-		     : lists_ours("/proc/net/udp", config) ||
-			       lists_ours("/proc/net/udp6", config);
+	return list_ours(config, true);
+}
+
+bool
+sockets_have_port(const struct listener_config *config)
+{
+	return list_ours(config, false);
 }
 
 bool

@@ -15,13 +15,12 @@
 #define TEXT_BYTES (ADDRESS_TEXT + 64)
 
 static struct tally_entry *
-find(struct tally *t, const char *event, const struct listener *listener,
-     const struct address *source)
+find(struct tally *t, const char *event, const struct address *source)
 {
 	for (size_t i = 0; i < t->count; i++) {
 		struct tally_entry *e = &t->entries[i];
 
-		if (e->listener != listener || strcmp(e->event, event) != 0)
+		if (strcmp(e->event, event) != 0)
 			continue;
 		if (source->size == 0
 			    ? e->source.size == 0
@@ -34,22 +33,20 @@ find(struct tally *t, const char *event, const struct listener *listener,
 
 /* Where there is no more room for sources, they are counted together. */
 static struct tally_entry *
-find_or_add(struct tally *t, const char *event, struct listener *listener,
-	    const struct address *source)
+find_or_add(struct tally *t, const char *event, const struct address *source)
 {
 	const struct address others = { .size = 0 };
-	struct tally_entry *entry = find(t, event, listener, source);
+	struct tally_entry *entry = find(t, event, source);
 
 	if (!entry && t->count >= TALLY_SOURCES * 3 / 4) {
 		source = &others;
-		entry = find(t, event, listener, source);
+		entry = find(t, event, source);
 	}
 	if (entry || t->count == TALLY_SOURCES)
 		return entry;
 	entry = &t->entries[t->count++];
 	*entry = (struct tally_entry){
 		.event = event,
-		.listener = listener,
 		.source = *source,
 		.due_ms = clock_now_ms() + PERIOD_MS,
 	};
@@ -58,13 +55,12 @@ find_or_add(struct tally *t, const char *event, struct listener *listener,
 }
 
 void
-tally_count(struct tally *t, const char *event, struct listener *listener,
-	    const struct address *source)
+tally_count(struct tally *t, const char *event, const struct address *source)
 {
 	struct tally_entry *entry;
 
 	pthread_mutex_lock(&t->lock);
-	entry = find_or_add(t, event, listener, source);
+	entry = find_or_add(t, event, source);
 	if (entry)
 		entry->connections++;
 	pthread_mutex_unlock(&t->lock);
@@ -82,12 +78,12 @@ describe(char *text, size_t size, const struct tally_entry *e)
 }
 
 static void
-note(const struct tally_entry *e)
+note(const struct tally *t, const struct tally_entry *e)
 {
 	char text[TEXT_BYTES];
 
 	describe(text, sizeof text, e);
-	listener_note(e->listener, text);
+	listener_note(t->listener, text);
 }
 
 void
@@ -98,8 +94,8 @@ tally_tell(struct tally *t)
 	pthread_mutex_lock(&t->lock);
 	for (size_t i = 0; i < t->count; i++) {
 		describe(text, sizeof text, &t->entries[i]);
-		diag(LOG_ERR, "abandoned: listener %s: %s",
-		     t->entries[i].listener->name, text);
+		diag(LOG_ERR, "abandoned: listener %s: %s", t->listener->name,
+		     text);
 	}
 	pthread_mutex_unlock(&t->lock);
 }
@@ -145,7 +141,7 @@ tally_main(void *argument)
 		struct tally_entry first = take_first(t);
 
 		pthread_mutex_unlock(&t->lock);
-		note(&first);
+		note(t, &first);
 		pthread_mutex_lock(&t->lock);
 	}
 	pthread_mutex_unlock(&t->lock);
@@ -155,10 +151,11 @@ tally_main(void *argument)
 }
 
 bool
-tally_start(struct tally *t, int done_fd)
+tally_start(struct tally *t, struct listener *listener, int done_fd)
 {
 	pthread_condattr_t attributes;
 
+	t->listener = listener;
 	t->count = 0;
 	t->stopping = false;
 	t->done_fd = done_fd;

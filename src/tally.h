@@ -2,7 +2,8 @@
 /*
  * tally: what happens too often for a line each, such as health checks, is
  * counted for each source and noted once a minute.  A thread of its own writes
- * the notes, since whoever counts must not wait for an output.
+ * the notes, since whoever counts must not wait for an output; and each
+ * listener has one, since none must wait for an output of another.
  */
 #ifndef PORTLOG_TALLY_H
 #define PORTLOG_TALLY_H
@@ -18,6 +19,7 @@
 #define TALLY_SOURCES 512
 
 struct tally {
+	struct listener *listener;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -27,18 +29,17 @@ struct tally {
 	size_t count;
 	struct tally_entry {
 		const char *event;
-		struct listener *listener;
 		struct address source; /* size 0: all that found no place */
 		unsigned long long connections;
 		long long due_ms;
 	} entries[TALLY_SOURCES];
 };
 
-/* Start its thread; false and errno if there can be none. */
-bool tally_start(struct tally *, int done_fd);
+/* Start the thread of a listener; false and errno if there can be none. */
+bool tally_start(struct tally *, struct listener *, int done_fd);
 
-/* Count one event of a listener: "EVENT connections=N peer=SOURCE". */
-void tally_count(struct tally *, const char *event, struct listener *,
+/* Count one event: "EVENT connections=N peer=SOURCE". */
+void tally_count(struct tally *, const char *event,
 		 const struct address *source);
 
 /* Let the thread note what there is and end; does not wait for it. */

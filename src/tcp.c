@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "connection.h"
 #include "diag.h"
+#include "tally.h"
 #include "thread.h"
 
 static enum accepted
@@ -51,7 +53,9 @@ has_enough(const struct acceptor *a, const struct address *peer)
 	long most = a->listener->config->limits.max_connections_per_source;
 
 	return most > 0 &&
-	       connections_from(a->connections, peer) >= (size_t)most;
+	       connections_from(a->connections, peer,
+				&a->listener->counters.connections) >=
+		       (size_t)most;
 }
 
 static void
@@ -60,7 +64,7 @@ refuse(struct acceptor *a, struct member *member)
 	sockets_close(member->fd);
 	member->fd = -1;
 	atomic_fetch_add(&a->listener->counters.refused, 1);
-	tally_count(a->tally, "refused", a->listener, &member->peer);
+	tally_count(a->listener->tally, "refused", &member->peer);
 }
 
 static enum accepted
@@ -89,7 +93,7 @@ tcp_accept(struct acceptor *a)
 
 	/* Before it is accepted, so that it can wait in the kernel's queue. */
 	if (!a->next &&
-	    !(a->next = connection_new(a->listener, a->connections, a->tally)))
+	    !(a->next = connection_new(a->listener, a->connections)))
 		return fall_short(a, ENOMEM);
 	member = &a->next->member;
 	if (member->fd >= 0)
@@ -113,6 +117,35 @@ bool
 tcp_holds_one(const struct acceptor *a)
 {
 	return a->next && a->next->member.fd >= 0;
+}
+
+static unsigned long long
+unread_bytes(int fd)
+{
+	int unread = 0;
+
+	ioctl(fd, FIONREAD, &unread);
+	return (unsigned long long)unread;
+}
+
+unsigned
+tcp_abandon(struct acceptor *a, unsigned long long *unread)
+{
+	unsigned count = 0;
+	int fd;
+
+	*unread = 0;
+	if (tcp_holds_one(a)) {
+		*unread += unread_bytes(a->next->member.fd);
+		count++;
+	}
+	while ((fd = accept4(a->listener->socket.fd, NULL, NULL,
+			     SOCK_CLOEXEC)) >= 0) {
+		*unread += unread_bytes(fd);
+		count++;
+		close(fd);
+	}
+	return count + sockets_waiting(a->listener->socket.fd);
 }
 
 void

@@ -7,7 +7,6 @@
 
 #include "connections.h"
 #include "listener.h"
-#include "tally.h"
 
 struct connection;
 
@@ -15,7 +14,6 @@ struct connection;
 struct acceptor {
 	struct listener *listener;
 	struct connections *connections;
-	struct tally *tally;
 	atomic_ullong
 		*connection_number; /* of the last one, of all listeners */
 	struct connection *next;    /* made before it is accepted; owned */
@@ -37,6 +35,12 @@ enum accepted tcp_accept(struct acceptor *);
 
 /* Whether one was accepted that has no thread yet. */
 bool tcp_holds_one(const struct acceptor *);
+
+/*
+ * Give up whoever waits to be accepted, or for a thread: how many they are,
+ * and the bytes that they have sent, as far as descriptors suffice to see.
+ */
+unsigned tcp_abandon(struct acceptor *, unsigned long long *unread);
 
 /* Free what was made and not used. */
 void tcp_close(struct acceptor *);

@@ -133,6 +133,9 @@ drain(struct udp *u)
 	}
 	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
 		;
+	/* Behind a door that is closed it would go on to drop, unseen. */
+	if (!u->listener->is_shared)
+		listener_close_socket(u->listener, true);
 }
 
 /*
@@ -145,13 +148,16 @@ resume(struct udp *u, const struct kept_listener *kept)
 {
 	struct listener *listener = u->listener;
 	uint64_t key = ledger_key(listener->key);
-	struct ledger_entry *e = listener->was_passed
-				       ? ledger_find(listener->ledger, key)
-				       : NULL;
+	struct ledger_entry *e = ledger_find(listener->ledger, key);
 
+	/* Of another socket, which had its port before. */
+	if (e && !listener->is_counted) {
+		ledger_clear(listener->ledger, e);
+		e = NULL;
+	}
 	u->entry = e ? e : ledger_claim(listener->ledger, key);
 	u->dropped = e                     ? (uint32_t)e->dropped
-		   : !listener->was_passed ? 0
+		   : !listener->is_counted ? 0
 		   : kept                  ? kept->dropped
 			  : sockets_dropped(listener->socket.fd);
 	u->records = e ? e->records : kept ? kept->numbered : 0;
@@ -253,8 +259,10 @@ udp_tell_abandoned(const struct udp *u)
 	while (recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
 		unread++;
 	lost = sockets_dropped(fd) - atomic_load(&u->dropped);
-	diag(LOG_ERR, "abandoned: listener %s: %llu datagrams unread, %u lost",
-	     u->listener->name, unread, lost);
+	diag(LOG_ERR,
+	     "abandoned: listener %s: %llu datagrams unread, %u lost, %zu "
+	     "bytes read and not yet records",
+	     u->listener->name, unread, lost, atomic_load(&u->in_hand));
 }
 
 bool

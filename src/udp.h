@@ -42,8 +42,8 @@ bool udp_is_alive(struct udp *);
 
 /*
  * Of a thread that is waited for no longer: tell on stderr how many datagrams
- * the kernel holds, which nobody will read, and how many it has dropped since
- * the log told of some.
+ * the kernel holds, which nobody will read, how many it has dropped since the
+ * log told of some, and what was read and did not reach the outputs.
  */
 void udp_tell_abandoned(const struct udp *);
 

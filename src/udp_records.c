@@ -15,6 +15,8 @@ add(struct udp *u, struct batch *batch, struct record *record, enum tag tag,
 	record->number = tag == TAG_NOTE ? 0 : u->records + 1;
 	record->data = data;
 	record->size = size;
+	if (batch_is_nearly_full(batch)) /* and so emitted by this */
+		atomic_store(&u->in_hand, u->left);
 	batch_add(batch, record);
 	u->records += tag != TAG_NOTE && tag != TAG_PIECE;
 }
@@ -45,6 +47,7 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 {
 	struct framer framer;
 	struct slice slice;
+	size_t after = u->left - size;
 
 	framer_init(&framer, FRAMING_LINE,
 		    (size_t)u->listener->config->limits.max_record);
@@ -59,6 +62,7 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 			frame = framer_end(&framer, &slice);
 		if (frame == FRAME_NONE)
 			return;
+		u->left = after + framer_held(&framer);
 		add(u, batch, record,
 		    frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE, slice.data,
 		    slice.size);
@@ -84,6 +88,7 @@ add_whole(struct udp *u, struct batch *batch, struct record *record,
 	size_t max_record = (size_t)config->limits.max_record, kept = size;
 	const unsigned char *data = d->space.iov_base;
 
+	u->left -= size;
 	if (config->framing == FRAMING_DATAGRAM && size <= d->space.iov_len)
 		kept = trimmed(data, size);
 	if (kept <= max_record) {
@@ -138,14 +143,15 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 	const struct origin *origin = NULL;
 	size_t bytes = 0;
 
+	for (size_t i = 0; i < count; i++)
+		bytes += u->messages[i].msg_len;
+	u->left = bytes;
 	for (size_t i = 0; i < count; i++) {
 		struct datagram *d = &u->datagrams[i];
 		size_t size = u->messages[i].msg_len;
 		uint32_t dropped = u->dropped;
 		struct record record;
 
-		atomic_store_explicit(&u->in_hand, (unsigned)(count - i),
-				      memory_order_relaxed);
 		origin = origin_of(u, i, origin);
 		record.origin = origin;
 		read_control(&u->messages[i].msg_hdr, &record.time, &dropped);
@@ -154,7 +160,6 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 			add_lines(u, batch, &record, d->space.iov_base, size);
 		else
 			add_whole(u, batch, &record, d, size);
-		bytes += size;
 	}
 	atomic_store(&u->in_hand, 0);
 	atomic_fetch_add(&u->listener->counters.bytes, bytes);

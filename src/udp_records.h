@@ -29,9 +29,11 @@ struct datagram {
 struct udp {
 	struct listener *listener;
 	pthread_t thread;
-	int stop_fd;         /* an eventfd */
-	int done_fd;         /* borrowed */
-	atomic_uint in_hand; /* datagrams read, not all of them records yet */
+	int stop_fd;           /* an eventfd */
+	int done_fd;           /* borrowed */
+	size_t left;           /* bytes of what was read and is no record yet */
+	atomic_size_t in_hand; /* the same, for others: while the outputs have
+				  the records before them */
 	atomic_bool done;
 	atomic_bool leaves;       /* the port, once it is to stop */
 	atomic_bool emitting;     /* waits for the outputs, perhaps */

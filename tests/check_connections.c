@@ -55,9 +55,11 @@ START_TEST(counts_all_and_those_of_a_host)
 		connections_enter(&connections, &members[i]);
 	ck_assert_uint_eq(connections_count(&connections), 3);
 	ck_assert_uint_eq(atomic_load(&count), 3);
-	ck_assert_uint_eq(connections_from(&connections, &members[0].peer), 2);
+	ck_assert_uint_eq(
+		connections_from(&connections, &members[0].peer, &count), 2);
 	connections_leave(&connections, &members[0]);
-	ck_assert_uint_eq(connections_from(&connections, &members[1].peer), 1);
+	ck_assert_uint_eq(
+		connections_from(&connections, &members[1].peer, &count), 1);
 	ck_assert_int_eq(fcntl(members[0].fd, F_GETFD), -1);
 	connections_withdraw(&connections, &members[1]);
 	ck_assert_int_eq(fcntl(members[1].fd, F_GETFD), 0);
@@ -100,11 +102,59 @@ START_TEST(stops_who_is_there_and_who_comes_later)
 	connections_stop(&connections);
 	ck_assert_int_eq(recv(early.fd, &byte, 1, MSG_DONTWAIT), 0);
 	connections_enter(&connections, &late);
+	/* What was past the door before it closed is not to meet the end. */
+	ck_assert(late.door_closed);
+	ck_assert_int_eq(recv(late.fd, &byte, 1, MSG_DONTWAIT), -1);
+	connections_end(&connections);
 	ck_assert_int_eq(recv(late.fd, &byte, 1, MSG_DONTWAIT), 0);
 	connections_leave(&connections, &early);
 	connections_leave(&connections, &late);
 	close(first);
 	close(second);
+}
+END_TEST
+
+START_TEST(ends_only_those_whose_door_is_closed)
+{
+	struct member goes, stays;
+	int first = make_member(&goes, "192.0.2.1");
+	int second = make_member(&stays, "192.0.2.1");
+	char byte;
+
+	connections_enter(&connections, &goes);
+	connections_enter(&connections, &stays);
+	connections_close_door(&connections, &goes);
+	ck_assert_int_eq(recv(goes.fd, &byte, 1, MSG_DONTWAIT), -1);
+	connections_end(&connections);
+	ck_assert_int_eq(recv(goes.fd, &byte, 1, MSG_DONTWAIT), 0);
+	ck_assert_int_eq(recv(stays.fd, &byte, 1, MSG_DONTWAIT), -1);
+	connections_leave(&connections, &goes);
+	connections_leave(&connections, &stays);
+	close(first);
+	close(second);
+}
+END_TEST
+
+START_TEST(hands_out_those_that_are_parked)
+{
+	struct member parked, busy;
+	int first = make_member(&parked, "192.0.2.1");
+	int second = make_member(&busy, "192.0.2.1");
+
+	connections_enter(&connections, &parked);
+	connections_enter(&connections, &busy);
+	connections_stay(&connections, &parked);
+	ck_assert(!connections_are_parked(&connections));
+	ck_assert_ptr_eq(connections_take(&connections), &parked);
+	ck_assert_ptr_null(connections_take(&connections));
+	ck_assert_uint_eq(connections_count(&connections), 1);
+	connections_stay(&connections, &busy);
+	ck_assert(connections_are_parked(&connections));
+	ck_assert_ptr_eq(connections_take(&connections), &busy);
+	close(first);
+	close(second);
+	close(parked.fd);
+	close(busy.fd);
 }
 END_TEST
 
@@ -158,6 +208,8 @@ connections_suite(void)
 	tcase_add_test(tests, counts_all_and_those_of_a_host);
 	tcase_add_test(tests, rings_when_one_leaves_only_if_that_is_wanted);
 	tcase_add_test(tests, stops_who_is_there_and_who_comes_later);
+	tcase_add_test(tests, ends_only_those_whose_door_is_closed);
+	tcase_add_test(tests, hands_out_those_that_are_parked);
 	tcase_add_test(tests, sees_every_detached_thread_out);
 	suite_add_tcase(suite, tests);
 	return suite;

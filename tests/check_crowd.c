@@ -18,7 +18,6 @@
 static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
 static struct listener_config config = { .limits = { .max_record = 100 } };
 static struct connections connections;
-static struct tally tally;
 static struct listener listener;
 static char path[32];
 static int log_fd;
@@ -29,7 +28,7 @@ static struct peer {
 	pthread_t thread;
 	struct connection *connection;
 	enum ending ending;
-	atomic_bool is_out;
+	uint64_t records;
 } peers[PEERS];
 
 static void
@@ -67,14 +66,14 @@ peer_main(void *argument)
 	struct peer *peer = argument;
 
 	peer->ending = crowd_join(listener.crowd, peer->connection);
-	atomic_store(&peer->is_out, true);
+	peer->records = peer->connection->records;
 	return NULL;
 }
 
 static void
 join(struct peer *peer)
 {
-	struct connection *c = connection_new(&listener, &connections, &tally);
+	struct connection *c = connection_new(&listener, &connections);
 	int ends[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
@@ -139,8 +138,8 @@ START_TEST(reads_for_all_of_its_peers)
 	for (int i = 0; i < PEERS; i++)
 		shutdown(peers[i].fd, SHUT_WR);
 	for (int i = 0; i < PEERS; i++) {
-		ck_assert_uint_eq(peers[i].connection->records, 50);
 		ck_assert_int_eq(leave(&peers[i]), ENDING_EOF);
+		ck_assert_uint_eq(peers[i].records, 50);
 	}
 }
 END_TEST

@@ -17,12 +17,12 @@
 static const char held[5] = "\0tw\n";
 
 static const struct kept_listener listeners[] = {
-	{ .name = "line@[::]:8888",
+	{ .name = "line tcp [__]_8888",
 	  .records = 1,
 	  .bytes = 2,
 	  .accepted = 3,
 	  .refused = 4 },
-	{ .name = "dgram@[::]:8888",
+	{ .name = "dgram udp [__]_8888",
 	  .lost = 5,
 	  .truncated = 6,
 	  .numbered = 7,

@@ -143,6 +143,7 @@ START_TEST(reopens_between_two_lines_only)
 	atomic_store(&output.reopen, true);
 	give("one\n", 1);
 	assert_taken("|one\n");
+	output_ask_reopen(&output);
 	output_reopen(&output);
 	assert_taken("|one\n|");
 }
@@ -162,6 +163,7 @@ END_TEST
 START_TEST(does_not_wait_to_reopen_what_is_busy)
 {
 	pthread_mutex_lock(&output.lock);
+	output_ask_reopen(&output);
 	output_reopen(&output);
 	ck_assert_uint_eq(taken_size, 0);
 	pthread_mutex_unlock(&output.lock);

@@ -84,6 +84,7 @@ class Daemon:
                 file.write(config.replace("@DIR@", self.dir))
             self.arguments += ["-c", path]
         self.process = None
+        self.exits = 0  # what a Case expects of it
         self.pass_fds = ()
         if start:
             self.start(stdout)
@@ -320,7 +321,7 @@ def unescape(text):
 
 
 class Case(unittest.TestCase):
-    """Tests that start daemons, each of which must end with exit code 0."""
+    """Tests that start daemons, whose exit code must be 0, or daemon.exits."""
 
     def daemon(self, *arguments, **options):
         daemon = Daemon(*arguments, **options)
@@ -332,7 +333,8 @@ class Case(unittest.TestCase):
             if daemon.process.poll() is None:
                 daemon.signal(signal.SIGCONT)
                 daemon.stop()
-            self.assertEqual(daemon.process.returncode, 0, daemon.errors())
+            self.assertEqual(daemon.process.returncode, daemon.exits,
+                             daemon.errors())
         finally:
             daemon.close()
 
@@ -365,6 +367,15 @@ def namespaces(flags, script="true"):
         except (OSError, subprocess.CalledProcessError) as error:
             reason = getattr(error, "stderr", b"") or error
     raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reason}")
+
+
+def needs_ipv6():
+    """Skip the test where there is none."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        raise unittest.SkipTest(f"no IPv6 on the loopback: {error}")
 
 
 def end_of(connection):

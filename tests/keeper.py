@@ -78,6 +78,7 @@ class Keeper:
         self.answers = 1000  # how much the bus says before it falls silent
         self.pause = 0  # seconds before each of its answers
         self.kept = []  # (name, descriptor), the last one first
+        self.unheard = None  # a key of messages that it loses
         self.told = []  # (time, dictionary) of each message
         self.deaf = threading.Lock()  # who holds it keeps it from hearing
         self.ended = threading.Event()
@@ -111,6 +112,7 @@ class Keeper:
                                text.decode("ascii").splitlines()), fds)
 
     def take(self, message, fds):
+        message.pop(self.unheard, None)
         name = message.get("FDNAME", "stored")
         if "FDSTORE" in message:
             for fd in fds:
@@ -288,12 +290,15 @@ class Served(harness.Daemon):
 
     def wait_until_known(self):
         """Until what a kill has cost is told, and the ledger has it so."""
-        def look():
-            ledger = self.keeper.content("ledger 1")
-            return all(done == read for key, _, read, done in (
-                struct.unpack_from("4Q", ledger, at)
-                for at in range(0, len(ledger), 64)) if key)
-        wait_for(look, "all to be told")
+        wait_for(lambda: all(done == read for read, done in self.ledger()),
+                 "all to be told")
+
+    def ledger(self):
+        """(read, done) of each entry."""
+        ledger = self.keeper.content("ledger 1")
+        entries = (struct.unpack_from("4Q", ledger, at)
+                   for at in range(0, len(ledger), 64))
+        return [(read, done) for key, _, read, done in entries if key]
 
     def stop(self, number=SIGTERM):
         """For good: systemd lets go of all then."""

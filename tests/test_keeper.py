@@ -73,6 +73,44 @@ class Ends(keeper.Case):
         stream.sendall(b"o\n")
         self.wait_until_told(daemon, stream, ["one", "two"])
 
+    def test_a_configuration_that_the_next_would_refuse_drains(self):
+        for change, fault in (
+                (lambda daemon: daemon.configure("listeners = 1;\n"),
+                 r"portlogd\.conf:1: listeners: "),
+                (lambda daemon: os.unlink(daemon.arguments[-1]),
+                 r"portlogd\.conf: .*No such file")):
+            with self.subTest(fault):
+                daemon, stream = self.begin()
+                change(daemon)
+                daemon.signal(SIGTERM)
+                self.assert_drained(daemon, stream)
+                self.assertRegex(daemon.errors(), fault)
+                self.assertIn("cannot restart with this configuration",
+                              daemon.errors())
+                self.assertEqual(daemon.text(), "")
+
+    def test_what_cannot_be_checked_in_time_or_at_all_is_left_to_the_next(
+            self):
+        def never_end(daemon):
+            os.unlink(daemon.arguments[-1])
+            os.mkfifo(daemon.arguments[-1])
+
+        def be_gone(daemon):
+            os.unlink(daemon.arguments[0])
+        for change in (never_end, be_gone):
+            with self.subTest(change):
+                daemon = self.serve(LINE, UDP, start=False)
+                daemon.arguments[0] = shutil.copy(harness.PORTLOGD,
+                                                  daemon.dir)
+                daemon.start()
+                stream = self.tcp(daemon)
+                stream.sendall(b"tw")
+                daemon.wait_for_bytes(0, 2)
+                change(daemon)
+                daemon.leave()
+                self.assertIn("state", daemon.keeper.names())
+                self.assert_open(stream)
+
     def test_without_room_for_all_it_drains(self):
         # Two listeners, as many held connections, a state; and the ledger.
         daemon, stream = self.begin(most=6)
@@ -105,7 +143,7 @@ class Store(keeper.Case):
                           ("total", "connections")] == [1001, 1], "the ends")
         self.assertEqual(daemon.keeper.names(), sorted(
             [*before, next(n for n in daemon.keeper.names() if
-                           n.startswith("connection 1 of line@"))]))
+                           n.startswith("connection 1 of line "))]))
         self.assert_open(stays)
 
     def test_their_peers_see_the_end_though_they_are_kept(self):
@@ -123,7 +161,7 @@ class Store(keeper.Case):
         stream = self.tcp(daemon)
         stream.sendall(b"one\n")
         self.wait_until_told(daemon, stream, ["one"])
-        self.assertEqual([re.sub("@.*|of .*", "", name) for name in
+        self.assertEqual([re.sub(" (tcp|udp) .*|of .*", "", name) for name in
                           daemon.keeper.names()],
                          ["connection 1 ", "ledger 1", "listener line"])
         for _, message in daemon.keeper.told:

@@ -3,10 +3,14 @@
 
 test_restart.py does some of it with a real systemd.
 """
+import contextlib
+import os
 import re
 import resource
 import socket
 import struct
+import tempfile
+from signal import SIGUSR1
 
 import harness
 import keeper
@@ -18,6 +22,18 @@ LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
 COUNTED = tcp("counted", 'framing = "octet-counted";')
 UDP = udp("dgram")
+
+
+def free_port():
+    """One that is free for TCP and, most likely, for UDP."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def at(listener, port):
+    """The same on that port."""
+    return listener.replace("port = 0", f"port = {port}")
 
 
 class Restarts(keeper.Case):
@@ -179,7 +195,7 @@ class Changes(keeper.Case):
         self.assertEqual(daemon.port(), ports[0])
         with self.assertRaises(ConnectionRefusedError):
             harness.connect_tcp(("127.0.0.1", ports[1]))
-        self.assertEqual(sorted(re.sub("@.*|of .*", "", name) for name in
+        self.assertEqual(sorted(re.sub(" (tcp|udp) .*|of .*", "", name) for name in
                                 daemon.keeper.names()),
                          ["connection 1 ", "ledger 1", "listener line",
                           "listener new"])
@@ -256,6 +272,157 @@ class Changes(keeper.Case):
             self.wait_until_told(daemon, stream, ["one", "two"])
             self.assertEqual({r.listener for r in
                               daemon.of(stream, self.log)}, {name})
+
+
+class Moves(keeper.Case):
+    """A listener asks for another socket on the port that it had."""
+
+    def move(self, listeners, *ways):
+        """One restart after another; each has one socket, that is heard.
+
+        ways are (setting, host that it hears, host that it does not or None).
+        """
+        port = free_port()
+
+        def moved(way):
+            return configured(*(at(make("line", way), port)
+                                for make in listeners))
+        daemon = self.serve(start=False)
+        daemon.configure(moved(ways[0][0]))
+        daemon.start()
+        for number, (way, host, refused) in enumerate(ways[1:] + ways[:1]):
+            daemon.restart(moved(way))
+            for i, make in enumerate(listeners):
+                if make is tcp:
+                    self.tcp(daemon, i, host).sendall(b"%d\n" % number)
+                    if refused:
+                        with self.assertRaises(ConnectionRefusedError):
+                            daemon.tcp(i, refused).close()
+                else:
+                    self.udp(daemon, i, host).send(b"%d" % number)
+            wait_for(lambda n=number: self.told(daemon).count(str(n)) ==
+                     len(listeners), way)
+            # That of UDP is kept until it is read.
+            wait_for(lambda: sum(n.startswith("listener ") for n in
+                                 daemon.keeper.names()) == len(listeners),
+                     "one of each to be kept")
+
+    def test_to_another_address_and_back(self):
+        one, six = 'address = "127.0.0.1";', 'address = "::1";'
+        self.move((tcp, udp), ("", "127.0.0.1", None), ("", "::1", None),
+                  (one, "127.0.0.1", "::1"), (six, "::1", "127.0.0.1"),
+                  ('address = "::";', "::1", "127.0.0.1"),
+                  (one, "127.0.0.1", "::1"))
+
+    def test_to_an_interface_and_back(self):
+        self.move((tcp, udp), ("", "127.0.0.1", None),
+                  ('interface = "lo";', "127.0.0.1", None))
+
+    def test_what_waits_for_one_that_is_no_more_is_in_the_log(self):
+        port = free_port()
+        daemon = self.serve(at(LINE, port), at(udp(
+            "dgram", "receive_buffer = 8192;"), port))
+        sender = self.udp(daemon, 1)
+        daemon.leave()
+        streams = [self.tcp(daemon) for _ in range(20)]
+        for number, stream in enumerate(streams):
+            stream.sendall(b"%d\nunfini" % number)
+        for _ in range(200):
+            sender.send(b"datagram")
+        daemon.configure(configured(*(at(make("new", 'address = "127.0.0.1";'),
+                                         port) for make in (tcp, udp))))
+        daemon.start()
+        for number, stream in enumerate(streams):
+            self.assertEqual(harness.end_of(stream), b"")
+            records = daemon.of(stream, self.log)
+            self.assertEqual([(r.listener, r.tag, r.data)
+                              for r in records[:-1]],
+                             [("line", "F", str(number)),
+                              ("line", "E", "unfini")])
+            self.assertIn("closed reason=shutdown records=2 ",
+                          records[-1].data)
+
+        def lost():
+            return sum(law.lost_in(r.data) for r in daemon.records(self.log)
+                       if (r.listener, r.tag) == ("dgram", "*"))
+        wait_for(lambda: self.told(daemon).count("datagram") + lost() == 200,
+                 "all of them")
+        self.assertGreater(lost(), 0)
+        sender.send(b"new")
+        wait_for(lambda: "new" in self.told(daemon))
+        wait_for(lambda: len(daemon.keeper.names()) == 3, "three to be kept")
+
+    def test_behind_an_output_that_stalls_nothing_of_it_is_lost(self):
+        port = free_port()
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        path = directory.name + "/pipe"
+        os.mkfifo(path)
+        pipe = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+        self.addCleanup(os.close, pipe)
+        daemon = self.serve(at(UDP, port), path=path)
+        sender = self.udp(daemon)
+        daemon.leave()
+        with contextlib.suppress(BlockingIOError):
+            while os.write(pipe, b"\n" * 4096):
+                pass
+        for _ in range(200):
+            sender.send(b"datagram")
+        daemon.configure(configured(at(udp("new", 'address = "127.0.0.1";'),
+                                       port), path=path))
+        daemon.start()
+        wait_for(lambda: any(read for read, _ in daemon.ledger()), "a read")
+        daemon.kill()
+        log = b""
+
+        def told():
+            nonlocal log
+            with contextlib.suppress(BlockingIOError):
+                log += os.read(pipe, 65536)
+            lines = log.rpartition(b"\n")[0].decode().split("\n")
+            return sum(law.lost_in(r.data) if r.tag == "*" else 1
+                       for r in map(harness.Record, filter(None, lines)))
+        wait_for(lambda: told() == 200, "all of them")
+        self.assertIn(b"lost datagrams=", log)
+
+
+class Twins(keeper.Case):
+    """Listeners that have the same name and port are not the same."""
+
+    def test_of_tcp_and_udp_each_has_its_own_counters(self):
+        port = free_port()
+        daemon = self.serve(at(UDP, port), at(tcp("dgram"), port))
+        self.tcp(daemon).sendall(b"one\n")
+        self.udp(daemon).send(b"twelve bytes")
+        wait_for(lambda: len(self.told(daemon)) == 2)
+        for again in (daemon.restart, daemon.restart, lambda: None):
+            daemon.signal(SIGUSR1)
+            found = daemon.wait_for_error(
+                r"dgram: records=1 bytes=(\d+) lost=0 [^\n]*\n"
+                r"[^\n]*dgram: records=1 bytes=(\d+) connections=1 ")
+            self.assertEqual(found.groups(), ("12", "4"))
+            again()
+
+    def test_of_two_interfaces_each_keeps_its_connections(self):
+        others = [name for _, name in socket.if_nameindex() if name != "lo"]
+        if not others:
+            self.skipTest("there is but one interface")
+        port = free_port()
+        listeners = [at(tcp("line", f'interface = "{name}"; outputs = '
+                            f'["{i}"];'), port)
+                     for i, name in enumerate((others[0], "lo"))]
+        outputs = ", ".join(f'{{ type = "file"; name = "{i}"; '
+                            f'path = "@DIR@/{i}"; }}' for i in range(2))
+        daemon = keeper.Served(
+            f"listeners = ({', '.join(listeners)});\noutputs = ({outputs});")
+        self.addCleanup(self.end, daemon)
+        stream = self.tcp(daemon)
+        for n in range(3):
+            stream.sendall(b"%d\n" % n)
+            wait_for(lambda n=n: [r.data for r in daemon.of(
+                stream, daemon.dir + "/1")] == [str(i) for i in range(n + 1)])
+            daemon.restart()
+        self.assertEqual(daemon.records(daemon.dir + "/0"), [])
 
 
 class Strange(keeper.Case):

@@ -9,6 +9,7 @@ import fcntl
 import os
 import re
 import socket
+import struct
 import tempfile
 from signal import SIGTERM
 
@@ -246,6 +247,69 @@ class InHand(keeper.Case):
             self.assertIn(f"closed reason={reason} records=3 bytes=14 ",
                           closed)
 
+    def test_a_peer_that_ends_and_resets_while_nobody_runs(self):
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        stream.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6)
+        wait_for(lambda: self.told(daemon) == ["one"])
+        daemon.freeze()
+        stream.shutdown(socket.SHUT_WR)
+        harness.reset(stream)
+        daemon.fell()
+        daemon.start()
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 1)
+        self.assertEqual(self.told(daemon)[1:-1], ["lost bytes=2"])
+        self.assertIn("closed reason=eof records=1 bytes=6 ",
+                      self.told(daemon)[-1])
+
+    def ended(self):
+        """A connection that ended, of which systemd has not let go yet."""
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
+        daemon.keeper.unheard = "FDSTOREREMOVE"
+        stream.sendall(b"0123456789" * 3)
+        stream.shutdown(socket.SHUT_WR)
+        self.assertEqual(harness.end_of(stream), b"")
+        return daemon, daemon.of(stream, self.log)
+
+    def test_one_whose_end_is_in_the_log_is_told_of_once(self):
+        daemon, records = self.ended()
+        daemon.fell()
+        daemon.keeper.unheard = None
+        daemon.start()
+        wait_for(lambda: len(daemon.keeper.names()) == 2, "it to be dropped")
+        self.assertEqual([r.line for r in daemon.records(self.log)],
+                         [r.line for r in records])
+
+    def test_its_number_is_not_given_to_another(self):
+        daemon = self.serve(LINE, more='format = "json";')
+        for number in range(1, 2 * TURNS, 2):
+            for again in range(2):
+                stream = self.tcp(daemon)
+                stream.sendall(b"one\n")
+                stream.shutdown(socket.SHUT_WR)
+                self.assertEqual(harness.end_of(stream), b"")
+                self.assertEqual(daemon.json(self.log)[-1]["connection"],
+                                 number + again)
+            daemon.kill()
+
+    def test_one_whose_end_was_not_told_lost_nothing(self):
+        daemon, _ = self.ended()
+        daemon.fell()
+        ledger = bytearray(daemon.keeper.content("ledger 1"))
+        for at in range(0, len(ledger), 64):
+            if struct.unpack_from("Q", ledger, at) == (1,):
+                self.assertEqual(ledger[at + 63], 1)
+                ledger[at + 63] = 0
+        daemon.keeper.replace("ledger 1", ledger)
+        daemon.start()
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 2)
+        self.assertNotIn(" lost ", daemon.text(self.log))
+        self.assertEqual(daemon.text(self.log).count(
+            "closed reason=eof records=1 bytes=30 "), 2)
+
     def test_numbers_go_on_and_do_not_come_twice(self):
         daemon = self.serve(LINE, UDP, more='format = "json";')
         stream, sender = self.tcp(daemon), self.udp(daemon, 1)
@@ -348,13 +412,14 @@ class Pipe:
 class Stalled(keeper.Case):
     """Behind an output that stands still much is in hand."""
 
-    def serve_pipe(self, *listeners):
+    def serve_pipe(self, *listeners, **options):
         """A daemon, and the pipe that stalls it."""
         directory = tempfile.TemporaryDirectory(prefix="portlog-")
         self.addCleanup(directory.cleanup)
         pipe = Pipe(directory.name + "/pipe")
         self.addCleanup(pipe.close)
-        daemon = self.serve(*listeners, path=directory.name + "/pipe")
+        daemon = self.serve(*listeners, path=directory.name + "/pipe",
+                            **options)
         self.addCleanup(pipe.drain)
         pipe.fill()
         return daemon, pipe
@@ -428,6 +493,28 @@ class Stalled(keeper.Case):
         self.assertEqual(numbers(), list(range(lost(), 200)))
         self.assertTrue(0 < lost() <= 64)
         self.assertEqual(daemon.counters()["dgram"]["lost"], lost())
+
+    def test_a_restart_keeps_unfinished_records_of_others(self):
+        daemon, pipe = self.serve_pipe(
+            tcp("stuck", 'outputs = ["file"];'),
+            tcp("free", 'outputs = ["other"];'),
+            limits="shutdown_timeout = 1;", more='name = "file"; }, '
+            '{ type = "file"; name = "other"; path = "@DIR@/log";')
+        stuck, free = self.tcp(daemon), self.tcp(daemon, 1)
+        stuck.sendall(b"one\ntw")
+        free.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6)
+        daemon.wait_for_bytes(1, 6)
+        daemon.signal(SIGTERM)
+        self.assertEqual(daemon.wait(), 1)
+        self.assertIn("output file: 1 records unwritten", daemon.errors())
+        pipe.drain()
+        daemon.start()
+        for stream in (stuck, free):
+            stream.sendall(b"o\n")
+        self.wait_until_told(daemon, free, ["one", "two"])
+        wait_for(lambda: [r.data for r in pipe.records()] ==
+                 ["lost bytes=6", "o"])
 
     def test_the_next_process_serves_and_ends_though_it_cannot_tell_yet(self):
         daemon, pipe = self.serve_pipe(LINE, UDP)

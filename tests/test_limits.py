@@ -162,6 +162,19 @@ class PerSource(LimitCase):
                           "refused connections=1 peer=::1"})
 
 
+    def test_only_connections_of_the_listener_itself_count(self):
+        daemon = self.daemon(config="""
+            listeners = (
+              { protocol = "tcp"; port = 0; address = "127.0.0.1"; },
+              { protocol = "tcp"; port = 0; address = "127.0.0.1";
+                max_connections_per_source = 1; } );""")
+        self.say(daemon, self.tcp(daemon, 0), "to the one")
+        self.say(daemon, self.tcp(daemon, 0), "to the one again")
+        self.say(daemon, self.tcp(daemon, 1), "to the other")
+        self.assertEqual(end_of(self.tcp(daemon, 1)), b"")
+        self.assertEqual(daemon.stop(), 0)
+
+
 class IdleTimeout(LimitCase):
 
     def test_an_idle_connection_is_closed_and_a_busy_one_is_not(self):

@@ -3,6 +3,9 @@
 import os
 import re
 import select
+import shutil
+import socket
+import unittest
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1
 
 import harness
@@ -123,9 +126,9 @@ class UnderLoad(law.Case):
             try:
                 daemon.signal(SIGHUP)
                 daemon.err = daemon.dir + ".gone/err"
-                wait_for(lambda t=told: daemon.errors()[t:].count(
-                    "cannot reopen, keeping the old: No such file") == 3,
-                    "each to be told")
+                wait_for(lambda t=told: len(re.findall(
+                    "cannot reopen, keeping the old: .*No such file",
+                    daemon.errors()[t:])) == 3, "each to be told")
                 self.run_for(turn)
             finally:
                 os.rename(daemon.dir + ".gone", daemon.dir)
@@ -190,14 +193,30 @@ class Abandoned(law.Case):
     connection_notes = "none";
     """
 
-    def stalled(self):
-        """Senders that wait, since nobody reads the daemon's stdout."""
-        daemon = harness.Daemon(config=self.CONFIG, start=False)
+    def unread(self, open_pair=os.pipe, **options):
+        """A daemon whose stdout nobody reads; self.reader is its other end."""
+        daemon = harness.Daemon(start=False, **options)
         self.addCleanup(daemon.close)
-        self.reader, writer = os.pipe()
+        self.reader, writer = open_pair()
         self.addCleanup(os.close, self.reader)
         daemon.start(stdout=writer)
         os.close(writer)
+        return daemon
+
+    def give_up(self, daemon):
+        """Stop it, and stop it again; what it has written until then."""
+        daemon.signal(SIGTERM)
+        daemon.wait_for_error("stopping")
+        wait_for(lambda: daemon.signal(SIGTERM) or
+                 daemon.process.poll() is not None, "the end")
+        self.assertEqual(daemon.process.returncode, 1)
+        with open(self.reader, "rb", closefd=False) as pipe:
+            content = pipe.read()
+        return content[:content.rfind(b"\n") + 1]
+
+    def stalled(self, *how, **options):
+        """Senders that wait, since nobody reads the daemon's stdout."""
+        daemon = self.unread(*how, config=self.CONFIG, **options)
         stream = self.stream(daemon, "stream", burst=7)
         wait_for(lambda: not select.select([], [stream.connection], [], 0)[1],
                  "the window to be shut")
@@ -205,18 +224,77 @@ class Abandoned(law.Case):
         wait_for(lambda: not datagrams.is_alive(), "all datagrams")
         return daemon, stream, datagrams
 
+    def abandon(self, *how, **options):
+        daemon, stream, datagrams = self.stalled(*how, **options)
+        content = self.give_up(daemon)
+        stream.abandon()
+        datagrams.abandon()
+        self.hold_abandoned(daemon, content, stream, datagrams)
+
     def test_what_two_terms_abandon_is_told_exactly(self):
         for _ in range(TURNS):
-            daemon, stream, datagrams = self.stalled()
-            daemon.signal(SIGTERM)
-            daemon.wait_for_error("stopping")
-            wait_for(lambda d=daemon: d.signal(SIGTERM) or
-                     d.process.poll() is not None, "the end")
-            self.assertEqual(daemon.process.returncode, 1)
-            stream.abandon()
-            datagrams.abandon()
-            with open(self.reader, "rb", closefd=False) as pipe:
-                self.hold_abandoned(daemon, pipe.read(), stream, datagrams)
+            self.abandon()
+
+    def test_the_same_where_stdout_is_a_socket(self):
+        def pair():
+            ours, its = socket.socketpair()
+            return ours.detach(), its.detach()
+        self.abandon(pair)
+
+    @unittest.skipUnless(os.getuid() == 0 and shutil.which("setpriv"),
+                         "needs root and setpriv")
+    def test_the_same_where_stdout_is_a_pipe_of_another_user(self):
+        self.abandon(wrap=("setpriv", "--reuid=65534", "--clear-groups"))
+
+    def test_lines_of_datagrams_in_hand_are_told_exactly(self):
+        lines, size = 600, 50
+        daemon = self.unread(config=self.CONFIG.replace(
+            "port = 0; rec", 'port = 0; framing = "line"; rec'))
+        sender = self.udp(daemon, 1)
+        datagram = b"".join(b"%0*d\n" % (size - 1, i) for i in range(lines))
+        for _ in range(20):
+            sender.send(datagram)
+        wait_for(lambda: daemon.signal(SIGUSR1) or re.search(
+            r"stdout: .* waiting=[1-9]", daemon.errors()), "the stall")
+        logged = self.give_up(daemon).count(b" F 0")
+        unread, lost, held, unwritten = map(int, re.search(
+            r" (\d+) datagrams unread, (\d+) lost, (\d+) bytes read and.*"
+            r" (\d+) records unwritten", daemon.errors(), re.S).groups())
+        self.assertEqual(held % size, 0)
+        self.assertEqual(logged + unwritten + held // size +
+                         (unread + lost) * lines, 20 * lines, daemon.errors())
+
+    def test_what_waited_to_be_accepted_is_told_to_the_byte(self):
+        daemon = self.unread(config=self.CONFIG.replace(
+            "port = 0; }", "port = 0; max_connections = 1; }", 1))
+        stream = self.stream(daemon, "stream", burst=7)
+        wait_for(lambda: not select.select([], [stream.connection], [], 0)[1],
+                 "the window to be shut")
+        for _ in range(3):
+            self.tcp(daemon).sendall(b"x" * 1000)
+        self.give_up(daemon)
+        stream.abandon()
+        self.assertIn("3 connections waiting, 3000 bytes unread",
+                      daemon.errors())
+
+    def test_notes_of_a_listener_do_not_wait_for_an_output_of_another(self):
+        daemon = harness.Daemon(config="""
+            listeners = (
+              { name = "sick"; protocol = "tcp"; port = 0; outputs = ["full"]; },
+              { name = "well"; protocol = "tcp"; port = 0; outputs = ["good"]; } );
+            limits = { shutdown_timeout = 1; };
+            outputs = ( { type = "file"; name = "full"; path = "/dev/full"; },
+                        { type = "file"; name = "good"; path = "@DIR@/good"; } );
+            """)
+        self.addCleanup(daemon.close)
+        for number in range(2):
+            end = self.tcp(daemon, number)
+            end.shutdown(socket.SHUT_WR)
+            self.assertEqual(harness.end_of(end), b"")
+        self.assertEqual(daemon.stop(), 1)
+        self.assertEqual([r.data for r in daemon.records(daemon.dir + "/good")],
+                         ["probes connections=1 peer=127.0.0.1"])
+        self.assertIn("output full: 1 records unwritten", daemon.errors())
 
     def hold_abandoned(self, daemon, content, stream, datagrams):
         """Written + unwritten + unread + lost = sent, of both."""
@@ -229,7 +307,7 @@ class Abandoned(law.Case):
             self.assertEqual(numbers, list(range(len(numbers))))
         unread, held, waiting, lost, unwritten = map(int, re.search(
             r"1 connections, (\d+) bytes unread, (\d+) read and .*"
-            r" (\d+) datagrams unread, (\d+) lost\n.*"
+            r" (\d+) datagrams unread, (\d+) lost, 0 bytes read and .*"
             r" (\d+) records unwritten", daemon.errors(), re.S).groups())
         self.assertGreater(lost, 0)
         # Of the stream, what is neither unread nor held are whole records.

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """UDP: what the receive buffer cannot hold is told, to the datagram."""
 import signal
+import subprocess
+import sys
 import time
 
 import harness
@@ -140,6 +142,54 @@ class Loss(law.Case):
             self.assertEqual(int(keys["size"]),
                              len(record.split(" ")[0]) + 501)
             self.assertEqual(int(keys["kept"]), len(record))
+
+
+SENDER = """
+import itertools, socket, sys
+sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+sender.connect(("fd09::1", 7777))
+for number in itertools.count():
+    try:
+        sender.send(b"%d" % number)
+    except ConnectionRefusedError:  # by the one before
+        print(number - 1)
+        break
+    except OSError:
+        pass  # the way there is not up yet
+"""
+
+
+class Interface(harness.Case):
+    """On a way that is no way to this host itself."""
+
+    def test_none_vanishes_between_the_last_read_and_the_end(self):
+        neighbour = subprocess.Popen(
+            [*harness.namespaces("n"), "sleep", "60"])
+        self.addCleanup(neighbour.wait)
+        self.addCleanup(neighbour.kill)
+        there = ("nsenter", "-t", str(neighbour.pid), "-n")
+        wrap = harness.namespaces("n", f"""
+            ip link add v0 type veth peer name v1 netns {neighbour.pid} &&
+            ip addr add fd09::1/64 dev v0 nodad && ip link set v0 up &&
+            ip link set lo up""")
+        daemon = self.daemon(wrap=wrap, config="""
+            listeners = ( { protocol = "udp"; port = 7777;
+                            address = "fd09::1"; interface = "v0"; } );""")
+        subprocess.run([*there, "ip", "addr", "add", "fd09::2/64", "dev",
+                        "v1", "nodad"], check=True)
+        subprocess.run([*there, "ip", "link", "set", "v1", "up"], check=True)
+        sender = subprocess.Popen([*there, sys.executable, "-c", SENDER],
+                                  stdout=subprocess.PIPE)
+        self.addCleanup(sender.kill)
+        daemon.wait_for_data(100)
+        self.assertEqual(daemon.stop(), 0)
+        sent = int(sender.communicate(timeout=harness.PATIENCE)[0])
+        records = daemon.records()
+        lost = sum(int(r.note()[1]["datagrams"]) for r in records
+                   if r.tag == "*")
+        first = int(daemon.data("F")[0])  # those before had no way
+        self.assertEqual(sent - first,
+                         len(daemon.data("F")) + lost, daemon.errors())
 
 
 class Flood(law.Case):

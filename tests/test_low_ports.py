@@ -149,6 +149,38 @@ class LowPorts(MachineCase):
             with self.assertRaises(ConnectionRefusedError):
                 self.tcp(port)
 
+    def test_another_address_takes_two_starts_and_loses_nothing(self):
+        self.needs_libsystemd()
+        self.machine.configure(configured(TCP, UDP))
+        self.machine.run("truncate", "-s", "0", LOG)
+        datagrams = law.Datagrams(self.udp(79), "a", listener="udp/79",
+                                  rate=3000)
+        self.addCleanup(datagrams.abandon)
+        datagrams.start()
+        for address in ("127.0.0.1", "*"):
+            datagrams.wait_for(100)
+            self.machine.write(CONFIG, configured(*(
+                listener.replace("port", f'address = "{address}"; port')
+                for listener in (TCP, UDP))))
+            self.machine.systemctl("restart", "portlogd", check=False)
+            wait_for(lambda: self.machine.show("ActiveState") == "active",
+                     "the start")
+            self.tcp(79).sendall(b"to %s\n" % address.encode())
+        self.tcp(79, "::1").sendall(b"to all\n")
+        datagrams.wait_for(100)
+        datagrams.finish()
+        self.assertFalse(datagrams.cut_off)
+        self.machine.systemctl("stop", "portlogd")
+        log = self.machine.run("cat", LOG).stdout.encode()
+        self.assertLessEqual({"to *", "to 127.0.0.1", "to all"}, {
+            r.data for r in self.machine.records(LOG)})
+        # The last of the old socket are read while the new one receives.
+        by_time = sorted(log.splitlines(True), key=lambda line: line[:27])
+        law.hold_datagrams("udp/79", [datagrams], [
+            e for e in law.entries_of(b"".join(by_time))
+            if e.listener == "udp/79"])
+        self.assertNotIn(b" * lost", log)
+
     def test_a_port_of_another_program_is_told_and_tried(self):
         self.machine.systemctl("stop", "portlogd")
         with self.machine.network():

@@ -20,7 +20,7 @@ FAILING_MALLOC = os.environ.get("FAILING_MALLOC", "tests/failing_malloc.so")
 FAILED = "malloc: failed as asked for"
 SHORT = "cannot take another connection: "
 TO_RECEIVE = "out of memory to receive into: trying again every second"
-DEEP = harness.TURNS >= 100
+DEEP = harness.TURNS >= 20
 
 BOTH = """
 listeners = ( { protocol = "tcp"; port = 0; address = "127.0.0.1"; },
@@ -202,7 +202,7 @@ class Descriptors(ShortCase):
         self.assertEqual(len(self.told(daemon)), 1, daemon.errors())
         self.assert_law(daemon, self.senders())
 
-    @unittest.skipUnless(DEEP, "takes a minute: PORTLOG_TURNS=100")
+    @unittest.skipUnless(DEEP, "takes a minute: PORTLOG_TURNS=20")
     def test_it_is_told_once_a_minute(self):
         daemon = self.serving()
         self.limit(daemon, daemon.descriptors())
@@ -217,6 +217,72 @@ class Descriptors(ShortCase):
         self.limit(daemon, None)
         self.wait_for_records(daemon, late, 10)
         self.assert_law(daemon, self.senders())
+
+
+    def test_with_none_left_it_stops_at_once_if_nobody_waits(self):
+        daemon = self.daemon(config=BOTH)
+        self.limit(daemon, daemon.descriptors())
+        waiting = self.tcp(daemon)
+        wait_for(lambda: self.told(daemon), "the line")
+        harness.reset(waiting)
+        begin = time.monotonic()
+        self.assertEqual(daemon.stop(), 0, daemon.errors())
+        self.assertLess(time.monotonic() - begin, 4)
+
+    def test_fewer_connections_are_taken_than_there_are_descriptors(self):
+        with harness.Daemon(config=BOTH, wrap=("prlimit", "--nofile=100"),
+                            start=False) as daemon:
+            daemon.start()
+            told = self.told(daemon, "the limit (RLIMIT_NOFILE) is 100: using")
+            self.assertEqual(len(told), 1, daemon.errors())
+            most = int(told[0].split()[-1])
+            peers = [daemon.tcp() for _ in range(most + 5)]
+            for peer in peers:
+                peer.sendall(b"here\n")
+            path = daemon.dir + "/text"
+            daemon.wait_for_data(most, path=path)
+            self.assertEqual(len(daemon.data(path=path)), most)
+            for peer in peers:
+                peer.close()
+            daemon.wait_for_data(most + 5, path=path)
+            self.assertEqual(self.told(daemon), [])
+
+
+class Receive(ShortCase):
+    """recv(2) fails, and then it does not any more."""
+
+    def test_a_peer_is_served_on_where_the_kernel_had_no_memory(self):
+        for error in ("ENOMEM", "ENOBUFS"):
+            daemon = self.serving(failing("recvfrom", error, "3..5"),
+                                  environment())
+            senders = self.senders()[:]
+            self.assert_served(daemon, senders)
+            self.assert_law(daemon, senders)
+            self.streams.clear()
+            self.datagrams.clear()
+
+    def test_no_error_ends_the_reading_of_datagrams(self):
+        for error in ("ENOMEM", "ECONNREFUSED", "EPERM"):
+            daemon = self.serving(failing("recvmmsg", error, "2..4"),
+                                  environment())
+            senders = self.senders()[:]
+            self.assert_served(daemon, senders)
+            self.assertEqual(len(self.told(daemon, "cannot receive: ")), 1)
+            self.assert_law(daemon, senders)
+            self.streams.clear()
+            self.datagrams.clear()
+
+    def test_another_error_ends_the_connection_and_is_noted(self):
+        daemon = self.daemon("-l", "tcp:0", wrap=failing(
+            "recvfrom", "ETIMEDOUT", "2+"), env=environment())
+        peer = self.tcp(daemon)
+        peer.sendall(b"one\nunfin")
+        daemon.wait_for_data(1)
+        peer.sendall(b"ished")
+        _, note = daemon.wait_for_note("closed").note()
+        self.assertEqual((note["reason"], note["records"], note["bytes"]),
+                         ("error", "2", "9"))
+        self.assertEqual(daemon.data("E"), ["unfin"])
 
 
 class Memory(ShortCase):

@@ -242,7 +242,22 @@ class Errors(Hurt):
             d, "close", "error=EDQUOT"))
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_error("cannot close: Disk quota exceeded")
-        self.assertEqual(daemon.stop(), 0)
+        # It is the log that may lack something: no success.
+        self.assertEqual(daemon.stop(), 1)
+        daemon.exits = 1
+
+    def test_a_file_that_is_slow_to_open_holds_up_nobody_else(self):
+        self.needs_strace()
+        daemon = self.hurt(prepare=lambda d: self.inject(
+            d, "openat", f"delay_enter={int(60e6)}:when=3+"))
+        daemon.signal(signal.SIGHUP)
+        # The file that is next was opened: so the first one is waited for.
+        other = self.feed(daemon, 2, "other", rate=100)
+        wait_for(lambda: other.sent >= 10, "others to be served")
+        begin = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        daemon.wait()
+        self.assertLess(time.monotonic() - begin, harness.PATIENCE)
 
     def test_errors_of_the_device_lose_and_tear_nothing(self):
         self.needs_strace()
