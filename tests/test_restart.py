@@ -235,11 +235,12 @@ class Signs(MachineCase):
         time.sleep(5)
         self.assertEqual(self.machine.main_pid(), pid)
         self.machine.write("/run/stopper.py", STOPPER)
+        # That of UDP, the last to start before the connection's.
         threads = sorted(int(t) for t in self.machine.output(
             "ls", f"/proc/{pid}/task").split())
         with subprocess.Popen(
                 self.machine.inside("python3", "/run/stopper.py",
-                                    str(threads[2])),
+                                    str(threads[-2])),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 text=True) as stopper:
             self.assertEqual(stopper.stdout.readline(), "stopped\n")
