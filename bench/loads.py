@@ -15,6 +15,7 @@ class Load:
     write_lines: int = 1
     rate: int = 0  # lines a second of all together; 0: no limit
     probes: int = 0  # connections on which the delay is measured
+    quiet: int = 0  # connections that send nothing but a probe now and then
 
     @property
     def protocol(self):
@@ -29,7 +30,7 @@ class Load:
         """What the sender is called with, but for port and log."""
         words = ["-c", self.connections, "-n", self.lines,
                  "-s", self.line_bytes, "-b", self.write_lines,
-                 "-r", self.rate, "-p", self.probes]
+                 "-r", self.rate, "-p", self.probes, "-q", self.quiet]
         words += {"datagrams": ["-u"], "idle": ["-k"],
                   "line": ["-l"]}.get(self.kind, [])
         return [str(word) for word in words]
@@ -62,6 +63,8 @@ MAIN = [
     Load("delay", "64 connections, one line a write, 50,000 lines a second; "
          "on 4 of them a probe every 10 ms", "delay",
          connections=64, lines=100_000, rate=50_000, probes=4),
+    Load("quiet", "the same, and on 20 more connections a line each 200 ms",
+         "delay", connections=84, lines=200_000, rate=50_000, quiet=20),
 ]
 
 CONNECTIONS = [

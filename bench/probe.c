@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 #define PATIENCE_NS 1000000000LL
 #define PROBE_EVERY_NS 10000000LL
+#define QUIET_EVERY_NS 200000000LL
 #define PROBE "probe "
 #define DIGITS 7
 #define READ_BYTES (1 << 20)
@@ -175,6 +177,20 @@ probed(const struct load *load, long connection)
 		     : -1;
 }
 
+/* A probe on the next of the quiet connections, if it is time. */
+static void
+send_quiet(const struct load *load, struct peer *peers, const char *data,
+	   struct watch *w, long long start_ns)
+{
+	long long due_ns;
+
+	if (load->quiet == 0)
+		return;
+	due_ns = start_ns + w->sent * QUIET_EVERY_NS / load->quiet;
+	if (sender_now_ns() >= due_ns)
+		send_probe(load, &peers[w->sent % load->quiet], data, w);
+}
+
 /* Line by line to each connection in turn, at the rate of the load. */
 static void
 send_paced(const struct load *load, struct peer *peers, const char *data,
@@ -182,10 +198,14 @@ send_paced(const struct load *load, struct peer *peers, const char *data,
 {
 	long long *next_ns = make_times(load->probes), now_ns;
 	long long start_ns = sender_now_ns();
+	long busy = load->connections - load->quiet;
 
 	for (long line = 0; line < load->lines; line++) {
-		long i = line % load->connections, probe = probed(load, i);
+		long i = load->quiet + line % busy;
+		long probe = load->probes > 0 ? probed(load, i) : -1;
 		long long due_ns = start_ns + line * 1000000000LL / load->rate;
+
+		send_quiet(load, peers, data, w, start_ns);
 
 		while ((now_ns = sender_now_ns()) < due_ns)
 			sender_pause();
@@ -209,6 +229,9 @@ probe_under_load(const struct load *load, struct peer *peers, const char *data)
 	long long until_ns;
 	pthread_t thread;
 
+	/* Whichever turn it is of, a line is there to be sent. */
+	for (long i = 0; i < load->connections; i++)
+		peers[i].total = SIZE_MAX / 2;
 	if (pthread_create(&thread, NULL, watch_main, &w) != 0)
 		sender_fail("pthread_create");
 	send_paced(load, peers, data, &w);

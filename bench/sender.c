@@ -186,7 +186,7 @@ send_load(const struct load *load, struct peer *peers, char *data)
 		send_datagrams(load, peers[0].fd, data);
 	else if (load->is_by_line)
 		probe_each_line(load, peers, data);
-	else if (load->probes > 0)
+	else if (load->probes > 0 || load->quiet > 0)
 		probe_under_load(load, peers, data);
 	else
 		send_streams(load, peers, data);
@@ -215,7 +215,8 @@ wait_for_log(const struct load *load)
 static void
 usage(void)
 {
-	fputs("usage: sender [-u | -k | -l | -p PROBED-CONNECTIONS]\n"
+	fputs("usage: sender [-u | -k | -l | -p PROBED-CONNECTIONS |\n"
+	      "              -q QUIET-CONNECTIONS]\n"
 	      "              [-c CONNECTIONS] [-n LINES] [-s BYTES]\n"
 	      "              [-b LINES-A-WRITE] [-r LINES-A-SECOND] PORT LOG\n",
 	      stderr);
@@ -264,6 +265,9 @@ set_option(struct load *load, int option)
 	case 'p':
 		load->probes = number(optarg, 0);
 		break;
+	case 'q':
+		load->quiet = number(optarg, 0);
+		break;
 	default:
 		usage();
 	}
@@ -281,7 +285,7 @@ main(int argc, char **argv)
 	char *data;
 	int option;
 
-	while ((option = getopt(argc, argv, "uklc:n:s:b:r:p:")) >= 0)
+	while ((option = getopt(argc, argv, "uklc:n:s:b:r:p:q:")) >= 0)
 		set_option(&load, option);
 	if (optind != argc - 2)
 		usage();

@@ -20,6 +20,7 @@ struct load {
 	long rate;        /* lines a second of all together; 0: no limit */
 	bool is_by_line;  /* each when the one before is in the log */
 	long probes;      /* on so many connections the delay is measured */
+	long quiet;       /* so many send nothing but a probe now and then */
 	const char *log;  /* that the receiver writes */
 };
 

@@ -49,8 +49,15 @@ address_parse(struct address *address, const char *text, uint16_t port)
 	return !zone || parse_zone(zone + 1, &address->in6.sin6_scope_id);
 }
 
-static bool
-parse_port(const char *text, uint16_t *port)
+bool
+address_is_mapped(const struct address *address)
+{
+	return address->any.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr);
+}
+
+bool
+address_parse_port(const char *text, uint16_t *port)
 {
 	unsigned long value = 0;
 	size_t digits = strspn(text, "0123456789");
@@ -73,7 +80,7 @@ address_parse_listener(const char *text, enum protocol *protocol,
 	if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0)
 		return "\"tcp:\" or \"udp:\", then [ADDRESS:]PORT";
 	*protocol = text[0] == 't' ? PROTOCOL_TCP : PROTOCOL_UDP;
-	if (!parse_port(colon + 1, port))
+	if (!address_parse_port(colon + 1, port))
 		return "a port from 0 to 65535 at its end";
 	snprintf(host, ADDRESS_TEXT, "*");
 	if (colon < rest)
@@ -91,9 +98,11 @@ address_parse_listener(const char *text, enum protocol *protocol,
 		return "a numeric address before the port";
 	memcpy(host, rest, size);
 	host[size] = '\0';
-	return address_parse(&address, host, *port)
-		     ? NULL
-		     : "a numeric address before the port";
+	if (!address_parse(&address, host, *port))
+		return "a numeric address before the port";
+	return address_is_mapped(&address)
+		     ? "an IPv4 address without \"::ffff:\" before it"
+		     : NULL;
 }
 
 /* The four bytes of IPv4, also where they came through an IPv6 socket. */
@@ -105,6 +114,15 @@ ipv4_bytes(const struct address *address)
 	if (IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
 		return address->in6.sin6_addr.s6_addr + 12;
 	return NULL;
+}
+
+/* The kernel lets a name hold all but "/", ":" and what is space to it. */
+static bool
+is_printable(const char *zone)
+{
+	while (*zone > ' ' && *zone <= '~')
+		zone++;
+	return *zone == '\0';
 }
 
 void
@@ -124,7 +142,7 @@ address_format_host(const struct address *address, char text[ADDRESS_TEXT])
 	if (scope == 0)
 		return;
 	size = strlen(text);
-	if (if_indextoname(scope, zone))
+	if (if_indextoname(scope, zone) && is_printable(zone))
 		snprintf(text + size, ADDRESS_TEXT - size, "%%%s", zone);
 	else
 		snprintf(text + size, ADDRESS_TEXT - size, "%%%u", scope);

@@ -29,6 +29,9 @@ struct address {
  */
 bool address_parse(struct address *, const char *text, uint16_t port);
 
+/* A port in digits, 0 to 65535; false if text is none. */
+bool address_parse_port(const char *text, uint16_t *port);
+
 /*
  * "tcp:9000", "udp:[::1]:9000", "tcp:192.0.2.1:9000", "tcp:*:9000": the
  * protocol, the address ("*" where none is given) and the port.  Returns NULL,
@@ -52,6 +55,9 @@ void address_format_host(const struct address *, char text[ADDRESS_TEXT]);
  */
 void address_split(const char *text, const char **host, size_t *host_size,
 		   const char **port);
+
+/* Whether it is IPv4 written as IPv6, "::ffff:192.0.2.7". */
+bool address_is_mapped(const struct address *);
 
 /* Whether two addresses are of one host, and a small hash of that host. */
 bool address_same_host(const struct address *, const struct address *);

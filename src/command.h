@@ -23,4 +23,10 @@ int command_misused(const char *usage, const char *format, ...)
 /* Seconds, with decimals, up to a fortnight; false if text is none. */
 bool command_parse_ms(const char *text, int *ms);
 
+/* Of HOST PORT: 0, or 64 and told where port is neither number nor name. */
+int command_check_port(const char *usage, const char *port);
+
+/* As getopt(), which also takes --help for -h. */
+int command_option(int argc, char **argv, const char *letters);
+
 #endif

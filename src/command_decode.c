@@ -51,7 +51,7 @@ parse_options(struct decode *d, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+0rp:l:h")) != -1) {
+	while ((c = command_option(argc, argv, "+0rp:l:h")) != -1) {
 		switch (c) {
 		case '0':
 			d->terminator = '\0';
@@ -77,7 +77,8 @@ parse_options(struct decode *d, int argc, char **argv)
 				       "found -0 and -r, expected one of them");
 	if (argc - optind > 1)
 		return command_misused(usage, "expected one FILE at the most");
-	d->file = argv[optind];
+	if (optind < argc && strcmp(argv[optind], "-") != 0)
+		d->file = argv[optind];
 	return 0;
 }
 

@@ -25,8 +25,9 @@ static const char help[] =
 	"\n"
 	"  -u          UDP, a datagram a record\n"
 	"  -s SPEED    so many times as fast; 0: all at once (default: 1)\n"
-	"  -f FRAMING  how TCP tells records apart: line (default), nul,\n"
-	"              octet-counted or none\n"
+	"  -f FRAMING  how the other side tells records apart: line "
+	"(default),\n"
+	"              lf, nul, octet-counted or none\n"
 	"  -h          this help\n"
 	"\n"
 	"FILE may be - for standard input.  See portlog(1).\n";
@@ -50,6 +51,7 @@ parse_framing(const char *text, enum replay_framing *framing)
 {
 	static const char *const names[] = {
 		[REPLAY_LINE] = "line",
+		[REPLAY_LF] = "lf",
 		[REPLAY_NUL] = "nul",
 		[REPLAY_OCTET_COUNTED] = "octet-counted",
 		[REPLAY_NONE] = "none",
@@ -69,7 +71,7 @@ parse_options(struct options *o, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+us:f:h")) != -1) {
+	while ((c = command_option(argc, argv, "+us:f:h")) != -1) {
 		switch (c) {
 		case 'u':
 			o->replay.protocol = PROTOCOL_UDP;
@@ -86,8 +88,8 @@ parse_options(struct options *o, int argc, char **argv)
 			if (!parse_framing(optarg, &o->replay.framing))
 				return command_misused(
 					usage,
-					"-f: found \"%s\", expected line, nul, "
-					"octet-counted or none",
+					"-f: found \"%s\", expected line, lf, "
+					"nul, octet-counted or none",
 					optarg);
 			break;
 		case 'h':
@@ -102,7 +104,7 @@ parse_options(struct options *o, int argc, char **argv)
 	o->file = argv[optind];
 	o->replay.host = argv[optind + 1];
 	o->replay.port = argv[optind + 2];
-	return 0;
+	return command_check_port(usage, o->replay.port);
 }
 
 /* A connection each, all at a time if need be. */

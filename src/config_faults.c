@@ -11,15 +11,15 @@
 #include "memory.h"
 
 bool
-faults_has_integer(const struct faults *faults, const char *file, unsigned line,
-		   const char *setting)
+faults_has_value(const struct faults *faults,
+		 const struct fault_setting *setting)
 {
 	for (size_t i = 0; i < faults->count; i++) {
-		const struct fault *f = &faults->list[i];
+		const struct fault_setting *s = &faults->list[i].setting;
 
-		if (f->line == line && f->integer &&
-		    strcmp(f->integer, setting) == 0 &&
-		    strcmp(f->file, file) == 0)
+		if (s->name && s->line == setting->line &&
+		    strcmp(s->name, setting->name) == 0 &&
+		    strcmp(s->file, setting->file) == 0)
 			return true;
 	}
 	return false;
@@ -55,10 +55,23 @@ faults_add(struct faults *faults, const char *file, unsigned line,
 }
 
 void
-faults_add_integer(struct faults *faults, const char *file, unsigned line,
-		   const char *setting, const char *text)
+faults_add_value(struct faults *faults, const char *file, unsigned line,
+		 const struct fault_setting *setting, const char *text)
 {
-	add(faults, file, line, text)->integer = memory_copy(setting);
+	add(faults, file, line, text)->setting = (struct fault_setting){
+		.name = memory_copy(setting->name),
+		.file = memory_copy(setting->file),
+		.line = setting->line,
+	};
+}
+
+static void
+free_fault(struct fault *fault)
+{
+	free(fault->file);
+	free(fault->text);
+	free(fault->setting.name);
+	free(fault->setting.file);
 }
 
 static int
@@ -72,22 +85,40 @@ compare(const void *left, const void *right)
 	return (a->line > b->line) - (a->line < b->line);
 }
 
+/* Whether one before it, of the same line, says the same. */
+static bool
+is_told(const struct faults *faults, size_t count, const struct fault *fault)
+{
+	while (count > 0 && compare(&faults->list[count - 1], fault) == 0)
+		if (strcmp(faults->list[--count].text, fault->text) == 0)
+			return true;
+	return false;
+}
+
 void
 faults_sort(struct faults *faults)
 {
+	size_t kept = 0;
+
 	if (faults->count > 0)
 		qsort(faults->list, faults->count, sizeof *faults->list,
 		      compare);
+	for (size_t i = 0; i < faults->count; i++) {
+		struct fault fault = faults->list[i];
+
+		if (is_told(faults, kept, &fault))
+			free_fault(&fault);
+		else
+			faults->list[kept++] = fault;
+	}
+	faults->count = kept;
 }
 
 void
 faults_free(struct faults *faults)
 {
-	for (size_t i = 0; i < faults->count; i++) {
-		free(faults->list[i].file);
-		free(faults->list[i].integer);
-		free(faults->list[i].text);
-	}
+	for (size_t i = 0; i < faults->count; i++)
+		free_fault(&faults->list[i]);
 	free(faults->list);
 	*faults = (struct faults){ 0 };
 }

@@ -6,11 +6,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* A setting, and where its name stands. */
+struct fault_setting {
+	char *name;
+	char *file;
+	unsigned line;
+};
+
 struct fault {
 	char *file;
 	unsigned line;
-	char *integer; /* the setting whose integer does not fit, or NULL */
 	char *text;
+	/* That whose value libconfig changes on reading; no name: no such. */
+	struct fault_setting setting;
 };
 
 struct faults {
@@ -23,15 +31,17 @@ void faults_add(struct faults *, const char *file, unsigned line,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /*
- * Note that the integer of a setting does not fit its type, and ask for that:
- * the value that libconfig makes of it is then no fault of its own.
+ * Note that the value of a setting, on this line, is one that libconfig
+ * changes, and ask for that: what it makes of it is then no fault of its own.
  */
-void faults_add_integer(struct faults *, const char *file, unsigned line,
-			const char *setting, const char *text);
-bool faults_has_integer(const struct faults *, const char *file, unsigned line,
-			const char *setting);
+void faults_add_value(struct faults *, const char *file, unsigned line,
+		      const struct fault_setting *, const char *text);
+bool faults_has_value(const struct faults *, const struct fault_setting *);
 
-/* Put them into the order of their files and lines. */
+/*
+ * Put them into the order of their files and lines, each once: a file may be
+ * included twice.
+ */
 void faults_sort(struct faults *);
 
 void faults_free(struct faults *);

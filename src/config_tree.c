@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 #include "config_tree.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_options.h"
+#include "config_twins.h"
 #include "framer.h"
+#include "memory.h"
 
-/* All members of a group: each by its row of the table, or it is unknown. */
-static void
+/*
+ * All members of a group: each by its row of the table, or it is unknown.
+ * Returns a bit for each row that is wrong, or required and missing.
+ */
+static unsigned
 read_group(struct reader *r, config_setting_t *group,
 	   const struct option *table, void *target)
 {
 	const char *names[32] = { NULL };
+	unsigned wrong = 0;
 
 	for (size_t i = 0; table[i].name; i++) {
 		names[i] = table[i].name;
-		if (table[i].required &&
-		    !config_setting_get_member(group, table[i].name))
-			fault_at(r, group, "missing setting \"%s\"",
-				 table[i].name);
+		if (!table[i].required ||
+		    config_setting_get_member(group, table[i].name))
+			continue;
+		fault_at(r, group, "missing setting \"%s\"", table[i].name);
+		wrong |= 1U << i;
 	}
 	for (int i = 0; i < config_setting_length(group); i++) {
 		config_setting_t *member =
@@ -28,7 +37,9 @@ read_group(struct reader *r, config_setting_t *group,
 		const char *near = faults_nearest(name, names);
 
 		if (option)
-			value_read(r, member, option, target);
+			wrong |=
+				(unsigned)!value_read(r, member, option, target)
+				<< (option - table);
 		else if (near)
 			fault_at(r, member,
 				 "unknown setting \"%s\", did you mean \"%s\"?",
@@ -36,6 +47,35 @@ read_group(struct reader *r, config_setting_t *group,
 		else
 			fault_at(r, member, "unknown setting \"%s\"", name);
 	}
+	return wrong;
+}
+
+static bool
+is_wrong(unsigned wrong, const struct option *table, const char *name)
+{
+	return wrong >> (option_find(table, name) - table) & 1;
+}
+
+/* Where the group of that number in the list of this one stands, in words. */
+static void
+describe_place(const struct reader *r, const config_setting_t *group,
+	       size_t number, char out[256])
+{
+	const config_setting_t *list = config_setting_parent(group);
+	const config_setting_t *first = config_setting_get_elem(list, 0);
+	char *file, *here = reader_file(r, config_setting_source_file(group));
+	bool is_here;
+
+	/* What is no group has no number. */
+	for (unsigned i = 1; !config_setting_is_group(first) || number-- > 0;
+	     i++)
+		first = config_setting_get_elem(list, i);
+	file = reader_file(r, config_setting_source_file(first));
+	is_here = strcmp(file, here) == 0;
+	snprintf(out, 256, "line %u%s%s", config_setting_source_line(first),
+		 is_here ? "" : " of ", is_here ? "" : file);
+	free(file);
+	free(here);
 }
 
 /* Settings that mean nothing to an output of this type. */
@@ -55,12 +95,63 @@ check_applies(struct reader *r, config_setting_t *group, long type)
 }
 
 static void
+check_output(struct reader *r, config_setting_t *group,
+	     const struct output_config *output)
+{
+	check_applies(r, group, output->type);
+	if (output->type == OUTPUT_FILE &&
+	    !config_setting_get_member(group, "path"))
+		fault_at(r, group, "missing setting \"path\"");
+}
+
+static void
+check_output_twins(struct reader *r, config_setting_t *group)
+{
+	const struct config *config = r->config;
+	size_t last = config->output_count - 1;
+	const struct output_config *output = &config->outputs[last];
+	char place[256];
+
+	for (size_t i = 0; i < last; i++) {
+		if (!twins_outputs(&config->outputs[i], output))
+			continue;
+		describe_place(r, group, i, place);
+		fault_at(r, group,
+			 "found a second output to %s, the first is on %s",
+			 output->path ? output->path : "stdout", place);
+		return;
+	}
+	if (*output->name &&
+	    config_find_output(config, output->name) != (int)last)
+		fault_at(r, group,
+			 "found a second output \"%s\", expected a name of its "
+			 "own",
+			 output->name);
+}
+
+/* Where its faults leave its name unknown, it has one that no other has. */
+static void
+name_output(struct reader *r, struct output_config *output, unsigned wrong)
+{
+	const struct option *table = config_output_options;
+	bool is_unknown = is_wrong(wrong, table, "name") || output->type < 0 ||
+			  is_wrong(wrong, table, "path");
+	bool has_no_path = output->type == OUTPUT_FILE && !output->path;
+
+	if (!output->name && (is_unknown || has_no_path)) {
+		output->name = memory_copy("");
+		r->has_unknown_names |= is_unknown;
+	}
+	config_complete_outputs(r->config);
+}
+
+static void
 read_output(struct reader *r, config_setting_t *group)
 {
+	const struct option *table = config_output_options;
 	struct config *config = r->config;
 	struct output_config *output;
-	size_t faults = r->faults->count;
-	int twin;
+	unsigned wrong;
 
 	if (config->output_count == CONFIG_OUTPUTS) {
 		fault_at(r, group, "found more outputs than %d, the most",
@@ -68,35 +159,13 @@ read_output(struct reader *r, config_setting_t *group)
 		return;
 	}
 	output = config_add_output(config);
-	read_group(r, group, config_output_options, output);
-	if (r->faults->count > faults) {
-		/* A type that is not known makes no more faults. */
-		config_complete_outputs(config);
-		return;
-	}
-	check_applies(r, group, output->type);
-	if (output->type == OUTPUT_FILE && !output->path)
-		fault_at(r, group, "missing setting \"path\"");
-	config_complete_outputs(config);
-	twin = config_find_output(config, output->name);
-	if (twin != (int)config->output_count - 1)
-		fault_at(r, group,
-			 "found a second output \"%s\", expected a name of its "
-			 "own",
-			 output->name);
-}
-
-static bool
-is_same_listener(const struct listener_config *a,
-		 const struct listener_config *b)
-{
-	const char *a_interface = a->interface ? a->interface : "";
-	const char *b_interface = b->interface ? b->interface : "";
-
-	return a->port != 0 && a->port == b->port &&
-	       a->protocol == b->protocol &&
-	       strcmp(a->address, b->address) == 0 &&
-	       strcmp(a_interface, b_interface) == 0;
+	wrong = read_group(r, group, table, output);
+	if (is_wrong(wrong, table, "type"))
+		output->type = -1;
+	else
+		check_output(r, group, output);
+	name_output(r, output, wrong);
+	check_output_twins(r, group);
 }
 
 static void
@@ -117,7 +186,8 @@ check_outputs(struct reader *r, config_setting_t *names)
 		const char *name = config_setting_get_string_elem(names, i);
 		const char *near;
 
-		if (!name || config_find_output(r->config, name) >= 0)
+		if (!name || config_find_output(r->config, name) >= 0 ||
+		    r->has_unknown_names)
 			continue;
 		near = faults_nearest(name, known);
 		fault_at(r, config_setting_get_elem(names, (unsigned)i),
@@ -148,25 +218,42 @@ check_framing(struct reader *r, config_setting_t *group,
 }
 
 static void
+check_listener_twins(struct reader *r, config_setting_t *group)
+{
+	const struct config *config = r->config;
+	size_t last = config->listener_count - 1;
+	char place[256];
+
+	for (size_t i = 0; i < last; i++) {
+		const struct listener_config *first = &config->listeners[i];
+
+		if (!twins_listeners(first, &config->listeners[last]))
+			continue;
+		describe_place(r, group, i, place);
+		fault_at(r, group,
+			 "found a second listener on this port and address, "
+			 "the first, of \"%s\", is on %s",
+			 first->address, place);
+		return;
+	}
+}
+
+static void
 read_listener(struct reader *r, config_setting_t *group)
 {
-	struct config *config = r->config;
-	struct listener_config *listener = config_add_listener(config);
-	size_t faults = r->faults->count;
+	const struct option *table = config_listener_options;
+	struct listener_config *listener = config_add_listener(r->config);
+	unsigned wrong = read_group(r, group, table, listener);
 
-	read_group(r, group, config_listener_options, listener);
 	check_outputs(r, config_setting_get_member(group, "outputs"));
-	if (config_setting_get_member(group, "protocol"))
+	if (!is_wrong(wrong, table, "protocol"))
 		check_framing(r, group, listener);
-	if (r->faults->count > faults)
-		return;
-	for (size_t i = 0; i + 1 < config->listener_count; i++)
-		if (is_same_listener(&config->listeners[i], listener)) {
-			fault_at(r, group,
-				 "found a second listener on this port and "
-				 "address, expected one");
-			return;
-		}
+	/* What is on a port that is not known can be anywhere. */
+	if (is_wrong(wrong, table, "protocol") ||
+	    is_wrong(wrong, table, "address") ||
+	    is_wrong(wrong, table, "interface"))
+		listener->port = 0;
+	check_listener_twins(r, group);
 }
 
 /* Each group of a list, given to read; an empty list is a fault. */

@@ -11,17 +11,24 @@
 #define NAME_BYTES 64
 
 char *
+reader_include(const struct reader *r, const char *name)
+{
+	size_t size = strlen(r->directory) + 1 + strlen(name) + 1;
+	char *path = memory_zeroed(1, size);
+
+	snprintf(path, size, "%s/%s", r->directory, name);
+	return path;
+}
+
+char *
 reader_file(const struct reader *r, const char *name)
 {
-	size_t size;
 	char *path;
 
 	if (!name)
 		return memory_copy(r->path);
-	size = strlen(r->directory) + 1 + strlen(name) + 1;
-	path = memory_zeroed(1, size);
-	snprintf(path, size, "%s/%s", r->directory, name);
-	if (name[0] != '/' && access(path, F_OK) == 0)
+	path = reader_include(r, name);
+	if (access(path, F_OK) == 0)
 		return path;
 	free(path);
 	return memory_copy(name);
@@ -87,19 +94,6 @@ value_wrong_type(struct reader *r, const config_setting_t *setting,
 		 name ? ": " : "", found, expected);
 }
 
-/* Whether its text was found not to fit, before libconfig wrapped it. */
-static bool
-was_told(const struct reader *r, const config_setting_t *setting)
-{
-	char *file = reader_file(r, config_setting_source_file(setting));
-	bool told = faults_has_integer(r->faults, file,
-				       config_setting_source_line(setting),
-				       config_setting_name(setting));
-
-	free(file);
-	return told;
-}
-
 static void
 read_integer(struct reader *r, const config_setting_t *setting,
 	     const struct option *option, long *field)
@@ -116,8 +110,6 @@ read_integer(struct reader *r, const config_setting_t *setting,
 		*field = (long)value;
 		return;
 	}
-	if (was_told(r, setting))
-		return;
 	snprintf(expected, sizeof expected, "an integer from %ld to %ld",
 		 option->least, option->most);
 	value_wrong_type(r, setting, expected);
@@ -168,22 +160,33 @@ is_name(const char *value)
 	return size > 0 && size <= NAME_BYTES;
 }
 
+/* What an address must be, or NULL if value is. */
+static const char *
+wrong_address(const char *value)
+{
+	struct address address;
+
+	if (value && strcmp(value, "*") == 0)
+		return NULL;
+	if (!value || !address_parse(&address, value, 0))
+		return "\"*\" or a numeric IPv4 or IPv6 address in quotes";
+	/* A socket for IPv6 alone cannot be bound to it. */
+	return address_is_mapped(&address)
+		     ? "an IPv4 address without \"::ffff:\" before it"
+		     : NULL;
+}
+
 /* What a string of that type must be, or NULL if value is. */
 static const char *
 wrong_string(enum option_type type, const char *value)
 {
-	struct address address;
-
 	if (type == OPTION_NAME)
 		return value && is_name(value)
 			     ? NULL
 			     : "1 to 64 printable ASCII characters, no space";
 	if (type == OPTION_TEXT)
 		return value && *value ? NULL : "a string that is not empty";
-	return value && (strcmp(value, "*") == 0 ||
-			 address_parse(&address, value, 0))
-		     ? NULL
-		     : "\"*\" or a numeric IPv4 or IPv6 address in quotes";
+	return wrong_address(value);
 }
 
 static void
@@ -225,12 +228,30 @@ read_names(struct reader *r, const config_setting_t *setting,
 	}
 }
 
-void
+/* Whether libconfig has changed the value, and that was found before. */
+static bool
+was_told(const struct reader *r, const config_setting_t *setting)
+{
+	struct fault_setting known = {
+		.name = config_setting_name(setting),
+		.file = reader_file(r, config_setting_source_file(setting)),
+		.line = config_setting_source_line(setting),
+	};
+	bool told = known.name && faults_has_value(r->faults, &known);
+
+	free(known.file);
+	return told;
+}
+
+bool
 value_read(struct reader *r, const config_setting_t *setting,
 	   const struct option *option, void *target)
 {
 	void *field = (char *)target + option->offset;
+	size_t faults = r->faults->count;
 
+	if (was_told(r, setting))
+		return false;
 	switch (option->type) {
 	case OPTION_INTEGER:
 		read_integer(r, setting, option, field);
@@ -253,4 +274,5 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_LIST:
 		break; /* once the settings before them are known */
 	}
+	return r->faults->count == faults;
 }

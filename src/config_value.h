@@ -14,6 +14,7 @@ struct reader {
 	struct faults *faults;
 	struct config *config;
 	config_t tree;
+	bool has_unknown_names; /* outputs whose faults hide how to call them */
 };
 
 /*
@@ -21,6 +22,12 @@ struct reader {
  * out the directory of an included file.  Freed by the caller.
  */
 char *reader_file(const struct reader *, const char *name);
+
+/*
+ * The file that @include "name" reads, whichever it stands in: beside the main
+ * one, which 1.5 does even to an absolute path.  Freed by the caller.
+ */
+char *reader_include(const struct reader *, const char *name);
 
 /* A fault at the line of a setting. */
 void fault_at(struct reader *, const config_setting_t *, const char *format,
@@ -30,8 +37,8 @@ void fault_at(struct reader *, const config_setting_t *, const char *format,
 void value_wrong_type(struct reader *, const config_setting_t *,
 		      const char *expected);
 
-/* Set the option's field in target, or add a fault and leave it. */
-void value_read(struct reader *, const config_setting_t *,
+/* Set the option's field in target; or false, a fault, and leave it. */
+bool value_read(struct reader *, const config_setting_t *,
 		const struct option *, void *target);
 
 #endif

@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -12,6 +13,19 @@
 
 #include "clock.h"
 #include "diag.h"
+
+/* An IPv6 address without the brackets that it has before a port. */
+static const char *
+without_brackets(const char *host, char bare[ADDRESS_TEXT])
+{
+	size_t size = strlen(host);
+
+	if (host[0] != '[' || host[size - 1] != ']' || !strchr(host, ':') ||
+	    size >= ADDRESS_TEXT)
+		return host;
+	snprintf(bare, ADDRESS_TEXT, "%.*s", (int)size - 2, host + 1);
+	return bare;
+}
 
 struct addrinfo *
 dial_resolve(const char *host, const char *port, enum protocol protocol)
@@ -21,7 +35,9 @@ dial_resolve(const char *host, const char *port, enum protocol protocol)
 			protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM,
 	};
 	struct addrinfo *all = NULL;
-	int error = getaddrinfo(host, port, &hints, &all);
+	char bare[ADDRESS_TEXT];
+	int error =
+		getaddrinfo(without_brackets(host, bare), port, &hints, &all);
 
 	if (error == 0)
 		return all;
@@ -30,18 +46,23 @@ dial_resolve(const char *host, const char *port, enum protocol protocol)
 	return NULL;
 }
 
+int
+dial_error(int fd)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	return error;
+}
+
 /* Wait until a connection is made or has failed: 0, or why. */
 static int
 wait_connected(int fd, int timeout_ms)
 {
 	struct pollfd made = { .fd = fd, .events = POLLOUT };
-	int error = 0;
-	socklen_t size = sizeof error;
 
-	if (poll(&made, 1, timeout_ms) == 0)
-		return ETIMEDOUT;
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
-	return error;
+	return poll(&made, 1, timeout_ms) == 0 ? ETIMEDOUT : dial_error(fd);
 }
 
 static int
@@ -106,12 +127,24 @@ dial_discard(int fd)
 	return size < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+/* Its system acknowledges all of it, or it is lost. */
+bool
+dial_was_taken(int fd)
+{
+	int unacknowledged = 0;
+
+	if (errno != 0)
+		return false;
+	ioctl(fd, SIOCOUTQ, &unacknowledged);
+	errno = ECONNABORTED;
+	return unacknowledged == 0;
+}
+
 bool
 dial_receipt(int fd, int timeout_ms)
 {
 	struct pollfd closed = { .fd = fd, .events = POLLIN };
 	long long until_ms = clock_now_ms() + timeout_ms;
-	int unacknowledged = 0;
 
 	if (shutdown(fd, SHUT_WR) != 0)
 		return false;
@@ -125,11 +158,5 @@ dial_receipt(int fd, int timeout_ms)
 		}
 		poll(&closed, 1, (int)left_ms);
 	}
-	if (errno != 0)
-		return false;
-	/* Its system acknowledges all of it, our end included, or it is lost.
-	 */
-	ioctl(fd, SIOCOUTQ, &unacknowledged);
-	errno = ECONNABORTED;
-	return unacknowledged == 0;
+	return dial_was_taken(fd);
 }

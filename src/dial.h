@@ -9,9 +9,9 @@
 #include "address.h"
 
 /*
- * All addresses of a host, in the order to try them, IPv6 and IPv4; port is a
- * number or the name of a service.  NULL: there are none, and stderr was told.
- * To be freed with freeaddrinfo().
+ * All addresses of a host, in the order to try them, IPv6 and IPv4; host is a
+ * name or an address, "[::1]" too, port a number or the name of a service.
+ * NULL: there are none, and stderr was told. To be freed with freeaddrinfo().
  */
 struct addrinfo *dial_resolve(const char *host, const char *port,
 			      enum protocol);
@@ -28,8 +28,18 @@ int dial_next(struct addrinfo **next, int timeout_ms);
  */
 void dial_wait(int fd);
 
+/* The error that a socket holds, which is then taken from it, or 0. */
+int dial_error(int fd);
+
 /* Throw away what the other side says; false: it has closed, or errno. */
 bool dial_discard(int fd);
+
+/*
+ * Whether all that was sent has been taken, our end included, once
+ * dial_discard() has said that the other side has closed; errno of that, or
+ * ECONNABORTED.
+ */
+bool dial_was_taken(int fd);
 
 /*
  * End the stream and wait until the other side has closed too, which

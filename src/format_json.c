@@ -69,6 +69,16 @@ put_string(char *out, size_t *written, const unsigned char *data, size_t size)
 	return true;
 }
 
+/* The same of what we have made ourselves, which is UTF-8. */
+static size_t
+put_text(char *out, const char *text, size_t size)
+{
+	size_t written = 0;
+
+	put_string(out, &written, (const unsigned char *)text, size);
+	return written;
+}
+
 static size_t
 put_data(char *out, const unsigned char *data, size_t size)
 {
@@ -120,8 +130,7 @@ put_note(char *out, const char *text, size_t size)
 			used += (size_t)sprintf(out + used, ",\"%.*s\":%s",
 						(int)(equals - text), text,
 						quote);
-		memcpy(out + used, value, length);
-		used += length;
+		used += put_text(out + used, value, length);
 		used += put(out + used, quote);
 		text = stop + 1;
 	}
@@ -131,11 +140,10 @@ put_note(char *out, const char *text, size_t size)
 static size_t
 put_origin(char *out, const struct origin *origin)
 {
-	const unsigned char *name = (const unsigned char *)origin->listener;
-	size_t used = put(out, ",\"listener\":\""), written = 0;
+	size_t used = put(out, ",\"listener\":\"");
 
-	put_string(out + used, &written, name, strlen(origin->listener));
-	used += written;
+	used += put_text(out + used, origin->listener,
+			 strlen(origin->listener));
 	out[used++] = '"';
 	if (origin->protocol != PROTOCOL_NONE)
 		used += put(out + used, origin->protocol == PROTOCOL_TCP
@@ -146,9 +154,10 @@ put_origin(char *out, const struct origin *origin)
 		size_t size;
 
 		address_split(origin->peer, &host, &size, &port);
-		used += (size_t)sprintf(out + used,
-					",\"peer\":\"%.*s\",\"port\":%s",
-					(int)size, host, port);
+		/* An interface may have a quote in its name. */
+		used += put(out + used, ",\"peer\":\"");
+		used += put_text(out + used, host, size);
+		used += (size_t)sprintf(out + used, "\",\"port\":%s", port);
 	}
 	if (origin->connection > 0)
 		used += (size_t)sprintf(out + used, ",\"connection\":%llu",

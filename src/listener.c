@@ -121,18 +121,22 @@ listener_tell(const struct listener *listener)
 {
 	const struct bound *socket = &listener->socket;
 	long asked = listener->config->limits.receive_buffer;
+	const char *interface = listener->config->interface;
+	const char *on = interface ? " on " : "";
 	char address[ADDRESS_TEXT];
 
 	address_format(&socket->address, address);
+	interface = interface ? interface : "";
 	if (listener->config->protocol == PROTOCOL_TCP) {
-		diag(LOG_INFO, "listener %s: listening on tcp %s",
-		     listener->name, address);
+		diag(LOG_INFO, "listener %s: listening on tcp %s%s%s",
+		     listener->name, address, on, interface);
 		return;
 	}
 	diag(LOG_INFO,
-	     "listener %s: listening on udp %s, receive buffer: %ld bytes "
+	     "listener %s: listening on udp %s%s%s, receive buffer: %ld bytes "
 	     "asked for, %ld granted%s",
-	     listener->name, address, asked, socket->receive_buffer,
+	     listener->name, address, on, interface, asked,
+	     socket->receive_buffer,
 	     socket->receive_buffer < asked ? " (net.core.rmem_max is less)"
 					    : "");
 }

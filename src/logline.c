@@ -1,13 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 #include "logline.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "escape.h"
 #include "format_time.h"
 
 #define TIME_SIZE (FORMAT_TIME - 1)
+
+/* The numbers of a time: their digits, what follows them, and their range. */
+static const struct {
+	int digits;
+	char after;
+	int least, most;
+} parts[] = {
+	{ 4, '-', 0, 9999 },   { 2, '-', 1, 12 }, { 2, 'T', 1, 31 },
+	{ 2, ':', 0, 23 },     { 2, ':', 0, 59 }, { 2, '.', 0, 59 },
+	{ 6, 'Z', 0, 999999 },
+};
+
+#define PARTS (sizeof parts / sizeof *parts)
+
+static int
+days_of(int year, int month)
+{
+	bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return month == 2 ? 28 + is_leap : 30 + ((month + month / 8) & 1);
+}
+
+/* By hand, since each line that is read has one. */
+static bool
+parse_time(const char *text, int values[PARTS])
+{
+	for (size_t i = 0; i < PARTS; i++) {
+		values[i] = 0;
+		for (int digit = 0; digit < parts[i].digits; digit++, text++) {
+			if (*text < '0' || *text > '9')
+				return false;
+			values[i] = 10 * values[i] + *text - '0';
+		}
+		if (*text++ != parts[i].after || values[i] < parts[i].least ||
+		    values[i] > parts[i].most)
+			return false;
+	}
+	return values[2] <= days_of(values[0], values[1]);
+}
 
 /* The next column, up to the space after it; NULL: there is none. */
 static const char *
@@ -42,13 +80,14 @@ const char *
 logline_parse_text(struct logline *logline, char *line, size_t size)
 {
 	char *at = line, *end = line + size;
+	int values[PARTS];
 	size_t time_size, fault;
 	long unescaped;
 
 	*logline = (struct logline){ 0 };
 	logline->time = column(&at, end, &time_size);
 	if (!logline->time || time_size != TIME_SIZE ||
-	    line[time_size - 1] != 'Z')
+	    !parse_time(line, values))
 		return "a time, such as 2026-11-23T07:12:01.123456Z";
 	logline->listener = column(&at, end, &logline->listener_size);
 	if (!logline->listener)
@@ -61,7 +100,7 @@ logline_parse_text(struct logline *logline, char *line, size_t size)
 	unescaped =
 		unescape((unsigned char *)at, at, (size_t)(end - at), &fault);
 	if (unescaped < 0)
-		return "\\\\, \\n, \\r or \\xHH after a backslash";
+		return "a backslash, n, r or xHH after a backslash";
 	logline->data = at;
 	logline->size = (size_t)unescaped;
 	return NULL;
@@ -70,20 +109,19 @@ logline_parse_text(struct logline *logline, char *line, size_t size)
 bool
 logline_time(const struct logline *line, struct timespec *time)
 {
-	struct tm utc = { 0 };
-	const char *dot = strptime(line->time, "%Y-%m-%dT%H:%M:%S", &utc);
-	long microseconds;
-	char *end;
+	int values[PARTS];
+	struct tm utc;
 
-	/* It takes single digits too. */
-	if (dot != line->time + TIME_SIZE - strlen(".123456Z") || *dot != '.')
+	if (!parse_time(line->time, values))
 		return false;
-	microseconds = strtol(dot + 1, &end, 10);
-	if (end != line->time + TIME_SIZE - 1 || *end != 'Z' ||
-	    microseconds < 0)
-		return false;
+	utc = (struct tm){ .tm_year = values[0] - 1900,
+			   .tm_mon = values[1] - 1,
+			   .tm_mday = values[2],
+			   .tm_hour = values[3],
+			   .tm_min = values[4],
+			   .tm_sec = values[5] };
 	time->tv_sec = timegm(&utc);
-	time->tv_nsec = microseconds * 1000;
+	time->tv_nsec = values[6] * 1000L;
 	return true;
 }
 

@@ -12,7 +12,7 @@
 
 /* All pointers are borrowed from the line, or from the logline itself. */
 struct logline {
-	const char *time; /* as format_time() writes it */
+	const char *time; /* as format_time() writes it; of JSON any text */
 	const char *listener;
 	size_t listener_size;
 	const char *peer; /* "192.0.2.7:51034", "[2001:db8::7]:40000" or "-" */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base64.h"
+#include "format_time.h"
 #include "memory.h"
 
 /* A member that is a string, or NULL. */
@@ -70,7 +71,7 @@ take_members(struct logline *logline, const json_t *object)
 	const char *tag;
 
 	logline->time = string(object, "time", &size);
-	if (!logline->time)
+	if (!logline->time || size != FORMAT_TIME - 1)
 		return "\"time\"";
 	logline->listener = string(object, "listener", &logline->listener_size);
 	if (!logline->listener)

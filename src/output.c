@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "diag.h"
@@ -20,10 +21,22 @@ static const struct sink_ops *const ops_by_type[] = {
 	[OUTPUT_JOURNAL] = &sink_journal,
 };
 
+/* Where it writes, "" where its name says that or there is no path. */
+static const char *
+path_of(const struct output *output)
+{
+	const struct output_config *config = output->config;
+	const char *path = config->path ? config->path : output->ops->path;
+
+	return path && strcmp(path, config->name) != 0 ? path : "";
+}
+
 bool
 output_open(struct output *output, const struct output_config *config,
 	    int broken_fd)
 {
+	const char *path;
+
 	pthread_mutex_init(&output->queue, NULL);
 	pthread_mutex_init(&output->lock, NULL);
 	output->config = config;
@@ -32,7 +45,9 @@ output_open(struct output *output, const struct output_config *config,
 	output->sink.config = config;
 	if (output->ops->open(&output->sink))
 		return true;
-	diag(LOG_ERR, "cannot open output %s: %s", config->name,
+	path = path_of(output);
+	diag(LOG_ERR, "cannot open output %s%s%s: %s", config->name,
+	     *path ? ": " : "", path,
 	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
 	return false;
 }
@@ -41,6 +56,13 @@ bool
 output_is_stream(const struct output *output)
 {
 	return !output->ops->send;
+}
+
+void
+output_freeze(struct output *output, const struct timespec *until)
+{
+	atomic_store(&output->frozen, true);
+	pthread_mutex_timedlock(&output->lock, until); /* and held for good */
 }
 
 void
@@ -53,12 +75,15 @@ static void
 reopen(struct output *output)
 {
 	unsigned asked = atomic_load(&output->reopen);
+	const char *path = path_of(output);
 
 	if (output->ops->reopen(&output->sink))
 		diag(LOG_INFO, "output %s: reopened", output->config->name);
 	else
-		diag(LOG_ERR, "output %s: cannot reopen, keeping the old: %s",
-		     output->config->name, strerror(errno));
+		diag(LOG_ERR,
+		     "output %s: cannot reopen, keeping the old: %s%s%s",
+		     output->config->name, path, *path ? ": " : "",
+		     strerror(errno));
 	atomic_store(&output->reopened, asked);
 }
 
@@ -156,6 +181,17 @@ count_short(struct output *output, const char *data, size_t size)
 	return count;
 }
 
+/* To be called where it may have been frozen; does not return then. */
+static void
+heed_frost(struct output *output)
+{
+	if (!atomic_load(&output->frozen))
+		return;
+	pthread_mutex_unlock(&output->lock);
+	for (;;)
+		pause();
+}
+
 /* Write data, which holds count records. */
 static void
 write_all(struct output *output, const char *data, size_t size, size_t count)
@@ -165,6 +201,7 @@ write_all(struct output *output, const char *data, size_t size, size_t count)
 	while (done < size && !atomic_load(&output->broken)) {
 		ssize_t written;
 
+		heed_frost(output);
 		if (!output_is_reopened(output) &&
 		    is_between_lines(output, data, done))
 			reopen(output);
@@ -193,6 +230,7 @@ static void
 send_all(struct output *output, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
+		heed_frost(output);
 		while (!output->ops->send(&output->sink, &records[i]))
 			if (errno != EINTR)
 				stall(output, errno);

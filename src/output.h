@@ -23,6 +23,7 @@ struct output {
 	struct output_counters counters;
 	atomic_uint reopen;    /* how often that was asked for */
 	atomic_uint reopened;  /* and up to which it is done */
+	atomic_bool frozen;    /* nobody is to write any more */
 	atomic_bool broken;    /* its reader is gone for good */
 	int broken_fd;         /* rung then; borrowed */
 	pthread_mutex_t queue; /* whoever is next for the lock has it */
@@ -41,6 +42,13 @@ bool output_open(struct output *, const struct output_config *, int broken_fd);
 
 /* Whether it takes rendered bytes, not records. */
 bool output_is_stream(const struct output *);
+
+/*
+ * Let nobody write any more, so that what is told of it stays true until the
+ * process ends, which is all that may follow.  Waits for a write that goes on,
+ * but not longer than until (CLOCK_REALTIME): it stands still, most likely.
+ */
+void output_freeze(struct output *, const struct timespec *until);
 
 /* Count records as handed over, until output_take() has taken them. */
 void output_announce(struct output *, size_t count);

@@ -4,6 +4,8 @@
 
 #include "output_sink.h"
 
+#define SOCKET_PATH "/run/systemd/journal/socket"
+
 #ifdef HAVE_LIBSYSTEMD
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -17,7 +19,6 @@
 
 #include "escape.h"
 
-#define SOCKET_PATH "/run/systemd/journal/socket"
 #define FIELDS 12
 #define FIELD_BYTES 160
 
@@ -201,4 +202,5 @@ const struct sink_ops sink_journal = {
 	.open = open_journal,
 	.send = send_journal,
 	.close = close_journal,
+	.path = SOCKET_PATH,
 };

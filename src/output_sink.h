@@ -38,6 +38,7 @@ struct sink_ops {
 	/* Messages: all of a record; the same one again after a failure. */
 	bool (*send)(struct sink *, const struct record *);
 	void (*close)(struct sink *);
+	const char *path; /* NULL: that of its configuration, or none */
 };
 
 extern const struct sink_ops sink_stdout, sink_file, sink_syslog;

@@ -108,4 +108,5 @@ const struct sink_ops sink_syslog = {
 	.open = open_syslog,
 	.send = send_syslog,
 	.close = close_syslog,
+	.path = SOCKET_PATH,
 };

@@ -15,6 +15,7 @@
 #define RENDERED_BYTES 262144
 
 #define SETTLE_MS 200
+#define FREEZE_NS 300000000L
 
 struct outputs {
 	atomic_uint reopeners; /* threads that open files anew */
@@ -186,6 +187,21 @@ outputs_tell_counters(struct outputs *outputs)
 		diag(LOG_INFO, "output %s: %s", outputs->list[i].config->name,
 		     text);
 	}
+}
+
+void
+outputs_freeze(struct outputs *outputs)
+{
+	const struct timespec moment = { .tv_nsec = FREEZE_NS / 10 };
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += FREEZE_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	for (size_t i = 0; i < outputs->count; i++)
+		output_freeze(&outputs->list[i], &until);
+	nanosleep(&moment, NULL);
 }
 
 unsigned long long

@@ -52,6 +52,9 @@ bool outputs_are_broken(const struct outputs *, uint64_t set);
 void outputs_tell(struct outputs *);
 void outputs_tell_counters(struct outputs *);
 
+/* output_freeze() for each, and a moment for whoever was about to write. */
+void outputs_freeze(struct outputs *);
+
 /*
  * Tell on stderr, for each output, how many records were handed over and not
  * written.  Returns their sum.

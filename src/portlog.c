@@ -33,11 +33,16 @@ static const char help[] =
 static int
 run(int argc, char **argv)
 {
+	static char program[] = "portlog";
+
 	if (argc < 2)
 		return command_misused(usage, "expected a command");
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
+		if (strcmp(argv[1], commands[i].name) == 0) {
+			/* What getopt() begins its messages with. */
+			argv[1] = program;
 			return commands[i].run(argc - 1, argv + 1);
+		}
 	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0)
 		printf("%s\n%s", usage, help);
 	else if (strcmp(argv[1], "-V") == 0 ||

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* portlogd: what arrives on TCP and UDP ports, written down. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "config.h"
+#include "config_twins.h"
 #include "diag.h"
 #include "memory.h"
 #include "server.h"
@@ -133,6 +136,16 @@ parse_options(struct options *o, int argc, char **argv)
 	return EX_OK;
 }
 
+/* What is there but cannot be reached is not taken for absent. */
+static bool
+default_is_there(void)
+{
+	struct stat status;
+
+	return lstat(DEFAULT_CONFIG, &status) == 0 ||
+	       (errno != ENOENT && errno != ENOTDIR);
+}
+
 /* What excludes what.  A file that is named must be used; so must the rest. */
 static int
 check_options(struct options *o)
@@ -145,14 +158,29 @@ check_options(struct options *o)
 		return usage_error("found -c with %s, which only goes without "
 				   "a configuration file",
 				   o->format ? "-f" : "-o");
-	if (o->config || o->listener_count > 0 ||
-	    access(DEFAULT_CONFIG, F_OK) != 0)
+	if (o->config || o->listener_count > 0 || !default_is_there())
 		return EX_OK;
 	o->config = DEFAULT_CONFIG;
 	if (o->format || o->output)
 		return usage_error("found %s without -l, but there is a "
 				   "configuration file, %s",
 				   o->format ? "-f" : "-o", o->config);
+	return EX_OK;
+}
+
+/* The last one beside those before it. */
+static int
+check_twins(const struct config *config, const struct options *o)
+{
+	size_t last = config->listener_count - 1;
+
+	for (size_t i = 0; i < last; i++)
+		if (twins_listeners(&config->listeners[i],
+				    &config->listeners[last]))
+			return usage_error("-l: found \"%s\" and \"%s\", "
+					   "expected one listener on a port "
+					   "and address",
+					   o->listeners[i], o->listeners[last]);
 	return EX_OK;
 }
 
@@ -174,6 +202,8 @@ parse_listeners(struct config *config, const struct options *o)
 		l->address = memory_copy(host);
 		l->protocol = protocol;
 		l->port = port;
+		if (check_twins(config, o) != EX_OK)
+			return EX_USAGE;
 	}
 	return EX_OK;
 }
@@ -194,6 +224,8 @@ configure_from_options(struct config *config, const struct options *o)
 		return usage_error("-f: found \"%s\", expected \"text\", "
 				   "\"json\" or \"raw\"",
 				   o->format);
+	if (o->output && !*o->output)
+		return usage_error("-o: found \"\", expected a file");
 	output = config_add_output(config);
 	output->format = format;
 	if (o->output) {

@@ -3,20 +3,30 @@
 #ifndef PORTLOG_PROGRESS_H
 #define PORTLOG_PROGRESS_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct progress {
-	bool is_wanted, is_shown;
-	long long started_ms, next_ms;
+	atomic_ullong lines, bytes; /* so far: the user's to count */
+	atomic_bool is_shown;
+	bool is_running;
+	long long started_ms;
+	int end; /* an eventfd */
+	pthread_t thread;
 };
 
+/*
+ * Show it, after a second and twice a second from then on, whatever the caller
+ * waits for meanwhile; but not where stdin is a terminal too, at which somebody
+ * may be in the middle of a line.
+ */
 void progress_start(struct progress *);
 
-/* Show it, after a second and twice a second from then on. */
-void progress_show(struct progress *, unsigned long long lines,
-		   unsigned long long bytes);
+/* Take it off the screen for a message; it comes back. */
+void progress_hide(struct progress *);
 
-/* Take it off the screen. */
+/* Take it off the screen for good. */
 void progress_end(struct progress *);
 
 #endif

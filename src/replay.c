@@ -11,10 +11,11 @@
 #include "diag.h"
 #include "dial.h"
 #include "memory.h"
+#include "receipts.h"
 #include "stream.h"
 
-/* How long a peer that has ended may take to be closed by the other side. */
-#define RECEIPT_MS 30000
+/* How long to wait for any more receipts. */
+#define RECEIPT_S 30
 
 struct replay {
 	const struct replay_options *options;
@@ -23,8 +24,52 @@ struct replay {
 	struct buffer message;
 	bool has_begun, has_failed;
 	struct timespec first; /* the time of the first record */
-	struct timespec begin; /* when it was sent, on CLOCK_MONOTONIC */
+	double begin_s;        /* when it was sent, on CLOCK_MONOTONIC */
+	struct receipts receipts;
 };
+
+static double
+now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/*
+ * Until the record is due; one that is late is sent at once.  Receipts are
+ * collected meanwhile.
+ */
+static void
+wait_until_due(struct replay *r, const struct timespec *time)
+{
+	double after_s, left_s;
+
+	if (!r->has_begun) {
+		r->has_begun = true;
+		r->first = *time;
+		r->begin_s = now_s();
+		return;
+	}
+	if (r->options->speed <= 0)
+		return;
+	after_s = (double)(time->tv_sec - r->first.tv_sec) +
+		  (double)(time->tv_nsec - r->first.tv_nsec) / 1e9;
+	after_s /= r->options->speed;
+	while ((left_s = r->begin_s + after_s - now_s()) > 0)
+		receipts_wait(&r->receipts, left_s);
+}
+
+static void
+failed(void *replay, const char *stream)
+{
+	struct replay *r = replay;
+
+	r->has_failed = true;
+	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
+	     r->options->port, stream, strerror(errno));
+}
 
 struct replay *
 replay_start(const struct replay_options *options)
@@ -32,6 +77,8 @@ replay_start(const struct replay_options *options)
 	struct replay *r = memory_zeroed(1, sizeof *r);
 
 	r->options = options;
+	r->receipts.failed = failed;
+	r->receipts.argument = r;
 	r->addresses =
 		dial_resolve(options->host, options->port, options->protocol);
 	if (r->addresses)
@@ -40,53 +87,32 @@ replay_start(const struct replay_options *options)
 	return NULL;
 }
 
-/* Sleep until the record is due; one that is late is sent at once. */
-static void
-wait_until_due(struct replay *r, const struct timespec *time)
+/* Wait for any receipt; false where none is due, or none comes. */
+static bool
+collect_one(struct replay *r)
 {
-	const double billion = 1e9;
-	struct timespec due = r->begin;
-	double after;
+	size_t count = r->receipts.count;
+	double until_s = now_s() + RECEIPT_S, left_s;
 
-	if (!r->has_begun) {
-		r->has_begun = true;
-		r->first = *time;
-		clock_gettime(CLOCK_MONOTONIC, &r->begin);
-		return;
-	}
-	if (r->options->speed <= 0)
-		return;
-	after = (double)(time->tv_sec - r->first.tv_sec) +
-		(double)(time->tv_nsec - r->first.tv_nsec) / billion;
-	after /= r->options->speed;
-	if (after <= 0)
-		return;
-	due.tv_sec += (time_t)after;
-	due.tv_nsec += (long)((after - (double)(time_t)after) * billion);
-	due.tv_sec += due.tv_nsec / 1000000000;
-	due.tv_nsec %= 1000000000;
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL) ==
-	       EINTR)
-		;
-}
-
-static void
-failed(struct replay *r, const struct stream *stream)
-{
-	r->has_failed = true;
-	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
-	     r->options->port, stream->key, strerror(errno));
+	while (r->receipts.count > 0 && r->receipts.count == count &&
+	       (left_s = until_s - now_s()) > 0)
+		receipts_wait(&r->receipts, left_s);
+	return r->receipts.count < count;
 }
 
 static bool
 is_connected(struct replay *r, struct stream *stream)
 {
-	struct addrinfo *next = r->addresses;
+	struct addrinfo *next;
 
-	if (stream->fd < 0)
+	if (stream->fd >= 0)
+		return true;
+	do {
+		next = r->addresses;
 		stream->fd = dial_next(&next, -1);
+	} while (stream->fd < 0 && errno == EMFILE && collect_one(r));
 	if (stream->fd < 0)
-		failed(r, stream);
+		failed(r, stream->key);
 	return stream->fd >= 0;
 }
 
@@ -115,24 +141,32 @@ send_message(struct replay *r, struct stream *stream)
 		return;
 	if (send_all(stream->fd, r->message.data, r->message.size))
 		return;
-	failed(r, stream);
+	failed(r, stream->key);
 	close(stream->fd);
 	stream->fd = -1;
 }
 
-/* The stream ends: its other side is to have taken everything. */
 static void
-end_stream(struct stream *stream, void *replay)
+ask_receipt(struct stream *stream, void *replay)
 {
 	struct replay *r = replay;
 
-	if (stream->fd < 0)
-		return;
-	if (r->options->protocol == PROTOCOL_TCP &&
-	    !dial_receipt(stream->fd, RECEIPT_MS))
-		failed(r, stream);
-	close(stream->fd);
-	stream->fd = -1;
+	if (stream->fd >= 0 && r->options->protocol == PROTOCOL_TCP)
+		receipts_ask(&r->receipts, stream->fd, stream->key);
+	else if (stream->fd >= 0)
+		close(stream->fd);
+}
+
+/* No peer holds up the others, unless there are no times to keep. */
+static void
+end_stream(struct replay *r, struct stream *stream)
+{
+	ask_receipt(stream, r);
+	streams_remove(&r->streams, stream);
+	if (r->options->speed <= 0)
+		collect_one(r);
+	else
+		receipts_wait(&r->receipts, 0);
 }
 
 /* Whether a record must be joined from its pieces before it can be sent. */
@@ -143,17 +177,25 @@ is_joined(const struct replay *r)
 	       r->options->framing == REPLAY_OCTET_COUNTED;
 }
 
-/* One that never ended was announced as longer than it is. */
+/* Whether it ends a record, and not with the stream. */
+static bool
+is_whole(const struct logline *line)
+{
+	return line->tag == TAG_WHOLE || line->tag == TAG_TRUNCATED;
+}
+
+/* One that never ended was announced as longer than it is, and none as empty.
+ */
 static void
 put_count(struct replay *r, const struct stream *stream,
 	  const struct logline *line)
 {
+	size_t size = stream->pieces.size + line->size + (line->tag == TAG_END);
 	char count[32];
-	int digits = snprintf(count, sizeof count, "%zu ",
-			      stream->pieces.size + line->size +
-				      (line->tag == TAG_END));
+	int digits = snprintf(count, sizeof count, "%zu ", size);
 
-	buffer_add(&r->message, count, (size_t)digits);
+	if (size > 0)
+		buffer_add(&r->message, count, (size_t)digits);
 }
 
 /* What goes over the wire for a record, or for a piece, into r->message. */
@@ -161,7 +203,6 @@ static void
 put_record(struct replay *r, struct stream *stream, const struct logline *line)
 {
 	bool is_stream = r->options->protocol == PROTOCOL_TCP;
-	bool is_whole = line->tag == TAG_WHOLE || line->tag == TAG_TRUNCATED;
 	enum replay_framing framing = r->options->framing;
 
 	r->message.size = 0;
@@ -170,26 +211,64 @@ put_record(struct replay *r, struct stream *stream, const struct logline *line)
 	buffer_add(&r->message, stream->pieces.data, stream->pieces.size);
 	buffer_add(&r->message, line->data, line->size);
 	stream->pieces.size = 0;
-	if (is_stream && is_whole && framing <= REPLAY_NUL)
-		buffer_add(&r->message, framing == REPLAY_LINE ? "\n" : "", 1);
+	if (is_stream && is_whole(line) && framing <= REPLAY_NUL)
+		buffer_add(&r->message, framing == REPLAY_NUL ? "" : "\n", 1);
 }
 
-static void
+/* The last byte of a record up to the end of this line, or 0. */
+static char
+last_byte(struct stream *stream, const struct logline *line)
+{
+	char last = line->size > 0 ? line->data[line->size - 1] : stream->last;
+
+	stream->last = line->tag == TAG_PIECE ? last : '\0';
+	return last;
+}
+
+/* What a record must not be, lest another arrives in its place; or NULL. */
+static const char *
+find_change(const struct replay *r, struct stream *stream,
+	    const struct logline *line)
+{
+	enum replay_framing framing = r->options->framing;
+	int terminator = framing == REPLAY_NUL ? '\0' : '\n';
+	char last = last_byte(stream, line);
+
+	if (framing == REPLAY_NONE)
+		return NULL;
+	if (r->options->protocol == PROTOCOL_UDP)
+		return last == '\n' && line->tag != TAG_PIECE
+			     ? "no newline at the end of a datagram (see -f)"
+			     : NULL;
+	if (framing == REPLAY_OCTET_COUNTED)
+		return line->size + stream->pieces.size == 0 && is_whole(line)
+			     ? "no empty record (see -f)"
+			     : NULL;
+	if (line->size > 0 && memchr(line->data, terminator, line->size))
+		return framing == REPLAY_NUL
+			     ? "no NUL in a record (see -f)"
+			     : "no newline in a record (see -f)";
+	if (framing == REPLAY_LINE && last == '\r' && is_whole(line))
+		return "no CR at the end of a record (see -f)";
+	return NULL;
+}
+
+static const char *
 send_record(struct replay *r, const struct logline *line)
 {
 	struct stream *stream = streams_get(&r->streams, line);
+	const char *change = find_change(r, stream, line);
 
 	if (line->tag == TAG_PIECE && is_joined(r)) {
 		buffer_add(&stream->pieces, line->data, line->size);
-		return;
+		return change;
 	}
 	put_record(r, stream, line);
 	if (r->message.size > 0 || r->options->protocol == PROTOCOL_UDP)
 		send_message(r, stream);
-	if (line->tag != TAG_END)
-		return;
-	end_stream(stream, r);
-	streams_remove(&r->streams, stream);
+	if (line->tag == TAG_END)
+		end_stream(r, stream);
+	return change;
 }
 
 static void
@@ -204,21 +283,8 @@ take_note(struct replay *r, const struct logline *line)
 	stream = logline_is_note(line, "closed")
 		       ? streams_find(&r->streams, line)
 		       : NULL;
-	if (!stream)
-		return;
-	end_stream(stream, r);
-	streams_remove(&r->streams, stream);
-}
-
-/* Whether what ends a record stands in its data, so that it would be two. */
-static bool
-would_split(const struct replay *r, const struct logline *line)
-{
-	int terminator = r->options->framing == REPLAY_LINE ? '\n' : '\0';
-
-	return r->options->protocol == PROTOCOL_TCP &&
-	       r->options->framing <= REPLAY_NUL && line->tag != TAG_NOTE &&
-	       line->size > 0 && memchr(line->data, terminator, line->size);
+	if (stream)
+		end_stream(r, stream);
 }
 
 const char *
@@ -229,14 +295,9 @@ replay_take(struct replay *r, const struct logline *line)
 	if (!logline_time(line, &time))
 		return "a time, such as 2026-11-23T07:12:01.123456Z";
 	wait_until_due(r, &time);
-	if (line->tag == TAG_NOTE)
-		take_note(r, line);
-	else
-		send_record(r, line);
-	if (would_split(r, line))
-		return r->options->framing == REPLAY_LINE
-			     ? "no newline in a record (see -f)"
-			     : "no NUL in a record (see -f)";
+	if (line->tag != TAG_NOTE)
+		return send_record(r, line);
+	take_note(r, line);
 	return NULL;
 }
 
@@ -245,7 +306,10 @@ replay_end(struct replay *r)
 {
 	bool good;
 
-	streams_drain(&r->streams, end_stream, r);
+	streams_drain(&r->streams, ask_receipt, r);
+	while (collect_one(r))
+		;
+	receipts_end(&r->receipts);
 	good = !r->has_failed;
 	buffer_free(&r->message);
 	freeaddrinfo(r->addresses);

@@ -9,7 +9,8 @@
 #include "logline.h"
 
 enum replay_framing {
-	REPLAY_LINE,          /* an LF behind each record */
+	REPLAY_LINE,          /* an LF behind each record, or a CRLF */
+	REPLAY_LF,            /* an LF behind each */
 	REPLAY_NUL,           /* a NUL */
 	REPLAY_OCTET_COUNTED, /* RFC 6587: its length before it */
 	REPLAY_NONE,          /* nothing */

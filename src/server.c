@@ -259,6 +259,7 @@ end(struct server *s, int number)
 static enum server_end
 abandon(struct server *s)
 {
+	outputs_freeze(s->outputs);
 	ports_tell_unread(&s->ports);
 	outputs_tell_unwritten(s->outputs);
 	return SERVER_ABANDONED;

@@ -12,6 +12,7 @@ struct stream {
 	char *key;
 	struct buffer pieces; /* of a record that is not yet whole */
 	int fd;               /* -1; the user's */
+	char last;            /* 0; the user's */
 };
 
 struct streams {

@@ -72,6 +72,7 @@ static const struct {
 	{ "udp:*:0", PROTOCOL_UDP, "*", 0 },
 	{ "udp:[::1]:9000", PROTOCOL_UDP, "::1", 9000 },
 	{ "tcp:192.0.2.1:65535", PROTOCOL_TCP, "192.0.2.1", 65535 },
+	{ "tcp:[::ffff:192.0.2.1]:9000", 0, NULL, 0 },
 	{ "tcp", 0, NULL, 0 },
 	{ "tcp:", 0, NULL, 0 },
 	{ "9000", 0, NULL, 0 },

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "config_options.h"
+#include "config_twins.h"
 #include "framer.h"
 
 static struct config config;
@@ -106,6 +107,12 @@ static const struct {
 	{ "limits = { backlog = 99999999999999999999L; };", 1,
 	  "found 99999999999999999999L" },
 	{ "limits = { backlog = 4294967297L; };", 1, "found 4294967297" },
+	{ "limits = { idle_timeout = 0x100000001max_record = 1; };", 1,
+	  "idle_timeout: found 0x100000001, expected" },
+	{ "limits = { backlog\n=\n70000000000; };", 3, "found 70000000000" },
+	{ "limits = { backlog = 00000000000000000000000000000000000000000000000"
+	  "0000000000000000004294967297; };",
+	  1, "0004294967297, expected" },
 	{ "limits = 5;", 1, "limits: found 5, expected a group" },
 	{ "connection_notes = \"some\";", 1,
 	  "expected one of \"none\", \"closed\", \"all\"" },
@@ -121,6 +128,8 @@ static const struct {
 	{ TCP "name = \"\";" END, 1, "name: found \"\"" },
 	{ TCP "name = \"\\x1b\";" END, 1, "printable ASCII" },
 	{ TCP "address = \"localhost\";" END, 1, "numeric IPv4 or IPv6" },
+	{ TCP "address = \"::ffff:127.0.0.1\";" END, 1,
+	  "expected an IPv4 address without \"::ffff:\" before it" },
 	{ TCP "address = 5;" END, 1, "address: found 5" },
 	{ TCP "framing = \"exact\";" END, 1, "expected for tcp one of" },
 	{ "listeners = ( { protocol = \"udp\"; port = 1; framing = \"lf\"; });",
@@ -133,7 +142,11 @@ static const struct {
 	{ TCP "outputs = ( 5 );" END, 1, "expected a name in quotes" },
 	{ "listeners = ( { protocol = \"tcp\"; port = 1; },\n"
 	  "{ protocol = \"tcp\"; port = 1; name = \"b\"; } );",
-	  2, "found a second listener on this port" },
+	  2,
+	  "found a second listener on this port and address, the first, of "
+	  "\"*\", is on line 1" },
+	{ "listeners = ( 5,\n{ protocol = \"tcp\"; port = 1; } );", 1,
+	  "found 5, expected a group" },
 	{ "outputs = ( { } );", 1, "missing setting \"type\"" },
 	{ "outputs = ( { type = \"file\"; } );", 1,
 	  "missing setting \"path\"" },
@@ -145,13 +158,22 @@ static const struct {
 	  "mode: found 416" },
 	{ "outputs = ( { type = \"stdout\"; path = \"a\"; } );", 1,
 	  "this type of output has no use for" },
-	{ "outputs = ( { type = \"stdout\"; }, { type = \"stdout\"; } );", 1,
-	  "found a second output \"stdout\"" },
+	{ "outputs = ( { type = \"syslog\"; }, { type = \"syslog\"; } );", 1,
+	  "found a second output \"syslog\"" },
+	{ "outputs = ( { type = \"stdout\"; },\n"
+	  "{ type = \"stdout\"; name = \"b\"; } );",
+	  2, "found a second output to stdout, the first is on line 1" },
 	{ "outputs = ( { type = \"syslog\"; facility = \"local8\"; } );", 1,
 	  "facility: found \"local8\"" },
 	{ "limits = {\n max_record 5;\n};", 2, "syntax error" },
-	{ "limits = { backlog = 1; backlog = 2; };", 1, "duplicate setting" },
-	{ "@include \"/nonexistent/file\"\n", 1, "cannot open include file" },
+	{ "limits = { backlog = 1; backlog = 2; };", 1,
+	  "found a setting that its group has already, expected each once" },
+	{ "@include \"/nonexistent/file\"\n", 1,
+	  "found \"/nonexistent/file\", which cannot be read: No such file" },
+	{ "@include \".\"\n", 1, "which cannot be read: Is a directory" },
+	{ "outputs = ( { type = \"file\";\n path = \"/a\\x00b\"; } );", 2,
+	  "path: found an escaped NUL, expected text" },
+	{ TCP "name = \"\\X00\";" END, 1, "name: found an escaped NUL" },
 };
 
 START_TEST(tells_what_is_wrong_and_where)
@@ -182,6 +204,13 @@ static const char *const right[] = {
 	"limits = { max_record = 1; max_connections = 1000000; };",
 	"limits = { max_record = 1048576L; backlog = 2147483647; };",
 	"limits = { max_record = 0x10; idle_timeout = 0 };",
+	"limits = { idle_timeout = 514backlog = 1max_record = "
+	"0xAmax_connections"
+	" = 1; };",
+	"limits = { backlog = "
+	"00000000000000000000000000000000000000000000000000"
+	"000000000000000000000000000514L; };",
+	TCP "name = \"a\\\\x00\";" END,
 	"# 99999999999\n// 99999999999\n/* 99999999999\n */ limits = {};",
 	"limits = {}; # \"\nlimits2_is_not = 1 # 4294967296\n"
 	"/* and this is not closed either */",
@@ -189,7 +218,7 @@ static const char *const right[] = {
 	TCP "name = \"a\\\"4294967296\"; address = \"fe80::1%1\";" END,
 	"listeners = ( { protocol = \"tcp\"; port = 1; },\n"
 	"{ protocol = \"udp\"; port = 1; },\n"
-	"{ protocol = \"tcp\"; port = 1; address = \"127.0.0.1\"; },\n"
+	"{ protocol = \"tcp\"; port = 2; address = \"127.0.0.1\"; },\n"
 	"{ protocol = \"tcp\"; port = 0; }, { protocol = \"tcp\"; port = 0; }"
 	");",
 };
@@ -212,6 +241,65 @@ START_TEST(refuses_a_nul_that_libconfig_would_end_at)
 	ck_assert_uint_eq(faults.count, 1);
 	ck_assert_uint_eq(faults.list[0].line, 2);
 	ck_assert_ptr_nonnull(strstr(faults.list[0].text, "NUL"));
+}
+END_TEST
+
+static struct {
+	char a[24], b[24];
+	bool are_twins;
+} addresses[] = {
+	{ "*", "*", true },
+	{ "*", "::", true },
+	{ "*", "0.0.0.0", true },
+	{ "*", "127.0.0.1", true },
+	{ "*", "::1", true },
+	{ "::", "0.0.0.0", false },
+	{ "::", "127.0.0.1", false },
+	{ "::", "::1", true },
+	{ "0.0.0.0", "127.0.0.1", true },
+	{ "0.0.0.0", "::1", false },
+	{ "127.0.0.1", "127.0.0.2", false },
+	{ "::1", "0:0:0:0:0:0:0:1", true },
+	{ "2001:db8::a", "2001:DB8:0::A", true },
+	{ "::1", "::2", false },
+	{ "fe80::1%1", "fe80::1%lo", true },
+	{ "fe80::1%1", "fe80::1%2", false },
+	{ "fe80::1%1", "::", false },
+};
+
+START_TEST(knows_addresses_that_share_a_port)
+{
+	struct listener_config a = { .port = 1, .address = addresses[_i].a };
+	struct listener_config b = { .port = 1, .address = addresses[_i].b };
+
+	ck_assert_int_eq(twins_listeners(&a, &b), addresses[_i].are_twins);
+	ck_assert_int_eq(twins_listeners(&b, &a), addresses[_i].are_twins);
+	b.port = 2;
+	ck_assert(!twins_listeners(&a, &b));
+	a.port = b.port = 0;
+	ck_assert(!twins_listeners(&a, &b));
+}
+END_TEST
+
+static struct {
+	char a[8], b[8];
+	bool are_twins;
+} paths[] = {
+	{ "/a/b", "/a/b", true },   { "/a/b", "//a/./b", true },
+	{ "a/b", "./a//b", true },  { "/a/b", "a/b", false },
+	{ "/a/b", "/a/bc", false }, { "/a/b", "/a", false },
+	{ "/a", "/a/b", false },    { "/a/.b", "/a/b", false },
+	{ "/a/../b", "/b", false }, { "/a/..", "/a/.", false },
+	{ "./././x", "x", true },   { "/.", "/", true },
+};
+
+START_TEST(knows_paths_of_one_file)
+{
+	struct output_config a = { .type = OUTPUT_FILE, .path = paths[_i].a };
+	struct output_config b = { .type = OUTPUT_FILE, .path = paths[_i].b };
+
+	ck_assert_int_eq(twins_outputs(&a, &b), paths[_i].are_twins);
+	ck_assert_int_eq(twins_outputs(&b, &a), paths[_i].are_twins);
 }
 END_TEST
 
@@ -295,6 +383,10 @@ config_suite(void)
 	tcase_add_loop_test(tests, accepts_what_is_right, 0,
 			    sizeof right / sizeof *right);
 	tcase_add_test(tests, refuses_a_nul_that_libconfig_would_end_at);
+	tcase_add_loop_test(tests, knows_addresses_that_share_a_port, 0,
+			    sizeof addresses / sizeof *addresses);
+	tcase_add_loop_test(tests, knows_paths_of_one_file, 0,
+			    sizeof paths / sizeof *paths);
 	tcase_add_loop_test(tests, dumps_what_loads_to_the_same, 0,
 			    sizeof dumped / sizeof *dumped);
 	tcase_add_test(tests, has_a_sound_table_of_options);

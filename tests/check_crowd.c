@@ -28,7 +28,7 @@ static struct peer {
 	pthread_t thread;
 	struct connection *connection;
 	enum ending ending;
-	atomic_bool is_out;
+	uint64_t records;
 } peers[PEERS];
 
 static void
@@ -66,7 +66,7 @@ peer_main(void *argument)
 	struct peer *peer = argument;
 
 	peer->ending = crowd_join(listener.crowd, peer->connection);
-	atomic_store(&peer->is_out, true);
+	peer->records = peer->connection->records;
 	return NULL;
 }
 
@@ -138,8 +138,8 @@ START_TEST(reads_for_all_of_its_peers)
 	for (int i = 0; i < PEERS; i++)
 		shutdown(peers[i].fd, SHUT_WR);
 	for (int i = 0; i < PEERS; i++) {
-		ck_assert_uint_eq(peers[i].connection->records, 50);
 		ck_assert_int_eq(leave(&peers[i]), ENDING_EOF);
+		ck_assert_uint_eq(peers[i].records, 50);
 	}
 }
 END_TEST

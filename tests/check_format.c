@@ -18,6 +18,11 @@ static const struct origin udp_origin = {
 	.peer = "[2001:db8::7]:40000",
 	.protocol = PROTOCOL_UDP,
 };
+static const struct origin odd_zone = {
+	.listener = "udp/8888",
+	.peer = "[fe80::1%q\"\\z]:514",
+	.protocol = PROTOCOL_UDP,
+};
 static const struct origin no_peer = {
 	.listener = "udp/8888",
 	.peer = "-",
@@ -67,6 +72,15 @@ static const struct {
 	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
 	  "\"udp\",\"event\":\"probes\",\"connections\":412,"
 	  "\"peer\":\"::1\"}\n" },
+	{ FORMAT_JSON, &odd_zone, TAG_WHOLE, "x",
+	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
+	  "\"udp\",\"peer\":\"fe80::1%q\\\"\\\\z\",\"port\":514,"
+	  "\"record\":12,\"tag\":\"F\",\"data\":\"x\"}\n" },
+	{ FORMAT_JSON, &no_peer, TAG_NOTE,
+	  "probes connections=1 peer=fe80::1%q\"\\z",
+	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
+	  "\"udp\",\"event\":\"probes\",\"connections\":1,"
+	  "\"peer\":\"fe80::1%q\\\"\\\\z\"}\n" },
 	{ FORMAT_JSON, &tcp_origin, TAG_NOTE, "closed reason=eof seconds=0.877",
 	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
 	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,\"connection\":3,"

@@ -369,6 +369,15 @@ def namespaces(flags, script="true"):
     raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reason}")
 
 
+def needs_ipv6():
+    """Skip the test where there is none."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        raise unittest.SkipTest(f"no IPv6 on the loopback: {error}")
+
+
 def end_of(connection):
     """Wait until the other side has closed; what it had sent."""
     received = b""

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The configuration: every setting, every fault with its file and line."""
+import errno
+import itertools
 import os
 import re
+import socket
 import tempfile
 import unittest
 
@@ -278,6 +281,35 @@ class Integers(Case):
             self.assertEqual([f[0] for f in found if f[0] != included], [4])
             self.assertEqual(len(found), 2)
 
+    def test_a_wrapped_integer_that_is_all_of_a_file_is_named_there(self):
+        for value in ("4294976184", "70000000000"):
+            included = self.write(f"\n{value}", "port.conf")
+            self.assertEqual(
+                self.faults('listeners = ( { protocol = "tcp"; port =\n'
+                            '@include "port.conf"\n; } );\n'),
+                [(included, 2, f"port: found {value}, expected an integer "
+                  "from 0 to 65535")])
+
+    def test_a_text_goes_on_where_an_included_file_ends_within_a_string(self):
+        self.write('name = "a', "name.conf")
+        self.one_fault('outputs = ( { type = "stdout";\n'
+                       '@include "name.conf"\n"; } );\n'
+                       "limits = { backlog = 4294967297; };\n",
+                       4, "backlog: found 4294967297")
+
+    def test_an_integer_may_have_any_number_of_zeros_before_it(self):
+        text = PLACES["listener"].replace("= 0", "= " + 70 * "0" + "%s")
+        self.assertIn("port = 514;", self.dump(
+            text.format('name = "x"') % "514"))
+        self.one_fault(text.format('name = "x"') % "4294976184", 1,
+                       r"port: found \.\.\.0+4294976184, expected")
+
+    def test_an_integer_ends_where_a_name_can_begin(self):
+        for value in ("4294976184", "0x100002222"):
+            self.one_fault(PLACES["listener"].replace(
+                "= 0;", f"= {value}").format('name = "x"'), 1,
+                f"port: found {value}, expected")
+
     def test_comments_and_strings_hold_no_integers(self):
         self.dump("""# 99999999999
             // port = 4294967810;
@@ -339,12 +371,21 @@ class Values(Case):
     def test_addresses_and_names_are_accepted_as_they_are(self):
         for name, value in (
                 ("address", "*"), ("address", "0.0.0.0"), ("address", "::"),
-                ("address", "2001:db8::7"), ("address", "::ffff:192.0.2.1"),
+                ("address", "2001:db8::7"),
                 ("address", "fe80::1%lo"), ("name", "x" * 64),
                 ("name", "!~/[]"), ("interface", "lo")):
             group = self.settings(PLACES["listener"].format(
                 f'{name} = "{value}"'))[1]
             self.assertEqual(group[name], f'"{value}"')
+
+    def test_an_escaped_nul_is_refused_in_every_string(self):
+        for group, name in (("file", "path"), ("output", "name"),
+                            ("listener", "name"), ("listener", "address"),
+                            ("syslog", "severity"), ("file", "mode")):
+            for value in (r"/a\x00b", r"\X00", r"0640\x00"):
+                self.one_fault(
+                    self.place(group, name).format(f'{name} = "{value}"'), 2,
+                    f"{name}: found an escaped NUL, expected text")
 
     def test_modes_have_three_or_four_octal_digits(self):
         for value, shown in (("0640", "0640"), ("600", "0600"),
@@ -421,33 +462,109 @@ class Settings(Case):
             "{ " + group + " }" for group in groups) + "\n);\n"
 
     def test_a_second_listener_on_the_same_port_is_refused(self):
-        for more in ("", ' address = "*";', ' address = "::1";',
-                     ' interface = "lo";'):
-            group = 'protocol = "tcp"; port = 514;' + more
-            other = 'protocol = "udp"; port = 514;'
-            self.one_fault(self.listeners(group, other, group), 4,
-                           "second listener")
+        for first, second in (
+                ("", ""), ('address = "::1";', 'address = "0:0:0:0:0:0:0:1";'),
+                ("", 'address = "127.0.0.1";'), ('address = "::";', ""),
+                ('interface = "lo";', 'interface = "lo";'),
+                ("", 'interface = "lo";')):
+            group = 'protocol = "tcp"; port = 514; '
+            self.one_fault(
+                self.listeners(group + first, 'protocol = "udp"; port = 514;',
+                               group + second), 4,
+                "second listener on this port and address, the first, of "
+                r'"(\*|::1?)", is on line 2\Z')
+
+    def test_the_first_of_two_may_stand_in_another_file(self):
+        included = self.write('{ protocol = "tcp"; port = 514; },\n', "a.conf")
+        self.one_fault('listeners = (\n@include "a.conf"\n'
+                       '{ protocol = "tcp"; port = 514; } );\n', 3,
+                       f"is on line 1 of {included}")
 
     def test_listeners_that_differ_are_no_duplicates(self):
         self.dump(self.listeners(
             'protocol = "tcp"; port = 514;',
             'protocol = "udp"; port = 514;',
-            'protocol = "tcp"; port = 515;',
-            'protocol = "tcp"; port = 514; address = "127.0.0.1";',
-            'protocol = "tcp"; port = 514; interface = "lo";',
+            'protocol = "tcp"; port = 515; address = "::";',
+            'protocol = "tcp"; port = 515; address = "0.0.0.0";',
+            'protocol = "tcp"; port = 516; address = "127.0.0.1";',
+            'protocol = "tcp"; port = 516; address = "127.0.0.2";',
+            'protocol = "tcp"; port = 517; interface = "lo";',
+            'protocol = "tcp"; port = 517; interface = "eth0";',
             'protocol = "tcp"; port = 0;', 'protocol = "tcp"; port = 0;'))
 
+    def bind(self, kind, host, port):
+        """A socket as the daemon makes it."""
+        family = socket.AF_INET if "." in host else socket.AF_INET6
+        held = socket.socket(family, kind)
+        self.addCleanup(held.close)
+        if family == socket.AF_INET6:
+            held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY,
+                            host != "*")
+        if kind == socket.SOCK_STREAM:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("::" if host == "*" else host, port))
+        if kind == socket.SOCK_STREAM:
+            held.listen(1)
+        return held
+
+    def kernel_refuses(self, kind, first, second):
+        """The second beside the first, and not for somebody else's port."""
+        while True:
+            with self.bind(kind, first, 0) as held:
+                port = held.getsockname()[1]
+                try:
+                    self.bind(kind, second, port).close()
+                    return False
+                except OSError as error:
+                    self.assertEqual(error.errno, errno.EADDRINUSE)
+            try:
+                self.bind(kind, second, port).close()
+                return True
+            except OSError as error:
+                self.assertEqual(error.errno, errno.EADDRINUSE)
+
+    def test_listeners_are_refused_as_the_kernel_would_refuse_them(self):
+        harness.needs_ipv6()
+        hosts = ("*", "::", "0.0.0.0", "::1", "127.0.0.1", "127.0.0.2")
+        for protocol, kind in (("tcp", socket.SOCK_STREAM),
+                               ("udp", socket.SOCK_DGRAM)):
+            for first, second in itertools.product(hosts, hosts):
+                with self.subTest(f"{protocol}: {first}, {second}"):
+                    self.write(self.listeners(*(
+                        f'protocol = "{protocol}"; port = 514; '
+                        f'address = "{host}";' for host in (first, second))))
+                    self.assertEqual(
+                        run("-t", "-c", self.path).returncode,
+                        78 if self.kernel_refuses(kind, first, second) else 0)
+
+    def outputs(self, *groups):
+        return self.listeners(*groups).replace("listeners", "outputs")
+
     def test_a_second_output_of_one_name_is_refused(self):
-        for second in ('type = "stdout";', 'type = "syslog"; name = "stdout";',
+        for second in ('type = "syslog"; name = "stdout";',
                        'type = "file"; path = "stdout";'):
-            self.one_fault('outputs = (\n{ type = "stdout"; },\n{ %s }\n);\n'
-                           % second, 3, 'second output "stdout"')
+            self.one_fault(self.outputs('type = "stdout";', second), 3,
+                           'second output "stdout"')
+
+    def test_a_second_output_to_one_place_is_refused(self):
+        self.one_fault(self.outputs(
+            'type = "stdout";', 'type = "syslog";',
+            'type = "stdout"; name = "b"; format = "raw";'), 4,
+                       "second output to stdout, the first is on line 2")
+        self.one_fault(self.outputs(
+            'type = "file"; path = "/a/b"; name = "a";',
+            'type = "file"; path = "/a//./b"; name = "b";'), 3,
+                       "second output to /a//./b, the first is on line 2")
+
+    def test_two_outputs_to_syslog_have_names_of_their_own(self):
+        self.dump(self.outputs('type = "syslog"; name = "a";',
+                               'type = "syslog"; facility = "user";'))
 
     def test_a_setting_twice_is_refused(self):
-        found = self.faults("limits = { backlog = 1;\nbacklog = 2; };\n")
-        self.assertEqual(len(found), 1)
-        self.assertEqual(found[0][0], 2)
-        self.assertIn("duplicate", found[0][1])
+        self.one_fault("limits = { backlog = 1;\nbacklog = 2; };\n"
+                       "nonsense = 1;\n", 2,
+                       "found a setting that its group has already, expected "
+                       "each once; the rest was not checked")
 
     def test_an_unknown_output_is_refused_with_the_nearest_name(self):
         text = ('outputs = ( { type = "stdout"; name = "everything"; },\n'
@@ -510,6 +627,46 @@ listeners = (
         self.assertEqual((started.returncode, started.stdout), (78, ""))
         self.assertEqual(started.stderr, checked.stderr)
         self.assertEqual(os.listdir(self.dir), ["portlogd.conf"])
+
+    def test_a_fault_in_a_group_does_not_hide_others_of_it(self):
+        for text, told in (
+                ('outputs = ( {\ntype = "file"; colour = 1; } );',
+                 ((1, 'missing setting "path"'), (2, "colour"))),
+                ('outputs = ( { type = "syslog";\npath = "/x";\ntypo = 1; });',
+                 ((2, 'found "path", which this type'), (3, "typo"))),
+                ('outputs = ( { type = "file"; path = "/x"; },\n'
+                 '{ type = "file"; path = "/x";\ntypo = 1; } );',
+                 ((2, "second output to /x"), (3, "typo"))),
+                ('outputs = ( { type = "stdout"; },\n'
+                 '{ type = "syslog"; name = "stdout";\ntypo = 1; } );',
+                 ((2, 'second output "stdout"'), (3, "typo"))),
+                ('listeners = ( { protocol = "tcp"; port = 1; typo = 1; },\n'
+                 '{ protocol = "tcp"; port = 1; } );',
+                 ((1, "typo"), (2, "second listener"))),
+                ('listeners = ( { protocol = "tcp"; port = 1; },\n'
+                 '{ protocol = "tcp"; port = 1;\nbacklog = 1; } );',
+                 ((2, "second listener"), (3, "backlog")))):
+            found = self.faults(text)
+            self.assertEqual([f[0] for f in found], [t[0] for t in told], found)
+            for (_, said), (_, pattern) in zip(found, told):
+                self.assertRegex(said, pattern)
+
+    def test_what_is_not_known_for_a_fault_makes_no_other(self):
+        for text in ('outputs = ( { type = "stdot";\npath = "/x"; },'
+                     '{ type = "stdout"; } );\nlisteners = ( '
+                     '{ protocol = "tcp"; port = 1; outputs = [ "x" ]; } );',
+                     'outputs = ( { type = "file"; path = 1; },'
+                     '{ type = "file"; path = "file"; } );',
+                     'outputs = ( { type = "stdout"; name = 1; },'
+                     '{ type = "syslog"; name = "stdout"; } );',
+                     'listeners = ( { protocol = "tpc"; port = 1; '
+                     'framing = "exact"; }, { protocol = "tcp"; port = 1; } );',
+                     'listeners = ( { protocol = "tcp"; port = 1; '
+                     'address = "localhost"; }, '
+                     '{ protocol = "tcp"; port = 1; } );',
+                     'listeners = ( { protocol = "tcp"; port = 4294976184; },'
+                     '{ protocol = "tcp"; port = 8888; } );'):
+            self.one_fault(text, 1, "found ")
 
     def test_faults_that_share_a_line_are_all_told(self):
         found = self.faults('listeners = ( { protocol = "tcp"; port = 70000; }'
@@ -600,9 +757,44 @@ class Files(Case):
                 self.assertEqual(result.returncode, 0, result.stderr)
                 self.assertIn("backlog = 99;", result.stdout)
 
-    def test_a_missing_include_is_told_with_its_line(self):
-        self.one_fault('# one\n@include "missing.conf"\n', 2,
-                       "cannot open include file")
+    def test_an_include_that_cannot_be_read_is_told_with_its_line(self):
+        for name, reason in (("missing.conf", "No such file"),
+                             (".", "Is a directory"),
+                             ("portlogd.conf/x", "Not a directory")):
+            said = self.one_fault(f'# one\n@include "{name}"\n', 2, reason)
+            self.assertIn(f'found "{name}"', said)
+
+    def test_all_includes_that_cannot_be_read_are_told(self):
+        found = self.faults('@include "a.conf"\n@include "."\n'
+                            "limits = { backlog = 4294967297; };\n")
+        self.assertEqual([line for line, _ in found], [1, 2, 3])
+
+    def test_an_include_in_an_included_file_is_beside_the_main_one(self):
+        self.write("backlog = 98;", "limits.conf")
+        self.write("backlog = 97;", "sub/limits.conf")
+        self.write('@include "limits.conf"\n', "sub/more.conf")
+        self.assertIn("backlog = 98;", self.dump(
+            'limits = {\n@include "sub/more.conf"\n};\n'))
+
+    def test_files_that_include_each_other_are_refused(self):
+        self.write('@include "portlogd.conf"\n' * 2, "more.conf")
+        found = self.faults('@include "more.conf"\n' * 2)
+        self.assertEqual(len(found), 1)
+        self.assertIn("too deep", found[0][1])
+
+    def test_a_nul_byte_in_an_included_file_is_told_there(self):
+        included = self.write(b"backlog = 1;\n\0idle_timeout = 0;\n",
+                              "more.conf")
+        self.assertEqual(self.faults('limits = {\n@include "more.conf"\n};\n'),
+                         [(included, 2, "found a NUL byte, expected text")])
+
+    def test_a_fault_of_a_file_that_is_included_twice_is_told_once(self):
+        included = self.write("max_record = 0;\nflush_timeout = 4294967296;\n"
+                              "nonsense = 1;\n", "more.conf")
+        group = '{ protocol = "tcp"; port = 0;\n@include "more.conf"\n}'
+        found = self.faults(f"listeners = ( {group},\n{group} );\n")
+        self.assertEqual([f[:2] for f in found],
+                         [(included, 1), (included, 2), (included, 3)])
 
     def test_faults_of_an_included_file_are_told_there(self):
         included = self.write("nonsense = 1;\n\nbacklog = -1;\n", "more.conf")

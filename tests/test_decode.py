@@ -122,10 +122,17 @@ class Lines(unittest.TestCase):
         self.assertEqual(self.decode(lines, "-0"), b"a\n\0\0")
         self.assertEqual(self.decode(lines, "-r"), b"a\n")
 
+    def test_a_fault_is_told_without_backslashes_that_are_not_meant(self):
+        ran = portlog("decode", data=f"{TIME} a b F x\\q\n".encode())
+        self.assertEqual(ran.stderr, b"portlog: stdin:1: expected a backslash, "
+                         b"n, r or xHH after a backslash\n")
+
     def test_malformed_lines_are_told_and_the_rest_decoded(self):
         text = (f"{TIME} a b F good\nnonsense\n{TIME} a b Q x\n{TIME} a\n"
                 f"{TIME} a b F bad\\q\n{TIME} a b F also good\n"
                 f"{TIME} a b F unfinished")
+        text = text.replace("nonsense\n", "A" * 26 + "Z a b F time\n"
+                            "2026-13-99T99:99:99.123456Z a b F time\n")
         with tempfile.NamedTemporaryFile() as file:
             file.write(text.encode())
             file.flush()
@@ -134,9 +141,14 @@ class Lines(unittest.TestCase):
             self.assertEqual(ran.returncode, 1)
             told = ran.stderr.decode().splitlines()
             self.assertEqual([line.split(": ")[1] for line in told],
-                             [f"{file.name}:{n}" for n in (2, 3, 4, 5, 7)])
+                             [f"{file.name}:{n}" for n in (2, 3, 4, 5, 6, 8)])
             for line in told:
                 self.assertIn(": expected ", line)
+
+    def test_a_file_of_minus_is_standard_input(self):
+        ran = portlog("decode", "-", data=f"{TIME} a b F x\nbad\n".encode())
+        self.assertEqual(ran.stdout, b"x\n")
+        self.assertIn(b"portlog: stdin:2: expected ", ran.stderr)
 
     def test_a_file_that_is_not_there_is_told(self):
         ran = portlog("decode", "/nonexistent/log")

@@ -6,8 +6,11 @@ import os
 import random
 import re
 import socket
+import subprocess
+import sys
 import time
 import unicodedata
+import unittest
 from datetime import datetime, timezone
 
 import harness
@@ -310,6 +313,31 @@ class Notes(harness.Case):
         wait_for(daemon.json, "a record")
         self.assertEqual(daemon.json()[0]["listener"], 'a"b\\c')
 
+
+class Zones(unittest.TestCase):
+    """A peer's zone is an interface, which may have nearly any name."""
+
+    def peer_on(self, interface):
+        """What JSON says of one on an interface of that name."""
+        wrap = harness.namespaces("n", f"""ip link set lo name "{interface}" &&
+            ip link set dev "{interface}" up &&
+            ip addr add fe80::1/64 dev "{interface}" nodad""")
+        with harness.Daemon("-f", "json", "-l", "udp:[fe80::1%1]:0",
+                            wrap=wrap) as daemon:
+            enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]
+            if "-rn" in daemon.arguments:
+                enter += ["-U", "--preserve-credentials"]
+            subprocess.run([*enter, sys.executable, "-c", f"""import socket
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
+    sender.sendto(b"x", ("fe80::1", {daemon.port()}, 0, 1))
+"""], check=True, timeout=harness.PATIENCE)
+            return harness.wait_for(daemon.json)[0]["peer"]
+
+    def test_json_is_valid_whatever_the_interface_is_called(self):
+        self.assertEqual(self.peer_on(r'q\"\\z'), 'fe80::1%q"\\z')
+
+    def test_an_interface_whose_name_is_not_printable_is_a_number(self):
+        self.assertEqual(self.peer_on("a$(printf '\\033')b"), "fe80::1%1")
 
 if __name__ == "__main__":
     harness.main()

@@ -126,9 +126,9 @@ class UnderLoad(law.Case):
             try:
                 daemon.signal(SIGHUP)
                 daemon.err = daemon.dir + ".gone/err"
-                wait_for(lambda t=told: daemon.errors()[t:].count(
-                    "cannot reopen, keeping the old: No such file") == 3,
-                    "each to be told")
+                wait_for(lambda t=told: len(re.findall(
+                    "cannot reopen, keeping the old: .*No such file",
+                    daemon.errors()[t:])) == 3, "each to be told")
                 self.run_for(turn)
             finally:
                 os.rename(daemon.dir + ".gone", daemon.dir)

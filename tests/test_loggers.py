@@ -208,8 +208,8 @@ class Logger(law.Case):
         self.portlogd = self.prepared()
         self.portlogd.launch()
         self.assertEqual(self.portlogd.wait(), 1)
-        self.assertIn("cannot open output logger: No such file",
-                      self.portlogd.errors())
+        self.assertRegex(self.portlogd.errors(),
+                         "cannot open output logger: /.*: No such file")
         os.unlink(self.portlogd.err)
         logger = self.start()
         self.portlogd.start()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -33,10 +34,16 @@ BAD = (
     (["-l", "tcp:0", "-f", "xml"], '"xml", expected "text", "json" or "raw"'),
     (["-l", "tcp:0", "-f", ""], '"", expected "text", "json" or "raw"'),
     (["-l", "tcp:0", "-f", "TEXT"], '"TEXT", expected "text"'),
+    (["-l", "tcp:0", "-o", ""], '-o: found "", expected a file'),
+    (["-l", "tcp:9000", "-l", "udp:9000", "-l", "tcp:9000"],
+     '"tcp:9000" and "tcp:9000", expected one listener on a port'),
+    (["-l", "udp:[::1]:9000", "-l", "udp:*:9000"],
+     r'"udp:\[::1\]:9000" and "udp:\*:9000"'),
 )
 
 # A listener that is none, and what is expected in its place.
 PROTOCOL, PORT = '"tcp:" or "udp:"', "a port from 0 to 65535"
+MAPPED = 'an IPv4 address without "::ffff:"'
 NUMERIC, BRACKETS = "a numeric address", "an IPv6 address in brackets"
 BAD_LISTENERS = (
     ("9000", PROTOCOL), ("", PROTOCOL), ("sctp:9000", PROTOCOL),
@@ -48,17 +55,10 @@ BAD_LISTENERS = (
     ("tcp:localhost:9000", NUMERIC), ("tcp::9000", NUMERIC),
     ("udp:127.0.0.256:9000", NUMERIC), ("udp:127.1:9000", NUMERIC),
     ("tcp:[localhost]:9000", NUMERIC), ("tcp:[]:9000", NUMERIC),
+    ("tcp:[::ffff:127.0.0.1]:9000", MAPPED),
     ("tcp:::1:9000", BRACKETS), ("udp:2001:db8::7:9000", BRACKETS),
     ("tcp:[::1:9000", BRACKETS), ("tcp:::1]:9000", BRACKETS),
 )
-
-
-def needs_ipv6():
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError as error:
-        raise unittest.SkipTest(f"no IPv6 on the loopback: {error}")
 
 
 def default_file():
@@ -110,9 +110,11 @@ class BadCommandLine(unittest.TestCase):
         with tempfile.NamedTemporaryFile(suffix=".conf") as file:
             for arguments, expected in BAD:
                 with self.subTest(arguments):
-                    self.assertRegex(self.refused(
-                        [file.name if a == "FILE" else a
-                         for a in arguments]), expected)
+                    options = [file.name if a == "FILE" else a
+                               for a in arguments]
+                    for more in ([], ["-t"], ["-T"]):
+                        self.assertRegex(self.refused(more + options),
+                                         expected)
 
     def test_each_bad_listener_is_refused_with_what_was_expected(self):
         for listener, expected in BAD_LISTENERS:
@@ -152,12 +154,12 @@ class Listening(Case):
         self.listens("udp:127.0.0.1:0", "127.0.0.1", "127.0.0.1")
 
     def test_on_an_ipv6_address_in_brackets(self):
-        needs_ipv6()
+        harness.needs_ipv6()
         self.listens("tcp:[::1]:0", "::1", "[::1]")
         self.listens("udp:[::1]:0", "::1", "[::1]")
 
     def test_on_every_address_with_one_socket_for_both_families(self):
-        needs_ipv6()
+        harness.needs_ipv6()
         for listener in ("tcp:0", "udp:0", "tcp:*:0"):
             for host in ("127.0.0.1", "::1"):
                 self.listens(listener, host, "[::]")
@@ -215,6 +217,14 @@ class Listening(Case):
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual([(r.tag, r.data) for r in daemon.records()],
                          [("F", "a record")])
+
+    def test_start_lines_tell_the_interface(self):
+        daemon = self.daemon(config="""listeners = (
+            { protocol = "tcp"; port = 0; interface = "lo"; },
+            { protocol = "udp"; port = 0; interface = "lo"; } );""")
+        said = daemon.errors()
+        self.assertRegex(said, r"listening on tcp \[::\]:\d+ on lo\n")
+        self.assertRegex(said, r"listening on udp \[::\]:\d+ on lo, receive")
 
     def test_verbose_says_more(self):
         said = {}
@@ -330,7 +340,7 @@ class Checked(unittest.TestCase):
 
     def test_a_dump_of_the_command_line_loads_again(self):
         dump = self.assert_dump_loads_again(
-            "-l", "tcp:9000", "-l", "udp:[::1]:0", "-l", "tcp:127.0.0.1:9000",
+            "-l", "tcp:9000", "-l", "udp:[::1]:0", "-l", "tcp:127.0.0.1:9001",
             "-f", "json", "-o", "/nowhere/log")
         for text in ('"[::1]"', "9000"):
             self.assertIn(text.strip('"[]'), dump)
@@ -398,7 +408,7 @@ class NotStarted(unittest.TestCase):
                           "Address already in use", said)
 
     def test_a_port_in_use_on_ipv6_is_named_in_brackets(self):
-        needs_ipv6()
+        harness.needs_ipv6()
         port = self.taken(socket.SOCK_STREAM, "::1")
         self.assertIn(f"tcp [::1]:{port}: Address already in use",
                       self.fails("-l", f"tcp:[::1]:{port}"))
@@ -434,6 +444,15 @@ class NotStarted(unittest.TestCase):
                                  (directory, "Is a directory")):
                 said = self.fails("-l", "tcp:127.0.0.1:0", "-o", path)
                 self.assertIn(f"{path}: {reason}", said)
+
+    def test_an_output_with_a_name_is_named_with_its_path(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+            file.write('outputs = ( { type = "file"; name = "main"; '
+                       'path = "/nonexistent/log"; } );')
+            file.flush()
+            self.assertIn("cannot open output main: /nonexistent/log: "
+                          "No such file or directory",
+                          self.fails("-c", file.name))
 
     def test_an_output_without_permission_is_named(self):
         def become_nobody():
@@ -549,16 +568,46 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                              "over UDP")
             self.assertEqual(daemon.stop(), 0)
 
-    def in_its_place(self, text, *options):
-        """Run it to its end with a default file of that text."""
+    def after(self, script, *options):
+        """Run it to its end once a script has prepared the directory."""
         if self.own == "true":
             self.skipTest(f"there is no {self.directory} to mount over")
-        wrap = harness.namespaces(
-            "m", f"{self.own}; printf '%s' '{text}' >'{self.path}'")
-        return subprocess.run([*wrap, harness.PORTLOGD, *options],
+        wrap = harness.namespaces("m", f"{self.own}; {script}")
+        return subprocess.run([*wrap, *options],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               universal_newlines=True, check=False,
                               timeout=harness.PATIENCE)
+
+    def in_its_place(self, text, *options):
+        """The same with a default file of that text."""
+        return self.after(f"printf '%s' '{text}' >'{self.path}'",
+                          harness.PORTLOGD, *options)
+
+    def cannot_be_read(self, reason, script, *before):
+        for options in ([], ["-t"], ["-T"]):
+            result = self.after(script, *before, harness.PORTLOGD, *options)
+            self.assertEqual((result.returncode, result.stdout), (78, ""),
+                             result.stderr)
+            self.assertIn(f"{self.path}: cannot be read: {reason}",
+                          result.stderr)
+
+    def test_a_link_to_nowhere_is_a_file_that_cannot_be_read(self):
+        self.cannot_be_read("No such file or directory",
+                            f"ln -s nowhere '{self.path}'")
+
+    def test_a_link_to_itself_is_a_file_that_cannot_be_read(self):
+        self.cannot_be_read("Too many levels of symbolic links",
+                            f"ln -s '{self.path}' '{self.path}'")
+
+    @unittest.skipUnless(os.geteuid() == 0, "it takes another user")
+    @unittest.skipUnless(shutil.which("setpriv"), "no setpriv")
+    def test_a_file_that_is_out_of_reach_is_not_taken_for_absent(self):
+        nobody = ("setpriv", "--reuid=65534", "--regid=65534",
+                  "--clear-groups")
+        if self.after("true", *nobody, harness.PORTLOGD, "-V").returncode:
+            self.skipTest("another user cannot run it where it is")
+        self.cannot_be_read("Permission denied",
+                            f"chmod 700 '{self.directory}'", *nobody)
 
     def test_the_default_file_is_read_where_it_is(self):
         result = self.in_its_place("\nlimits = { backlog = 0; };", "-t")

@@ -340,7 +340,7 @@ class Messages(unittest.TestCase):
                 timeout=harness.PATIENCE)
         said = result.stderr.decode()
         self.assertEqual((result.returncode, result.stdout), (1, b""), said)
-        self.assertIn(f"cannot open output {what}: ", said)
+        self.assertIn(f"cannot open output {what}: {self.PLACE[1]}: ", said)
         self.assertNotIn("listening", said)
         return said
 

@@ -57,6 +57,20 @@ def is_read_to_its_end(port):
     return False
 
 
+FIN_WAIT1, CLOSE_WAIT = "04", "08"
+
+
+def wait_for_state(sender, state):
+    """Until the TCP connection of a process has come as far as that."""
+    def is_there():
+        sockets = {os.readlink(file.path)[8:-1] for file in os.scandir(
+            f"/proc/{sender.pid}/fd") if "socket:" in os.readlink(file.path)}
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            return any(fields[3] == state and fields[9] in sockets
+                       for fields in map(str.split, table))
+    wait_for(is_there, "the state of a connection")
+
+
 class Server:
     """A listening TCP socket that a test plays the other side of."""
 
@@ -158,23 +172,73 @@ class Terminal(unittest.TestCase):
                     os.write(keyboard, line)
                     self.assertEqual(connection.recv(100), line)
 
-    def test_progress_shows_on_a_terminal_after_a_second(self):
-        with Server() as server:
-            process, screen = self.run_on_terminal("send", "127.0.0.1",
-                                                   server.port)
-            with server.accept():
-                shown = b""
+    def start_with_progress(self, *arguments):
+        """portlog with a pipe for stdin; what is seen of its stderr comes by
+        the function that is returned with it."""
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:
+            self.skipTest(f"no terminal: {error}")
+        process = subprocess.Popen([PORTLOG, *arguments], stderr=theirs,
+                                   stdin=subprocess.PIPE)
+        os.close(theirs)
+        self.addCleanup(os.close, ours)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdin.close)
 
-                def look():
-                    nonlocal shown
+        def see():
+            seen = b""
+            while select.select([ours], [], [], 0.05)[0]:
+                try:
+                    seen += os.read(ours, 1000)
+                except OSError:  # it has ended
+                    break
+            return seen
+        return process, see
+
+    def wait_for_progress(self, see, lines=rb"\d+"):
+        return wait_for(
+            lambda: re.search(lines + rb" lines  [\d.]+ MiB  [\d.]+ MiB/s",
+                              see()), "progress")
+
+    def test_progress_shows_while_there_is_no_input(self):
+        with Server() as server:
+            for option in ((), ("-u",)):
+                with self.subTest(option=option):
+                    _, see = self.start_with_progress(
+                        "send", *option, "127.0.0.1", server.port)
+                    self.wait_for_progress(see, b"\r\x1b\\[K0")
+
+    def test_progress_shows_while_nobody_reads_and_until_the_close(self):
+        with Server() as server:
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            process, see = self.start_with_progress("send", "127.0.0.1",
+                                                    server.port)
+            with server.accept() as connection:
+                feeder = threading.Thread(
+                    target=lambda: process.communicate(b"x\n" * 5000000))
+                feeder.start()
+                self.wait_for_progress(see)
+                while connection.recv(65536):
+                    pass
+                self.wait_for_progress(see, b"5000000")
+            feeder.join(PATIENCE)
+            self.assertEqual(process.returncode, 0)
+            self.assertTrue(see().endswith(b"\r\x1b[K"))
+
+    def test_no_progress_over_the_lines_that_somebody_types(self):
+        with Server() as server:
+            _, screen = self.run_on_terminal("send", "127.0.0.1", server.port)
+            with server.accept():
+                start = os.times().elapsed
+                seen = b""
+                while os.times().elapsed - start < 1.6:
                     os.write(screen, b"x\n")
                     while select.select([screen], [], [], 0.05)[0]:
-                        shown += os.read(screen, 1000)
-                    return re.search(rb"\d+ lines  [\d.]+ MiB  [\d.]+ MiB/s",
-                                     shown)
-                wait_for(look, "progress")
-                os.write(screen, b"\x04")
-            process.wait(PATIENCE)
+                        seen += os.read(screen, 1000)
+                self.assertNotIn(b"lines", seen)
+                self.assertIn(b"x", seen)
 
     def test_no_progress_where_stderr_is_no_terminal(self):
         with Server() as server:
@@ -217,9 +281,10 @@ class Receipt(harness.Case):
     def test_ipv6(self):
         daemon = self.daemon("-l", "tcp:[::1]:0", "-l", "udp:[::1]:0")
         for option, port in ((), daemon.port(0)), (("-u",), daemon.port(1)):
-            sent = portlog("send", *option, "::1", str(port), data=b"six\n")
-            self.assertEqual((sent.returncode, sent.stderr), (0, b""))
-        self.assertEqual(daemon.wait_for_data(2), ["six", "six"])
+            for host in "::1", "[::1]":
+                sent = portlog("send", *option, host, str(port), data=b"six\n")
+                self.assertEqual((sent.returncode, sent.stderr), (0, b""))
+        self.assertEqual(daemon.wait_for_data(4), ["six"] * 4)
 
     def test_no_exit_0_before_a_stall_of_the_output_ends(self):
         reader, writer = os.pipe()
@@ -336,10 +401,54 @@ class OtherSides(unittest.TestCase):
             sender.stdin.flush()
             self.assertEqual(connection.recv(10), b"one\n")
             connection.close()
-            code, said = self.end(sender)
+            wait_for_state(sender, CLOSE_WAIT)
+            code, said = self.end(sender, b"two\n" * 100000)
             self.assertEqual(code, 1)
-            self.assertIn("closed by the other side before the end; 1 lines",
-                          said)
+            self.assertRegex(said, r"closed by the other side before the end; "
+                             r"\d+ lines")
+
+    def test_a_side_that_ends_first_is_sent_the_rest_without_a_receipt(self):
+        for option in (), ("-n",):
+            with self.subTest(option=option), Server() as server:
+                sender = self.send(server, *option)
+                with server.accept() as connection:
+                    connection.shutdown(socket.SHUT_WR)
+                    wait_for_state(sender, CLOSE_WAIT)
+                    code, said = self.end(sender, b"one\ntwo\n")
+                    self.assertEqual(harness.end_of(connection), b"one\ntwo\n")
+                if option:
+                    self.assertEqual((code, said), (0, ""))
+                else:
+                    self.assertEqual(code, 1)
+                    self.assertIn("there will be no receipt\n", said)
+                    self.assertIn("no receipt; 2 lines were handed over\n",
+                                  said)
+
+    def test_a_server_that_takes_nothing_is_waited_for_as_long_as_w_says(self):
+        with Server() as server:
+            sender = self.send(server, "-w", "0.3")
+            with server.accept():
+                code, said = self.end(sender, b"x" * 99 + b"\n" * 20000000)
+            self.assertEqual(code, 1)
+            self.assertRegex(said, r"nothing more taken in time; [1-9]\d* lines")
+
+    def test_a_server_that_takes_little_is_waited_for_longer_than_w_says(self):
+        data = b"x" * 99 + b"\n" * 20000000
+        with Server() as server:
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sender = self.send(server, "-w", "0.5")
+            feeder = threading.Thread(target=lambda: sender.communicate(data))
+            feeder.start()
+            with server.accept() as connection:
+                start = os.times().elapsed
+                while os.times().elapsed - start < 1.5:
+                    select.select([], [], [], 0.05)
+                    connection.recv(1000)
+                self.assertIsNone(sender.poll())
+                while connection.recv(1 << 20):
+                    pass
+            feeder.join(PATIENCE)
+            self.assertEqual(sender.returncode, 0)
 
     def test_a_server_that_never_closes_is_waited_for_as_long_as_w_says(self):
         with Server() as server:
@@ -374,7 +483,7 @@ class OtherSides(unittest.TestCase):
     def test_a_server_that_ends_without_reading_gives_no_receipt(self):
         with Server() as server:
             server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            sender = self.send(server)
+            sender = self.send(server, "-w", "0.3")
             connection = server.accept()
             sender.stdin.write(b"x" * 99 + b"\n")
             sender.stdin.flush()
@@ -382,8 +491,23 @@ class OtherSides(unittest.TestCase):
             connection.shutdown(socket.SHUT_WR)
             code, said = self.end(sender, b"y\n" * 500000)
             self.assertEqual(code, 1)
-            self.assertRegex(said, "closed b|reset by")
+            self.assertRegex(said, "no receipt; |nothing more taken in time; ")
             connection.close()
+
+    def test_a_server_that_ends_after_us_without_reading_gives_none_either(
+            self):
+        with Server() as server:
+            server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sender = self.send(server)
+            with server.accept() as connection:
+                sender.stdin.write(b"y\n" * 50000)
+                sender.stdin.close()
+                wait_for_state(sender, FIN_WAIT1)
+                connection.shutdown(socket.SHUT_WR)
+                said = sender.stderr.read()
+                sender.stderr.close()
+            self.assertEqual(sender.wait(PATIENCE), 1)
+            self.assertIn(b"closed before all was taken; 50000 lines", said)
 
     def test_nobody_there_is_told(self):
         port = str(free_port(socket.SOCK_STREAM))
@@ -421,6 +545,7 @@ class Usage(unittest.TestCase):
                           ("send", "a", "1", "b"), ("send", "-x", "a", "1"),
                           ("send", "-w", "x", "a", "1"),
                           ("send", "-w", "-1", "a", "1"),
+                          ("send", "--nonsense", "a", "1"),
                           ("decode", "-0", "-r"), ("decode", "a", "b"),
                           ("replay", "f", "h"),
                           ("replay", "-s", "-1", "f", "h", "1"),
@@ -431,9 +556,38 @@ class Usage(unittest.TestCase):
                 self.assertEqual(ran.stdout, b"")
                 self.assertIn(b"usage: portlog", ran.stderr)
 
+    def test_a_port_is_never_taken_for_another(self):
+        for command in (("send",), ("send", "-u"), ("replay", "-")):
+            for port in ("", "0", "65536", "70000", "4294967297", "-1", "+80",
+                         " 80", "80 "):
+                with self.subTest(command=command, port=port):
+                    ran = portlog(*command, "127.0.0.1", port)
+                    self.assertEqual(ran.returncode, 64)
+                    self.assertIn(
+                        f'portlog: PORT: found "{port}", expected 1 to 65535, '
+                        'or the name of a service\n', ran.stderr.decode())
+
+    def test_a_port_may_be_the_name_of_a_service(self):
+        ran = portlog("send", "127.0.0.1", "nonsense-service")
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn(b"127.0.0.1 port nonsense-service: ", ran.stderr)
+
+    def test_faults_of_a_command_line_are_told_by_portlog(self):
+        for option in ("-x", "--nonsense"):
+            for command in ("send", "decode", "replay"):
+                with self.subTest(command=command, option=option):
+                    said = portlog(command, option).stderr
+                    self.assertTrue(said.startswith(b"portlog: "), said)
+
+    def test_what_is_found_on_the_command_line_is_shown_escaped(self):
+        said = portlog("send", "-w", "\x1b[2J", "a", "1").stderr
+        self.assertIn(rb'found "\x1b[2J"', said)
+
     def test_help_and_version_are_on_stdout(self):
-        for arguments in (("-h",), ("-V",), ("send", "-h"), ("decode", "-h"),
-                          ("replay", "-h")):
+        for arguments in (("-h",), ("--help",), ("-V",), ("send", "-h"),
+                          ("decode", "-h"), ("replay", "-h"),
+                          ("send", "--help"), ("decode", "--help"),
+                          ("replay", "--help")):
             with self.subTest(arguments=arguments):
                 ran = portlog(*arguments)
                 self.assertEqual((ran.returncode, ran.stderr), (0, b""))

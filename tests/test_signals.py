@@ -157,8 +157,9 @@ class Reopen(Case):
         os.rename(daemon.dir + "/sub", daemon.dir + "/gone")
         daemon.signal(SIGHUP)
         for kind in self.KINDS:
-            daemon.wait_for_error(f"output {kind}: cannot reopen.*"
-                                  "No such file or directory")
+            daemon.wait_for_error(
+                f"output {kind}: cannot reopen, keeping the old: "
+                f"{daemon.dir}/sub/{kind}: No such file or directory")
         sender.send(b"after")
         self.assertEqual(daemon.wait_for_data(2, path=old),
                          ["before", "after"])
