@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,11 +19,9 @@
 #include "outputs.h"
 #include "ports.h"
 #include "server_check.h"
+#include "server_descriptors.h"
 #include "server_pulse.h"
 #include "service.h"
-
-/* Descriptors for other things than connections and listeners. */
-#define OTHER_DESCRIPTORS 32
 
 /*
  * timeout(1) sends its signal to the process and to its group: what comes so
@@ -56,34 +53,6 @@ struct server {
 	int park_fd; /* an eventfd, rung when threads are to end */
 	bool broken; /* stdout has lost its reader */
 };
-
-/*
- * A connection takes a descriptor, and there must be one for each that may
- * come: else accept() would fail where resting is meant.
- */
-static size_t
-fit_descriptors(const struct config *config)
-{
-	size_t wanted = (size_t)config->limits.max_connections;
-	size_t others = config->listener_count * 3 + config->output_count +
-			OTHER_DESCRIPTORS;
-	struct rlimit limit;
-	size_t fitting;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return wanted;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur >= wanted + others)
-		return wanted;
-	fitting = limit.rlim_cur > others + 1 ? limit.rlim_cur - others : 1;
-	diag(LOG_WARNING,
-	     "max_connections: %zu needs %zu descriptors and the limit "
-	     "(RLIMIT_NOFILE) is %llu: using %zu",
-	     wanted, wanted + others, (unsigned long long)limit.rlim_cur,
-	     fitting);
-	return fitting;
-}
 
 /* Signals are read from a descriptor, in the main thread alone. */
 static int
@@ -318,7 +287,7 @@ clean_up(struct server *s)
 static bool
 start(struct server *s)
 {
-	size_t max_connections = fit_descriptors(s->config);
+	size_t max_connections = server_fit_descriptors(s->config);
 	struct inherited inherited;
 	int wake_fd = s->polled[POLLED_WAKE].fd;
 
