@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """UDP: what the receive buffer cannot hold is told, to the datagram."""
+import os
 import signal
 import subprocess
 import sys
@@ -167,11 +168,14 @@ class Interface(harness.Case):
             [*harness.namespaces("n"), "sleep", "60"])
         self.addCleanup(neighbour.wait)
         self.addCleanup(neighbour.kill)
+        wait_for(lambda: os.readlink(f"/proc/{neighbour.pid}/ns/net") !=
+                 os.readlink("/proc/self/ns/net"), "its namespace")
         there = ("nsenter", "-t", str(neighbour.pid), "-n")
-        wrap = harness.namespaces("n", f"""
+        # Once only, as what has this name is slow to go with a namespace.
+        wrap = (*harness.namespaces("n"), "sh", "-c", f"""
             ip link add v0 type veth peer name v1 netns {neighbour.pid} &&
             ip addr add fd09::1/64 dev v0 nodad && ip link set v0 up &&
-            ip link set lo up""")
+            ip link set lo up && exec "$@" """, "sh")
         daemon = self.daemon(wrap=wrap, config="""
             listeners = ( { protocol = "udp"; port = 7777;
                             address = "fd09::1"; interface = "v0"; } );""")
