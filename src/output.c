@@ -105,6 +105,17 @@ output_reopen(struct output *output)
 	}
 }
 
+/* To be called where it may have been frozen; does not return then. */
+static void
+heed_frost(struct output *output)
+{
+	if (!atomic_load(&output->frozen))
+		return;
+	pthread_mutex_unlock(&output->lock);
+	for (;;)
+		pause();
+}
+
 static void
 stall(struct output *output, int error)
 {
@@ -120,6 +131,7 @@ stall(struct output *output, int error)
 		     strerror(error));
 	}
 	nanosleep(&pause, NULL);
+	heed_frost(output);
 }
 
 static void
@@ -179,17 +191,6 @@ count_short(struct output *output, const char *data, size_t size)
 	}
 	count_written(output, count);
 	return count;
-}
-
-/* To be called where it may have been frozen; does not return then. */
-static void
-heed_frost(struct output *output)
-{
-	if (!atomic_load(&output->frozen))
-		return;
-	pthread_mutex_unlock(&output->lock);
-	for (;;)
-		pause();
 }
 
 /* Write data, which holds count records. */

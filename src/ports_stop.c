@@ -27,6 +27,14 @@ nobody_waits(const struct port *port)
 	       sockets_waiting(port->listener.socket.fd) == 0;
 }
 
+/* Behind a door that is closed it would go on to drop, unseen. */
+static void
+close_drained(struct port *port)
+{
+	if (udp_is_done(port->udp) && !port->listener.is_shared)
+		listener_close_socket(&port->listener, true);
+}
+
 /* Whoever has connected is still heard; then the listener is closed. */
 static void
 drain_port(struct ports *ports, struct port *port)
@@ -34,11 +42,17 @@ drain_port(struct ports *ports, struct port *port)
 	long long now_ms = clock_now_ms();
 	bool all = false;
 
+	if (!ports_is_tcp(port))
+		close_drained(port);
 	if (!ports_is_tcp(port) || port->listener.socket.fd < 0)
 		return;
-	/* All of them, so that they are ended in one go. */
+	/*
+	 * All of them, so that they are ended in one go; but to a socket that
+	 * others share they may come without end.
+	 */
 	while (!ports_is_resting(port, now_ms) &&
-	       !(all = ports_accept_all(ports, port)) && !port->is_full)
+	       !(all = ports_accept_all(ports, port)) && !port->is_full &&
+	       !port->listener.is_shared)
 		;
 	if (all || nobody_waits(port))
 		listener_close_socket(&port->listener, true);

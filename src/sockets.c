@@ -8,7 +8,6 @@
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -287,16 +286,6 @@ sockets_given(int fd, int *error)
 	       has_ended(fd, info.tcpi_state, error);
 }
 
-/* The interface that it is bound to, or none: "". */
-static void
-get_interface(int fd, char interface[IF_NAMESIZE])
-{
-	socklen_t size = IF_NAMESIZE;
-
-	interface[0] = '\0';
-	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
-}
-
 /*
  * A connected UDP socket takes nothing but from the other end: port 9 here, or
  * of a neighbour where its interface has no way to this host.
@@ -309,7 +298,7 @@ sockets_leave_port(int fd)
 	char interface[IF_NAMESIZE];
 	struct address nobody;
 
-	get_interface(fd, interface);
+	sockets_get_interface(fd, interface);
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		address_parse(&nobody, hosts[i], 9);
 		if (nobody.any.sa_family == AF_INET6)

@@ -3,6 +3,7 @@
 #ifndef PORTLOG_SOCKETS_H
 #define PORTLOG_SOCKETS_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -41,6 +42,9 @@ void sockets_share_port(int fd);
  */
 bool sockets_adopt(int fd, const struct listener_config *, long backlog,
 		   struct bound *);
+
+/* The interface that a socket is bound to; "": to none. */
+void sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
 
 /* Whether a socket is a listener of this protocol. */
 bool sockets_is_of(int fd, enum protocol);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Which sockets are there already, and which listeners they are of. */
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,15 @@ get(int fd, int option)
 
 	getsockopt(fd, SOL_SOCKET, option, &value, &size);
 	return value;
+}
+
+void
+sockets_get_interface(int fd, char interface[IF_NAMESIZE])
+{
+	socklen_t size = IF_NAMESIZE;
+
+	interface[0] = '\0';
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
 }
 
 bool
@@ -63,11 +71,10 @@ is_connected(int fd)
 bool
 sockets_match(int fd, const struct listener_config *config)
 {
-	char interface[IF_NAMESIZE] = "";
+	char interface[IF_NAMESIZE];
 	struct address bound = { .size = sizeof bound.in6 };
-	socklen_t size = sizeof interface;
 
-	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+	sockets_get_interface(fd, interface);
 	return sockets_is_of(fd, (enum protocol)config->protocol) &&
 	       !is_connected(fd) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&

@@ -133,9 +133,6 @@ drain(struct udp *u)
 	}
 	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
 		;
-	/* Behind a door that is closed it would go on to drop, unseen. */
-	if (!u->listener->is_shared)
-		listener_close_socket(u->listener, true);
 }
 
 /*

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
+import law
 from harness import (PATIENCE, TOP, Record, connect_tcp, connect_udp,
                      wait_for)
 
@@ -203,6 +204,37 @@ class MachineCase(unittest.TestCase):
         sender = self.machine.udp(port, host)
         self.addCleanup(sender.close)
         return sender
+
+    def begin_load(self, port):
+        """Two streams and datagrams to a port, some of each sent."""
+        senders = [*(law.Halves(self.tcp(port), name, burst=3, rate=2000)
+                     for name in "ab"),
+                   law.Datagrams(self.udp(port), "c", listener=f"udp/{port}",
+                                 rate=3000)]
+        for sender in senders:
+            self.addCleanup(sender.abandon)
+            sender.start()
+            sender.wait_for(100)
+        return senders
+
+    def end_load(self, senders, path):
+        """More of each, a stop, and nothing is missing, nor was cut off."""
+        for sender in senders:
+            sender.wait_for(100)
+            sender.finish()
+        self.assertEqual([s for s in senders if s.cut_off], [])
+        self.machine.systemctl("stop", "portlogd")
+        log = self.machine.run("cat", path).stdout.encode()
+        law.hold(log, senders[:2], senders[2:])
+        self.assertNotIn(b" * lost", log)
+
+    def restart_under_load(self, port, path):
+        senders = self.begin_load(port)
+        for _ in range(5):
+            self.machine.systemctl("restart", "portlogd")
+            for sender in senders:
+                sender.wait_for(100)
+        self.end_load(senders, path)
 
     def wait_for_lines(self, path, count):
         """Wait until the log has that many records that peers sent."""

@@ -89,26 +89,7 @@ class Activation(MachineCase):
         self.assertEqual(self.data(), ["a datagram", "a line"])
 
     def test_restarts_under_load_lose_double_and_split_nothing(self):
-        streams = [law.Halves(self.tcp(8888), name, burst=3, rate=2000)
-                   for name in "ab"]
-        datagrams = law.Datagrams(self.udp(8888), "c", listener="udp/8888",
-                                  rate=3000)
-        senders = [*streams, datagrams]
-        for sender in senders:
-            self.addCleanup(sender.abandon)
-            sender.start()
-        for _ in range(5):
-            for sender in senders:
-                sender.wait_for(100)
-            self.machine.systemctl("restart", "portlogd")
-        for sender in senders:
-            sender.wait_for(100)
-            sender.finish()
-        self.assertEqual([s for s in senders if s.cut_off], [])
-        self.machine.systemctl("stop", "portlogd")
-        log = self.machine.run("cat", LOG).stdout.encode()
-        law.hold(log, streams, [datagrams])
-        self.assertNotIn(b" * lost", log)
+        self.restart_under_load(8888, LOG)
 
     def test_a_socket_that_no_listener_wants_is_told(self):
         self.machine.write("/etc/portlogd.conf", configured(UDP))

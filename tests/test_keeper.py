@@ -228,6 +228,23 @@ class Signs(keeper.Case):
         for sender in self.senders():
             sender.finish()
 
+    def test_the_watchdog_sees_who_reads_for_many_stand_still(self):
+        limit_s = 1.2
+        daemon = self.serve(LINE, watchdog_us=int(limit_s * 1e6))
+        # No connection yet: the last thread is that of the crowd.
+        tracer = Tracer(daemon)
+        for name in "abcdefgh":
+            self.stream(daemon, name, burst=1, rate=2000)
+        pings = daemon.keeper
+        wait_for(lambda: len(pings.heard("WATCHDOG")) >= 2, "pings")
+        with tracer:
+            began = time.monotonic()
+            wait_for(lambda: time.monotonic() - began > 2 * limit_s)
+            last = max(at for at, _ in pings.heard("WATCHDOG"))
+            self.assertLess(last - began, 0.75 * limit_s)
+        for sender in self.senders():
+            sender.finish()
+
     def test_the_watchdog_is_fed_for_as_long_as_it_drains(self):
         limit_s = 1.2
         pipe = tempfile.mkdtemp() + "/pipe"

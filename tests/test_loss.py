@@ -164,6 +164,10 @@ class Interface(harness.Case):
     """On a way that is no way to this host itself."""
 
     def test_none_vanishes_between_the_last_read_and_the_end(self):
+        # Skipped where there is nothing to make such a way with.
+        harness.namespaces("n", "command -v nsenter && "
+                           "ip link add a0 type veth peer name a1 && "
+                           "ip addr add fd09::1/64 dev a0 nodad")
         neighbour = subprocess.Popen(
             [*harness.namespaces("n"), "sleep", "60"])
         self.addCleanup(neighbour.wait)

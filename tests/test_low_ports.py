@@ -102,26 +102,7 @@ class LowPorts(MachineCase):
         self.needs_libsystemd()
         self.machine.configure(configured(TCP, UDP))
         self.machine.run("truncate", "-s", "0", LOG)
-        streams = [law.Halves(self.tcp(79), name, burst=3, rate=2000)
-                   for name in "ab"]
-        datagrams = law.Datagrams(self.udp(79), "c", listener="udp/79",
-                                  rate=3000)
-        senders = [*streams, datagrams]
-        for sender in senders:
-            self.addCleanup(sender.abandon)
-            sender.start()
-        for _ in range(5):
-            for sender in senders:
-                sender.wait_for(100)
-            self.machine.systemctl("restart", "portlogd")
-        for sender in senders:
-            sender.wait_for(100)
-            sender.finish()
-        self.assertEqual([s for s in senders if s.cut_off], [])
-        self.machine.systemctl("stop", "portlogd")
-        log = self.machine.run("cat", LOG).stdout.encode()
-        law.hold(log, streams, [datagrams])
-        self.assertNotIn(b" * lost", log)
+        self.restart_under_load(79, LOG)
 
     def test_a_changed_configuration_has_others(self):
         self.machine.configure(configured(TCP))

@@ -13,7 +13,6 @@ import threading
 import time
 import unittest
 
-import law
 from harness import PATIENCE, TOP, end_of, main, wait_for
 from machine import (CONFIG, LOGROTATE, SYSCONFDIR, MachineCase, exposure,
                      needs)
@@ -522,26 +521,11 @@ class Package(MachineCase):
         self.dpkg("-i", "/root/portlog.deb")
         self.machine.write("/etc/portlogd.conf", TO_FILE)
         self.machine.systemctl("restart", "portlogd")
-        streams = [law.Halves(self.tcp(8888), name, burst=3, rate=2000)
-                   for name in "ab"]
-        datagrams = law.Datagrams(self.udp(8888), "c", listener="udp/8888",
-                                  rate=3000)
-        senders = [*streams, datagrams]
-        for sender in senders:
-            self.addCleanup(sender.abandon)
-            sender.start()
-            sender.wait_for(100)
+        senders = self.begin_load(8888)
         pid = self.machine.main_pid()
         self.dpkg("--force-confold", "-i", "/root/next.deb")
         self.assertNotEqual(self.machine.main_pid(), pid)
-        for sender in senders:
-            sender.wait_for(100)
-            sender.finish()
-        self.assertEqual([s for s in senders if s.cut_off], [])
-        self.machine.systemctl("stop", "portlogd")
-        log = self.machine.run("cat", LOG).stdout.encode()
-        law.hold(log, streams, [datagrams])
-        self.assertNotIn(b" * lost", log)
+        self.end_load(senders, LOG)
         self.dpkg("-P", "portlog")
 
     def test_install_upgrade_remove_and_purge(self):
