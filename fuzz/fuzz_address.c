@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_address: two bytes of port, then any text, up to its first NUL. */
-#include "address.h"
+#include "base/address.h"
 
 #include "fuzz.h"
 

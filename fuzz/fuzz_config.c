@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_config: any text as a configuration, and its dump as another. */
-#include "config.h"
+#include "config/config.h"
 
 #include "fuzz.h"
 

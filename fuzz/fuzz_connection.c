@@ -10,11 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "connection.h"
-#include "format.h"
 #include "fuzz.h"
 #include "fuzz_model.h"
-#include "logline.h"
+#include "input/connection.h"
+#include "record/format.h"
+#include "record/log_line.h"
 
 #define STEPS 6
 /* What a socket surely holds, however small they are. */

@@ -3,7 +3,7 @@
  * fuzz_escape: any bytes to a line and back, whole and in parts; and any text
  * back to bytes.  The first byte is the size of a part.
  */
-#include "escape.h"
+#include "base/escape.h"
 
 #include "fuzz.h"
 

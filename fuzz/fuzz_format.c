@@ -4,14 +4,14 @@
  * with the origin, see take_origin(), the time and the first tag; the rest is
  * shared out among up to four records.
  */
-#include "format.h"
+#include "record/format.h"
 
 #include <time.h>
 
-#include "escape.h"
-#include "format_time.h"
+#include "base/escape.h"
 #include "fuzz.h"
 #include "fuzz_json.h"
+#include "record/format_time.h"
 
 #define RECORDS 4
 #define NAME_BYTES 64

@@ -6,7 +6,7 @@
  * the sizes are larger), the second is max_record - 1, six more are the sizes
  * of reads, each with a top bit that flushes after it; the rest is the stream.
  */
-#include "framer.h"
+#include "record/framer.h"
 
 #include "fuzz.h"
 #include "fuzz_model.h"

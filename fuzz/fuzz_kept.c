@@ -7,8 +7,8 @@
  */
 #include "fuzz.h"
 
-#include "framer.h"
-#include "kept.h"
+#include "record/framer.h"
+#include "system/saved_state.h"
 
 struct heading {
 	uint64_t kind, size;

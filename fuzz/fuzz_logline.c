@@ -5,9 +5,9 @@
  */
 #include "fuzz.h"
 
-#include "escape.h"
-#include "format.h"
-#include "logline.h"
+#include "base/escape.h"
+#include "record/format.h"
+#include "record/log_line.h"
 
 static bool
 is_column(const char *begin, size_t size)

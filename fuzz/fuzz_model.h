@@ -3,8 +3,8 @@
 #ifndef PORTLOG_FUZZ_MODEL_H
 #define PORTLOG_FUZZ_MODEL_H
 
-#include "framer.h"
 #include "fuzz.h"
+#include "record/framer.h"
 
 struct stream {
 	enum framing framing;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_utf8: decoding and cutting, at every place of any bytes. */
-#include "utf8.h"
+#include "base/utf8.h"
 
 #include "fuzz.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "command.h"
-#include "diag.h"
+#include "base/diag.h"
+#include "client/command.h"
 
 static const struct {
 	const char *name;

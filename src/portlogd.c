@@ -11,12 +11,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "config_twins.h"
-#include "diag.h"
-#include "memory.h"
-#include "ports.h"
-#include "server.h"
+#include "base/diag.h"
+#include "base/memory.h"
+#include "config/config.h"
+#include "config/conflicts.h"
+#include "daemon/listeners.h"
+#include "daemon/server.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
 

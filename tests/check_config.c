@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
-#include "config_options.h"
-#include "config_twins.h"
-#include "framer.h"
+#include "config/config.h"
+#include "config/conflicts.h"
+#include "config/options.h"
+#include "record/framer.h"
 
 static struct config config;
 static struct faults faults;

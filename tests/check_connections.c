@@ -8,8 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "connections.h"
-#include "thread.h"
+#include "base/thread.h"
+#include "input/registry.h"
 
 static struct connections connections;
 static atomic_ullong count;

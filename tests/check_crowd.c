@@ -11,8 +11,8 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "connection_crowd.h"
-#include "thread.h"
+#include "base/thread.h"
+#include "input/poller.h"
 
 #define PEERS 20 /* more than are written together */
 

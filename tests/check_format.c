@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
+#include "record/format.h"
 
 static const struct origin tcp_origin = {
 	.listener = "tcp/8888",

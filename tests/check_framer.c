@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "framer.h"
+#include "record/framer.h"
 
 /*
  * A stream, and the records that it must give, however it is split: each with

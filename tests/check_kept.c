@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "framer.h"
-#include "kept.h"
+#include "record/framer.h"
+#include "system/saved_state.h"
 
 /* Where the parts of what build() makes begin. */
 #define BEGINNING 32

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
-#include "format.h"
-#include "logline.h"
+#include "base/base64.h"
+#include "record/format.h"
+#include "record/log_line.h"
 
 #define TIME "2026-11-23T07:12:01.123456Z"
 

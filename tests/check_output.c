@@ -6,8 +6,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "diag.h"
-#include "output.h"
+#include "base/diag.h"
+#include "output/output.h"
 
 /*
  * A sink that is told beforehand what each call is to do: how many bytes to

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "check.h"
 
-#include "pace.h"
+#include "input/coalesce.h"
 
 /* Many reads of one kind: is their peer busy after them? */
 static const struct {

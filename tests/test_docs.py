@@ -25,8 +25,8 @@ def dump(text):
 
 
 def settings():
-    """The names of the table in src/config_options.c."""
-    table = read("src", "config_options.c")
+    """The names of the table in src/config/options.c."""
+    table = read("src", "config", "options.c")
     names = re.findall(r'(?:INTEGER|CHOICE|STRING)\("(\w+)"', table)
     names += re.findall(r'\.name = "(\w+)"', table)
     return set(names)
@@ -63,7 +63,7 @@ class Documents(unittest.TestCase):
 
     def test_the_manual_tells_every_default_and_range(self):
         manual = re.sub(r"[ \t]+", " ", read("man", "portlogd.conf.5"))
-        table = re.sub(r"[\s\\]+", " ", read("src", "config_options.c"))
+        table = re.sub(r"[\s\\]+", " ", read("src", "config", "options.c"))
         rows = re.findall(
             r'INTEGER\("(\w+)", offsetof\([^)]*\), (\d+), (\w+), (\d+)\)',
             table)

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/address.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A zone is an interface's name or its number. */
+static bool
+parse_zone(const char *zone, uint32_t *scope)
+{
+	char *end;
+	unsigned long number;
+
+	*scope = if_nametoindex(zone);
+	if (*scope != 0)
+		return true;
+	if (*zone < '0' || *zone > '9')
+		return false;
+	number = strtoul(zone, &end, 10);
+	*scope = (uint32_t)number;
+	return *end == '\0' && number <= UINT32_MAX;
+}
+
+bool
+address_parse(struct address *address, const char *text, uint16_t port)
+{
+	char host[ADDRESS_TEXT];
+	const char *zone = strchr(text, '%');
+	size_t size = zone ? (size_t)(zone - text) : strlen(text);
+
+	*address = (struct address){ .size = sizeof address->in };
+	if (inet_pton(AF_INET, text, &address->in.sin_addr) == 1) {
+		address->in.sin_family = AF_INET;
+		address->in.sin_port = htons(port);
+		return true;
+	}
+	if (size >= sizeof host)
+		return false;
+	memcpy(host, text, size);
+	host[size] = '\0';
+	*address = (struct address){ .size = sizeof address->in6 };
+	if (inet_pton(AF_INET6, host, &address->in6.sin6_addr) != 1)
+		return false;
+	address->in6.sin6_family = AF_INET6;
+	address->in6.sin6_port = htons(port);
+	return !zone || parse_zone(zone + 1, &address->in6.sin6_scope_id);
+}
+
+bool
+address_is_mapped(const struct address *address)
+{
+	return address->any.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr);
+}
+
+bool
+address_parse_port(const char *text, uint16_t *port)
+{
+	unsigned long value = 0;
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 5 || text[digits] != '\0')
+		return false;
+	value = strtoul(text, NULL, 10);
+	*port = (uint16_t)value;
+	return value <= UINT16_MAX;
+}
+
+const char *
+address_parse_listener(const char *text, enum protocol *protocol,
+		       char host[ADDRESS_TEXT], uint16_t *port)
+{
+	const char *rest = text + 4, *colon = strrchr(text, ':');
+	struct address address;
+	size_t size;
+
+	if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0)
+		return "\"tcp:\" or \"udp:\", then [ADDRESS:]PORT";
+	*protocol = text[0] == 't' ? PROTOCOL_TCP : PROTOCOL_UDP;
+	if (!address_parse_port(colon + 1, port))
+		return "a port from 0 to 65535 at its end";
+	snprintf(host, ADDRESS_TEXT, "*");
+	if (colon < rest)
+		return NULL;
+	size = (size_t)(colon - rest);
+	if (size == 1 && rest[0] == '*')
+		return NULL;
+	if (size >= 2 && rest[0] == '[' && colon[-1] == ']') {
+		rest++;
+		size -= 2;
+	} else if (memchr(rest, ':', size)) {
+		return "an IPv6 address in brackets";
+	}
+	if (size >= ADDRESS_TEXT)
+		return "a numeric address before the port";
+	memcpy(host, rest, size);
+	host[size] = '\0';
+	if (!address_parse(&address, host, *port))
+		return "a numeric address before the port";
+	return address_is_mapped(&address)
+		     ? "an IPv4 address without \"::ffff:\" before it"
+		     : NULL;
+}
+
+/* The four bytes of IPv4, also where they came through an IPv6 socket. */
+static const unsigned char *
+ipv4_bytes(const struct address *address)
+{
+	if (address->any.sa_family == AF_INET)
+		return (const unsigned char *)&address->in.sin_addr;
+	if (IN6_IS_ADDR_V4MAPPED(&address->in6.sin6_addr))
+		return address->in6.sin6_addr.s6_addr + 12;
+	return NULL;
+}
+
+/* The kernel lets a name hold all but "/", ":" and what is space to it. */
+static bool
+is_printable(const char *zone)
+{
+	while (*zone > ' ' && *zone <= '~')
+		zone++;
+	return *zone == '\0';
+}
+
+void
+address_format_host(const struct address *address, char text[ADDRESS_TEXT])
+{
+	const unsigned char *ipv4 = ipv4_bytes(address);
+	uint32_t scope;
+	char zone[IF_NAMESIZE];
+	size_t size;
+
+	if (ipv4) {
+		inet_ntop(AF_INET, ipv4, text, ADDRESS_TEXT);
+		return;
+	}
+	inet_ntop(AF_INET6, &address->in6.sin6_addr, text, ADDRESS_TEXT);
+	scope = address->in6.sin6_scope_id;
+	if (scope == 0)
+		return;
+	size = strlen(text);
+	if (if_indextoname(scope, zone) && is_printable(zone))
+		snprintf(text + size, ADDRESS_TEXT - size, "%%%s", zone);
+	else
+		snprintf(text + size, ADDRESS_TEXT - size, "%%%u", scope);
+}
+
+void
+address_format(const struct address *address, char text[ADDRESS_TEXT])
+{
+	/* Both kinds keep their port at the same place. */
+	unsigned port = ntohs(address->in.sin_port);
+	char host[ADDRESS_TEXT];
+
+	address_format_host(address, host);
+	snprintf(text, ADDRESS_TEXT,
+		 ipv4_bytes(address) ? "%.70s:%u" : "[%.70s]:%u", host, port);
+}
+
+void
+address_split(const char *text, const char **host, size_t *host_size,
+	      const char **port)
+{
+	const char *colon = strrchr(text, ':');
+	bool bracketed = text[0] == '[';
+
+	*host = text + bracketed;
+	*host_size = (size_t)(colon - text) - (bracketed ? 2 : 0);
+	*port = colon + 1;
+}
+
+bool
+address_same_host(const struct address *a, const struct address *b)
+{
+	const unsigned char *a4 = ipv4_bytes(a), *b4 = ipv4_bytes(b);
+
+	if (a4 || b4)
+		return a4 && b4 && memcmp(a4, b4, 4) == 0;
+	return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0 &&
+	       a->in6.sin6_scope_id == b->in6.sin6_scope_id;
+}
+
+unsigned
+address_hash_host(const struct address *address)
+{
+	const unsigned char *bytes = ipv4_bytes(address);
+	size_t size = bytes ? 4 : 16;
+	unsigned hash = 2166136261U; /* FNV-1a */
+
+	if (!bytes)
+		bytes = address->in6.sin6_addr.s6_addr;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ bytes[i]) * 16777619U;
+	return hash;
+}

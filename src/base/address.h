@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* address: numeric addresses and ports as text and as sockaddr; never DNS. */
+#ifndef PORTLOG_BASE_ADDRESS_H
+#define PORTLOG_BASE_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_NONE };
+
+struct address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	};
+	socklen_t size;
+};
+
+/* Room for an address as text with its port, brackets, zone and a NUL. */
+#define ADDRESS_TEXT 80
+
+/*
+ * A numeric IPv4 or IPv6 address ("192.0.2.1", "::1", "fe80::1%eth0") and
+ * port; false if text is neither.
+ */
+bool address_parse(struct address *, const char *text, uint16_t port);
+
+/* A port in digits, 0 to 65535; false if text is none. */
+bool address_parse_port(const char *text, uint16_t *port);
+
+/*
+ * "tcp:9000", "udp:[::1]:9000", "tcp:192.0.2.1:9000", "tcp:*:9000": the
+ * protocol, the address ("*" where none is given) and the port.  Returns NULL,
+ * or what was expected instead.
+ */
+const char *address_parse_listener(const char *text, enum protocol *,
+				   char host[ADDRESS_TEXT], uint16_t *port);
+
+/*
+ * "192.0.2.7:51034" or "[2001:db8::7]:51034"; an IPv4 address that came
+ * through an IPv6 socket is shown as IPv4.
+ */
+void address_format(const struct address *, char text[ADDRESS_TEXT]);
+
+/* The same without port and brackets. */
+void address_format_host(const struct address *, char text[ADDRESS_TEXT]);
+
+/*
+ * The parts of what address_format() wrote: where its host begins and how
+ * long it is, and where its port begins.
+ */
+void address_split(const char *text, const char **host, size_t *host_size,
+		   const char **port);
+
+/* Whether it is IPv4 written as IPv6, "::ffff:192.0.2.7". */
+bool address_is_mapped(const struct address *);
+
+/* Whether two addresses are of one host, and a small hash of that host. */
+bool address_same_host(const struct address *, const struct address *);
+unsigned address_hash_host(const struct address *);
+
+#endif

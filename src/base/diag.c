@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/diag.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+
+/* A line is at most a page, which a pipe that is not full takes at once. */
+#define LINE_BYTES 4096
+#define TEXT_BYTES (LINE_BYTES / ESCAPE_GROWTH - 64)
+#define PATIENCE_MS 200
+#define QUIET_S 60
+
+static const char *program_name = "portlogd";
+static bool is_verbose, is_journal;
+static atomic_bool is_stalled;
+
+/* systemd names the journal's stream by device and inode (systemd.exec(5)). */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[48];
+	struct stat status;
+
+	if (!stream || fstat(STDERR_FILENO, &status) != 0)
+		return false;
+	snprintf(ours, sizeof ours, "%llu:%llu",
+		 (unsigned long long)status.st_dev,
+		 (unsigned long long)status.st_ino);
+	return strcmp(stream, ours) == 0;
+}
+
+/*
+ * Whoever started us may have closed some of 0, 1 and 2, and what is opened
+ * next would then be taken for them.  What is only read from cannot be
+ * written to: a missing stdout is found when it is opened as an output.
+ */
+static void
+occupy_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+diag_init(const char *program)
+{
+	occupy_standard_descriptors();
+	program_name = program;
+	is_journal = stderr_is_journal();
+}
+
+void
+diag_be_verbose(void)
+{
+	is_verbose = true;
+}
+
+/* A negative priority: an error, without the program's name. */
+static void
+write_line(int priority, const char *text)
+{
+	char line[LINE_BYTES];
+	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
+	size_t size = strlen(text), used = 0;
+
+	if (is_journal)
+		used = (size_t)snprintf(line, 8, "<%d>",
+					priority >= 0 ? priority : LOG_ERR);
+	else if (priority >= 0)
+		used = (size_t)snprintf(line, 128, "%.64s: ", program_name);
+	used += escape(line + used, sizeof line - used - 1,
+		       (const unsigned char *)text, &size);
+	line[used++] = '\n';
+	/* Once it was waited for in vain, only what fits at once is told. */
+	is_stalled = poll(&writable, 1, is_stalled ? 0 : PATIENCE_MS) != 1;
+	if (!is_stalled && write(STDERR_FILENO, line, used) < 0)
+		return; /* there is nobody left to tell */
+}
+
+void
+diag(int priority, const char *format, ...)
+{
+	char text[TEXT_BYTES];
+	int error = errno;
+	va_list arguments;
+
+	if (priority == LOG_DEBUG && !is_verbose)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	write_line(priority, text);
+	errno = error;
+}
+
+void
+diag_plain(const char *format, ...)
+{
+	char text[TEXT_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	write_line(-1, text);
+}
+
+void
+diag_limited(struct diag_limit *limit, int priority, const char *format, ...)
+{
+	char text[TEXT_BYTES];
+	int error = errno, used;
+	unsigned suppressed;
+	long long next = atomic_load(&limit->next_s);
+	struct timespec now;
+	va_list arguments;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec < next ||
+	    !atomic_compare_exchange_strong(&limit->next_s, &next,
+					    now.tv_sec + QUIET_S)) {
+		atomic_fetch_add(&limit->suppressed, 1);
+		return;
+	}
+	suppressed = atomic_exchange(&limit->suppressed, 0);
+	va_start(arguments, format);
+	errno = error;
+	used = vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (suppressed > 0 && used > 0 && (size_t)used < sizeof text)
+		snprintf(text + used, sizeof text - (size_t)used,
+			 " (and %u times since this was last told)",
+			 suppressed);
+	write_line(priority, text);
+	errno = error;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/escape.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+
+static const char hexadecimal[] = "0123456789abcdef";
+
+bool
+escape_is_harmless(uint32_t c)
+{
+	if (c < 0x20)
+		return c == '\t';
+	if (c < 0x7f)
+		return true;
+	if (c < 0xa0)
+		return false;
+	if (c == 0x061c || c == 0x200e || c == 0x200f || c == 0xfeff)
+		return false;
+	if (c >= 0x2028 && c <= 0x202e)
+		return false;
+	if (c >= 0x2066 && c <= 0x2069)
+		return false;
+	if (c >= 0xfdd0 && c <= 0xfdef)
+		return false;
+	return (c & 0xfffe) != 0xfffe;
+}
+
+static bool
+is_plain(unsigned char byte)
+{
+	return (byte >= 0x20 && byte < 0x7f && byte != '\\') || byte == '\t';
+}
+
+/*
+ * Nearly all that is received is plain text, so sixteen bytes are looked at in
+ * one go: a vector of GCC's is a register where the processor has such, and
+ * eight bytes and eight where it has not.  A TAB costs a second look.
+ */
+#define BLOCK 16
+typedef unsigned char block __attribute__((vector_size(BLOCK)));
+
+static bool
+block_is_plain(block bytes)
+{
+	uint64_t other[BLOCK / 8];
+	block mask;
+
+	mask = (block)(bytes - 0x20 > 0x7e - 0x20) | (block)(bytes == '\\');
+	memcpy(other, &mask, BLOCK);
+	return (other[0] | other[1]) == 0;
+}
+
+/* Copy a block whatever is in it; whether all of it is plain. */
+static bool
+copy_block(char *out, const unsigned char *data)
+{
+	block bytes;
+
+	memcpy(&bytes, data, BLOCK);
+	memcpy(out, &bytes, BLOCK);
+	return block_is_plain(bytes);
+}
+
+/*
+ * Copy the plain bytes that data begins with, and say how many they are; out
+ * has room for size bytes, and what is behind those is not to be looked at.
+ */
+static size_t
+copy_plain(char *out, const unsigned char *data, size_t size)
+{
+	size_t n = 0;
+
+	for (;;) {
+		while (size - n >= BLOCK && copy_block(out + n, data + n))
+			n += BLOCK;
+		/* The last block may be copied twice, in part. */
+		if (n > 0 && size - n < BLOCK &&
+		    copy_block(out + size - BLOCK, data + size - BLOCK))
+			return size;
+		for (size_t end = n + BLOCK; n < end; n++) {
+			if (n == size || !is_plain(data[n]))
+				return n;
+			out[n] = (char)data[n];
+		}
+	}
+}
+
+static size_t
+escape_byte(char *out, unsigned char byte)
+{
+	out[0] = '\\';
+	switch (byte) {
+	case '\\':
+		out[1] = '\\';
+		return 2;
+	case '\n':
+		out[1] = 'n';
+		return 2;
+	case '\r':
+		out[1] = 'r';
+		return 2;
+	default:
+		out[1] = 'x';
+		out[2] = hexadecimal[byte >> 4];
+		out[3] = hexadecimal[byte & 15];
+		return 4;
+	}
+}
+
+/*
+ * One character that is not plain, or one byte that belongs to none: its
+ * length in data is returned, what it becomes is in out, *length bytes.
+ */
+static size_t
+escape_character(char out[16], size_t *length, const unsigned char *data,
+		 size_t size)
+{
+	uint32_t code_point;
+	size_t n = utf8_decode(data, size, &code_point);
+
+	*length = 0;
+	if (n > 1 && escape_is_harmless(code_point)) {
+		memcpy(out, data, n);
+		*length = n;
+		return n;
+	}
+	if (n == 0)
+		n = 1;
+	for (size_t i = 0; i < n; i++)
+		*length += escape_byte(out + *length, data[i]);
+	return n;
+}
+
+size_t
+escape(char *out, size_t room, const unsigned char *data, size_t *size)
+{
+	size_t used = 0, written = 0;
+
+	while (used < *size && written < room) {
+		char escaped[16];
+		size_t length, plain = *size - used, n;
+
+		if (plain > room - written)
+			plain = room - written;
+		plain = copy_plain(out + written, data + used, plain);
+		used += plain;
+		written += plain;
+		if (used == *size || written == room)
+			break;
+		n = escape_character(escaped, &length, data + used,
+				     *size - used);
+		if (length > room - written)
+			break;
+		memcpy(out + written, escaped, length);
+		used += n;
+		written += length;
+	}
+	*size = used;
+	return written;
+}
+
+/* The value of a lower-case hexadecimal digit, -1 for anything else. */
+static int
+digit_value(char c)
+{
+	const char *digit = c ? strchr(hexadecimal, c) : NULL;
+
+	return digit ? (int)(digit - hexadecimal) : -1;
+}
+
+/* The byte of one escape, after its backslash: its length, 0 if it is none. */
+static size_t
+unescape_byte(unsigned char *byte, const char *text, size_t size)
+{
+	int high, low;
+
+	if (size == 0)
+		return 0;
+	if (text[0] != 'x') {
+		*byte = text[0] == 'n' ? '\n' : text[0] == 'r' ? '\r' : '\\';
+		return text[0] == 'n' || text[0] == 'r' || text[0] == '\\';
+	}
+	if (size < 3)
+		return 0;
+	high = digit_value(text[1]);
+	low = digit_value(text[2]);
+	if (high < 0 || low < 0)
+		return 0;
+	*byte = (unsigned char)(high << 4 | low);
+	return 3;
+}
+
+long
+unescape(unsigned char *out, const char *text, size_t size, size_t *fault)
+{
+	size_t read = 0, written = 0;
+
+	while (read < size) {
+		const char *backslash = memchr(text + read, '\\', size - read);
+		size_t clean = backslash ? (size_t)(backslash - text) - read
+					 : size - read;
+		size_t n;
+
+		memmove(out + written, text + read, clean);
+		read += clean;
+		written += clean;
+		if (!backslash)
+			break;
+		n = unescape_byte(out + written, text + read + 1,
+				  size - read - 1);
+		if (n == 0) {
+			*fault = read;
+			return -1;
+		}
+		read += 1 + n;
+		written++;
+	}
+	return (long)written;
+}

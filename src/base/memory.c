@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+memory_missing(void)
+{
+	fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
+	exit(EXIT_FAILURE);
+}
+
+static void *
+present(void *memory)
+{
+	if (!memory)
+		memory_missing();
+	return memory;
+}
+
+void *
+memory_zeroed(size_t count, size_t size)
+{
+	return present(calloc(count ? count : 1, size));
+}
+
+void *
+memory_grow(void *memory, size_t count, size_t size)
+{
+	return present(reallocarray(memory, count, size));
+}
+
+char *
+memory_copy(const char *text)
+{
+	return present(strdup(text));
+}

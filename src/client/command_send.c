@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* portlog send: stdin to a port, with a receipt. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "client/command.h"
+#include "client/dial.h"
+#include "client/send.h"
+
+static const char usage[] =
+	"usage: portlog send [-u] [-n] [-w SECONDS] HOST PORT\n";
+
+static const char help[] =
+	"Sends the lines of standard input to a port.\n"
+	"\n"
+	"  -u          UDP, a datagram a line, without its newline\n"
+	"  -n          do not wait until the other side has closed\n"
+	"  -w SECONDS  wait no longer than this: to connect, for the other "
+	"side "
+	"to\n"
+	"              take more, and for the close\n"
+	"  -h          this help\n"
+	"\n"
+	"Exit 0 means that the other side has taken everything and closed: "
+	"with\n"
+	"portlogd, that it is in the log.  See portlog(1).\n";
+
+/* 0: go on; -1: only help was asked for; else the exit code. */
+static int
+parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
+{
+	int c;
+
+	while ((c = command_option(argc, argv, "+unw:h")) != -1) {
+		switch (c) {
+		case 'u':
+			*protocol = PROTOCOL_UDP;
+			break;
+		case 'n':
+			s->without_receipt = true;
+			break;
+		case 'w':
+			if (!command_parse_ms(optarg, &s->timeout_ms))
+				return command_misused(
+					usage,
+					"-w: found \"%s\", expected seconds",
+					optarg);
+			break;
+		case 'h':
+			printf("%s\n%s", usage, help);
+			return -1;
+		default:
+			return command_misused(usage, NULL);
+		}
+	}
+	if (argc - optind != 2)
+		return command_misused(usage, "expected HOST and PORT");
+	s->host = argv[optind];
+	s->port = argv[optind + 1];
+	return command_check_port(usage, s->port);
+}
+
+int
+command_send(int argc, char **argv)
+{
+	struct send s = { .timeout_ms = -1, .fd = -1 };
+	enum protocol protocol = PROTOCOL_TCP;
+	int result = parse_options(&s, &protocol, argc, argv);
+	struct addrinfo *addresses;
+
+	if (result != 0)
+		return result < 0 ? EX_OK : result;
+	addresses = s.next = dial_resolve(s.host, s.port, protocol);
+	if (!addresses)
+		return EXIT_FAILURE;
+	if (protocol == PROTOCOL_TCP)
+		send_stream(&s);
+	else
+		send_datagrams(&s);
+	progress_end(&s.progress);
+	if (s.fd >= 0)
+		close(s.fd);
+	freeaddrinfo(addresses);
+	return s.has_failed ? EXIT_FAILURE : EX_OK;
+}

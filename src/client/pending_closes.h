@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* receipts: streams that have ended, and that the other side has to close. */
+#ifndef PORTLOG_CLIENT_PENDING_CLOSES_H
+#define PORTLOG_CLIENT_PENDING_CLOSES_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct receipts {
+	struct pollfd *sockets;
+	char **names;
+	size_t count, capacity;
+	/* Called for each that fails; errno as of dial_receipt(). */
+	void (*failed)(void *argument, const char *name);
+	void *argument;
+};
+
+/* End a stream, which is to be closed and forgotten with its receipt. */
+void receipts_ask(struct receipts *, int fd, const char *name);
+
+/* Wait until any comes, or so long; and sleep so long where none is due. */
+void receipts_wait(struct receipts *, double most_s);
+
+/* All that are still due have failed, and all is freed. */
+void receipts_end(struct receipts *);
+
+#endif

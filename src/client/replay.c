@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/replay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "base/memory.h"
+#include "client/dial.h"
+#include "client/pending_closes.h"
+#include "client/stream.h"
+
+/* How long to wait for any more receipts. */
+#define RECEIPT_S 30
+
+struct replay {
+	const struct replay_options *options;
+	struct addrinfo *addresses;
+	struct streams streams;
+	struct buffer message;
+	bool has_begun, has_failed;
+	struct timespec first; /* the time of the first record */
+	double begin_s;        /* when it was sent, on CLOCK_MONOTONIC */
+	struct receipts receipts;
+};
+
+static double
+now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/*
+ * Until the record is due; one that is late is sent at once.  Receipts are
+ * collected meanwhile.
+ */
+static void
+wait_until_due(struct replay *r, const struct timespec *time)
+{
+	double after_s, left_s;
+
+	if (!r->has_begun) {
+		r->has_begun = true;
+		r->first = *time;
+		r->begin_s = now_s();
+		return;
+	}
+	if (r->options->speed <= 0)
+		return;
+	after_s = (double)(time->tv_sec - r->first.tv_sec) +
+		  (double)(time->tv_nsec - r->first.tv_nsec) / 1e9;
+	after_s /= r->options->speed;
+	while ((left_s = r->begin_s + after_s - now_s()) > 0)
+		receipts_wait(&r->receipts, left_s);
+}
+
+static void
+failed(void *replay, const char *stream)
+{
+	struct replay *r = replay;
+
+	r->has_failed = true;
+	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
+	     r->options->port, stream, strerror(errno));
+}
+
+struct replay *
+replay_start(const struct replay_options *options)
+{
+	struct replay *r = memory_zeroed(1, sizeof *r);
+
+	r->options = options;
+	r->receipts.failed = failed;
+	r->receipts.argument = r;
+	r->addresses =
+		dial_resolve(options->host, options->port, options->protocol);
+	if (r->addresses)
+		return r;
+	free(r);
+	return NULL;
+}
+
+/* Wait for any receipt; false where none is due, or none comes. */
+static bool
+collect_one(struct replay *r)
+{
+	size_t count = r->receipts.count;
+	double until_s = now_s() + RECEIPT_S, left_s;
+
+	while (r->receipts.count > 0 && r->receipts.count == count &&
+	       (left_s = until_s - now_s()) > 0)
+		receipts_wait(&r->receipts, left_s);
+	return r->receipts.count < count;
+}
+
+static bool
+is_connected(struct replay *r, struct stream *stream)
+{
+	struct addrinfo *next;
+
+	if (stream->fd >= 0)
+		return true;
+	do {
+		next = r->addresses;
+		stream->fd = dial_next(&next, -1);
+	} while (stream->fd < 0 && errno == EMFILE && collect_one(r));
+	if (stream->fd < 0)
+		failed(r, stream->key);
+	return stream->fd >= 0;
+}
+
+static bool
+send_all(int fd, const char *data, size_t size)
+{
+	size_t done = 0;
+
+	do {
+		ssize_t sent = send(fd, data + done, size - done, MSG_NOSIGNAL);
+
+		if (sent >= 0)
+			done += (size_t)sent;
+		else if (errno == EAGAIN || errno == ENOBUFS)
+			dial_wait(fd);
+		else if (errno != EINTR)
+			return false;
+	} while (done < size);
+	return true;
+}
+
+static void
+send_message(struct replay *r, struct stream *stream)
+{
+	if (!is_connected(r, stream))
+		return;
+	if (send_all(stream->fd, r->message.data, r->message.size))
+		return;
+	failed(r, stream->key);
+	close(stream->fd);
+	stream->fd = -1;
+}
+
+static void
+ask_receipt(struct stream *stream, void *replay)
+{
+	struct replay *r = replay;
+
+	if (stream->fd >= 0 && r->options->protocol == PROTOCOL_TCP)
+		receipts_ask(&r->receipts, stream->fd, stream->key);
+	else if (stream->fd >= 0)
+		close(stream->fd);
+}
+
+/* No peer holds up the others, unless there are no times to keep. */
+static void
+end_stream(struct replay *r, struct stream *stream)
+{
+	ask_receipt(stream, r);
+	streams_remove(&r->streams, stream);
+	if (r->options->speed <= 0)
+		collect_one(r);
+	else
+		receipts_wait(&r->receipts, 0);
+}
+
+/* Whether a record must be joined from its pieces before it can be sent. */
+static bool
+is_joined(const struct replay *r)
+{
+	return r->options->protocol == PROTOCOL_UDP ||
+	       r->options->framing == REPLAY_OCTET_COUNTED;
+}
+
+/* Whether it ends a record, and not with the stream. */
+static bool
+is_whole(const struct logline *line)
+{
+	return line->tag == TAG_WHOLE || line->tag == TAG_TRUNCATED;
+}
+
+/* One that never ended was announced as longer than it is, and none as empty.
+ */
+static void
+put_count(struct replay *r, const struct stream *stream,
+	  const struct logline *line)
+{
+	size_t size = stream->pieces.size + line->size + (line->tag == TAG_END);
+	char count[32];
+	int digits = snprintf(count, sizeof count, "%zu ", size);
+
+	if (size > 0)
+		buffer_add(&r->message, count, (size_t)digits);
+}
+
+/* What goes over the wire for a record, or for a piece, into r->message. */
+static void
+put_record(struct replay *r, struct stream *stream, const struct logline *line)
+{
+	bool is_stream = r->options->protocol == PROTOCOL_TCP;
+	enum replay_framing framing = r->options->framing;
+
+	r->message.size = 0;
+	if (is_stream && framing == REPLAY_OCTET_COUNTED)
+		put_count(r, stream, line);
+	buffer_add(&r->message, stream->pieces.data, stream->pieces.size);
+	buffer_add(&r->message, line->data, line->size);
+	stream->pieces.size = 0;
+	if (is_stream && is_whole(line) && framing <= REPLAY_NUL)
+		buffer_add(&r->message, framing == REPLAY_NUL ? "" : "\n", 1);
+}
+
+/* The last byte of a record up to the end of this line, or 0. */
+static char
+last_byte(struct stream *stream, const struct logline *line)
+{
+	char last = line->size > 0 ? line->data[line->size - 1] : stream->last;
+
+	stream->last = line->tag == TAG_PIECE ? last : '\0';
+	return last;
+}
+
+/* What a record must not be, lest another arrives in its place; or NULL. */
+static const char *
+find_change(const struct replay *r, struct stream *stream,
+	    const struct logline *line)
+{
+	enum replay_framing framing = r->options->framing;
+	int terminator = framing == REPLAY_NUL ? '\0' : '\n';
+	char last = last_byte(stream, line);
+
+	if (framing == REPLAY_NONE)
+		return NULL;
+	if (r->options->protocol == PROTOCOL_UDP)
+		return last == '\n' && line->tag != TAG_PIECE
+			     ? "no newline at the end of a datagram (see -f)"
+			     : NULL;
+	if (framing == REPLAY_OCTET_COUNTED)
+		return line->size + stream->pieces.size == 0 && is_whole(line)
+			     ? "no empty record (see -f)"
+			     : NULL;
+	if (line->size > 0 && memchr(line->data, terminator, line->size))
+		return framing == REPLAY_NUL
+			     ? "no NUL in a record (see -f)"
+			     : "no newline in a record (see -f)";
+	if (framing == REPLAY_LINE && last == '\r' && is_whole(line))
+		return "no CR at the end of a record (see -f)";
+	return NULL;
+}
+
+static const char *
+send_record(struct replay *r, const struct logline *line)
+{
+	struct stream *stream = streams_get(&r->streams, line);
+	const char *change = find_change(r, stream, line);
+
+	if (line->tag == TAG_PIECE && is_joined(r)) {
+		buffer_add(&stream->pieces, line->data, line->size);
+		return change;
+	}
+	put_record(r, stream, line);
+	if (r->message.size > 0 || r->options->protocol == PROTOCOL_UDP)
+		send_message(r, stream);
+	if (line->tag == TAG_END)
+		end_stream(r, stream);
+	return change;
+}
+
+static void
+take_note(struct replay *r, const struct logline *line)
+{
+	struct stream *stream;
+
+	if (logline_is_note(line, "opened")) {
+		is_connected(r, streams_get(&r->streams, line));
+		return;
+	}
+	stream = logline_is_note(line, "closed")
+		       ? streams_find(&r->streams, line)
+		       : NULL;
+	if (stream)
+		end_stream(r, stream);
+}
+
+const char *
+replay_take(struct replay *r, const struct logline *line)
+{
+	struct timespec time;
+
+	if (!logline_time(line, &time))
+		return "a time, such as 2026-11-23T07:12:01.123456Z";
+	wait_until_due(r, &time);
+	if (line->tag != TAG_NOTE)
+		return send_record(r, line);
+	take_note(r, line);
+	return NULL;
+}
+
+bool
+replay_end(struct replay *r)
+{
+	bool good;
+
+	streams_drain(&r->streams, ask_receipt, r);
+	while (collect_one(r))
+		;
+	receipts_end(&r->receipts);
+	good = !r->has_failed;
+	buffer_free(&r->message);
+	freeaddrinfo(r->addresses);
+	free(r);
+	return good;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/send.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "client/dial.h"
+#include "client/lines.h"
+
+/* What a refusal may take to come back: only the first datagram waits for it.
+ */
+#define REFUSAL_MS 200
+
+/* Whether a datagram that was sent has come back as refused by then. */
+static bool
+is_refused(int fd, int wait_ms)
+{
+	struct pollfd answer = { .fd = fd };
+
+	poll(&answer, 1, wait_ms);
+	return dial_error(fd) == ECONNREFUSED;
+}
+
+/* Told once; what follows may find a receiver again, so it is still sent. */
+static void
+tell_refused(struct send *s)
+{
+	if (!s->told_refusal) {
+		progress_hide(&s->progress);
+		diag(LOG_ERR, "%s port %s: %s", s->host, s->port,
+		     strerror(ECONNREFUSED));
+	}
+	s->told_refusal = s->has_failed = true;
+}
+
+/* One datagram; an error that it meets may be that of an earlier one. */
+static bool
+send_datagram(struct send *s, const struct lines *lines,
+	      const struct line *line)
+{
+	while (send(s->fd, line->text, line->size, 0) < 0) {
+		switch (errno) {
+		case ECONNREFUSED:
+			tell_refused(s);
+			break;
+		case EAGAIN:
+		case ENOBUFS:
+			dial_wait(s->fd);
+			break;
+		case EMSGSIZE:
+			progress_hide(&s->progress);
+			diag(LOG_ERR,
+			     "line %llu: found %zu bytes, more than a datagram "
+			     "can hold",
+			     lines->number, line->size);
+			s->has_failed = true;
+			return true;
+		default:
+			return send_failed(s, strerror(errno));
+		}
+	}
+	s->progress.lines++;
+	s->progress.bytes += line->size;
+	return true;
+}
+
+/*
+ * The first datagram finds out which of several addresses has a receiver: a
+ * UDP socket connects to any of them.
+ */
+static bool
+send_first(struct send *s, const struct lines *lines, const struct line *line)
+{
+	if (!send_datagram(s, lines, line))
+		return false;
+	while (s->next && is_refused(s->fd, REFUSAL_MS)) {
+		close(s->fd);
+		s->progress.lines = s->progress.bytes = 0;
+		if (!send_connect(s) || !send_datagram(s, lines, line))
+			return false;
+	}
+	return true;
+}
+
+void
+send_datagrams(struct send *s)
+{
+	struct lines lines;
+	struct line line;
+
+	if (!send_connect(s))
+		return;
+	lines_init(&lines, STDIN_FILENO);
+	progress_start(&s->progress);
+	while (lines_next(&lines, &line))
+		if (!(lines.number == 1 ? send_first : send_datagram)(s, &lines,
+								      &line))
+			break;
+	if (lines.error)
+		send_input_failed(s, lines.error);
+	lines_free(&lines);
+	if (s->progress.lines > 0 && !s->without_receipt &&
+	    is_refused(s->fd, REFUSAL_MS))
+		tell_refused(s);
+}

@@ -1,9 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-/* clock: the time that only goes forward. */
-#ifndef PORTLOG_CLOCK_H
-#define PORTLOG_CLOCK_H
-
-/* Milliseconds on CLOCK_MONOTONIC. */
-long long clock_now_ms(void);
-
-#endif

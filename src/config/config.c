@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/options.h"
+#include "record/framer.h"
+
+/* Where the built-in default listens: the port of the lesson. */
+#define DEFAULT_PORT 8888
+
+void
+config_defaults(struct config *config)
+{
+	*config = (struct config){ 0 };
+	options_set_defaults(config_top_options, config);
+	options_set_defaults(config_limits_options, config);
+}
+
+struct listener_config *
+config_add_listener(struct config *config)
+{
+	struct listener_config *listener;
+
+	config->listeners =
+		memory_grow(config->listeners, config->listener_count + 1,
+			    sizeof *config->listeners);
+	listener = &config->listeners[config->listener_count++];
+	*listener = (struct listener_config){ 0 };
+	options_set_defaults(config_listener_options, listener);
+	listener->limits = config->limits;
+	return listener;
+}
+
+struct output_config *
+config_add_output(struct config *config)
+{
+	struct output_config *output;
+
+	config->outputs = memory_grow(config->outputs, config->output_count + 1,
+				      sizeof *config->outputs);
+	output = &config->outputs[config->output_count++];
+	*output = (struct output_config){ 0 };
+	options_set_defaults(config_output_options, output);
+	return output;
+}
+
+void
+config_complete_outputs(struct config *config)
+{
+	static const char *const names[] = {
+		[OUTPUT_STDOUT] = "stdout",
+		[OUTPUT_FILE] = "file",
+		[OUTPUT_SYSLOG] = "syslog",
+		[OUTPUT_JOURNAL] = "journal",
+	};
+
+	if (config->output_count == 0)
+		config_add_output(config);
+	for (size_t i = 0; i < config->output_count; i++) {
+		struct output_config *output = &config->outputs[i];
+
+		if (!output->name)
+			output->name =
+				memory_copy(output->path ? output->path
+							 : names[output->type]);
+	}
+}
+
+static uint64_t
+output_set(const struct config *config, const struct listener_config *listener)
+{
+	uint64_t set = 0;
+
+	if (listener->outputs.count == 0)
+		return UINT64_MAX >> (CONFIG_OUTPUTS - config->output_count);
+	for (size_t i = 0; i < listener->outputs.count; i++) {
+		int number =
+			config_find_output(config, listener->outputs.list[i]);
+
+		if (number >= 0)
+			set |= UINT64_C(1) << number;
+	}
+	return set;
+}
+
+void
+config_complete_listeners(struct config *config)
+{
+	if (config->listener_count == 0) {
+		config_add_listener(config)->port = DEFAULT_PORT;
+		config_add_listener(config)->port = DEFAULT_PORT;
+		config->listeners[1].protocol = PROTOCOL_UDP;
+	}
+	for (size_t i = 0; i < config->listener_count; i++) {
+		struct listener_config *l = &config->listeners[i];
+		bool is_tcp = l->protocol == PROTOCOL_TCP;
+		char name[16];
+
+		if (l->framing < 0)
+			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
+		l->output_set = output_set(config, l);
+		if (l->name || l->port == 0)
+			continue;
+		snprintf(name, sizeof name, "%s/%ld", is_tcp ? "tcp" : "udp",
+			 l->port);
+		l->name = memory_copy(name);
+	}
+}
+
+int
+config_find_output(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->output_count; i++)
+		if (strcmp(config->outputs[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+static void
+free_listener(struct listener_config *listener)
+{
+	free(listener->name);
+	free(listener->address);
+	free(listener->interface);
+	for (size_t i = 0; i < listener->outputs.count; i++)
+		free(listener->outputs.list[i]);
+	free(listener->outputs.list);
+}
+
+void
+config_free(struct config *config)
+{
+	for (size_t i = 0; i < config->listener_count; i++)
+		free_listener(&config->listeners[i]);
+	for (size_t i = 0; i < config->output_count; i++) {
+		free(config->outputs[i].name);
+		free(config->outputs[i].path);
+		free(config->outputs[i].ident);
+	}
+	free(config->listeners);
+	free(config->outputs);
+	*config = (struct config){ 0 };
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/config.h"
+
+#include "config/options.h"
+
+/* A string as libconfig reads it back. */
+static void
+put_string(FILE *out, const char *text)
+{
+	putc('"', out);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\')
+			fprintf(out, "\\%c", c);
+		else if (c < 0x20 || c == 0x7f)
+			fprintf(out, "\\x%02x", c);
+		else
+			putc(c, out);
+	}
+	putc('"', out);
+}
+
+static void
+put_names(FILE *out, const struct names *names)
+{
+	fputs("[ ", out);
+	for (size_t i = 0; i < names->count; i++) {
+		fputs(i > 0 ? ", " : "", out);
+		put_string(out, names->list[i]);
+	}
+	fputs(" ]", out);
+}
+
+static void
+put_value(FILE *out, const struct option *option, const void *field)
+{
+	switch (option->type) {
+	case OPTION_INTEGER:
+		fprintf(out, "%ld", *(const long *)field);
+		break;
+	case OPTION_CHOICE:
+		put_string(out, option->choices[*(const long *)field]);
+		break;
+	case OPTION_MODE:
+		fprintf(out, "\"%04lo\"", *(const long *)field);
+		break;
+	case OPTION_NAME:
+	case OPTION_ADDRESS:
+	case OPTION_TEXT:
+		put_string(out, *(char *const *)field);
+		break;
+	case OPTION_NAMES:
+		put_names(out, field);
+		break;
+	case OPTION_GROUP:
+	case OPTION_LIST:
+		break;
+	}
+}
+
+/* Whether there is no value to write: no interface, all outputs. */
+static bool
+is_unset(const struct option *option, const void *field)
+{
+	switch (option->type) {
+	case OPTION_NAME:
+	case OPTION_ADDRESS:
+	case OPTION_TEXT:
+		return *(char *const *)field == NULL;
+	case OPTION_NAMES:
+		return ((const struct names *)field)->count == 0;
+	case OPTION_GROUP:
+	case OPTION_LIST:
+		return true;
+	case OPTION_INTEGER:
+	case OPTION_CHOICE:
+	case OPTION_MODE:
+		break;
+	}
+	return false;
+}
+
+/* kind is the protocol or the type of output; below 0, all is written. */
+static void
+put_options(FILE *out, const char *indent, const struct option *table,
+	    const void *target, long kind)
+{
+	for (; table->name; table++) {
+		const void *field = (const char *)target + table->offset;
+
+		if (is_unset(table, field) ||
+		    (kind >= 0 && !option_applies(table, kind)))
+			continue;
+		fprintf(out, "%s%s = ", indent, table->name);
+		put_value(out, table, field);
+		fputs(";\n", out);
+	}
+}
+
+void
+config_dump(const struct config *config, FILE *out)
+{
+	put_options(out, "", config_top_options, config, -1);
+	fputs("\nlimits = {\n", out);
+	put_options(out, "  ", config_limits_options, config, -1);
+	fputs("};\n\nlisteners = (\n", out);
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct listener_config *l = &config->listeners[i];
+
+		fputs("  {\n", out);
+		put_options(out, "    ", config_listener_options, l,
+			    l->protocol);
+		fputs(i + 1 < config->listener_count ? "  },\n" : "  }\n", out);
+	}
+	fputs(");\n\noutputs = (\n", out);
+	for (size_t i = 0; i < config->output_count; i++) {
+		const struct output_config *o = &config->outputs[i];
+
+		fputs("  {\n", out);
+		put_options(out, "    ", config_output_options, o, o->type);
+		fputs(i + 1 < config->output_count ? "  },\n" : "  }\n", out);
+	}
+	fputs(");\n", out);
+}

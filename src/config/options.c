@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/options.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/config.h"
+#include "record/format.h"
+#include "record/framer.h"
+
+/* In the order of their enumerations. */
+static const char *const protocols[] = { "tcp", "udp", NULL };
+static const char *const framings[] = {
+	[FRAMING_LINE] = "line",   [FRAMING_LF] = "lf",
+	[FRAMING_NUL] = "nul",     [FRAMING_OCTET_COUNTED] = "octet-counted",
+	[FRAMING_CHUNK] = "chunk", [FRAMING_DATAGRAM] = "datagram",
+	[FRAMING_EXACT] = "exact", [FRAMING_EXACT + 1] = NULL,
+};
+static const char *const notes[] = { "none", "closed", "all", NULL };
+static const char *const types[] = { "stdout", "file", "syslog", "journal",
+				     NULL };
+static const char *const formats[] = { "text", "json", "raw", NULL };
+
+/* The keywords of syslog.conf(5); 12 to 15 as RFC 5424 describes them. */
+static const char *const facilities[] = {
+	"kern",   "user",   "mail",   "daemon",   "auth",   "syslog", "lpr",
+	"news",   "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",
+	"alert",  "clock",  "local0", "local1",   "local2", "local3", "local4",
+	"local5", "local6", "local7", NULL,
+};
+static const char *const severities[] = { "emerg", "alert",   "crit",
+					  "err",   "warning", "notice",
+					  "info",  "debug",   NULL };
+
+#define TCP (1U << PROTOCOL_TCP)
+#define UDP (1U << PROTOCOL_UDP)
+#define STREAMS (1U << OUTPUT_STDOUT | 1U << OUTPUT_FILE)
+#define FILES (1U << OUTPUT_FILE)
+#define MESSAGES (1U << OUTPUT_SYSLOG | 1U << OUTPUT_JOURNAL)
+
+#define INTEGER(key, field, low, high, value)                                  \
+	.name = (key), .type = OPTION_INTEGER, .offset = (field),              \
+	.least = (low), .most = (high), .initial = (value)
+#define CHOICE(key, field, list, value)                                        \
+	.name = (key), .type = OPTION_CHOICE, .offset = (field),               \
+	.choices = (list), .initial = (value)
+#define STRING(key, kind, field, value)                                        \
+	.name = (key), .type = (kind), .offset = (field), .text = (value)
+
+/* The settings that limits and every listener have, at `in` of struct s. */
+#define LIMITS(s, in)                                                          \
+	{ INTEGER("max_record", offsetof(s, in max_record), 1, 1048576,        \
+		  65536) },                                                    \
+		{ INTEGER("max_connections", offsetof(s, in max_connections),  \
+			  1, 1000000, 1024),                                   \
+		  .applies = TCP },                                            \
+		{ INTEGER("max_connections_per_source",                        \
+			  offsetof(s, in max_connections_per_source), 0,       \
+			  1000000, 0),                                         \
+		  .applies = TCP },                                            \
+		{ INTEGER("idle_timeout", offsetof(s, in idle_timeout_s), 0,   \
+			  31536000, 0),                                        \
+		  .applies = TCP },                                            \
+		{ INTEGER("flush_timeout", offsetof(s, in flush_timeout_ms),   \
+			  0, 86400000, 1000),                                  \
+		  .applies = TCP },                                            \
+	{                                                                      \
+		INTEGER("receive_buffer", offsetof(s, in receive_buffer), 1,   \
+			1073741823, 8388608),                                  \
+			.applies = UDP                                         \
+	}
+
+const struct option config_top_options[] = {
+	{ .name = "listeners", .type = OPTION_LIST },
+	{ .name = "outputs", .type = OPTION_LIST },
+	{ .name = "limits", .type = OPTION_GROUP },
+	{ CHOICE("connection_notes",
+		 offsetof(struct config, limits.connection_notes), notes,
+		 NOTES_CLOSED) },
+	{ 0 },
+};
+
+const struct option config_limits_options[] = {
+	LIMITS(struct config, limits.),
+	{ INTEGER("backlog", offsetof(struct config, backlog), 1, INT_MAX,
+		  4096) },
+	{ INTEGER("shutdown_timeout",
+		  offsetof(struct config, shutdown_timeout_s), 0, 86400, 5) },
+	{ 0 },
+};
+
+const struct option config_listener_options[] = {
+	{ CHOICE("protocol", offsetof(struct listener_config, protocol),
+		 protocols, PROTOCOL_TCP),
+	  .required = true },
+	{ INTEGER("port", offsetof(struct listener_config, port), 0, 65535, 0),
+	  .required = true },
+	{ STRING("address", OPTION_ADDRESS,
+		 offsetof(struct listener_config, address), "*") },
+	{ STRING("interface", OPTION_NAME,
+		 offsetof(struct listener_config, interface), NULL) },
+	{ STRING("name", OPTION_NAME, offsetof(struct listener_config, name),
+		 NULL) },
+	/* The default depends on the protocol: config_complete(). */
+	{ CHOICE("framing", offsetof(struct listener_config, framing), framings,
+		 -1) },
+	{ .name = "outputs",
+	  .type = OPTION_NAMES,
+	  .offset = offsetof(struct listener_config, outputs) },
+	LIMITS(struct listener_config, limits.),
+	{ CHOICE("connection_notes",
+		 offsetof(struct listener_config, limits.connection_notes),
+		 notes, NOTES_CLOSED),
+	  .applies = TCP },
+	{ 0 },
+};
+
+const struct option config_output_options[] = {
+	{ CHOICE("type", offsetof(struct output_config, type), types,
+		 OUTPUT_STDOUT),
+	  .required = true },
+	{ STRING("name", OPTION_TEXT, offsetof(struct output_config, name),
+		 NULL) },
+	{ CHOICE("format", offsetof(struct output_config, format), formats,
+		 FORMAT_TEXT),
+	  .applies = STREAMS },
+	{ STRING("path", OPTION_TEXT, offsetof(struct output_config, path),
+		 NULL),
+	  .applies = FILES },
+	{ .name = "mode",
+	  .type = OPTION_MODE,
+	  .offset = offsetof(struct output_config, mode),
+	  .initial = 0640,
+	  .applies = FILES },
+	{ CHOICE("facility", offsetof(struct output_config, facility),
+		 facilities, 3),
+	  .applies = MESSAGES },
+	{ CHOICE("severity", offsetof(struct output_config, severity),
+		 severities, 6),
+	  .applies = MESSAGES },
+	{ STRING("ident", OPTION_NAME, offsetof(struct output_config, ident),
+		 "portlogd"),
+	  .applies = MESSAGES },
+	{ 0 },
+};
+
+const struct option *
+option_find(const struct option *table, const char *name)
+{
+	for (; table->name; table++)
+		if (strcmp(table->name, name) == 0)
+			return table;
+	return NULL;
+}
+
+bool
+option_applies(const struct option *option, long kind)
+{
+	return option->applies == 0 || option->applies & 1U << kind;
+}
+
+void
+options_set_defaults(const struct option *table, void *target)
+{
+	for (; table->name; table++) {
+		char *field = (char *)target + table->offset;
+
+		switch (table->type) {
+		case OPTION_INTEGER:
+		case OPTION_CHOICE:
+		case OPTION_MODE:
+			*(long *)(void *)field = table->initial;
+			break;
+		case OPTION_NAME:
+		case OPTION_ADDRESS:
+		case OPTION_TEXT:
+			*(char **)(void *)field =
+				table->text ? memory_copy(table->text) : NULL;
+			break;
+		case OPTION_NAMES:
+			*(struct names *)(void *)field = (struct names){ 0 };
+			break;
+		case OPTION_GROUP:
+		case OPTION_LIST:
+			break;
+		}
+	}
+}

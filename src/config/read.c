@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/conflicts.h"
+#include "config/options.h"
+#include "record/framer.h"
+
+/*
+ * All members of a group: each by its row of the table, or it is unknown.
+ * Returns a bit for each row that is wrong, or required and missing.
+ */
+static unsigned
+read_group(struct reader *r, config_setting_t *group,
+	   const struct option *table, void *target)
+{
+	const char *names[32] = { NULL };
+	unsigned wrong = 0;
+
+	for (size_t i = 0; table[i].name; i++) {
+		names[i] = table[i].name;
+		if (!table[i].required ||
+		    config_setting_get_member(group, table[i].name))
+			continue;
+		fault_at(r, group, "missing setting \"%s\"", table[i].name);
+		wrong |= 1U << i;
+	}
+	for (int i = 0; i < config_setting_length(group); i++) {
+		config_setting_t *member =
+			config_setting_get_elem(group, (unsigned)i);
+		const char *name = config_setting_name(member);
+		const struct option *option = option_find(table, name);
+		const char *near = faults_nearest(name, names);
+
+		if (option)
+			wrong |=
+				(unsigned)!value_read(r, member, option, target)
+				<< (option - table);
+		else if (near)
+			fault_at(r, member,
+				 "unknown setting \"%s\", did you mean \"%s\"?",
+				 name, near);
+		else
+			fault_at(r, member, "unknown setting \"%s\"", name);
+	}
+	return wrong;
+}
+
+static bool
+is_wrong(unsigned wrong, const struct option *table, const char *name)
+{
+	return wrong >> (option_find(table, name) - table) & 1;
+}
+
+/* Where the group of that number in the list of this one stands, in words. */
+static void
+describe_place(const struct reader *r, const config_setting_t *group,
+	       size_t number, char out[256])
+{
+	const config_setting_t *list = config_setting_parent(group);
+	const config_setting_t *first = config_setting_get_elem(list, 0);
+	char *file, *here = reader_file(r, config_setting_source_file(group));
+	bool is_here;
+
+	/* What is no group has no number. */
+	for (unsigned i = 1; !config_setting_is_group(first) || number-- > 0;
+	     i++)
+		first = config_setting_get_elem(list, i);
+	file = reader_file(r, config_setting_source_file(first));
+	is_here = strcmp(file, here) == 0;
+	snprintf(out, 256, "line %u%s%s", config_setting_source_line(first),
+		 is_here ? "" : " of ", is_here ? "" : file);
+	free(file);
+	free(here);
+}
+
+/* Settings that mean nothing to an output of this type. */
+static void
+check_applies(struct reader *r, config_setting_t *group, long type)
+{
+	for (const struct option *o = config_output_options; o->name; o++) {
+		config_setting_t *member =
+			config_setting_get_member(group, o->name);
+
+		if (member && !option_applies(o, type))
+			fault_at(r, member,
+				 "found \"%s\", which this type of output has "
+				 "no use for",
+				 o->name);
+	}
+}
+
+static void
+check_output(struct reader *r, config_setting_t *group,
+	     const struct output_config *output)
+{
+	check_applies(r, group, output->type);
+	if (output->type == OUTPUT_FILE &&
+	    !config_setting_get_member(group, "path"))
+		fault_at(r, group, "missing setting \"path\"");
+}
+
+static void
+check_output_twins(struct reader *r, config_setting_t *group)
+{
+	const struct config *config = r->config;
+	size_t last = config->output_count - 1;
+	const struct output_config *output = &config->outputs[last];
+	char place[256];
+
+	for (size_t i = 0; i < last; i++) {
+		if (!twins_outputs(&config->outputs[i], output))
+			continue;
+		describe_place(r, group, i, place);
+		fault_at(r, group,
+			 "found a second output to %s, the first is on %s",
+			 output->path ? output->path : "stdout", place);
+		return;
+	}
+	if (*output->name &&
+	    config_find_output(config, output->name) != (int)last)
+		fault_at(r, group,
+			 "found a second output \"%s\", expected a name of its "
+			 "own",
+			 output->name);
+}
+
+/* Where its faults leave its name unknown, it has one that no other has. */
+static void
+name_output(struct reader *r, struct output_config *output, unsigned wrong)
+{
+	const struct option *table = config_output_options;
+	bool is_unknown = is_wrong(wrong, table, "name") || output->type < 0 ||
+			  is_wrong(wrong, table, "path");
+	bool has_no_path = output->type == OUTPUT_FILE && !output->path;
+
+	if (!output->name && (is_unknown || has_no_path)) {
+		output->name = memory_copy("");
+		r->has_unknown_names |= is_unknown;
+	}
+	config_complete_outputs(r->config);
+}
+
+static void
+read_output(struct reader *r, config_setting_t *group)
+{
+	const struct option *table = config_output_options;
+	struct config *config = r->config;
+	struct output_config *output;
+	unsigned wrong;
+
+	if (config->output_count == CONFIG_OUTPUTS) {
+		fault_at(r, group, "found more outputs than %d, the most",
+			 CONFIG_OUTPUTS);
+		return;
+	}
+	output = config_add_output(config);
+	wrong = read_group(r, group, table, output);
+	if (is_wrong(wrong, table, "type"))
+		output->type = -1;
+	else
+		check_output(r, group, output);
+	name_output(r, output, wrong);
+	check_output_twins(r, group);
+}
+
+static void
+check_outputs(struct reader *r, config_setting_t *names)
+{
+	const char *known[CONFIG_OUTPUTS + 1] = { NULL };
+
+	/* That it is neither array nor list was told by its value. */
+	if (!names || !config_setting_is_aggregate(names) ||
+	    config_setting_is_group(names))
+		return;
+	for (size_t i = 0; i < r->config->output_count; i++)
+		known[i] = r->config->outputs[i].name;
+	if (config_setting_length(names) == 0)
+		fault_at(r, names,
+			 "found no name in outputs, expected at least one");
+	for (int i = 0; i < config_setting_length(names); i++) {
+		const char *name = config_setting_get_string_elem(names, i);
+		const char *near;
+
+		if (!name || config_find_output(r->config, name) >= 0 ||
+		    r->has_unknown_names)
+			continue;
+		near = faults_nearest(name, known);
+		fault_at(r, config_setting_get_elem(names, (unsigned)i),
+			 "unknown output \"%s\", expected the name of an "
+			 "output%s%s%s",
+			 name, near ? ", such as \"" : "", near ? near : "",
+			 near ? "\"" : "");
+	}
+}
+
+static void
+check_framing(struct reader *r, config_setting_t *group,
+	      const struct listener_config *l)
+{
+	bool is_tcp = l->protocol == PROTOCOL_TCP;
+	bool fits = l->framing == FRAMING_LINE || l->framing < 0 ||
+		    is_tcp == (l->framing < FRAMING_DATAGRAM);
+
+	if (fits)
+		return;
+	fault_at(r, config_setting_get_member(group, "framing"),
+		 "framing: found \"%s\", expected %s",
+		 option_find(config_listener_options, "framing")
+			 ->choices[l->framing],
+		 is_tcp ? "for tcp one of \"line\", \"lf\", \"nul\", "
+			  "\"octet-counted\", \"chunk\""
+			: "for udp one of \"datagram\", \"exact\", \"line\"");
+}
+
+static void
+check_listener_twins(struct reader *r, config_setting_t *group)
+{
+	const struct config *config = r->config;
+	size_t last = config->listener_count - 1;
+	char place[256];
+
+	for (size_t i = 0; i < last; i++) {
+		const struct listener_config *first = &config->listeners[i];
+
+		if (!twins_listeners(first, &config->listeners[last]))
+			continue;
+		describe_place(r, group, i, place);
+		fault_at(r, group,
+			 "found a second listener on this port and address, "
+			 "the first, of \"%s\", is on %s",
+			 first->address, place);
+		return;
+	}
+}
+
+static void
+read_listener(struct reader *r, config_setting_t *group)
+{
+	const struct option *table = config_listener_options;
+	struct listener_config *listener = config_add_listener(r->config);
+	unsigned wrong = read_group(r, group, table, listener);
+
+	check_outputs(r, config_setting_get_member(group, "outputs"));
+	if (!is_wrong(wrong, table, "protocol"))
+		check_framing(r, group, listener);
+	/* What is on a port that is not known can be anywhere. */
+	if (is_wrong(wrong, table, "protocol") ||
+	    is_wrong(wrong, table, "address") ||
+	    is_wrong(wrong, table, "interface"))
+		listener->port = 0;
+	check_listener_twins(r, group);
+}
+
+/* Each group of a list, given to read; an empty list is a fault. */
+static void
+read_list(struct reader *r, const char *name,
+	  void (*read)(struct reader *, config_setting_t *))
+{
+	config_setting_t *list = config_lookup(&r->tree, name);
+	int count = list ? config_setting_length(list) : 0;
+
+	if (!list)
+		return;
+	if (!config_setting_is_list(list)) {
+		value_wrong_type(r, list, "a list of groups: ( { ... } )");
+		return;
+	}
+	if (count == 0)
+		fault_at(r, list, "%s: found none, expected at least one",
+			 name);
+	for (int i = 0; i < count; i++) {
+		config_setting_t *group =
+			config_setting_get_elem(list, (unsigned)i);
+
+		if (config_setting_is_group(group))
+			read(r, group);
+		else
+			value_wrong_type(r, group, "a group: { ... }");
+	}
+}
+
+void
+config_read_tree(struct reader *r)
+{
+	config_setting_t *limits = config_lookup(&r->tree, "limits");
+
+	read_group(r, config_root_setting(&r->tree), config_top_options,
+		   r->config);
+	/* What listeners inherit comes before them, and outputs they name. */
+	if (limits && config_setting_is_group(limits))
+		read_group(r, limits, config_limits_options, r->config);
+	else if (limits)
+		value_wrong_type(r, limits, "a group: { ... }");
+	read_list(r, "outputs", read_output);
+	config_complete_outputs(r->config);
+	read_list(r, "listeners", read_listener);
+	config_complete_listeners(r->config);
+}

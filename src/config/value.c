@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/value.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+#define NAME_BYTES 64
+
+char *
+reader_include(const struct reader *r, const char *name)
+{
+	size_t size = strlen(r->directory) + 1 + strlen(name) + 1;
+	char *path = memory_zeroed(1, size);
+
+	snprintf(path, size, "%s/%s", r->directory, name);
+	return path;
+}
+
+char *
+reader_file(const struct reader *r, const char *name)
+{
+	char *path;
+
+	if (!name)
+		return memory_copy(r->path);
+	path = reader_include(r, name);
+	if (access(path, F_OK) == 0)
+		return path;
+	free(path);
+	return memory_copy(name);
+}
+
+void
+fault_at(struct reader *r, const config_setting_t *setting, const char *format,
+	 ...)
+{
+	char *file = reader_file(r, config_setting_source_file(setting));
+	unsigned line = config_setting_source_line(setting);
+	char text[512];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	faults_add(r->faults, file, line, "%s", text);
+	free(file);
+}
+
+/* What a setting is, in words and with its value where that is short. */
+static void
+describe(char out[128], const config_setting_t *setting)
+{
+	switch (config_setting_type(setting)) {
+	case CONFIG_TYPE_INT:
+	case CONFIG_TYPE_INT64:
+		snprintf(out, 128, "%lld", config_setting_get_int64(setting));
+		break;
+	case CONFIG_TYPE_FLOAT:
+		snprintf(out, 128, "%g", config_setting_get_float(setting));
+		break;
+	case CONFIG_TYPE_STRING:
+		snprintf(out, 128, "\"%.100s\"",
+			 config_setting_get_string(setting));
+		break;
+	case CONFIG_TYPE_BOOL:
+		snprintf(out, 128, "%s",
+			 config_setting_get_bool(setting) ? "true" : "false");
+		break;
+	case CONFIG_TYPE_GROUP:
+		snprintf(out, 128, "a group");
+		break;
+	case CONFIG_TYPE_ARRAY:
+		snprintf(out, 128, "an array");
+		break;
+	default:
+		snprintf(out, 128, "a list");
+		break;
+	}
+}
+
+void
+value_wrong_type(struct reader *r, const config_setting_t *setting,
+		 const char *expected)
+{
+	const char *name = config_setting_name(setting);
+	char found[128];
+
+	describe(found, setting);
+	fault_at(r, setting, "%s%sfound %s, expected %s", name ? name : "",
+		 name ? ": " : "", found, expected);
+}
+
+static void
+read_integer(struct reader *r, const config_setting_t *setting,
+	     const struct option *option, long *field)
+{
+	int type = config_setting_type(setting);
+	long long value = config_setting_get_int64(setting);
+	char expected[80];
+
+	/* libconfig gives an int for an int64 on its own, and 0 for others. */
+	if (type == CONFIG_TYPE_INT)
+		value = config_setting_get_int(setting);
+	if ((type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64) &&
+	    value >= option->least && value <= option->most) {
+		*field = (long)value;
+		return;
+	}
+	snprintf(expected, sizeof expected, "an integer from %ld to %ld",
+		 option->least, option->most);
+	value_wrong_type(r, setting, expected);
+}
+
+static void
+read_choice(struct reader *r, const config_setting_t *setting,
+	    const struct option *option, long *field)
+{
+	const char *value = config_setting_get_string(setting);
+	char expected[300] = "one of ";
+	size_t used = strlen(expected);
+
+	for (long i = 0; option->choices[i]; i++) {
+		if (value && strcmp(value, option->choices[i]) == 0) {
+			*field = i;
+			return;
+		}
+		used += (size_t)snprintf(expected + used,
+					 sizeof expected - used, "%s\"%s\"",
+					 i > 0 ? ", " : "", option->choices[i]);
+	}
+	value_wrong_type(r, setting, expected);
+}
+
+static void
+read_mode(struct reader *r, const config_setting_t *setting, long *field)
+{
+	const char *value = config_setting_get_string(setting);
+	size_t digits = value ? strspn(value, "01234567") : 0;
+
+	if (digits < 3 || digits > 4 || value[digits] != '\0' ||
+	    strtol(value, NULL, 8) > 0777)
+		value_wrong_type(r, setting,
+				 "octal digits in quotes, such as \"0640\"");
+	else
+		*field = strtol(value, NULL, 8);
+}
+
+static bool
+is_name(const char *value)
+{
+	size_t size = 0;
+
+	for (; value[size]; size++)
+		if (value[size] <= ' ' || value[size] > '~')
+			return false;
+	return size > 0 && size <= NAME_BYTES;
+}
+
+/* What an address must be, or NULL if value is. */
+static const char *
+wrong_address(const char *value)
+{
+	struct address address;
+
+	if (value && strcmp(value, "*") == 0)
+		return NULL;
+	if (!value || !address_parse(&address, value, 0))
+		return "\"*\" or a numeric IPv4 or IPv6 address in quotes";
+	/* A socket for IPv6 alone cannot be bound to it. */
+	return address_is_mapped(&address)
+		     ? "an IPv4 address without \"::ffff:\" before it"
+		     : NULL;
+}
+
+/* What a string of that type must be, or NULL if value is. */
+static const char *
+wrong_string(enum option_type type, const char *value)
+{
+	if (type == OPTION_NAME)
+		return value && is_name(value)
+			     ? NULL
+			     : "1 to 64 printable ASCII characters, no space";
+	if (type == OPTION_TEXT)
+		return value && *value ? NULL : "a string that is not empty";
+	return wrong_address(value);
+}
+
+static void
+read_string(struct reader *r, const config_setting_t *setting,
+	    const struct option *option, char **field)
+{
+	const char *value = config_setting_get_string(setting);
+	const char *wrong = wrong_string(option->type, value);
+
+	if (wrong) {
+		value_wrong_type(r, setting, wrong);
+		return;
+	}
+	free(*field);
+	*field = memory_copy(value);
+}
+
+static void
+read_names(struct reader *r, const config_setting_t *setting,
+	   struct names *names)
+{
+	int type = config_setting_type(setting);
+	int count = config_setting_length(setting);
+
+	if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) {
+		value_wrong_type(r, setting, "names: [ \"...\" ]");
+		return;
+	}
+	names->list = memory_zeroed((size_t)count, sizeof *names->list);
+	for (int i = 0; i < count; i++) {
+		config_setting_t *item =
+			config_setting_get_elem(setting, (unsigned)i);
+		const char *value = config_setting_get_string(item);
+
+		if (value)
+			names->list[names->count++] = memory_copy(value);
+		else
+			value_wrong_type(r, item, "a name in quotes");
+	}
+}
+
+/* Whether libconfig has changed the value, and that was found before. */
+static bool
+was_told(const struct reader *r, const config_setting_t *setting)
+{
+	struct fault_setting known = {
+		.name = config_setting_name(setting),
+		.file = reader_file(r, config_setting_source_file(setting)),
+		.line = config_setting_source_line(setting),
+	};
+	bool told = known.name && faults_has_value(r->faults, &known);
+
+	free(known.file);
+	return told;
+}
+
+bool
+value_read(struct reader *r, const config_setting_t *setting,
+	   const struct option *option, void *target)
+{
+	void *field = (char *)target + option->offset;
+	size_t faults = r->faults->count;
+
+	if (was_told(r, setting))
+		return false;
+	switch (option->type) {
+	case OPTION_INTEGER:
+		read_integer(r, setting, option, field);
+		break;
+	case OPTION_CHOICE:
+		read_choice(r, setting, option, field);
+		break;
+	case OPTION_MODE:
+		read_mode(r, setting, field);
+		break;
+	case OPTION_NAME:
+	case OPTION_ADDRESS:
+	case OPTION_TEXT:
+		read_string(r, setting, option, field);
+		break;
+	case OPTION_NAMES:
+		read_names(r, setting, field);
+		break;
+	case OPTION_GROUP:
+	case OPTION_LIST:
+		break; /* once the settings before them are known */
+	}
+	return r->faults->count == faults;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/* The ports that need a capability, bound before the daemon runs without. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/diag.h"
+#include "daemon/listeners.h"
+#include "input/listener.h"
+#include "system/notify.h"
+
+/* From this one on anybody may have a port; IPv6 goes by it too. */
+static long
+first_free_port(void)
+{
+	FILE *file =
+		fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+	char text[16];
+	long port = 1024; /* where the kernel does not say */
+
+	if (file && fgets(text, sizeof text, file))
+		port = strtol(text, NULL, 10);
+	if (file)
+		fclose(file);
+	return port;
+}
+
+/* What systemd keeps already is in use, and is no fault. */
+static bool
+keep(const struct listener_config *config, long backlog)
+{
+	struct listener listener = { 0 };
+	/* One of ours that is given up shares its port: see ports_disown(). */
+	const char *action = listener_keep(&listener, config, backlog,
+					   sockets_have_port(config));
+	int error = errno;
+
+	if (!action) {
+		listener_close_socket(&listener, false);
+		return true;
+	}
+	if (error == EADDRINUSE && sockets_are_ours(config))
+		return true;
+	errno = error;
+	return sockets_failed(config, action);
+}
+
+bool
+ports_keep_low(const struct config *config)
+{
+	long first_free = first_free_port();
+	bool all = true;
+
+	if (!service_keeps()) {
+		diag(LOG_ERR, "there is no systemd to keep ports");
+		return false;
+	}
+	for (size_t i = 0; i < config->listener_count; i++) {
+		const struct listener_config *l = &config->listeners[i];
+
+		if (l->port != 0 && l->port < first_free)
+			all &= keep(l, config->backlog);
+	}
+	service_flush();
+	return all;
+}

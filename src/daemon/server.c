@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "base/memory.h"
+#include "daemon/fd_limit.h"
+#include "daemon/listeners.h"
+#include "daemon/next_config.h"
+#include "daemon/watchdog.h"
+#include "output/output_set.h"
+#include "system/notify.h"
+
+/*
+ * timeout(1) sends its signal to the process and to its group: what comes so
+ * soon after the first is the same wish, not a second one.
+ */
+#define SAME_SIGNAL_MS 50
+
+/* Whoever waits for files to be opened anew waits no longer for a stalled one.
+ */
+#define REOPEN_MS 10000
+#define REOPEN_LOOK_MS 10
+
+/* What the main thread polls before the ports. */
+enum {
+	POLLED_SIGNAL,
+	POLLED_WAKE,
+	POLLED_BROKEN,
+	POLLED_PORTS,
+};
+
+struct server {
+	const struct config *config;
+	const char *path; /* of its file, or NULL */
+	struct outputs *outputs;
+	struct ports ports;
+	struct pulse pulse;
+	struct pollfd *polled;
+	long long reopening_until_ms; /* 0: it is not */
+	int park_fd; /* an eventfd, rung when threads are to end */
+	bool broken; /* stdout has lost its reader */
+};
+
+/* Signals are read from a descriptor, in the main thread alone. */
+static int
+block_signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file's limit is EFBIG, and waited for */
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static bool
+open_descriptors(struct server *s)
+{
+	const int fds[POLLED_PORTS] = {
+		[POLLED_SIGNAL] = block_signals(),
+		[POLLED_WAKE] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+		[POLLED_BROKEN] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
+
+	s->polled = memory_zeroed(POLLED_PORTS + s->config->listener_count,
+				  sizeof *s->polled);
+	s->park_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (int i = 0; i < POLLED_PORTS; i++) {
+		s->polled[i] =
+			(struct pollfd){ .fd = fds[i], .events = POLLIN };
+		if (fds[i] < 0 || s->park_fd < 0) {
+			diag(LOG_ERR, "cannot start: %s", strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static void
+tell_counters(struct server *s)
+{
+	ports_tell_counters(&s->ports);
+	outputs_tell_counters(s->outputs);
+}
+
+static void
+reopen(struct server *s)
+{
+	service_reloading();
+	outputs_reopen(s->outputs);
+	s->reopening_until_ms = clock_now_ms() + REOPEN_MS;
+}
+
+/* An output that was busy opens its file after its write: it is looked for. */
+static void
+check_reopened(struct server *s, long long *until_ms)
+{
+	long long now_ms = clock_now_ms();
+
+	if (s->reopening_until_ms == 0)
+		return;
+	if (outputs_are_reopened(s->outputs) ||
+	    now_ms >= s->reopening_until_ms) {
+		s->reopening_until_ms = 0;
+		service_ready();
+	} else if (now_ms + REOPEN_LOOK_MS < *until_ms) {
+		*until_ms = now_ms + REOPEN_LOOK_MS;
+	}
+}
+
+/* Do what signals ask for; the one that ends the daemon is returned, or 0. */
+static int
+handle_signals(struct server *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->polled[POLLED_SIGNAL].fd, &info, sizeof info) ==
+	       sizeof info) {
+		if (info.ssi_signo == SIGHUP)
+			reopen(s);
+		else if (info.ssi_signo == SIGUSR1)
+			tell_counters(s);
+		else
+			return (int)info.ssi_signo;
+	}
+	return 0;
+}
+
+/* Wait for a signal, for whoever rings, and for new connections. */
+static void
+wait_for_something(struct server *s, long long until_ms)
+{
+	const struct timespec pause = { .tv_nsec = 100000000 };
+	nfds_t count = POLLED_PORTS + s->ports.count;
+	long long left_ms;
+	eventfd_t rung;
+
+	check_reopened(s, &until_ms);
+	pulse_beat(&s->pulse, &s->ports);
+	if (pulse_due_ms(&s->pulse) < until_ms)
+		until_ms = pulse_due_ms(&s->pulse);
+	ports_poll(&s->ports, s->polled + POLLED_PORTS, &until_ms);
+	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
+	if (left_ms < 0 && until_ms != LLONG_MAX)
+		left_ms = 0;
+	if (poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX) <
+		    0 &&
+	    errno != EINTR)
+		nanosleep(&pause, NULL); /* not even RLIMIT_NOFILE allows it */
+	if (s->polled[POLLED_WAKE].revents)
+		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
+	if (s->polled[POLLED_BROKEN].revents) {
+		eventfd_read(s->polled[POLLED_BROKEN].fd, &rung);
+		s->broken = true;
+	}
+}
+
+/* Until a signal ends it, which is returned; 0: there is no stdout any more. */
+static int
+serve(struct server *s)
+{
+	while (!s->broken) {
+		int number;
+
+		wait_for_something(s, LLONG_MAX);
+		number = handle_signals(s);
+		if (number != 0)
+			return number;
+		ports_accept(&s->ports, s->polled + POLLED_PORTS);
+	}
+	return 0;
+}
+
+/* Whether all threads have done what they were told to, in the time there is.
+ */
+static bool
+finish(struct server *s, bool (*is_finished)(struct ports *))
+{
+	long timeout_s = s->config->shutdown_timeout_s;
+	long long begin_ms = clock_now_ms();
+	long long until_ms = begin_ms + timeout_s * 1000LL;
+
+	while (!is_finished(&s->ports)) {
+		wait_for_something(s, until_ms);
+		if (handle_signals(s) != 0 &&
+		    clock_now_ms() - begin_ms > SAME_SIGNAL_MS) {
+			diag(LOG_ERR, "giving up: a second signal");
+			return false;
+		}
+		if (clock_now_ms() >= until_ms) {
+			diag(LOG_ERR, "giving up after %ld seconds", timeout_s);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Whether all that the kernel holds was written. */
+static bool
+drain(struct server *s)
+{
+	ports_stop(&s->ports);
+	return finish(s, ports_drain);
+}
+
+/* Leave all to the next process; false: not all was written. */
+static bool
+hand_over(struct server *s)
+{
+	bool all;
+
+	ports_park(&s->ports);
+	all = finish(s, ports_are_parked);
+	/* Of who waits for an output the ledger tells; the rest goes on. */
+	ports_hand_over(&s->ports);
+	return all;
+}
+
+static bool
+end(struct server *s, int number)
+{
+	/* Asked before it is told that we stop: who asks for what is known. */
+	bool restarts = number == SIGTERM &&
+			service_restarts(ports_descriptors(&s->ports));
+
+	/* It would leave what is kept to nobody. */
+	if (restarts && server_check_refuses(s->path)) {
+		diag(LOG_ERR,
+		     "cannot restart with this configuration: ending all in "
+		     "order");
+		restarts = false;
+	}
+	if (number != 0)
+		diag(LOG_INFO, "%s: SIG%s",
+		     restarts ? "restarting" : "stopping",
+		     sigabbrev_np(number));
+	service_stopping();
+	return restarts ? hand_over(s) : drain(s);
+}
+
+static enum server_end
+abandon(struct server *s)
+{
+	outputs_freeze(s->outputs);
+	ports_tell_unread(&s->ports);
+	outputs_tell_unwritten(s->outputs);
+	return SERVER_ABANDONED;
+}
+
+/* false: what was written may not be there after all. */
+static bool
+clean_up(struct server *s)
+{
+	bool closed;
+
+	ports_close(&s->ports);
+	/* A file that does not open is waited for no longer: all is written. */
+	if (!outputs_settle(s->outputs))
+		return true;
+	closed = outputs_close(s->outputs);
+	for (int i = 0; i < POLLED_PORTS; i++)
+		close(s->polled[i].fd);
+	close(s->park_fd);
+	free(s->polled);
+	return closed;
+}
+
+/* Open everything and start all threads; false: stderr was told why not. */
+static bool
+start(struct server *s)
+{
+	size_t max_connections = server_fit_descriptors(s->config);
+	struct inherited inherited;
+	int wake_fd = s->polled[POLLED_WAKE].fd;
+
+	inherited_open(&inherited);
+	s->outputs = outputs_open(s->config, s->polled[POLLED_BROKEN].fd);
+	if (!s->outputs ||
+	    !ports_open(&s->ports, s->config, max_connections, s->outputs,
+			wake_fd, s->park_fd, &inherited) ||
+	    !ports_start(&s->ports, wake_fd, &inherited))
+		return false;
+	inherited_close(&inherited);
+	outputs_tell(s->outputs);
+	ports_tell(&s->ports);
+	pulse_init(&s->pulse);
+	return true;
+}
+
+enum server_end
+server_run(const struct config *config, const char *path)
+{
+	struct server s = { .config = config, .path = path };
+	unsigned long long unwritten;
+
+	/* Where it fails, what was opened so far closes with the process. */
+	if (!open_descriptors(&s) || !start(&s))
+		return SERVER_ABANDONED;
+	service_ready();
+	if (!end(&s, serve(&s)))
+		return abandon(&s);
+	unwritten = outputs_tell_unwritten(s.outputs);
+	if (!clean_up(&s))
+		unwritten++;
+	diag(LOG_INFO, "stopped");
+	return unwritten > 0 || s.broken ? SERVER_FAILED : SERVER_STOPPED;
+}

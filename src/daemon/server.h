@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* server: the life of the daemon, from its sockets to its last record. */
+#ifndef PORTLOG_DAEMON_SERVER_H
+#define PORTLOG_DAEMON_SERVER_H
+
+#include "config/config.h"
+
+enum server_end {
+	SERVER_STOPPED,   /* all that was received is written */
+	SERVER_FAILED,    /* some is not: stdout has lost its reader */
+	SERVER_ABANDONED, /* threads may still run: end the process at once */
+};
+
+/*
+ * Receive and write until SIGTERM or SIGINT; all is told on stderr.  To be
+ * called once, before any other thread is started.  path is the file that the
+ * configuration is from, NULL: from none.
+ */
+enum server_end server_run(const struct config *, const char *path);
+
+#endif

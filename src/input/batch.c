@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "input/batch.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/diag.h"
+
+/* Kept for the next; what a burst took beyond that goes back. */
+#define SPARE_BATCHES 16
+
+static struct diag_limit short_of_memory;
+
+void
+pool_init(struct pool *pool, struct outputs *outputs, uint64_t output_set,
+	  struct listener_counters *counters, size_t input_size,
+	  size_t max_record)
+{
+	*pool = (struct pool){
+		.outputs = outputs,
+		.output_set = output_set,
+		.counters = counters,
+		.input_size = input_size,
+		.scratch_size = outputs_scratch(max_record),
+	};
+	pthread_mutex_init(&pool->lock, NULL);
+}
+
+void
+pool_destroy(struct pool *pool)
+{
+	while (pool->spare) {
+		struct batch *batch = pool->spare;
+
+		pool->spare = batch->next;
+		free(batch);
+	}
+	pthread_mutex_destroy(&pool->lock);
+}
+
+static struct batch *
+take_spare(struct pool *pool)
+{
+	struct batch *batch;
+
+	pthread_mutex_lock(&pool->lock);
+	batch = pool->spare;
+	if (batch) {
+		pool->spare = batch->next;
+		pool->spare_count--;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return batch;
+}
+
+/* The pages of a batch that are never written to take no memory. */
+static struct batch *
+new_batch(struct pool *pool)
+{
+	struct batch *batch =
+		malloc(sizeof *batch + pool->input_size + pool->scratch_size);
+
+	if (!batch)
+		return NULL;
+	batch->pool = pool;
+	batch->input = (unsigned char *)(batch + 1);
+	batch->scratch = (char *)batch->input + pool->input_size;
+	batch->count = 0;
+	return batch;
+}
+
+struct batch *
+batch_borrow(struct pool *pool)
+{
+	const struct timespec pause = { .tv_sec = 1 };
+	struct batch *batch;
+
+	/* What the peer sends waits in the kernel, as this thread does. */
+	while (!(batch = take_spare(pool)) && !(batch = new_batch(pool))) {
+		diag_limited(&short_of_memory, LOG_ERR,
+			     "out of memory to receive into: trying again "
+			     "every second");
+		nanosleep(&pause, NULL);
+	}
+	return batch;
+}
+
+void
+batch_return(struct batch *batch)
+{
+	struct pool *pool = batch->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	if (pool->spare_count < SPARE_BATCHES) {
+		batch->next = pool->spare;
+		pool->spare = batch;
+		pool->spare_count++;
+		batch = NULL;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	free(batch);
+}
+
+void
+batch_emit(struct batch *batch)
+{
+	const struct pool *pool = batch->pool;
+	size_t finished = 0;
+
+	if (batch->count == 0)
+		return;
+	outputs_emit(pool->outputs, pool->output_set, batch->records,
+		     batch->count, batch->scratch, pool->scratch_size);
+	for (size_t i = 0; i < batch->count; i++)
+		finished += batch->records[i].tag != TAG_NOTE &&
+			    batch->records[i].tag != TAG_PIECE;
+	atomic_fetch_add(&pool->counters->records, finished);
+	batch->count = 0;
+}

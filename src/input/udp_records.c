@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include "input/udp_records.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "record/framer.h"
+
+static void
+add(struct udp *u, struct batch *batch, struct record *record, enum tag tag,
+    const void *data, size_t size)
+{
+	record->tag = tag;
+	record->number = tag == TAG_NOTE ? 0 : u->records + 1;
+	record->data = data;
+	record->size = size;
+	if (batch_is_nearly_full(batch)) /* and so emitted by this */
+		atomic_store(&u->in_hand, u->left);
+	batch_add(batch, record);
+	u->records += tag != TAG_NOTE && tag != TAG_PIECE;
+}
+
+/*
+ * What the kernel dropped before this moment.  A datagram may be older than
+ * the count that was told last: its own is then smaller.
+ */
+void
+udp_add_lost(struct udp *u, struct batch *batch, const struct timespec *time,
+	     uint32_t dropped, char text[40])
+{
+	struct record note = { .time = *time, .origin = &u->self };
+	int32_t lost = (int32_t)(dropped - u->dropped);
+
+	if (lost <= 0)
+		return;
+	u->dropped = dropped;
+	atomic_fetch_add(&u->listener->counters.lost, (unsigned long long)lost);
+	snprintf(text, 40, "lost datagrams=%d", lost);
+	add(u, batch, &note, TAG_NOTE, text, strlen(text));
+}
+
+/* Each line of a datagram is a record, the last with or without its end. */
+static void
+add_lines(struct udp *u, struct batch *batch, struct record *record,
+	  unsigned char *data, size_t size)
+{
+	struct framer framer;
+	struct slice slice;
+	size_t after = u->left - size;
+
+	framer_init(&framer, FRAMING_LINE,
+		    (size_t)u->listener->config->limits.max_record);
+	framer_lend(&framer, data, size);
+	framer_received(&framer, size);
+	if (size == 0)
+		add(u, batch, record, TAG_WHOLE, data, 0);
+	for (;;) {
+		enum frame frame = framer_next(&framer, &slice);
+
+		if (frame == FRAME_NONE)
+			frame = framer_end(&framer, &slice);
+		if (frame == FRAME_NONE)
+			return;
+		u->left = after + framer_held(&framer);
+		add(u, batch, record,
+		    frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE, slice.data,
+		    slice.size);
+	}
+}
+
+/* The size of what is left without one LF or CRLF at its end. */
+static size_t
+trimmed(const unsigned char *data, size_t size)
+{
+	if (size == 0 || data[size - 1] != '\n')
+		return size;
+	size--;
+	return size > 0 && data[size - 1] == '\r' ? size - 1 : size;
+}
+
+/* One datagram as one record; size is its own, which may not all be here. */
+static void
+add_whole(struct udp *u, struct batch *batch, struct record *record,
+	  struct datagram *d, size_t size)
+{
+	const struct listener_config *config = u->listener->config;
+	size_t max_record = (size_t)config->limits.max_record, kept = size;
+	const unsigned char *data = d->space.iov_base;
+
+	u->left -= size;
+	if (config->framing == FRAMING_DATAGRAM && size <= d->space.iov_len)
+		kept = trimmed(data, size);
+	if (kept <= max_record) {
+		add(u, batch, record, TAG_WHOLE, data, kept);
+		return;
+	}
+	kept = utf8_cut(data, max_record);
+	add(u, batch, record, TAG_TRUNCATED, data, kept);
+	atomic_fetch_add(&u->listener->counters.truncated, 1);
+	snprintf(d->truncated, sizeof d->truncated,
+		 "truncated size=%zu kept=%zu", size, kept);
+	add(u, batch, record, TAG_NOTE, d->truncated, strlen(d->truncated));
+}
+
+/* The kernel's receive time, and its count of drops where it tells one. */
+static void
+read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped)
+{
+	bool timed = false;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
+	     c = CMSG_NXTHDR(message, c)) {
+		if (c->cmsg_level != SOL_SOCKET)
+			continue;
+		if (c->cmsg_type == SO_TIMESTAMPNS) {
+			memcpy(time, CMSG_DATA(c), sizeof *time);
+			timed = true;
+		} else if (c->cmsg_type == SO_RXQ_OVFL) {
+			memcpy(dropped, CMSG_DATA(c), sizeof *dropped);
+		}
+	}
+	if (!timed)
+		clock_gettime(CLOCK_REALTIME, time);
+}
+
+/* A sender that goes on keeps the text that was made of its address. */
+static const struct origin *
+origin_of(struct udp *u, size_t i, const struct origin *previous)
+{
+	struct datagram *d = &u->datagrams[i];
+
+	if (i > 0 && memcmp(&d->peer.in6, &u->datagrams[i - 1].peer.in6,
+			    sizeof d->peer.in6) == 0)
+		return previous;
+	address_format(&d->peer, d->origin.peer);
+	return &d->origin;
+}
+
+void
+udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
+{
+	const struct origin *origin = NULL;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += u->messages[i].msg_len;
+	u->left = bytes;
+	for (size_t i = 0; i < count; i++) {
+		struct datagram *d = &u->datagrams[i];
+		size_t size = u->messages[i].msg_len;
+		uint32_t dropped = u->dropped;
+		struct record record;
+
+		origin = origin_of(u, i, origin);
+		record.origin = origin;
+		read_control(&u->messages[i].msg_hdr, &record.time, &dropped);
+		udp_add_lost(u, batch, &record.time, dropped, d->lost);
+		if (u->listener->config->framing == FRAMING_LINE)
+			add_lines(u, batch, &record, d->space.iov_base, size);
+		else
+			add_whole(u, batch, &record, d, size);
+	}
+	atomic_store(&u->in_hand, 0);
+	atomic_fetch_add(&u->listener->counters.bytes, bytes);
+}
+
+void
+udp_tell_read(struct udp *u, size_t count)
+{
+	if (u->entry)
+		u->entry->read += count;
+}
+
+void
+udp_tell_done(struct udp *u)
+{
+	if (!u->entry)
+		return;
+	u->entry->dropped = u->dropped;
+	u->entry->records = u->records;
+	u->entry->done = u->entry->read;
+}
+
+void
+udp_note_lost(struct udp *u)
+{
+	if (u->lost > 0) {
+		char text[40];
+
+		snprintf(text, sizeof text, "lost datagrams=%llu",
+			 (unsigned long long)u->lost);
+		atomic_fetch_add(&u->listener->counters.lost, u->lost);
+		atomic_store(&u->emitting, true);
+		listener_note(u->listener, text);
+		atomic_store(&u->emitting, false);
+	}
+	/* Not before: the ledger has it for the next process until then. */
+	udp_tell_done(u);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams: stdout, and files that are appended to. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "output/sink.h"
+#include "record/format.h"
+
+/*
+ * A write that blocks does not tell how much of it a pipe has taken, and to
+ * make stdout non-blocking would make it so for all who share it: a pipe is
+ * opened once more.  One of another user cannot be; it takes as much as
+ * PIPE_BUF at once, or nothing.
+ */
+static void
+make_exact(struct sink *sink)
+{
+	struct stat status;
+	int again = -1;
+
+	if (fstat(sink->fd, &status) != 0 || S_ISREG(status.st_mode))
+		return;
+	sink->is_socket = S_ISSOCK(status.st_mode);
+	if (S_ISFIFO(status.st_mode))
+		again = open("/proc/self/fd/1",
+			     O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (again >= 0)
+		sink->fd = again;
+	else if (!sink->is_socket)
+		sink->most = PIPE_BUF;
+}
+
+static bool
+open_stdout(struct sink *sink)
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
+		errno = EBADF;
+		return false;
+	}
+	sink->fd = STDOUT_FILENO;
+	make_exact(sink);
+	return true;
+}
+
+/* A new file gets the mode that was asked for, whatever the umask is. */
+static int
+open_or_create(const char *path, mode_t mode)
+{
+	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
+	int fd = open(path, flags | O_CREAT | O_EXCL, mode);
+
+	if (fd >= 0) {
+		fchmod(fd, mode);
+		return fd;
+	}
+	/* A FIFO that nobody reads is to fail, not to block. */
+	return open(path, flags | O_CREAT | O_NONBLOCK, mode);
+}
+
+/* A run that was killed may have left half a line: do not write on in it. */
+static bool
+end_torn_line(int fd, const char *path)
+{
+	struct stat status;
+	char last = '\n';
+	int reader;
+
+	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+	    status.st_size == 0)
+		return true;
+	reader = open(path, O_RDONLY | O_CLOEXEC);
+	if (reader < 0)
+		return true; /* ours to write, not to read */
+	if (pread(reader, &last, 1, status.st_size - 1) != 1)
+		last = '\n';
+	close(reader);
+	return last == '\n' || write(fd, "\n", 1) == 1;
+}
+
+static bool
+open_file(struct sink *sink)
+{
+	const struct output_config *config = sink->config;
+	int fd = open_or_create(config->path, (mode_t)config->mode);
+
+	if (fd < 0)
+		return false;
+	/* On a full disk the line ends later: not a reason to stay away. */
+	if (config->format != FORMAT_RAW)
+		sink->torn = !end_torn_line(fd, config->path);
+	sink->fd = fd;
+	return true;
+}
+
+/* A network's file system may have put off its errors until now. */
+static void
+close_and_tell(struct sink *sink, int fd)
+{
+	if (close(fd) == 0)
+		return;
+	sink->is_doubtful = true;
+	diag(LOG_ERR,
+	     "output %s: cannot close: %s; what was written last may be "
+	     "missing",
+	     sink->config->name, strerror(errno));
+}
+
+static bool
+reopen_file(struct sink *sink)
+{
+	int old = sink->fd;
+
+	if (!open_file(sink))
+		return false;
+	close_and_tell(sink, old);
+	return true;
+}
+
+/* What can be had at once of a socket, though it blocks for others. */
+static ssize_t
+write_some(const struct sink *sink, const char *data, size_t size)
+{
+	if (sink->most > 0 && size > sink->most)
+		size = sink->most;
+	return sink->is_socket ? send(sink->fd, data, size, MSG_DONTWAIT)
+			       : write(sink->fd, data, size);
+}
+
+static ssize_t
+write_stream(struct sink *sink, const char *data, size_t size)
+{
+	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
+	ssize_t written;
+
+	if (sink->torn && write(sink->fd, "\n", 1) != 1)
+		return -1;
+	sink->torn = false;
+	written = write_some(sink, data, size);
+	if (written >= 0 || errno != EAGAIN)
+		return written;
+	/* A full pipe, or somebody else made our stdout non-blocking. */
+	poll(&writable, 1, -1);
+	return 0;
+}
+
+static void
+close_file(struct sink *sink)
+{
+	close_and_tell(sink, sink->fd);
+}
+
+static void
+close_stdout(struct sink *sink)
+{
+	/* That which was open before us is not ours to close. */
+	if (sink->fd != STDOUT_FILENO)
+		close(sink->fd);
+}
+
+const struct sink_ops sink_stdout = {
+	.open = open_stdout,
+	.write = write_stream,
+	.close = close_stdout,
+};
+
+const struct sink_ops sink_file = {
+	.open = open_file,
+	.reopen = reopen_file,
+	.write = write_stream,
+	.close = close_file,
+};

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* The systemd journal, with a field for each column. */
+#include <errno.h>
+
+#include "output/sink.h"
+
+#define SOCKET_PATH "/run/systemd/journal/socket"
+
+#ifdef HAVE_LIBSYSTEMD
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+
+#define FIELDS 12
+#define FIELD_BYTES 160
+
+/*
+ * sd_journal_sendv() reports success where there is no journal, so what it
+ * says holds only while the journal's socket is there, and is the same one: in
+ * /run, a tmpfs, no inode's number is soon used again.
+ */
+static bool
+look(struct stat *found)
+{
+	return stat(SOCKET_PATH, found) == 0;
+}
+
+static bool
+is_still_there(const struct stat *before)
+{
+	struct stat now;
+
+	if (!look(&now))
+		return false;
+	errno = ENOENT; /* as it was in between */
+	return now.st_dev == before->st_dev && now.st_ino == before->st_ino;
+}
+
+static bool
+open_journal(struct sink *sink)
+{
+	struct stat found;
+
+	sink->fd = -1; /* libsystemd keeps its own */
+	return look(&found);
+}
+
+struct entry {
+	struct iovec fields[FIELDS];
+	size_t count;
+	char text[FIELDS][FIELD_BYTES];
+};
+
+static void
+add(struct entry *entry, const char *name, const char *value)
+{
+	char *text = entry->text[entry->count];
+	int size = snprintf(text, FIELD_BYTES, "%s=%s", name, value);
+
+	entry->fields[entry->count++] = (struct iovec){ text, (size_t)size };
+}
+
+static void
+add_number(struct entry *entry, const char *name, unsigned long long value)
+{
+	char text[24];
+
+	snprintf(text, sizeof text, "%llu", value);
+	add(entry, name, text);
+}
+
+static void
+add_origin(struct entry *entry, const struct origin *origin)
+{
+	add(entry, "PORTLOG_LISTENER", origin->listener);
+	if (origin->protocol != PROTOCOL_NONE)
+		add(entry, "PORTLOG_PROTOCOL",
+		    origin->protocol == PROTOCOL_TCP ? "tcp" : "udp");
+	if (strcmp(origin->peer, "-") != 0) {
+		const char *host, *port;
+		char name[ADDRESS_TEXT];
+		size_t size;
+
+		address_split(origin->peer, &host, &size, &port);
+		snprintf(name, sizeof name, "%.*s", (int)size, host);
+		add(entry, "PORTLOG_PEER", name);
+		add(entry, "PORTLOG_PORT", port);
+	}
+	if (origin->connection > 0)
+		add_number(entry, "PORTLOG_CONNECTION", origin->connection);
+}
+
+/* A field as large as the data, in the sink's buffer from *used on. */
+static void
+add_data(struct entry *entry, struct sink *sink, size_t begin, size_t end)
+{
+	entry->fields[entry->count++] =
+		(struct iovec){ sink->buffer + begin, end - begin };
+}
+
+/* MESSAGE, and the bytes themselves where escaping changed them. */
+static void
+add_message(struct entry *entry, struct sink *sink, const struct record *record)
+{
+	size_t size = record->size, used, end;
+
+	used = (size_t)sprintf(sink->buffer, "MESSAGE=");
+	end = used + escape(sink->buffer + used, sink->room - used,
+			    record->data, &size);
+	add_data(entry, sink, 0, end);
+	if (end - used == record->size &&
+	    memcmp(sink->buffer + used, record->data, record->size) == 0)
+		return;
+	used = end + (size_t)sprintf(sink->buffer + end, "PORTLOG_RAW=");
+	memcpy(sink->buffer + used, record->data, record->size);
+	add_data(entry, sink, end, used + record->size);
+}
+
+static bool
+make_room(struct sink *sink, size_t size)
+{
+	size_t room = (ESCAPE_GROWTH + 1) * size + 64;
+	char *buffer;
+
+	if (room <= sink->room)
+		return true;
+	buffer = realloc(sink->buffer, room);
+	if (!buffer)
+		return false;
+	sink->buffer = buffer;
+	sink->room = room;
+	return true;
+}
+
+static bool
+send_journal(struct sink *sink, const struct record *record)
+{
+	char tag[] = { (char)record->tag, '\0' };
+	struct entry entry = { .count = 0 };
+	struct stat found;
+	int error;
+
+	if (!make_room(sink, record->size))
+		return false;
+	add_message(&entry, sink, record);
+	add_origin(&entry, record->origin);
+	if (record->number > 0)
+		add_number(&entry, "PORTLOG_RECORD", record->number);
+	add(&entry, "PORTLOG_TAG", tag);
+	add(&entry, "SYSLOG_IDENTIFIER", sink->config->ident);
+	add_number(&entry, "SYSLOG_FACILITY",
+		   (unsigned long long)sink->config->facility);
+	add_number(&entry, "PRIORITY",
+		   (unsigned long long)sink->config->severity);
+	if (!look(&found))
+		return false;
+	error = sd_journal_sendv(entry.fields, (int)entry.count);
+	errno = -error;
+	return error == 0 && is_still_there(&found);
+}
+
+static void
+close_journal(struct sink *sink)
+{
+	free(sink->buffer);
+}
+
+#else
+
+static bool
+open_journal(struct sink *sink)
+{
+	sink->fd = -1;
+	errno = ENOSYS;
+	return false;
+}
+
+static bool
+send_journal(struct sink *sink, const struct record *record)
+{
+	(void)record;
+	return open_journal(sink);
+}
+
+static void
+close_journal(struct sink *sink)
+{
+	sink->fd = -1;
+}
+
+#endif
+
+const struct sink_ops sink_journal = {
+	.open = open_journal,
+	.send = send_journal,
+	.close = close_journal,
+	.path = SOCKET_PATH,
+};

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "record/format.h"
+
+#define RETRY_S 1
+
+static const struct sink_ops *const ops_by_type[] = {
+	[OUTPUT_STDOUT] = &sink_stdout,
+	[OUTPUT_FILE] = &sink_file,
+	[OUTPUT_SYSLOG] = &sink_syslog,
+	[OUTPUT_JOURNAL] = &sink_journal,
+};
+
+/* Where it writes, "" where its name says that or there is no path. */
+static const char *
+path_of(const struct output *output)
+{
+	const struct output_config *config = output->config;
+	const char *path = config->path ? config->path : output->ops->path;
+
+	return path && strcmp(path, config->name) != 0 ? path : "";
+}
+
+bool
+output_open(struct output *output, const struct output_config *config,
+	    int broken_fd)
+{
+	const char *path;
+
+	pthread_mutex_init(&output->queue, NULL);
+	pthread_mutex_init(&output->lock, NULL);
+	output->config = config;
+	output->broken_fd = broken_fd;
+	output->ops = ops_by_type[config->type];
+	output->sink.config = config;
+	if (output->ops->open(&output->sink))
+		return true;
+	path = path_of(output);
+	diag(LOG_ERR, "cannot open output %s%s%s: %s", config->name,
+	     *path ? ": " : "", path,
+	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
+	return false;
+}
+
+bool
+output_is_stream(const struct output *output)
+{
+	return !output->ops->send;
+}
+
+void
+output_freeze(struct output *output, const struct timespec *until)
+{
+	atomic_store(&output->frozen, true);
+	pthread_mutex_timedlock(&output->lock, until); /* and held for good */
+}
+
+void
+output_announce(struct output *output, size_t count)
+{
+	atomic_fetch_add(&output->counters.waiting, count);
+}
+
+static void
+reopen(struct output *output)
+{
+	unsigned asked = atomic_load(&output->reopen);
+	const char *path = path_of(output);
+
+	if (output->ops->reopen(&output->sink))
+		diag(LOG_INFO, "output %s: reopened", output->config->name);
+	else
+		diag(LOG_ERR,
+		     "output %s: cannot reopen, keeping the old: %s%s%s",
+		     output->config->name, path, *path ? ": " : "",
+		     strerror(errno));
+	atomic_store(&output->reopened, asked);
+}
+
+bool
+output_is_reopened(const struct output *output)
+{
+	return atomic_load(&output->reopen) == atomic_load(&output->reopened);
+}
+
+/* Do what was asked for while the lock was held, unless it is held again. */
+void
+output_reopen(struct output *output)
+{
+	while (!output_is_reopened(output) &&
+	       pthread_mutex_trylock(&output->lock) == 0) {
+		if (!output_is_reopened(output))
+			reopen(output);
+		pthread_mutex_unlock(&output->lock);
+	}
+}
+
+/* To be called where it may have been frozen; does not return then. */
+static void
+heed_frost(struct output *output)
+{
+	if (!atomic_load(&output->frozen))
+		return;
+	pthread_mutex_unlock(&output->lock);
+	for (;;)
+		pause();
+}
+
+static void
+stall(struct output *output, int error)
+{
+	const struct timespec pause = { .tv_sec = RETRY_S };
+
+	if (output->stalled_since_ms == 0) {
+		output->stalled_since_ms = clock_now_ms();
+		atomic_fetch_add(&output->counters.errors, 1);
+		diag(LOG_ERR,
+		     "output %s: stalled reason=%s: %s; trying again "
+		     "every second",
+		     output->config->name, strerrorname_np(error),
+		     strerror(error));
+	}
+	nanosleep(&pause, NULL);
+	heed_frost(output);
+}
+
+static void
+worked(struct output *output)
+{
+	long long stall_ms;
+
+	if (output->stalled_since_ms == 0)
+		return;
+	stall_ms = clock_now_ms() - output->stalled_since_ms;
+	output->stalled_since_ms = 0;
+	output->stall_ms += stall_ms;
+	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
+	     output->config->name, stall_ms / 1000, stall_ms % 1000);
+}
+
+/* The reader of stdout is gone: no use to wait, but to say so and to end. */
+static void
+give_up(struct output *output)
+{
+	diag(LOG_ERR, "output %s: %s", output->config->name, strerror(EPIPE));
+	atomic_store(&output->broken, true);
+	eventfd_write(output->broken_fd, 1);
+}
+
+/* Whether what was written so far ends a line, so that a new file may begin. */
+static bool
+is_between_lines(const struct output *output, const char *data, size_t done)
+{
+	return done == 0 ||
+	       (data[done - 1] == '\n' && output->config->format != FORMAT_RAW);
+}
+
+/* Records that are written wait no more. */
+static void
+count_written(struct output *output, size_t count)
+{
+	atomic_fetch_add(&output->counters.records, count);
+	atomic_fetch_sub(&output->counters.waiting, count);
+}
+
+/*
+ * A write was short: the records that it wrote whole, which wait no more, so
+ * that what is told of a stall is exact.  In raw a newline may be data.
+ */
+static size_t
+count_short(struct output *output, const char *data, size_t size)
+{
+	const char *end = data + size;
+	size_t count = 0;
+
+	if (output->config->format == FORMAT_RAW)
+		return 0;
+	while ((data = memchr(data, '\n', (size_t)(end - data)))) {
+		data++;
+		count++;
+	}
+	count_written(output, count);
+	return count;
+}
+
+/* Write data, which holds count records. */
+static void
+write_all(struct output *output, const char *data, size_t size, size_t count)
+{
+	size_t done = 0;
+
+	while (done < size && !atomic_load(&output->broken)) {
+		ssize_t written;
+
+		heed_frost(output);
+		if (!output_is_reopened(output) &&
+		    is_between_lines(output, data, done))
+			reopen(output);
+		written = output->ops->write(&output->sink, data + done,
+					     size - done);
+		if (written >= 0) {
+			done += (size_t)written;
+			if (done < size)
+				count -= count_short(output,
+						     data + done - written,
+						     (size_t)written);
+			worked(output);
+		} else if (errno == EPIPE &&
+			   output->config->type == OUTPUT_STDOUT) {
+			give_up(output);
+		} else if (errno != EINTR) {
+			stall(output, errno);
+		}
+	}
+	atomic_fetch_add(&output->counters.bytes, done);
+	if (done == size)
+		count_written(output, count);
+}
+
+static void
+send_all(struct output *output, const struct record *records, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		heed_frost(output);
+		while (!output->ops->send(&output->sink, &records[i]))
+			if (errno != EINTR)
+				stall(output, errno);
+		worked(output);
+		atomic_fetch_add(&output->counters.bytes, records[i].size);
+		count_written(output, 1);
+	}
+}
+
+/* After a stall its length is noted, at the place where it was. */
+static void
+note_stall(struct output *output)
+{
+	static const struct origin origin = { .listener = "-",
+					      .peer = "-",
+					      .protocol = PROTOCOL_NONE };
+	char text[64], line[FORMAT_BOUND(sizeof text)];
+	struct record note = { .origin = &origin,
+			       .data = (unsigned char *)text,
+			       .tag = TAG_NOTE };
+	size_t size;
+
+	while (output->stall_ms > 0 && !atomic_load(&output->broken)) {
+		clock_gettime(CLOCK_REALTIME, &note.time);
+		note.size = (size_t)snprintf(
+			text, sizeof text, "resumed seconds=%lld.%03lld",
+			output->stall_ms / 1000, output->stall_ms % 1000);
+		output->stall_ms = 0;
+		output_announce(output, 1);
+		if (output->ops->send) {
+			send_all(output, &note, 1);
+			continue;
+		}
+		format_records((enum format)output->config->format, line,
+			       sizeof line, &size, &note, 1);
+		write_all(output, line, size, 1);
+	}
+}
+
+/*
+ * Whoever has just let go of a mutex can have it again before one that waits
+ * for it wakes up, and so keep a slow output to itself.  Here it meets the
+ * queue first, which whoever is next holds until it has the lock.
+ */
+static void
+take_turn(struct output *output)
+{
+	pthread_mutex_lock(&output->queue);
+	pthread_mutex_lock(&output->lock);
+	pthread_mutex_unlock(&output->queue);
+}
+
+/* Streams take rendered bytes, data; the others the records themselves. */
+void
+output_take(struct output *output, const char *data, size_t size,
+	    const struct record *records, size_t count)
+{
+	take_turn(output);
+	counters_begin_write(&output->counters);
+	if (output->ops->send)
+		send_all(output, records, count);
+	else
+		write_all(output, data, size, count);
+	note_stall(output);
+	counters_end_write(&output->counters);
+	pthread_mutex_unlock(&output->lock);
+	output_reopen(output);
+}
+
+void
+output_ask_reopen(struct output *output)
+{
+	if (output->ops->reopen)
+		atomic_fetch_add(&output->reopen, 1);
+}
+
+bool
+output_close(struct output *output)
+{
+	output->ops->close(&output->sink);
+	pthread_mutex_destroy(&output->lock);
+	pthread_mutex_destroy(&output->queue);
+	return !output->sink.is_doubtful;
+}

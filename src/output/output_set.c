@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/output_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/diag.h"
+#include "base/memory.h"
+#include "base/thread.h"
+#include "output/output.h"
+#include "record/format.h"
+
+/* Small records are written by the hundred: one write is about this long. */
+#define RENDERED_BYTES 262144
+
+#define SETTLE_MS 200
+#define FREEZE_NS 300000000L
+
+struct outputs {
+	atomic_uint reopeners; /* threads that open files anew */
+	size_t count;
+	struct output list[];
+};
+
+struct outputs *
+outputs_open(const struct config *config, int broken_fd)
+{
+	size_t count = config->output_count;
+	struct outputs *outputs = memory_zeroed(
+		1, sizeof *outputs + count * sizeof outputs->list[0]);
+
+	for (; outputs->count < count; outputs->count++)
+		if (!output_open(&outputs->list[outputs->count],
+				 &config->outputs[outputs->count], broken_fd)) {
+			outputs_close(outputs);
+			return NULL;
+		}
+	return outputs;
+}
+
+size_t
+outputs_scratch(size_t max_record)
+{
+	return FORMAT_BOUND(max_record) + RENDERED_BYTES;
+}
+
+static bool
+is_in(uint64_t set, size_t number)
+{
+	return set >> number & 1;
+}
+
+/* Render once for all outputs of one format. */
+static void
+emit_format(struct outputs *outputs, uint64_t set, enum format format,
+	    const struct record *records, size_t count, char *scratch,
+	    size_t size)
+{
+	while (count > 0) {
+		size_t written;
+		size_t rendered = format_records(format, scratch, size,
+						 &written, records, count);
+
+		for (size_t i = 0; i < outputs->count; i++)
+			if (is_in(set, i))
+				output_take(&outputs->list[i], scratch, written,
+					    records, rendered);
+		records += rendered;
+		count -= rendered;
+	}
+}
+
+void
+outputs_emit(struct outputs *outputs, uint64_t set,
+	     const struct record *records, size_t count, char *scratch,
+	     size_t size)
+{
+	uint64_t by_format[FORMAT_RAW + 1] = { 0 };
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		struct output *output = &outputs->list[i];
+
+		if (!is_in(set, i))
+			continue;
+		output_announce(output, count);
+		if (output_is_stream(output))
+			by_format[output->config->format] |= UINT64_C(1) << i;
+	}
+	for (enum format f = FORMAT_TEXT; f <= FORMAT_RAW; f++)
+		if (by_format[f])
+			emit_format(outputs, by_format[f], f, records, count,
+				    scratch, size);
+	for (size_t i = 0; i < outputs->count; i++)
+		if (is_in(set, i) && !output_is_stream(&outputs->list[i]))
+			output_take(&outputs->list[i], NULL, 0, records, count);
+}
+
+static void *
+reopen_main(void *argument)
+{
+	struct outputs *outputs = argument;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		output_reopen(&outputs->list[i]);
+	atomic_fetch_sub(&outputs->reopeners, 1);
+	return NULL;
+}
+
+void
+outputs_reopen(struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		output_ask_reopen(&outputs->list[i]);
+	atomic_fetch_add(&outputs->reopeners, 1);
+	if (thread_start(NULL, reopen_main, outputs) != 0)
+		reopen_main(outputs);
+}
+
+bool
+outputs_settle(const struct outputs *outputs)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int ms = 0; ms < SETTLE_MS && atomic_load(&outputs->reopeners);
+	     ms++)
+		nanosleep(&pause, NULL);
+	return atomic_load(&outputs->reopeners) == 0;
+}
+
+bool
+outputs_are_reopened(const struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (!output_is_reopened(&outputs->list[i]))
+			return false;
+	return true;
+}
+
+bool
+outputs_are_busy(struct outputs *outputs)
+{
+	bool busy = false;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		busy |= atomic_load(&outputs->list[i].counters.busy_since_ms) !=
+			0;
+	return busy;
+}
+
+bool
+outputs_are_broken(const struct outputs *outputs, uint64_t set)
+{
+	bool broken = false;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		broken |=
+			is_in(set, i) && atomic_load(&outputs->list[i].broken);
+	return broken;
+}
+
+void
+outputs_tell(struct outputs *outputs)
+{
+	static const char *const formats[] = { "text", "json", "raw" };
+	static const char *const types[] = { "stdout", "file", "syslog",
+					     "the journal" };
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		const struct output_config *c = outputs->list[i].config;
+
+		diag(LOG_INFO, "output %s: writing %s to %s", c->name,
+		     output_is_stream(&outputs->list[i]) ? formats[c->format]
+							 : "records",
+		     c->path ? c->path : types[c->type]);
+	}
+}
+
+void
+outputs_tell_counters(struct outputs *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++) {
+		char text[256];
+
+		counters_format_output(text, sizeof text,
+				       &outputs->list[i].counters);
+		diag(LOG_INFO, "output %s: %s", outputs->list[i].config->name,
+		     text);
+	}
+}
+
+void
+outputs_freeze(struct outputs *outputs)
+{
+	const struct timespec moment = { .tv_nsec = FREEZE_NS / 10 };
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += FREEZE_NS;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	for (size_t i = 0; i < outputs->count; i++)
+		output_freeze(&outputs->list[i], &until);
+	nanosleep(&moment, NULL);
+}
+
+unsigned long long
+outputs_tell_unwritten(struct outputs *outputs)
+{
+	unsigned long long sum = 0;
+
+	for (size_t i = 0; i < outputs->count; i++) {
+		struct output *output = &outputs->list[i];
+		unsigned long long n = atomic_load(&output->counters.waiting);
+
+		if (n > 0)
+			diag(LOG_ERR, "output %s: %llu records unwritten",
+			     output->config->name, n);
+		sum += n;
+	}
+	return sum;
+}
+
+bool
+outputs_close(struct outputs *outputs)
+{
+	bool closed = true;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		if (!output_close(&outputs->list[i]))
+			closed = false;
+	free(outputs);
+	return closed;
+}

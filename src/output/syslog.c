@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The local syslog daemon, by its socket: what syslog(3) does, except that it
+ * knows whether a message was taken, which syslog(3) tells nobody.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/escape.h"
+#include "output/sink.h"
+
+#define SOCKET_PATH "/dev/log"
+
+/* rsyslog cuts after 8096 bytes unless told otherwise; others later. */
+#define MESSAGE_BYTES 8000
+
+static bool
+open_syslog(struct sink *sink)
+{
+	struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return false;
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
+		sink->fd = fd;
+		return true;
+	}
+	error = errno;
+	close(fd);
+	errno = error;
+	return false;
+}
+
+static void
+close_syslog(struct sink *sink)
+{
+	if (sink->fd >= 0)
+		close(sink->fd);
+	sink->fd = -1;
+}
+
+/* "<30>Nov 23 07:12:01 portlogd[42]: tcp/514 192.0.2.7:51034 ", RFC 3164. */
+static size_t
+put_header(const struct sink *sink, char *out, const struct record *record)
+{
+	const struct output_config *config = sink->config;
+	char time[32];
+	struct tm local;
+
+	localtime_r(&record->time.tv_sec, &local);
+	strftime(time, sizeof time, "%b %e %H:%M:%S", &local);
+	return (size_t)snprintf(out, MESSAGE_BYTES, "<%ld>%s %s[%d]: %s %s ",
+				config->facility << 3 | config->severity, time,
+				config->ident, (int)getpid(),
+				record->origin->listener, record->origin->peer);
+}
+
+/*
+ * Send as much of the record as one message holds, from sink->done on; what
+ * does not fit goes on in another, so that no daemon cuts it unseen.
+ */
+static bool
+send_part(struct sink *sink, const struct record *record)
+{
+	char message[MESSAGE_BYTES];
+	size_t used = put_header(sink, message, record);
+	size_t taken = record->size - sink->done, tag = used;
+
+	used += 2;
+	used += escape(message + used, sizeof message - used,
+		       record->data + sink->done, &taken);
+	message[tag] = sink->done + taken < record->size ? (char)TAG_PIECE
+							 : (char)record->tag;
+	message[tag + 1] = ' ';
+	if (send(sink->fd, message, used, MSG_NOSIGNAL) < 0)
+		return false;
+	sink->done += taken;
+	return true;
+}
+
+static bool
+send_syslog(struct sink *sink, const struct record *record)
+{
+	int error;
+
+	do {
+		if (sink->fd < 0 && !open_syslog(sink))
+			return false;
+		if (!send_part(sink, record)) {
+			error = errno;
+			/* The daemon may have a new socket by then. */
+			if (error != EINTR)
+				close_syslog(sink);
+			errno = error;
+			return false;
+		}
+	} while (sink->done < record->size);
+	sink->done = 0;
+	return true;
+}
+
+const struct sink_ops sink_syslog = {
+	.open = open_syslog,
+	.send = send_syslog,
+	.close = close_syslog,
+	.path = SOCKET_PATH,
+};

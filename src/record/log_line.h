@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* logline: a line of a log, text or JSON, read back. */
+#ifndef PORTLOG_RECORD_LOG_LINE_H
+#define PORTLOG_RECORD_LOG_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "record/record.h"
+
+/* All pointers are borrowed from the line, or from the logline itself. */
+struct logline {
+	const char *time; /* as format_time() writes it; of JSON any text */
+	const char *listener;
+	size_t listener_size;
+	const char *peer; /* "192.0.2.7:51034", "[2001:db8::7]:40000" or "-" */
+	size_t peer_size;
+	uint64_t connection; /* 0: the log does not tell */
+	enum tag tag;
+	const char *data; /* a note's event, and of text all that it says */
+	size_t size;
+	/* Of JSON: */
+	char peer_text[ADDRESS_TEXT];
+	void *tree;
+	unsigned char *decoded;
+};
+
+/*
+ * Read one line of text, without its LF.  Its data is unescaped in place.
+ * Returns NULL, or what is wrong with it, to be put behind "expected ".
+ */
+const char *logline_parse_text(struct logline *, char *line, size_t size);
+
+/* The same for a line of JSON; the logline is to be freed then. */
+const char *logline_parse_json(struct logline *, const char *line, size_t size);
+void logline_free(struct logline *);
+
+/* Its time; false if it is none. */
+bool logline_time(const struct logline *, struct timespec *);
+
+/* Whether it is a note of this event. */
+bool logline_is_note(const struct logline *, const char *event);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "system/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/membarrier.h>
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+
+/* A dead peer is found after 60 s of silence and 6 probes, 10 s apart. */
+#define KEEPALIVE_IDLE_S 60
+#define KEEPALIVE_INTERVAL_S 10
+#define KEEPALIVE_PROBES 6
+
+static int
+set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value);
+}
+
+bool
+sockets_failed(const struct listener_config *config, const char *action)
+{
+	bool colon = strchr(config->address, ':');
+
+	diag(LOG_ERR, "cannot %s %s %s%s%s:%ld%s%s: %s", action,
+	     config->protocol == PROTOCOL_TCP ? "tcp" : "udp", colon ? "[" : "",
+	     config->address, colon ? "]" : "", config->port,
+	     config->interface ? " on " : "",
+	     config->interface ? config->interface : "", strerror(errno));
+	return false;
+}
+
+/* Any address is one IPv6 socket for both families, IPv4 if need be. */
+static int
+open_socket(const struct listener_config *config, struct address *address)
+{
+	bool is_any = strcmp(config->address, "*") == 0;
+	int type =
+		(config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM) |
+		SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd;
+
+	address_parse(address, is_any ? "::" : config->address,
+		      (uint16_t)config->port);
+	fd = socket(address->any.sa_family, type, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT && is_any) {
+		address_parse(address, "0.0.0.0", (uint16_t)config->port);
+		fd = socket(AF_INET, type, 0);
+	}
+	if (fd >= 0 && address->any.sa_family == AF_INET6)
+		set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !is_any);
+	return fd;
+}
+
+/* Whether a close resets the connection; accepted sockets inherit it. */
+static int
+set_reset(int fd, bool reset)
+{
+	struct linger linger = { .l_onoff = reset };
+
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
+static bool
+set_tcp(int fd)
+{
+	/* Urgent data is data (SO_OOBINLINE); accepted sockets inherit all. */
+	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
+	       set(fd, SOL_SOCKET, SO_OOBINLINE, 1) == 0 &&
+	       set_reset(fd, true) == 0 &&
+	       set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == 0 &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) == 0 &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) == 0 &&
+	       set(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) == 0;
+}
+
+/*
+ * The kernel doubles what is asked for, to make room for its own bookkeeping,
+ * and tells the doubled number: half of it is what compares (socket(7)).
+ */
+static long
+set_receive_buffer(int fd, long asked)
+{
+	int granted = 0;
+	socklen_t size = sizeof granted;
+
+	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)asked) != 0)
+		set(fd, SOL_SOCKET, SO_RCVBUF, (int)asked);
+	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
+	return granted / 2;
+}
+
+static bool
+set_udp(int fd, long receive_buffer, struct bound *bound)
+{
+	bound->receive_buffer = set_receive_buffer(fd, receive_buffer);
+	return set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) == 0 &&
+	       set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0;
+}
+
+static bool
+set_options(int fd, const struct listener_config *config, struct bound *bound)
+{
+	return config->protocol == PROTOCOL_TCP
+		     ? set_tcp(fd)
+		     : set_udp(fd, config->limits.receive_buffer, bound);
+}
+
+static void
+finish(int fd, struct bound *bound)
+{
+	bound->fd = fd;
+	bound->address.size = sizeof bound->address.in6;
+	getsockname(fd, &bound->address.any, &bound->address.size);
+}
+
+static bool
+bind_to_interface(int fd, const char *interface)
+{
+	return !interface ||
+	       setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
+			  (socklen_t)strlen(interface) + 1) == 0;
+}
+
+void
+sockets_share_port(int fd)
+{
+	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+/* Shared it is for no longer than it takes, and only where it must be. */
+static bool
+bind_to_port(int fd, const struct address *address, bool beside)
+{
+	int result = bind(fd, &address->any, address->size);
+
+	if (result != 0 && errno == EADDRINUSE && beside) {
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		result = bind(fd, &address->any, address->size);
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	}
+	return result == 0;
+}
+
+const char *
+sockets_try(const struct listener_config *config, long backlog, bool beside,
+	    struct bound *bound)
+{
+	struct address address;
+	int fd = open_socket(config, &address);
+
+	if (fd < 0)
+		return "open a socket for";
+	if (!bind_to_interface(fd, config->interface) ||
+	    !set_options(fd, config, bound) ||
+	    !bind_to_port(fd, &address,
+			  beside && config->protocol == PROTOCOL_UDP) ||
+	    (config->protocol == PROTOCOL_TCP &&
+	     listen(fd, (int)backlog) != 0)) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+		return "listen on";
+	}
+	finish(fd, bound);
+	return NULL;
+}
+
+bool
+sockets_bind(const struct listener_config *config, long backlog, bool beside,
+	     struct bound *bound)
+{
+	const char *action = sockets_try(config, backlog, beside, bound);
+
+	return !action || sockets_failed(config, action);
+}
+
+bool
+sockets_adopt(int fd, const struct listener_config *config, long backlog,
+	      struct bound *bound)
+{
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
+	    !set_options(fd, config, bound) ||
+	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
+		return sockets_failed(config, "use what was passed for");
+	sockets_open_door(fd);
+	if (config->protocol == PROTOCOL_UDP)
+		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	finish(fd, bound);
+	return true;
+}
+
+void
+sockets_close(int fd)
+{
+	set_reset(fd, false);
+	close(fd);
+}
+
+void
+sockets_end(int fd)
+{
+	set_reset(fd, false);
+	shutdown(fd, SHUT_WR);
+}
+
+void
+sockets_close_door(int fd)
+{
+	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_fprog program = { 1, nothing };
+
+	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+void
+sockets_settle(void)
+{
+	/* Packets are delivered within RCU; this waits for all who are in it.
+	 */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+void
+sockets_open_door(int fd)
+{
+	set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
+unsigned
+sockets_waiting(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+
+	/* Of a listener this is the length of its queue, as ss(8) shows it. */
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_unacked;
+}
+
+/* Of the kernel's states of TCP; headers of the C library know no counters. */
+enum { TIME_WAIT = 6, CLOSE = 7, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
+
+/*
+ * Whether its peer had ended the stream.  Of one that is no more the error
+ * tells: a reset is a broken pipe to whoever has seen the end before it.
+ */
+static bool
+has_ended(int fd, int state, int *error)
+{
+	socklen_t size = sizeof *error;
+
+	*error = 0;
+	if (state == CLOSE) {
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, error, &size);
+		if (*error == EPIPE)
+			*error = 0;
+		return *error == 0;
+	}
+	return state == CLOSE_WAIT || state == LAST_ACK || state == CLOSING ||
+	       state == TIME_WAIT;
+}
+
+uint64_t
+sockets_given(int fd, int *error)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+	int unread = 0;
+
+	ioctl(fd, SIOCINQ, &unread);
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	/* The FIN of a stream counts as a byte of it. */
+	return info.tcpi_bytes_received - (uint64_t)unread -
+	       has_ended(fd, info.tcpi_state, error);
+}
+
+/*
+ * A connected UDP socket takes nothing but from the other end: port 9 here, or
+ * of a neighbour where its interface has no way to this host.
+ */
+bool
+sockets_leave_port(int fd)
+{
+	static const char *const hosts[] = { "::1", "::ffff:127.0.0.1",
+					     "127.0.0.1", "fe80::" };
+	char interface[IF_NAMESIZE];
+	struct address nobody;
+
+	sockets_get_interface(fd, interface);
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		address_parse(&nobody, hosts[i], 9);
+		if (nobody.any.sa_family == AF_INET6)
+			nobody.in6.sin6_scope_id = if_nametoindex(interface);
+		if (connect(fd, &nobody.any, nobody.size) == 0)
+			return true;
+	}
+	return false;
+}
+
+uint32_t
+sockets_dropped(int fd)
+{
+	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof memory;
+
+	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size);
+	return memory[SK_MEMINFO_DROPS];
+}
