@@ -17,14 +17,14 @@ __lsan_default_suppressions(void)
 }
 
 static void
-check_faults(const struct faults *faults)
+check_faults(const struct errors *errors)
 {
-	for (size_t i = 0; i < faults->count; i++) {
-		const struct fault *fault = &faults->list[i];
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct error *error = &errors->list[i];
 
-		REQUIRE(strcmp(fault->file, "fuzz.conf") == 0);
-		REQUIRE(fault->text && *fault->text);
-		REQUIRE(i == 0 || faults->list[i - 1].line <= fault->line);
+		REQUIRE(strcmp(error->file, "fuzz.conf") == 0);
+		REQUIRE(error->text && *error->text);
+		REQUIRE(i == 0 || errors->list[i - 1].line <= error->line);
 	}
 }
 
@@ -44,7 +44,7 @@ check_config(const struct config *config)
 
 		REQUIRE(l->port >= 0 && l->port <= UINT16_MAX);
 		REQUIRE(l->name || l->port == 0);
-		REQUIRE(l->address && l->framing >= 0 && l->output_set != 0);
+		REQUIRE(l->address && l->framing >= 0 && l->output_mask != 0);
 		REQUIRE(l->limits.max_record >= 1);
 	}
 }
@@ -65,21 +65,21 @@ dump(const struct config *config, size_t *size)
 static void
 check_dump(const struct config *config)
 {
-	struct faults faults = { 0 };
+	struct errors errors = { 0 };
 	struct config again;
 	size_t size, again_size;
 	char *text = dump(config, &size), *again_text;
 
-	config_parse(&again, "fuzz.conf", text, size, &faults);
-	for (size_t i = 0; i < faults.count; i++)
-		fprintf(stderr, "dump:%u: %s\n", faults.list[i].line,
-			faults.list[i].text);
-	REQUIRE(faults.count == 0);
+	config_parse(&again, "fuzz.conf", text, size, &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "dump:%u: %s\n", errors.list[i].line,
+			errors.list[i].text);
+	REQUIRE(errors.count == 0);
 	again_text = dump(&again, &again_size);
 	REQUIRE(fuzz_same(text, size, again_text, again_size));
 	free(again_text);
 	config_free(&again);
-	faults_free(&faults);
+	errors_free(&errors);
 	free(text);
 }
 
@@ -93,18 +93,18 @@ names_a_file(const uint8_t *data, size_t size)
 int
 fuzz_config(const uint8_t *data, size_t size)
 {
-	struct faults faults = { 0 };
+	struct errors errors = { 0 };
 	struct config config;
 
 	if (size == 0 || names_a_file(data, size))
 		return 0;
-	config_parse(&config, "fuzz.conf", (const char *)data, size, &faults);
-	check_faults(&faults);
-	if (faults.count == 0) {
+	config_parse(&config, "fuzz.conf", (const char *)data, size, &errors);
+	check_faults(&errors);
+	if (errors.count == 0) {
 		check_config(&config);
 		check_dump(&config);
 	}
 	config_free(&config);
-	faults_free(&faults);
+	errors_free(&errors);
 	return 0;
 }

@@ -31,8 +31,8 @@ static struct {
 	int files[2]; /* text, JSON */
 	char paths[2][32];
 	struct output_config configs[2];
-	struct outputs *outputs;
-	struct connections connections;
+	struct output_set *outputs;
+	struct registry registry;
 } host;
 
 static void
@@ -54,9 +54,9 @@ host_open(void)
 			.format = i == 0 ? FORMAT_TEXT : FORMAT_JSON,
 		};
 	}
-	host.outputs = outputs_open(&config, -1);
+	host.outputs = output_set_open(&config, -1);
 	REQUIRE(host.outputs);
-	connections_init(&host.connections, -1, -1);
+	registry_init(&host.registry, -1, -1);
 }
 
 /* Hand the stream over in packets as its steps tell; it ends with the last. */
@@ -90,20 +90,20 @@ serve(struct stream *s, struct trace *chunks)
 			    .connection_notes = NOTES_ALL },
 	};
 	struct listener listener = { .config = &config, .name = "fuzz" };
-	struct connection *c = connection_new(&listener, &host.connections);
+	struct connection *c = connection_new(&listener, &host.registry);
 	int pair[2];
 
 	REQUIRE(c && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
 	send_stream(pair[0], s, chunks);
 	pool_init(&listener.pool, host.outputs, 3, &listener.counters,
 		  framer_capacity(s->max_record), s->max_record);
-	c->member.fd = pair[1];
-	c->member.peer = (struct address){ .size = sizeof c->member.peer.in6 };
-	c->member.peer.in6.sin6_family = AF_INET6;
+	c->entry.fd = pair[1];
+	c->entry.peer = (struct address){ .size = sizeof c->entry.peer.in6 };
+	c->entry.peer.in6.sin6_family = AF_INET6;
 	connection_accepted(c, 1);
-	connections_enter(&host.connections, &c->member);
+	registry_add(&host.registry, &c->entry);
 	connection_main(c);
-	REQUIRE(connections_count(&host.connections) == 0);
+	REQUIRE(registry_count(&host.registry) == 0);
 	REQUIRE(atomic_load(&listener.counters.bytes) == s->size);
 	pool_destroy(&listener.pool);
 }
@@ -132,19 +132,21 @@ check_note(struct trace *t, const char *line, size_t size, bool *is_bad)
 static void
 read_line(struct trace *t, bool is_json, char *line, size_t size, bool *is_bad)
 {
-	struct logline logline = { 0 };
+	struct log_line log_line = { 0 };
 	char *copy = fuzz_copy(line, size);
 
 	REQUIRE(fuzz_is_utf8(line, size));
-	REQUIRE(!(is_json ? logline_parse_json(&logline, copy, size)
-			  : logline_parse_text(&logline, copy, size)));
-	REQUIRE(fuzz_same(logline.peer, logline.peer_size, PEER, strlen(PEER)));
-	if (logline.tag == TAG_NOTE)
+	REQUIRE(!(is_json ? log_line_parse_json(&log_line, copy, size)
+			  : log_line_parse_text(&log_line, copy, size)));
+	REQUIRE(fuzz_same(log_line.peer, log_line.peer_size, PEER,
+			  strlen(PEER)));
+	if (log_line.tag == TAG_NOTE)
 		check_note(t, line, size, is_bad);
 	else
-		trace_add(t, frame_of(logline.tag), logline.data, logline.size);
+		trace_add(t, frame_of(log_line.tag), log_line.data,
+			  log_line.size);
 	if (is_json)
-		logline_free(&logline);
+		log_line_free(&log_line);
 	free(copy);
 }
 

@@ -19,18 +19,18 @@ struct heading {
 static void
 check_listener(const uint8_t *data, size_t size, const uint8_t *body)
 {
-	struct kept_listener listener, found;
+	struct saved_listener listener, found;
 
 	memcpy(&listener, body, sizeof listener);
 	REQUIRE(memchr(listener.name, '\0', sizeof listener.name) != NULL);
-	REQUIRE(kept_find_listener(data, size, listener.name, &found));
+	REQUIRE(saved_state_find_listener(data, size, listener.name, &found));
 	REQUIRE(strcmp(found.name, listener.name) == 0);
 }
 
 static void
 check_connection(const uint8_t *data, size_t size, const uint8_t *body)
 {
-	struct kept_connection c, found;
+	struct saved_connection c, found;
 	const unsigned char *held;
 	uint64_t sum = 0;
 
@@ -38,7 +38,8 @@ check_connection(const uint8_t *data, size_t size, const uint8_t *body)
 	REQUIRE(c.peer_size <= sizeof c.peer);
 	REQUIRE(c.framing != FRAMING_DATAGRAM && c.framing != FRAMING_EXACT);
 	REQUIRE(c.framing <= FRAMING_REST);
-	REQUIRE(kept_find_connection(data, size, c.number, &found, &held));
+	REQUIRE(saved_state_find_connection(data, size, c.number, &found,
+					    &held));
 	REQUIRE(found.number == c.number);
 	REQUIRE(held >= data && held <= data + size);
 	REQUIRE(found.held <= (size_t)(data + size - held));
@@ -54,7 +55,7 @@ check_sound(const uint8_t *data, size_t size)
 	size_t at = BEGINNING;
 
 	REQUIRE(size >= BEGINNING);
-	kept_last_number(data);
+	saved_state_last_number(data);
 	while (at < size) {
 		struct heading heading;
 
@@ -64,10 +65,11 @@ check_sound(const uint8_t *data, size_t size)
 		REQUIRE(heading.size <= size - at);
 		REQUIRE(heading.kind == 1 || heading.kind == 2);
 		if (heading.kind == 1) {
-			REQUIRE(heading.size == sizeof(struct kept_listener));
+			REQUIRE(heading.size == sizeof(struct saved_listener));
 			check_listener(data, size, data + at);
 		} else {
-			REQUIRE(heading.size >= sizeof(struct kept_connection));
+			REQUIRE(heading.size >=
+				sizeof(struct saved_connection));
 			check_connection(data, size, data + at);
 		}
 		at += heading.size;
@@ -81,18 +83,18 @@ fuzz_kept(const uint8_t *data, size_t size)
 	uint8_t *copy;
 
 	if (size > 0 && data[0] == 'k') {
-		kept_begin(&buffer, size);
+		saved_state_begin(&buffer, size);
 		REQUIRE(buffer.size == BEGINNING);
 		buffer_add(&buffer, data + 1, size - 1);
 		data = (const uint8_t *)buffer.data;
 		size = buffer.size;
 	}
 	if (size == 0) {
-		REQUIRE(!kept_is_sound("", 0));
+		REQUIRE(!saved_state_is_sound("", 0));
 		return 0;
 	}
 	copy = fuzz_copy(data, size);
-	if (kept_is_sound(copy, size))
+	if (saved_state_is_sound(copy, size))
 		check_sound(copy, size);
 	free(copy);
 	buffer_free(&buffer);

@@ -17,17 +17,17 @@ is_column(const char *begin, size_t size)
 
 /* The columns, in the copy that was not changed, and the data, escaped. */
 static void
-check_text(const struct logline *logline, const char *line, size_t size)
+check_text(const struct log_line *log_line, const char *line, size_t size)
 {
 	size_t before =
-		27 + 1 + logline->listener_size + 1 + logline->peer_size + 1;
-	size_t taken = logline->size;
-	char *escaped = fuzz_memory(ESCAPE_GROWTH * logline->size);
+		27 + 1 + log_line->listener_size + 1 + log_line->peer_size + 1;
+	size_t taken = log_line->size;
+	char *escaped = fuzz_memory(ESCAPE_GROWTH * log_line->size);
 
-	REQUIRE(is_column(logline->listener, logline->listener_size));
-	REQUIRE(is_column(logline->peer, logline->peer_size));
+	REQUIRE(is_column(log_line->listener, log_line->listener_size));
+	REQUIRE(is_column(log_line->peer, log_line->peer_size));
 	REQUIRE(before < size);
-	REQUIRE(line[before] == (char)logline->tag);
+	REQUIRE(line[before] == (char)log_line->tag);
 	if (before + 2 <= size) {
 		const char *data = line + before + 2;
 		size_t rest = size - before - 2;
@@ -35,25 +35,25 @@ check_text(const struct logline *logline, const char *line, size_t size)
 		size_t fault;
 
 		REQUIRE(unescape((unsigned char *)again, data, rest, &fault) ==
-			(long)logline->size);
-		REQUIRE(fuzz_same(again, logline->size, logline->data,
-				  logline->size));
+			(long)log_line->size);
+		REQUIRE(fuzz_same(again, log_line->size, log_line->data,
+				  log_line->size));
 		free(again);
 	} else {
-		REQUIRE(logline->size == 0);
+		REQUIRE(log_line->size == 0);
 	}
-	escape(escaped, ESCAPE_GROWTH * logline->size,
-	       (const unsigned char *)logline->data, &taken);
-	REQUIRE(taken == logline->size);
+	escape(escaped, ESCAPE_GROWTH * log_line->size,
+	       (const unsigned char *)log_line->data, &taken);
+	REQUIRE(taken == log_line->size);
 	free(escaped);
 }
 
 static void
-check_time(const struct logline *logline)
+check_time(const struct log_line *log_line)
 {
 	struct timespec time;
 
-	if (logline_time(logline, &time))
+	if (log_line_time(log_line, &time))
 		REQUIRE(time.tv_nsec >= 0 && time.tv_nsec < 1000000000);
 }
 
@@ -61,17 +61,17 @@ int
 fuzz_logline(const uint8_t *data, size_t size)
 {
 	char *line = fuzz_copy(data, size), *copy = fuzz_copy(data, size);
-	struct logline logline;
+	struct log_line log_line;
 
-	if (!logline_parse_text(&logline, line, size)) {
-		check_text(&logline, copy, size);
-		check_time(&logline);
+	if (!log_line_parse_text(&log_line, line, size)) {
+		check_text(&log_line, copy, size);
+		check_time(&log_line);
 	}
-	if (!logline_parse_json(&logline, copy, size)) {
-		check_time(&logline);
-		REQUIRE(logline.peer_size > 0);
+	if (!log_line_parse_json(&log_line, copy, size)) {
+		check_time(&log_line);
+		REQUIRE(log_line.peer_size > 0);
 	}
-	logline_free(&logline);
+	log_line_free(&log_line);
 	free(line);
 	free(copy);
 	return 0;

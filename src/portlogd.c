@@ -181,13 +181,13 @@ check_options(struct options *o)
 
 /* The last one beside those before it. */
 static int
-check_twins(const struct config *config, const struct options *o)
+check_conflicts(const struct config *config, const struct options *o)
 {
 	size_t last = config->listener_count - 1;
 
 	for (size_t i = 0; i < last; i++)
-		if (twins_listeners(&config->listeners[i],
-				    &config->listeners[last]))
+		if (conflicts_listeners(&config->listeners[i],
+					&config->listeners[last]))
 			return usage_error("-l: found \"%s\" and \"%s\", "
 					   "expected one listener on a port "
 					   "and address",
@@ -213,7 +213,7 @@ parse_listeners(struct config *config, const struct options *o)
 		l->address = memory_copy(host);
 		l->protocol = protocol;
 		l->port = port;
-		if (check_twins(config, o) != EX_OK)
+		if (check_conflicts(config, o) != EX_OK)
 			return EX_USAGE;
 	}
 	return EX_OK;
@@ -253,21 +253,21 @@ configure_from_options(struct config *config, const struct options *o)
 static int
 configure_from_file(struct config *config, const struct options *o)
 {
-	struct faults faults = { 0 };
+	struct errors errors = { 0 };
 	int result;
 
-	config_load(config, o->config, &faults);
-	result = faults.count > 0 ? EX_CONFIG : EX_OK;
+	config_load(config, o->config, &errors);
+	result = errors.count > 0 ? EX_CONFIG : EX_OK;
 	/* After --keep-low-ports the daemon has them to tell, too. */
-	for (size_t i = 0; !o->keep_low_ports && i < faults.count; i++) {
-		const struct fault *f = &faults.list[i];
+	for (size_t i = 0; !o->keep_low_ports && i < errors.count; i++) {
+		const struct error *f = &errors.list[i];
 
 		if (f->line > 0)
 			diag_plain("%s:%u: %s", f->file, f->line, f->text);
 		else
 			diag_plain("%s: %s", f->file, f->text);
 	}
-	faults_free(&faults);
+	errors_free(&errors);
 	return result;
 }
 
@@ -309,7 +309,7 @@ check_or_run(const struct options *o)
 		config_dump(&config, stdout);
 		result = flushed();
 	} else if (result == EX_OK && o->keep_low_ports) {
-		result = ports_keep_low(&config) ? EX_OK : EXIT_FAILURE;
+		result = low_ports_bind(&config) ? EX_OK : EXIT_FAILURE;
 	} else if (result == EX_OK) {
 		diag(LOG_DEBUG, "configuration: %s",
 		     o->config ? o->config : "the command line's");

@@ -11,25 +11,25 @@
 #include "record/framer.h"
 
 static struct config config;
-static struct faults faults;
+static struct errors errors;
 
 static void
 parse(const char *text)
 {
-	config_parse(&config, "test.conf", text, strlen(text), &faults);
+	config_parse(&config, "test.conf", text, strlen(text), &errors);
 }
 
 static void
 clean_up(void)
 {
 	config_free(&config);
-	faults_free(&faults);
+	errors_free(&errors);
 }
 
 START_TEST(gives_the_defaults_for_an_empty_file)
 {
 	parse("\n");
-	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_uint_eq(errors.count, 0);
 	ck_assert_uint_eq(config.listener_count, 2);
 	ck_assert_str_eq(config.listeners[0].name, "tcp/8888");
 	ck_assert_str_eq(config.listeners[1].name, "udp/8888");
@@ -51,7 +51,7 @@ START_TEST(lets_listeners_inherit_limits_wherever_these_stand)
 	      "    connection_notes = \"none\"; } );\n"
 	      "limits = { max_record = 99; idle_timeout = 3; };\n"
 	      "connection_notes = \"all\";\n");
-	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_uint_eq(errors.count, 0);
 	ck_assert_int_eq(config.listeners[0].limits.max_record, 99);
 	ck_assert_int_eq(config.listeners[1].limits.max_record, 7);
 	ck_assert_int_eq(config.listeners[1].limits.idle_timeout_s, 3);
@@ -72,10 +72,10 @@ START_TEST(turns_output_names_into_bits)
 	      "    outputs = [ \"b\", \"stdout\" ]; },\n"
 	      "  { protocol = \"udp\"; port = 2; outputs = (\"/tmp/a\"); }\n"
 	      ");\n");
-	ck_assert_uint_eq(faults.count, 0);
-	ck_assert_uint_eq(config.listeners[0].output_set, 7);
-	ck_assert_uint_eq(config.listeners[1].output_set, 5);
-	ck_assert_uint_eq(config.listeners[2].output_set, 2);
+	ck_assert_uint_eq(errors.count, 0);
+	ck_assert_uint_eq(config.listeners[0].output_mask, 7);
+	ck_assert_uint_eq(config.listeners[1].output_mask, 5);
+	ck_assert_uint_eq(config.listeners[2].output_mask, 2);
 }
 END_TEST
 
@@ -179,11 +179,11 @@ static const struct {
 START_TEST(tells_what_is_wrong_and_where)
 {
 	parse(wrong[_i].text);
-	ck_assert_uint_eq(faults.count, 1);
-	ck_assert_str_eq(faults.list[0].file, "test.conf");
-	ck_assert_uint_eq(faults.list[0].line, wrong[_i].line);
-	ck_assert_msg(strstr(faults.list[0].text, wrong[_i].said) != NULL,
-		      "told \"%s\"", faults.list[0].text);
+	ck_assert_uint_eq(errors.count, 1);
+	ck_assert_str_eq(errors.list[0].file, "test.conf");
+	ck_assert_uint_eq(errors.list[0].line, wrong[_i].line);
+	ck_assert_msg(strstr(errors.list[0].text, wrong[_i].said) != NULL,
+		      "told \"%s\"", errors.list[0].text);
 }
 END_TEST
 
@@ -194,9 +194,9 @@ START_TEST(tells_all_faults_in_the_order_of_their_lines)
 	      "  { protocol = \"tpc\"; port = 4294967810; },\n"
 	      "  { prot = 1; } );\n"
 	      "limits = { max_record = 0; idle = 1; };\n");
-	ck_assert_uint_eq(faults.count, 8);
-	for (size_t i = 1; i < faults.count; i++)
-		ck_assert_uint_ge(faults.list[i].line, faults.list[i - 1].line);
+	ck_assert_uint_eq(errors.count, 8);
+	for (size_t i = 1; i < errors.count; i++)
+		ck_assert_uint_ge(errors.list[i].line, errors.list[i - 1].line);
 }
 END_TEST
 
@@ -227,9 +227,9 @@ START_TEST(accepts_what_is_right)
 {
 	parse(right[_i]);
 	/* One of them has an unknown name, and nothing else. */
-	for (size_t i = 0; i < faults.count; i++)
+	for (size_t i = 0; i < errors.count; i++)
 		ck_assert_ptr_nonnull(
-			strstr(faults.list[i].text, "\"limits2_is_not\""));
+			strstr(errors.list[i].text, "\"limits2_is_not\""));
 }
 END_TEST
 
@@ -237,10 +237,10 @@ START_TEST(refuses_a_nul_that_libconfig_would_end_at)
 {
 	static const char text[] = "limits = {};\n\0 garbage";
 
-	config_parse(&config, "test.conf", text, sizeof text - 1, &faults);
-	ck_assert_uint_eq(faults.count, 1);
-	ck_assert_uint_eq(faults.list[0].line, 2);
-	ck_assert_ptr_nonnull(strstr(faults.list[0].text, "NUL"));
+	config_parse(&config, "test.conf", text, sizeof text - 1, &errors);
+	ck_assert_uint_eq(errors.count, 1);
+	ck_assert_uint_eq(errors.list[0].line, 2);
+	ck_assert_ptr_nonnull(strstr(errors.list[0].text, "NUL"));
 }
 END_TEST
 
@@ -272,12 +272,12 @@ START_TEST(knows_addresses_that_share_a_port)
 	struct listener_config a = { .port = 1, .address = addresses[_i].a };
 	struct listener_config b = { .port = 1, .address = addresses[_i].b };
 
-	ck_assert_int_eq(twins_listeners(&a, &b), addresses[_i].are_twins);
-	ck_assert_int_eq(twins_listeners(&b, &a), addresses[_i].are_twins);
+	ck_assert_int_eq(conflicts_listeners(&a, &b), addresses[_i].are_twins);
+	ck_assert_int_eq(conflicts_listeners(&b, &a), addresses[_i].are_twins);
 	b.port = 2;
-	ck_assert(!twins_listeners(&a, &b));
+	ck_assert(!conflicts_listeners(&a, &b));
 	a.port = b.port = 0;
-	ck_assert(!twins_listeners(&a, &b));
+	ck_assert(!conflicts_listeners(&a, &b));
 }
 END_TEST
 
@@ -298,8 +298,8 @@ START_TEST(knows_paths_of_one_file)
 	struct output_config a = { .type = OUTPUT_FILE, .path = paths[_i].a };
 	struct output_config b = { .type = OUTPUT_FILE, .path = paths[_i].b };
 
-	ck_assert_int_eq(twins_outputs(&a, &b), paths[_i].are_twins);
-	ck_assert_int_eq(twins_outputs(&b, &a), paths[_i].are_twins);
+	ck_assert_int_eq(conflicts_outputs(&a, &b), paths[_i].are_twins);
+	ck_assert_int_eq(conflicts_outputs(&b, &a), paths[_i].are_twins);
 }
 END_TEST
 
@@ -333,11 +333,11 @@ START_TEST(dumps_what_loads_to_the_same)
 	char *first, *second;
 
 	parse(dumped[_i]);
-	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_uint_eq(errors.count, 0);
 	first = dump();
 	config_free(&config);
 	parse(first);
-	ck_assert_uint_eq(faults.count, 0);
+	ck_assert_uint_eq(errors.count, 0);
 	second = dump();
 	ck_assert_str_eq(first, second);
 	free(first);
@@ -360,8 +360,8 @@ START_TEST(has_a_sound_table_of_options)
 			ck_assert_ptr_eq(option_find(tables[t], o->name), o);
 			if (o->type != OPTION_INTEGER)
 				continue;
-			ck_assert_int_le(o->least, o->initial);
-			ck_assert_int_le(o->initial, o->most);
+			ck_assert_int_le(o->min, o->initial);
+			ck_assert_int_le(o->initial, o->max);
 		}
 }
 END_TEST

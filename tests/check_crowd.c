@@ -18,7 +18,7 @@
 
 static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
 static struct listener_config config = { .limits = { .max_record = 100 } };
-static struct connections connections;
+static struct registry registry;
 static struct listener listener;
 static char path[32];
 static int log_fd;
@@ -41,24 +41,24 @@ set_up(void)
 	log_fd = memfd_create("log", MFD_CLOEXEC);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", log_fd);
 	output.name = output.path = path;
-	connections_init(&connections, eventfd(0, EFD_NONBLOCK),
-			 eventfd(0, EFD_NONBLOCK));
+	registry_init(&registry, eventfd(0, EFD_NONBLOCK),
+		      eventfd(0, EFD_NONBLOCK));
 	listener = (struct listener){ .config = &config, .name = "here" };
-	pool_init(&listener.pool, outputs_open(&all, -1), 1, &listener.counters,
-		  framer_capacity(100), 100);
-	listener.crowd = crowd_start(&connections);
-	ck_assert_ptr_nonnull(listener.crowd);
+	pool_init(&listener.pool, output_set_open(&all, -1), 1,
+		  &listener.counters, framer_capacity(100), 100);
+	listener.poller = poller_start(&registry);
+	ck_assert_ptr_nonnull(listener.poller);
 }
 
 static void
 clean_up(void)
 {
-	crowd_stop(listener.crowd);
-	outputs_close(listener.pool.outputs);
+	poller_stop(listener.poller);
+	output_set_close(listener.pool.outputs);
 	pool_destroy(&listener.pool);
-	close(connections.left_fd);
-	close(connections.park_fd);
-	connections_destroy(&connections);
+	close(registry.left_fd);
+	close(registry.handover_fd);
+	registry_destroy(&registry);
 	close(log_fd);
 }
 
@@ -68,8 +68,8 @@ peer_main(void *argument)
 	struct peer *peer = argument;
 
 	do {
-		peer->connection->pace.busy = true;
-		peer->ending = crowd_join(listener.crowd, peer->connection);
+		peer->connection->coalesce.active = true;
+		peer->ending = poller_serve(listener.poller, peer->connection);
 	} while (peer->stays && peer->ending == ENDING_NONE);
 	peer->records = peer->connection->records;
 	return NULL;
@@ -78,7 +78,7 @@ peer_main(void *argument)
 static void
 join(struct peer *peer, bool stays)
 {
-	struct connection *c = connection_new(&listener, &connections);
+	struct connection *c = connection_new(&listener, &registry);
 	int ends[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
@@ -87,10 +87,10 @@ join(struct peer *peer, bool stays)
 		.connection = c,
 		.stays = stays,
 	};
-	c->member.fd = ends[1];
-	ck_assert(address_parse(&c->member.peer, "192.0.2.1", 1));
+	c->entry.fd = ends[1];
+	ck_assert(address_parse(&c->entry.peer, "192.0.2.1", 1));
 	connection_accepted(c, (uint64_t)(peer - peers) + 1);
-	connections_enter(&connections, &c->member);
+	registry_add(&registry, &c->entry);
 	ck_assert_int_eq(thread_start(&peer->thread, peer_main, peer), 0);
 }
 
@@ -101,7 +101,7 @@ leave(struct peer *peer)
 	ck_assert_int_eq(pthread_join(peer->thread, NULL), 0);
 	if (peer->connection->batch)
 		connection_give_back(peer->connection);
-	connections_leave(&connections, &peer->connection->member);
+	registry_close(&registry, &peer->connection->entry);
 	free(peer->connection);
 	close(peer->fd);
 	return peer->ending;
@@ -193,7 +193,7 @@ START_TEST(sends_all_away_when_threads_are_to_park)
 {
 	for (int i = 0; i < PEERS; i++)
 		join(&peers[i], false);
-	connections_park(&connections);
+	registry_hand_over(&registry);
 	for (int i = 0; i < PEERS; i++)
 		ck_assert_int_eq(leave(&peers[i]), ENDING_NONE);
 	/* And takes in nobody any more. */
@@ -206,29 +206,29 @@ START_TEST(lets_as_many_work_as_there_are_cores)
 {
 	int count = 0;
 
-	while (crowd_begin(listener.crowd))
+	while (poller_begin_read(listener.poller))
 		count++;
 	ck_assert_int_eq(count, get_nprocs());
-	ck_assert(!crowd_begin(listener.crowd));
-	crowd_end(listener.crowd);
-	ck_assert(crowd_begin(listener.crowd));
+	ck_assert(!poller_begin_read(listener.poller));
+	poller_end_read(listener.poller);
+	ck_assert(poller_begin_read(listener.poller));
 }
 END_TEST
 
 START_TEST(is_alive_while_it_moves_or_has_nothing_to_do)
 {
-	struct outputs *outputs = listener.pool.outputs;
+	struct output_set *outputs = listener.pool.outputs;
 
 	for (int i = 0; i < 3; i++)
-		ck_assert(crowd_is_alive(listener.crowd, outputs));
+		ck_assert(poller_is_alive(listener.poller, outputs));
 	join(&peers[0], false);
 	say(&peers[0], "one\n");
 	ck_assert_int_eq(count("F one\n", 1), 1);
 	/* It has moved, or is about to. */
-	while (!crowd_is_alive(listener.crowd, outputs))
+	while (!poller_is_alive(listener.poller, outputs))
 		usleep(1000);
 	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
-	ck_assert(crowd_is_alive(listener.crowd, outputs));
+	ck_assert(poller_is_alive(listener.poller, outputs));
 }
 END_TEST
 

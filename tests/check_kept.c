@@ -11,12 +11,12 @@
 #define BEGINNING 32
 #define HEADING 16
 #define ALL                                                                    \
-	(BEGINNING + 2 * (HEADING + sizeof(struct kept_listener)) +            \
-	 2 * (HEADING + sizeof(struct kept_connection)) + sizeof held)
+	(BEGINNING + 2 * (HEADING + sizeof(struct saved_listener)) +           \
+	 2 * (HEADING + sizeof(struct saved_connection)) + sizeof held)
 
 static const char held[5] = "\0tw\n";
 
-static const struct kept_listener listeners[] = {
+static const struct saved_listener listeners[] = {
 	{ .name = "line tcp [__]_8888",
 	  .records = 1,
 	  .bytes = 2,
@@ -29,7 +29,7 @@ static const struct kept_listener listeners[] = {
 	  .dropped = UINT32_MAX },
 };
 
-static const struct kept_connection connections[] = {
+static const struct saved_connection connections[] = {
 	{ .number = 8,
 	  .records = 9,
 	  .bytes = UINT64_MAX,
@@ -50,11 +50,11 @@ build(void)
 {
 	struct buffer buffer = { 0 };
 
-	kept_begin(&buffer, 14);
-	kept_add_listener(&buffer, &listeners[0]);
-	kept_add_connection(&buffer, &connections[0], held);
-	kept_add_listener(&buffer, &listeners[1]);
-	kept_add_connection(&buffer, &connections[1], NULL);
+	saved_state_begin(&buffer, 14);
+	saved_state_add_listener(&buffer, &listeners[0]);
+	saved_state_add_connection(&buffer, &connections[0], held);
+	saved_state_add_listener(&buffer, &listeners[1]);
+	saved_state_add_connection(&buffer, &connections[1], NULL);
 	ck_assert_uint_eq(buffer.size, ALL);
 	return buffer;
 }
@@ -67,7 +67,7 @@ is_sound(const void *data, size_t size)
 	bool result;
 
 	memcpy(copy, data, size);
-	result = kept_is_sound(copy, size);
+	result = saved_state_is_sound(copy, size);
 	free(copy);
 	return result;
 }
@@ -75,19 +75,19 @@ is_sound(const void *data, size_t size)
 START_TEST(what_is_written_is_read_back)
 {
 	struct buffer b = build();
-	struct kept_connection connection;
-	struct kept_listener listener;
+	struct saved_connection connection;
+	struct saved_listener listener;
 	const unsigned char *found;
 
-	ck_assert(kept_is_sound(b.data, b.size));
-	ck_assert_uint_eq(kept_last_number(b.data), 14);
+	ck_assert(saved_state_is_sound(b.data, b.size));
+	ck_assert_uint_eq(saved_state_last_number(b.data), 14);
 	for (size_t i = 0; i < 2; i++) {
-		ck_assert(kept_find_listener(b.data, b.size, listeners[i].name,
-					     &listener));
+		ck_assert(saved_state_find_listener(
+			b.data, b.size, listeners[i].name, &listener));
 		ck_assert_mem_eq(&listener, &listeners[i], sizeof listener);
-		ck_assert(kept_find_connection(b.data, b.size,
-					       connections[i].number,
-					       &connection, &found));
+		ck_assert(saved_state_find_connection(b.data, b.size,
+						      connections[i].number,
+						      &connection, &found));
 		ck_assert_mem_eq(&connection, &connections[i],
 				 sizeof connection);
 		if (connection.held > 0)
@@ -99,17 +99,18 @@ END_TEST
 
 START_TEST(what_is_not_there_is_not_found_and_all_zero)
 {
-	static const struct kept_listener no_listener;
-	static const struct kept_connection no_connection;
-	struct kept_listener listener = listeners[0];
-	struct kept_connection connection = connections[0];
+	static const struct saved_listener no_listener;
+	static const struct saved_connection no_connection;
+	struct saved_listener listener = listeners[0];
+	struct saved_connection connection = connections[0];
 	const unsigned char *found = (const unsigned char *)held;
 	struct buffer b = build();
 
-	ck_assert(!kept_find_listener(b.data, b.size, "line", &listener));
-	ck_assert_mem_eq(&listener, &no_listener, sizeof listener);
 	ck_assert(
-		!kept_find_connection(b.data, b.size, 14, &connection, &found));
+		!saved_state_find_listener(b.data, b.size, "line", &listener));
+	ck_assert_mem_eq(&listener, &no_listener, sizeof listener);
+	ck_assert(!saved_state_find_connection(b.data, b.size, 14, &connection,
+					       &found));
 	ck_assert_mem_eq(&connection, &no_connection, sizeof connection);
 	ck_assert_ptr_null(found);
 	buffer_free(&b);
@@ -121,11 +122,11 @@ START_TEST(a_part_of_it_is_refused)
 {
 	const size_t ends[] = {
 		BEGINNING,
-		BEGINNING + HEADING + sizeof(struct kept_listener),
-		BEGINNING + 2 * HEADING + sizeof(struct kept_listener) +
-			sizeof(struct kept_connection) + sizeof held,
-		BEGINNING + 3 * HEADING + 2 * sizeof(struct kept_listener) +
-			sizeof(struct kept_connection) + sizeof held,
+		BEGINNING + HEADING + sizeof(struct saved_listener),
+		BEGINNING + 2 * HEADING + sizeof(struct saved_listener) +
+			sizeof(struct saved_connection) + sizeof held,
+		BEGINNING + 3 * HEADING + 2 * sizeof(struct saved_listener) +
+			sizeof(struct saved_connection) + sizeof held,
 		ALL,
 	};
 	struct buffer b = build();
@@ -147,8 +148,8 @@ START_TEST(a_flipped_bit_of_what_tells_the_layout_is_refused)
 {
 	const size_t headings[] = {
 		BEGINNING,
-		BEGINNING + HEADING + sizeof(struct kept_listener),
-		ALL - sizeof(struct kept_connection) - HEADING,
+		BEGINNING + HEADING + sizeof(struct saved_listener),
+		ALL - sizeof(struct saved_connection) - HEADING,
 	};
 	struct buffer b = build();
 
@@ -174,27 +175,27 @@ END_TEST
 /* Each field whose value is relied on; the rest may be anything. */
 START_TEST(values_that_cannot_be_are_refused)
 {
-	struct kept_connection c = connections[1];
-	struct kept_listener l = listeners[0];
+	struct saved_connection c = connections[1];
+	struct saved_listener l = listeners[0];
 	struct buffer b = { 0 };
 
-	kept_begin(&b, 0);
+	saved_state_begin(&b, 0);
 	switch (_i) {
 	case 0:
 		memset(l.name, 'x', sizeof l.name);
-		kept_add_listener(&b, &l);
+		saved_state_add_listener(&b, &l);
 		break;
 	case 1:
 		c.peer_size = sizeof c.peer + 1;
-		kept_add_connection(&b, &c, NULL);
+		saved_state_add_connection(&b, &c, NULL);
 		break;
 	case 2:
 		c.framing = FRAMING_DATAGRAM;
-		kept_add_connection(&b, &c, NULL);
+		saved_state_add_connection(&b, &c, NULL);
 		break;
 	default:
 		c.framing = UINT32_MAX;
-		kept_add_connection(&b, &c, NULL);
+		saved_state_add_connection(&b, &c, NULL);
 		break;
 	}
 	ck_assert(!is_sound(b.data, b.size));
@@ -209,16 +210,16 @@ START_TEST(any_byte_may_be_another)
 
 	for (size_t i = 0; i < b.size; i++) {
 		char *copy = malloc(b.size);
-		struct kept_connection connection;
-		struct kept_listener listener;
+		struct saved_connection connection;
+		struct saved_listener listener;
 		const unsigned char *found;
 
 		memcpy(copy, b.data, b.size);
 		copy[i] = (char)~copy[i];
-		if (kept_is_sound(copy, b.size)) {
-			kept_find_listener(copy, b.size, "", &listener);
-			if (kept_find_connection(copy, b.size, 12, &connection,
-						 &found))
+		if (saved_state_is_sound(copy, b.size)) {
+			saved_state_find_listener(copy, b.size, "", &listener);
+			if (saved_state_find_connection(copy, b.size, 12,
+							&connection, &found))
 				ck_assert_uint_eq(connection.held, 0);
 		}
 		free(copy);

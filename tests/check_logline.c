@@ -30,12 +30,12 @@ static const struct {
 START_TEST(reads_lines_of_text)
 {
 	char *line = strdup(lines[_i].line);
-	struct logline logline;
+	struct log_line log_line;
 
-	ck_assert_ptr_null(logline_parse_text(&logline, line, strlen(line)));
-	ck_assert_int_eq(logline.tag, lines[_i].tag);
-	ck_assert_uint_eq(logline.size, strlen(lines[_i].data));
-	ck_assert_mem_eq(logline.data, lines[_i].data, logline.size);
+	ck_assert_ptr_null(log_line_parse_text(&log_line, line, strlen(line)));
+	ck_assert_int_eq(log_line.tag, lines[_i].tag);
+	ck_assert_uint_eq(log_line.size, strlen(lines[_i].data));
+	ck_assert_mem_eq(log_line.data, lines[_i].data, log_line.size);
 	free(line);
 }
 END_TEST
@@ -67,8 +67,9 @@ static const struct {
 START_TEST(tells_what_is_no_line_of_text)
 {
 	char *line = strdup(faulty[_i].line);
-	struct logline logline;
-	const char *expected = logline_parse_text(&logline, line, strlen(line));
+	struct log_line log_line;
+	const char *expected =
+		log_line_parse_text(&log_line, line, strlen(line));
 
 	ck_assert_ptr_nonnull(expected);
 	ck_assert_ptr_nonnull(strstr(expected, faulty[_i].expected));
@@ -108,10 +109,11 @@ static const struct {
 
 START_TEST(reads_times)
 {
-	struct logline logline = { .time = times[_i].time };
+	struct log_line log_line = { .time = times[_i].time };
 	struct timespec time;
 
-	ck_assert_int_eq(logline_time(&logline, &time), times[_i].seconds >= 0);
+	ck_assert_int_eq(log_line_time(&log_line, &time),
+			 times[_i].seconds >= 0);
 	if (times[_i].seconds < 0)
 		return;
 	ck_assert_int_eq(time.tv_sec, times[_i].seconds);
@@ -121,17 +123,17 @@ END_TEST
 
 START_TEST(knows_a_note_by_its_event)
 {
-	struct logline note = { .tag = TAG_NOTE,
-				.data = "closed a=b",
-				.size = 10 };
+	struct log_line note = { .tag = TAG_NOTE,
+				 .data = "closed a=b",
+				 .size = 10 };
 
-	ck_assert(logline_is_note(&note, "closed"));
-	ck_assert(!logline_is_note(&note, "close"));
-	ck_assert(!logline_is_note(&note, "closed a=b c=d"));
+	ck_assert(log_line_is_note(&note, "closed"));
+	ck_assert(!log_line_is_note(&note, "close"));
+	ck_assert(!log_line_is_note(&note, "closed a=b c=d"));
 	note.size = 6;
-	ck_assert(logline_is_note(&note, "closed"));
+	ck_assert(log_line_is_note(&note, "closed"));
 	note.tag = TAG_WHOLE;
-	ck_assert(!logline_is_note(&note, "closed"));
+	ck_assert(!log_line_is_note(&note, "closed"));
 }
 END_TEST
 
@@ -152,29 +154,29 @@ START_TEST(reads_back_what_was_formatted)
 				 .tag = TAG_PIECE };
 	bool is_json = _i % 2;
 	char line[FORMAT_BOUND(sizeof bytes)];
-	struct logline logline;
+	struct log_line log_line;
 	struct timespec time;
 	const char *expected;
 	size_t size;
 
 	format_records(is_json ? FORMAT_JSON : FORMAT_TEXT, line, sizeof line,
 		       &size, &record, 1);
-	expected = is_json ? logline_parse_json(&logline, line, size - 1)
-			   : logline_parse_text(&logline, line, size - 1);
+	expected = is_json ? log_line_parse_json(&log_line, line, size - 1)
+			   : log_line_parse_text(&log_line, line, size - 1);
 	if (expected && strstr(expected, "without jansson"))
 		return;
 	ck_assert_ptr_null(expected);
-	ck_assert_uint_eq(logline.connection, is_json ? 7 : 0);
-	ck_assert_int_eq(logline.tag, TAG_PIECE);
-	ck_assert_mem_eq(logline.listener, "a\"b", 3);
-	ck_assert_mem_eq(logline.peer, origin.peer, logline.peer_size);
-	ck_assert_uint_eq(logline.peer_size, strlen(origin.peer));
-	ck_assert_uint_eq(logline.size, record.size);
-	ck_assert_mem_eq(logline.data, bytes, record.size);
-	ck_assert(logline_time(&logline, &time));
+	ck_assert_uint_eq(log_line.connection, is_json ? 7 : 0);
+	ck_assert_int_eq(log_line.tag, TAG_PIECE);
+	ck_assert_mem_eq(log_line.listener, "a\"b", 3);
+	ck_assert_mem_eq(log_line.peer, origin.peer, log_line.peer_size);
+	ck_assert_uint_eq(log_line.peer_size, strlen(origin.peer));
+	ck_assert_uint_eq(log_line.size, record.size);
+	ck_assert_mem_eq(log_line.data, bytes, record.size);
+	ck_assert(log_line_time(&log_line, &time));
 	ck_assert_int_eq(time.tv_sec, 5);
 	if (is_json)
-		logline_free(&logline);
+		log_line_free(&log_line);
 }
 END_TEST
 
@@ -197,11 +199,11 @@ static const char *const faulty_json[] = {
 
 START_TEST(tells_what_is_no_line_of_json)
 {
-	struct logline logline;
+	struct log_line log_line;
 
-	ck_assert_ptr_nonnull(logline_parse_json(&logline, faulty_json[_i],
-						 strlen(faulty_json[_i])));
-	logline_free(&logline);
+	ck_assert_ptr_nonnull(log_line_parse_json(&log_line, faulty_json[_i],
+						  strlen(faulty_json[_i])));
+	log_line_free(&log_line);
 }
 END_TEST
 

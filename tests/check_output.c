@@ -95,7 +95,7 @@ static void
 give(const char *text, size_t records)
 {
 	output_announce(&output, records);
-	output_take(&output, text, strlen(text), NULL, records);
+	output_emit(&output, text, strlen(text), NULL, records);
 }
 
 static void

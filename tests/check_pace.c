@@ -8,7 +8,7 @@ static const struct {
 	size_t reads, size;
 	long long gap_ms;
 	unsigned long others; /* reads of other peers in between */
-	bool busy;
+	bool active;
 } peers[] = {
 	{ 10000, 100, 3, 0, false },       /* quiet: never kept waiting */
 	{ 7, 100, 0, 0, false },           /* a few lines in a row */
@@ -23,35 +23,35 @@ static const struct {
 	{ 10000, 20000, 20, 9999, false }, /* worth it without them */
 };
 
-static struct pace
+static struct coalesce
 after(size_t reads, size_t size, long long gap_ms, unsigned long others)
 {
-	struct pace pace = { 0 };
+	struct coalesce coalesce = { 0 };
 
-	for (size_t i = 0; i < reads && !pace.busy; i++)
-		pace_read(&pace, size, gap_ms, others);
-	return pace;
+	for (size_t i = 0; i < reads && !coalesce.active; i++)
+		coalesce_read(&coalesce, size, gap_ms, others);
+	return coalesce;
 }
 
 START_TEST(is_busy_when_small_reads_follow_each_other)
 {
-	struct pace pace = after(peers[_i].reads, peers[_i].size,
-				 peers[_i].gap_ms, peers[_i].others);
+	struct coalesce coalesce = after(peers[_i].reads, peers[_i].size,
+					 peers[_i].gap_ms, peers[_i].others);
 
-	ck_assert_int_eq(pace.busy, peers[_i].busy);
+	ck_assert_int_eq(coalesce.active, peers[_i].active);
 }
 END_TEST
 
 START_TEST(a_pause_begins_the_count_anew)
 {
-	struct pace pace = after(7, 100, 0, 0);
+	struct coalesce coalesce = after(7, 100, 0, 0);
 
-	pace_read(&pace, 100, 1000, 0);
+	coalesce_read(&coalesce, 100, 1000, 0);
 	for (int i = 0; i < 7; i++)
-		pace_read(&pace, 100, 0, 0);
-	ck_assert(!pace.busy);
-	pace_read(&pace, 100, 0, 0);
-	ck_assert(pace.busy);
+		coalesce_read(&coalesce, 100, 0, 0);
+	ck_assert(!coalesce.active);
+	coalesce_read(&coalesce, 100, 0, 0);
+	ck_assert(coalesce.active);
 }
 END_TEST
 
@@ -60,7 +60,7 @@ static const struct {
 	size_t size;
 	long long gap_ms;
 	unsigned long others;
-	bool busy;
+	bool active;
 } wakes[] = {
 	{ 0, 2, 0, false },    /* the peer has paused */
 	{ 100, 2, 0, false },  /* a write, which might have been read at once */
@@ -75,53 +75,54 @@ static const struct {
 
 START_TEST(stays_busy_while_waiting_brings_writes_together)
 {
-	struct pace pace = after(100, 100, 0, 0);
+	struct coalesce coalesce = after(100, 100, 0, 0);
 
 	for (int i = 0; i < 100; i++) {
-		pace_read(&pace, 300, 2, 0);
-		ck_assert(pace.busy);
+		coalesce_read(&coalesce, 300, 2, 0);
+		ck_assert(coalesce.active);
 	}
-	pace_read(&pace, wakes[_i].size, wakes[_i].gap_ms, wakes[_i].others);
-	ck_assert_int_eq(pace.busy, wakes[_i].busy);
+	coalesce_read(&coalesce, wakes[_i].size, wakes[_i].gap_ms,
+		      wakes[_i].others);
+	ck_assert_int_eq(coalesce.active, wakes[_i].active);
 }
 END_TEST
 
 START_TEST(tells_whether_the_last_read_was_large)
 {
-	struct pace pace = after(100, 100, 0, 0);
+	struct coalesce coalesce = after(100, 100, 0, 0);
 
-	ck_assert(!pace.is_large);
-	pace_read(&pace, 32768, 1, 0);
-	ck_assert(pace.is_large);
-	pace_read(&pace, 65536, 1, 0);
-	ck_assert(pace.is_large);
-	pace_read(&pace, 20000, 1, 0);
-	ck_assert(!pace.is_large);
-	pace_read(&pace, 40000, 1, 0);
-	pace_read(&pace, 100, 1, 0);
-	ck_assert(!pace.is_large);
+	ck_assert(!coalesce.is_large);
+	coalesce_read(&coalesce, 32768, 1, 0);
+	ck_assert(coalesce.is_large);
+	coalesce_read(&coalesce, 65536, 1, 0);
+	ck_assert(coalesce.is_large);
+	coalesce_read(&coalesce, 20000, 1, 0);
+	ck_assert(!coalesce.is_large);
+	coalesce_read(&coalesce, 40000, 1, 0);
+	coalesce_read(&coalesce, 100, 1, 0);
+	ck_assert(!coalesce.is_large);
 }
 END_TEST
 
 /* Who waits for each line to be logged would be held back for nothing. */
 START_TEST(waits_seldom_where_that_is_for_nothing)
 {
-	struct pace pace = { 0 };
+	struct coalesce coalesce = { 0 };
 	int waits = 0;
 
 	for (int i = 0; i < 100000; i++) {
-		waits += pace.busy;
-		pace_read(&pace, 100, 0, 0);
+		waits += coalesce.active;
+		coalesce_read(&coalesce, 100, 0, 0);
 	}
 	ck_assert_int_lt(waits, 40);
-	for (int i = 0; i < 5000 && !pace.busy; i++)
-		pace_read(&pace, 100, 0, 0);
-	pace_read(&pace, 200, 2, 0);
-	ck_assert(pace.busy);
-	pace_read(&pace, 0, 2, 0);
+	for (int i = 0; i < 5000 && !coalesce.active; i++)
+		coalesce_read(&coalesce, 100, 0, 0);
+	coalesce_read(&coalesce, 200, 2, 0);
+	ck_assert(coalesce.active);
+	coalesce_read(&coalesce, 0, 2, 0);
 	for (int i = 0; i < 16; i++)
-		pace_read(&pace, 100, 0, 0);
-	ck_assert(pace.busy);
+		coalesce_read(&coalesce, 100, 0, 0);
+	ck_assert(coalesce.active);
 }
 END_TEST
 

@@ -120,7 +120,7 @@ is_text(const char *text, const char *data, size_t size)
 }
 
 static bool
-is_peer(const char *wanted, const struct logline *line)
+is_peer(const char *wanted, const struct log_line *line)
 {
 	const char *colon = memrchr(line->peer, ':', line->peer_size);
 	const char *host = line->peer;
@@ -136,7 +136,7 @@ is_peer(const char *wanted, const struct logline *line)
 }
 
 static bool
-is_wanted(const struct decode *d, const struct logline *line)
+is_wanted(const struct decode *d, const struct log_line *line)
 {
 	if (line->tag == TAG_NOTE)
 		return false;
@@ -147,7 +147,7 @@ is_wanted(const struct decode *d, const struct logline *line)
 }
 
 static void
-decode_line(struct decode *d, const struct logline *line)
+decode_line(struct decode *d, const struct log_line *line)
 {
 	struct stream *stream;
 
@@ -187,16 +187,16 @@ decode_file(struct decode *d, int fd)
 
 	lines_init(&lines, fd);
 	while (lines_next(&lines, &line)) {
-		struct logline logline;
+		struct log_line log_line;
 		const char *expected =
-			logline_parse_text(&logline, line.text, line.size);
+			log_line_parse_text(&log_line, line.text, line.size);
 
 		if (!line.is_whole)
 			expected = "a newline at the end of the last line";
 		if (expected)
 			malformed(d, &lines, expected);
 		else
-			decode_line(d, &logline);
+			decode_line(d, &log_line);
 	}
 	streams_drain(&d->streams, put_unfinished, d);
 	write_out(d);

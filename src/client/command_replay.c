@@ -130,17 +130,17 @@ replay_file(struct replay *replay, const char *file, int fd)
 	lines_init(&lines, fd);
 	while (lines_next(&lines, &line)) {
 		bool is_json = line.size > 0 && line.text[0] == '{';
-		struct logline logline;
+		struct log_line log_line;
 		const char *expected =
-			is_json ? logline_parse_json(&logline, line.text,
-						     line.size)
-				: logline_parse_text(&logline, line.text,
-						     line.size);
+			is_json ? log_line_parse_json(&log_line, line.text,
+						      line.size)
+				: log_line_parse_text(&log_line, line.text,
+						      line.size);
 
 		if (!expected)
-			expected = replay_take(replay, &logline);
+			expected = replay_take(replay, &log_line);
 		if (is_json)
-			logline_free(&logline);
+			log_line_free(&log_line);
 		if (!expected)
 			continue;
 		diag(LOG_ERR, "%s:%llu: expected %s", file, lines.number,

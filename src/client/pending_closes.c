@@ -11,7 +11,7 @@
 
 /* Take one out; the last takes its place. */
 static void
-finish(struct receipts *all, size_t i, bool is_good)
+finish(struct pending_closes *all, size_t i, bool is_good)
 {
 	char *name = all->names[i];
 
@@ -25,7 +25,7 @@ finish(struct receipts *all, size_t i, bool is_good)
 }
 
 void
-receipts_ask(struct receipts *all, int fd, const char *name)
+pending_closes_add(struct pending_closes *all, int fd, const char *name)
 {
 	size_t i = all->count++;
 
@@ -43,7 +43,7 @@ receipts_ask(struct receipts *all, int fd, const char *name)
 }
 
 void
-receipts_wait(struct receipts *all, double most_s)
+pending_closes_wait(struct pending_closes *all, double most_s)
 {
 	struct timespec most = { .tv_sec = (time_t)most_s };
 
@@ -60,7 +60,7 @@ receipts_wait(struct receipts *all, double most_s)
 }
 
 void
-receipts_end(struct receipts *all)
+pending_closes_end(struct pending_closes *all)
 {
 	while (all->count > 0) {
 		errno = ETIMEDOUT;

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct receipts {
+struct pending_closes {
 	struct pollfd *sockets;
 	char **names;
 	size_t count, capacity;
@@ -17,12 +17,12 @@ struct receipts {
 };
 
 /* End a stream, which is to be closed and forgotten with its receipt. */
-void receipts_ask(struct receipts *, int fd, const char *name);
+void pending_closes_add(struct pending_closes *, int fd, const char *name);
 
 /* Wait until any comes, or so long; and sleep so long where none is due. */
-void receipts_wait(struct receipts *, double most_s);
+void pending_closes_wait(struct pending_closes *, double most_s);
 
 /* All that are still due have failed, and all is freed. */
-void receipts_end(struct receipts *);
+void pending_closes_end(struct pending_closes *);
 
 #endif

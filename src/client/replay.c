@@ -25,7 +25,7 @@ struct replay {
 	bool has_begun, has_failed;
 	struct timespec first; /* the time of the first record */
 	double begin_s;        /* when it was sent, on CLOCK_MONOTONIC */
-	struct receipts receipts;
+	struct pending_closes pending_closes;
 };
 
 static double
@@ -58,7 +58,7 @@ wait_until_due(struct replay *r, const struct timespec *time)
 		  (double)(time->tv_nsec - r->first.tv_nsec) / 1e9;
 	after_s /= r->options->speed;
 	while ((left_s = r->begin_s + after_s - now_s()) > 0)
-		receipts_wait(&r->receipts, left_s);
+		pending_closes_wait(&r->pending_closes, left_s);
 }
 
 static void
@@ -77,8 +77,8 @@ replay_start(const struct replay_options *options)
 	struct replay *r = memory_zeroed(1, sizeof *r);
 
 	r->options = options;
-	r->receipts.failed = failed;
-	r->receipts.argument = r;
+	r->pending_closes.failed = failed;
+	r->pending_closes.argument = r;
 	r->addresses =
 		dial_resolve(options->host, options->port, options->protocol);
 	if (r->addresses)
@@ -91,13 +91,14 @@ replay_start(const struct replay_options *options)
 static bool
 collect_one(struct replay *r)
 {
-	size_t count = r->receipts.count;
+	size_t count = r->pending_closes.count;
 	double until_s = now_s() + RECEIPT_S, left_s;
 
-	while (r->receipts.count > 0 && r->receipts.count == count &&
+	while (r->pending_closes.count > 0 &&
+	       r->pending_closes.count == count &&
 	       (left_s = until_s - now_s()) > 0)
-		receipts_wait(&r->receipts, left_s);
-	return r->receipts.count < count;
+		pending_closes_wait(&r->pending_closes, left_s);
+	return r->pending_closes.count < count;
 }
 
 static bool
@@ -152,7 +153,7 @@ ask_receipt(struct stream *stream, void *replay)
 	struct replay *r = replay;
 
 	if (stream->fd >= 0 && r->options->protocol == PROTOCOL_TCP)
-		receipts_ask(&r->receipts, stream->fd, stream->key);
+		pending_closes_add(&r->pending_closes, stream->fd, stream->key);
 	else if (stream->fd >= 0)
 		close(stream->fd);
 }
@@ -166,7 +167,7 @@ end_stream(struct replay *r, struct stream *stream)
 	if (r->options->speed <= 0)
 		collect_one(r);
 	else
-		receipts_wait(&r->receipts, 0);
+		pending_closes_wait(&r->pending_closes, 0);
 }
 
 /* Whether a record must be joined from its pieces before it can be sent. */
@@ -179,7 +180,7 @@ is_joined(const struct replay *r)
 
 /* Whether it ends a record, and not with the stream. */
 static bool
-is_whole(const struct logline *line)
+is_whole(const struct log_line *line)
 {
 	return line->tag == TAG_WHOLE || line->tag == TAG_TRUNCATED;
 }
@@ -188,7 +189,7 @@ is_whole(const struct logline *line)
  */
 static void
 put_count(struct replay *r, const struct stream *stream,
-	  const struct logline *line)
+	  const struct log_line *line)
 {
 	size_t size = stream->pieces.size + line->size + (line->tag == TAG_END);
 	char count[32];
@@ -200,7 +201,7 @@ put_count(struct replay *r, const struct stream *stream,
 
 /* What goes over the wire for a record, or for a piece, into r->message. */
 static void
-put_record(struct replay *r, struct stream *stream, const struct logline *line)
+put_record(struct replay *r, struct stream *stream, const struct log_line *line)
 {
 	bool is_stream = r->options->protocol == PROTOCOL_TCP;
 	enum replay_framing framing = r->options->framing;
@@ -217,7 +218,7 @@ put_record(struct replay *r, struct stream *stream, const struct logline *line)
 
 /* The last byte of a record up to the end of this line, or 0. */
 static char
-last_byte(struct stream *stream, const struct logline *line)
+last_byte(struct stream *stream, const struct log_line *line)
 {
 	char last = line->size > 0 ? line->data[line->size - 1] : stream->last;
 
@@ -228,7 +229,7 @@ last_byte(struct stream *stream, const struct logline *line)
 /* What a record must not be, lest another arrives in its place; or NULL. */
 static const char *
 find_change(const struct replay *r, struct stream *stream,
-	    const struct logline *line)
+	    const struct log_line *line)
 {
 	enum replay_framing framing = r->options->framing;
 	int terminator = framing == REPLAY_NUL ? '\0' : '\n';
@@ -254,7 +255,7 @@ find_change(const struct replay *r, struct stream *stream,
 }
 
 static const char *
-send_record(struct replay *r, const struct logline *line)
+send_record(struct replay *r, const struct log_line *line)
 {
 	struct stream *stream = streams_get(&r->streams, line);
 	const char *change = find_change(r, stream, line);
@@ -272,15 +273,15 @@ send_record(struct replay *r, const struct logline *line)
 }
 
 static void
-take_note(struct replay *r, const struct logline *line)
+take_note(struct replay *r, const struct log_line *line)
 {
 	struct stream *stream;
 
-	if (logline_is_note(line, "opened")) {
+	if (log_line_is_note(line, "opened")) {
 		is_connected(r, streams_get(&r->streams, line));
 		return;
 	}
-	stream = logline_is_note(line, "closed")
+	stream = log_line_is_note(line, "closed")
 		       ? streams_find(&r->streams, line)
 		       : NULL;
 	if (stream)
@@ -288,11 +289,11 @@ take_note(struct replay *r, const struct logline *line)
 }
 
 const char *
-replay_take(struct replay *r, const struct logline *line)
+replay_take(struct replay *r, const struct log_line *line)
 {
 	struct timespec time;
 
-	if (!logline_time(line, &time))
+	if (!log_line_time(line, &time))
 		return "a time, such as 2026-11-23T07:12:01.123456Z";
 	wait_until_due(r, &time);
 	if (line->tag != TAG_NOTE)
@@ -309,7 +310,7 @@ replay_end(struct replay *r)
 	streams_drain(&r->streams, ask_receipt, r);
 	while (collect_one(r))
 		;
-	receipts_end(&r->receipts);
+	pending_closes_end(&r->pending_closes);
 	good = !r->has_failed;
 	buffer_free(&r->message);
 	freeaddrinfo(r->addresses);

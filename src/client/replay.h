@@ -32,7 +32,7 @@ struct replay *replay_start(const struct replay_options *);
  * Wait for the time of a line, and send it.  Returns NULL, or what the line
  * should have been; what fails in the network is told on stderr.
  */
-const char *replay_take(struct replay *, const struct logline *);
+const char *replay_take(struct replay *, const struct log_line *);
 
 /*
  * Close all that is open, wait for the other side to close too, and free all;

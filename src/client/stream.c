@@ -18,7 +18,7 @@ compare(const void *left, const void *right)
 
 /* Neither a listener nor a peer has a space in it. */
 static char *
-make_key(const struct logline *line)
+make_key(const struct log_line *line)
 {
 	size_t size = line->listener_size + line->peer_size + 40;
 	char *key = memory_zeroed(1, size), *end;
@@ -33,7 +33,7 @@ make_key(const struct logline *line)
 }
 
 struct stream *
-streams_find(struct streams *streams, const struct logline *line)
+streams_find(struct streams *streams, const struct log_line *line)
 {
 	struct stream wanted = { .key = NULL }, **found;
 
@@ -46,7 +46,7 @@ streams_find(struct streams *streams, const struct logline *line)
 }
 
 struct stream *
-streams_get(struct streams *streams, const struct logline *line)
+streams_get(struct streams *streams, const struct log_line *line)
 {
 	struct stream *stream = streams_find(streams, line);
 

@@ -21,10 +21,10 @@ struct streams {
 };
 
 /* The stream of a line, or NULL. */
-struct stream *streams_find(struct streams *, const struct logline *);
+struct stream *streams_find(struct streams *, const struct log_line *);
 
 /* The same, made where it is not there. */
-struct stream *streams_get(struct streams *, const struct logline *);
+struct stream *streams_get(struct streams *, const struct log_line *);
 
 /* Forget one, and free it. */
 void streams_remove(struct streams *, struct stream *);

@@ -71,7 +71,7 @@ config_complete_outputs(struct config *config)
 }
 
 static uint64_t
-output_set(const struct config *config, const struct listener_config *listener)
+output_mask(const struct config *config, const struct listener_config *listener)
 {
 	uint64_t set = 0;
 
@@ -102,7 +102,7 @@ config_complete_listeners(struct config *config)
 
 		if (l->framing < 0)
 			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
-		l->output_set = output_set(config, l);
+		l->output_mask = output_mask(config, l);
 		if (l->name || l->port == 0)
 			continue;
 		snprintf(name, sizeof name, "%s/%ld", is_tcp ? "tcp" : "udp",

@@ -42,7 +42,7 @@ struct listener_config {
 	char *interface; /* NULL: any */
 	long framing;    /* enum framing */
 	struct names outputs;
-	uint64_t output_set; /* the bits of these outputs */
+	uint64_t output_mask; /* the bits of these outputs */
 	struct limits limits;
 };
 
@@ -89,9 +89,9 @@ int config_find_output(const struct config *, const char *name);
  * file's.  The configuration is to be used only if there is no fault; it is to
  * be freed in any case.
  */
-void config_load(struct config *, const char *path, struct faults *);
+void config_load(struct config *, const char *path, struct errors *);
 void config_parse(struct config *, const char *path, const char *text,
-		  size_t size, struct faults *);
+		  size_t size, struct errors *);
 
 /* Write all of it as a configuration that loads to the same. */
 void config_dump(const struct config *, FILE *);

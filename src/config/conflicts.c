@@ -45,8 +45,8 @@ is_same_address(const char *a, const char *b)
 }
 
 bool
-twins_listeners(const struct listener_config *a,
-		const struct listener_config *b)
+conflicts_listeners(const struct listener_config *a,
+		    const struct listener_config *b)
 {
 	/* One without an interface listens on that of the other as well. */
 	bool same_interface = !a->interface || !b->interface ||
@@ -90,7 +90,7 @@ is_same_path(const char *a, const char *b)
 }
 
 bool
-twins_outputs(const struct output_config *a, const struct output_config *b)
+conflicts_outputs(const struct output_config *a, const struct output_config *b)
 {
 	if (a->type == OUTPUT_STDOUT)
 		return b->type == OUTPUT_STDOUT;

@@ -6,10 +6,11 @@
 #include "config/config.h"
 
 /* Whether the kernel would let only one of them have its port. */
-bool twins_listeners(const struct listener_config *,
-		     const struct listener_config *);
+bool conflicts_listeners(const struct listener_config *,
+			 const struct listener_config *);
 
 /* Whether both write to one place, where a short write would mix them. */
-bool twins_outputs(const struct output_config *, const struct output_config *);
+bool conflicts_outputs(const struct output_config *,
+		       const struct output_config *);
 
 #endif

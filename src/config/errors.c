@@ -11,11 +11,11 @@
 #include "base/memory.h"
 
 bool
-faults_has_value(const struct faults *faults,
-		 const struct fault_setting *setting)
+errors_has_value(const struct errors *errors,
+		 const struct error_setting *setting)
 {
-	for (size_t i = 0; i < faults->count; i++) {
-		const struct fault_setting *s = &faults->list[i].setting;
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct error_setting *s = &errors->list[i].setting;
 
 		if (s->name && s->line == setting->line &&
 		    strcmp(s->name, setting->name) == 0 &&
@@ -25,24 +25,24 @@ faults_has_value(const struct faults *faults,
 	return false;
 }
 
-static struct fault *
-add(struct faults *faults, const char *file, unsigned line, const char *text)
+static struct error *
+add(struct errors *errors, const char *file, unsigned line, const char *text)
 {
-	struct fault *fault;
+	struct error *error;
 
-	faults->list = memory_grow(faults->list, faults->count + 1,
-				   sizeof *faults->list);
-	fault = &faults->list[faults->count++];
-	*fault = (struct fault){
+	errors->list = memory_grow(errors->list, errors->count + 1,
+				   sizeof *errors->list);
+	error = &errors->list[errors->count++];
+	*error = (struct error){
 		.file = memory_copy(file),
 		.line = line,
 		.text = memory_copy(text),
 	};
-	return fault;
+	return error;
 }
 
 void
-faults_add(struct faults *faults, const char *file, unsigned line,
+errors_add(struct errors *errors, const char *file, unsigned line,
 	   const char *format, ...)
 {
 	va_list arguments;
@@ -51,14 +51,14 @@ faults_add(struct faults *faults, const char *file, unsigned line,
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	add(faults, file, line, text);
+	add(errors, file, line, text);
 }
 
 void
-faults_add_value(struct faults *faults, const char *file, unsigned line,
-		 const struct fault_setting *setting, const char *text)
+errors_add_value(struct errors *errors, const char *file, unsigned line,
+		 const struct error_setting *setting, const char *text)
 {
-	add(faults, file, line, text)->setting = (struct fault_setting){
+	add(errors, file, line, text)->setting = (struct error_setting){
 		.name = memory_copy(setting->name),
 		.file = memory_copy(setting->file),
 		.line = setting->line,
@@ -66,18 +66,18 @@ faults_add_value(struct faults *faults, const char *file, unsigned line,
 }
 
 static void
-free_fault(struct fault *fault)
+free_fault(struct error *error)
 {
-	free(fault->file);
-	free(fault->text);
-	free(fault->setting.name);
-	free(fault->setting.file);
+	free(error->file);
+	free(error->text);
+	free(error->setting.name);
+	free(error->setting.file);
 }
 
 static int
 compare(const void *left, const void *right)
 {
-	const struct fault *a = left, *b = right;
+	const struct error *a = left, *b = right;
 	int by_file = strcmp(a->file, b->file);
 
 	if (by_file != 0)
@@ -87,40 +87,41 @@ compare(const void *left, const void *right)
 
 /* Whether one before it, of the same line, says the same. */
 static bool
-is_told(const struct faults *faults, size_t count, const struct fault *fault)
+is_repeated(const struct errors *errors, size_t count,
+	    const struct error *error)
 {
-	while (count > 0 && compare(&faults->list[count - 1], fault) == 0)
-		if (strcmp(faults->list[--count].text, fault->text) == 0)
+	while (count > 0 && compare(&errors->list[count - 1], error) == 0)
+		if (strcmp(errors->list[--count].text, error->text) == 0)
 			return true;
 	return false;
 }
 
 void
-faults_sort(struct faults *faults)
+errors_sort(struct errors *errors)
 {
 	size_t kept = 0;
 
-	if (faults->count > 0)
-		qsort(faults->list, faults->count, sizeof *faults->list,
+	if (errors->count > 0)
+		qsort(errors->list, errors->count, sizeof *errors->list,
 		      compare);
-	for (size_t i = 0; i < faults->count; i++) {
-		struct fault fault = faults->list[i];
+	for (size_t i = 0; i < errors->count; i++) {
+		struct error error = errors->list[i];
 
-		if (is_told(faults, kept, &fault))
-			free_fault(&fault);
+		if (is_repeated(errors, kept, &error))
+			free_fault(&error);
 		else
-			faults->list[kept++] = fault;
+			errors->list[kept++] = error;
 	}
-	faults->count = kept;
+	errors->count = kept;
 }
 
 void
-faults_free(struct faults *faults)
+errors_free(struct errors *errors)
 {
-	for (size_t i = 0; i < faults->count; i++)
-		free_fault(&faults->list[i]);
-	free(faults->list);
-	*faults = (struct faults){ 0 };
+	for (size_t i = 0; i < errors->count; i++)
+		free_fault(&errors->list[i]);
+	free(errors->list);
+	*errors = (struct errors){ 0 };
 }
 
 /* Insertions, deletions and changes that make a into b, row by row. */
@@ -150,10 +151,10 @@ edits(const char *a, const char *b)
 }
 
 const char *
-faults_nearest(const char *name, const char *const *candidates)
+errors_nearest(const char *name, const char *const *candidates)
 {
 	const char *nearest = NULL;
-	size_t least = SIZE_MAX;
+	size_t min = SIZE_MAX;
 
 	for (; *candidates; candidates++) {
 		size_t n = strcasecmp(name, *candidates) == 0
@@ -161,8 +162,8 @@ faults_nearest(const char *name, const char *const *candidates)
 				 : edits(name, *candidates);
 
 		/* What shares less than half of a name is not a slip. */
-		if (n < least && n <= strlen(*candidates) / 2) {
-			least = n;
+		if (n < min && n <= strlen(*candidates) / 2) {
+			min = n;
 			nearest = *candidates;
 		}
 	}

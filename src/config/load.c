@@ -30,7 +30,7 @@ syntax_fault(struct reader *r)
 {
 	char *file = reader_file(r, config_error_file(&r->tree));
 
-	faults_add(r->faults, file, (unsigned)config_error_line(&r->tree), "%s",
+	errors_add(r->errors, file, (unsigned)config_error_line(&r->tree), "%s",
 		   explain(config_error_text(&r->tree)));
 	free(file);
 }
@@ -53,12 +53,12 @@ parse(struct reader *r, const char *text, size_t size)
 
 void
 config_parse(struct config *config, const char *path, const char *text,
-	     size_t size, struct faults *faults)
+	     size_t size, struct errors *errors)
 {
 	char *copy = memory_copy(path);
 	struct reader reader = { .path = path,
 				 .directory = dirname(copy),
-				 .faults = faults,
+				 .errors = errors,
 				 .config = config };
 
 	config_defaults(config);
@@ -68,23 +68,23 @@ config_parse(struct config *config, const char *path, const char *text,
 		parse(&reader, text, size);
 	config_destroy(&reader.tree);
 	free(copy);
-	faults_sort(faults);
+	errors_sort(errors);
 }
 
 void
-config_load(struct config *config, const char *path, struct faults *faults)
+config_load(struct config *config, const char *path, struct errors *errors)
 {
 	size_t size;
 	char *text = config_file_read(path, &size);
 
 	config_defaults(config);
 	if (!text) {
-		faults_add(faults, path, 0, "cannot be read: %s",
+		errors_add(errors, path, 0, "cannot be read: %s",
 			   strerror(errno));
 		return;
 	}
 	/* libconfig 1.5 wants a newline after a comment that ends the file. */
 	text[size] = '\n';
-	config_parse(config, path, text, size + 1, faults);
+	config_parse(config, path, text, size + 1, errors);
 	free(text);
 }

@@ -128,6 +128,6 @@ number_describe(const struct number *n, const char *setting, char *out,
 	snprintf(out, room,
 		 "%s: found %s%.*s, expected an integer from %ld to %ld",
 		 setting, left_out > 0 ? "..." : "", (int)(n->size - left_out),
-		 n->text + left_out, option ? option->least : INT32_MIN,
-		 option ? option->most : INT32_MAX);
+		 n->text + left_out, option ? option->min : INT32_MIN,
+		 option ? option->max : INT32_MAX);
 }

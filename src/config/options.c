@@ -41,7 +41,7 @@ static const char *const severities[] = { "emerg", "alert",   "crit",
 
 #define INTEGER(key, field, low, high, value)                                  \
 	.name = (key), .type = OPTION_INTEGER, .offset = (field),              \
-	.least = (low), .most = (high), .initial = (value)
+	.min = (low), .max = (high), .initial = (value)
 #define CHOICE(key, field, list, value)                                        \
 	.name = (key), .type = OPTION_CHOICE, .offset = (field),               \
 	.choices = (list), .initial = (value)

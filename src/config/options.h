@@ -26,7 +26,7 @@ struct option {
 	const char *name;
 	enum option_type type;
 	size_t offset;
-	long least, most;
+	long min, max;
 	long initial;
 	const char *text; /* the default of a string, NULL: none */
 	const char *const *choices;

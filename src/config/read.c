@@ -26,7 +26,7 @@ read_group(struct reader *r, config_setting_t *group,
 		if (!table[i].required ||
 		    config_setting_get_member(group, table[i].name))
 			continue;
-		fault_at(r, group, "missing setting \"%s\"", table[i].name);
+		error_at(r, group, "missing setting \"%s\"", table[i].name);
 		wrong |= 1U << i;
 	}
 	for (int i = 0; i < config_setting_length(group); i++) {
@@ -34,18 +34,18 @@ read_group(struct reader *r, config_setting_t *group,
 			config_setting_get_elem(group, (unsigned)i);
 		const char *name = config_setting_name(member);
 		const struct option *option = option_find(table, name);
-		const char *near = faults_nearest(name, names);
+		const char *near = errors_nearest(name, names);
 
 		if (option)
 			wrong |=
 				(unsigned)!value_read(r, member, option, target)
 				<< (option - table);
 		else if (near)
-			fault_at(r, member,
+			error_at(r, member,
 				 "unknown setting \"%s\", did you mean \"%s\"?",
 				 name, near);
 		else
-			fault_at(r, member, "unknown setting \"%s\"", name);
+			error_at(r, member, "unknown setting \"%s\"", name);
 	}
 	return wrong;
 }
@@ -87,7 +87,7 @@ check_applies(struct reader *r, config_setting_t *group, long type)
 			config_setting_get_member(group, o->name);
 
 		if (member && !option_applies(o, type))
-			fault_at(r, member,
+			error_at(r, member,
 				 "found \"%s\", which this type of output has "
 				 "no use for",
 				 o->name);
@@ -101,11 +101,11 @@ check_output(struct reader *r, config_setting_t *group,
 	check_applies(r, group, output->type);
 	if (output->type == OUTPUT_FILE &&
 	    !config_setting_get_member(group, "path"))
-		fault_at(r, group, "missing setting \"path\"");
+		error_at(r, group, "missing setting \"path\"");
 }
 
 static void
-check_output_twins(struct reader *r, config_setting_t *group)
+check_output_conflicts(struct reader *r, config_setting_t *group)
 {
 	const struct config *config = r->config;
 	size_t last = config->output_count - 1;
@@ -113,17 +113,17 @@ check_output_twins(struct reader *r, config_setting_t *group)
 	char place[256];
 
 	for (size_t i = 0; i < last; i++) {
-		if (!twins_outputs(&config->outputs[i], output))
+		if (!conflicts_outputs(&config->outputs[i], output))
 			continue;
 		describe_place(r, group, i, place);
-		fault_at(r, group,
+		error_at(r, group,
 			 "found a second output to %s, the first is on %s",
 			 output->path ? output->path : "stdout", place);
 		return;
 	}
 	if (*output->name &&
 	    config_find_output(config, output->name) != (int)last)
-		fault_at(r, group,
+		error_at(r, group,
 			 "found a second output \"%s\", expected a name of its "
 			 "own",
 			 output->name);
@@ -154,7 +154,7 @@ read_output(struct reader *r, config_setting_t *group)
 	unsigned wrong;
 
 	if (config->output_count == CONFIG_OUTPUTS) {
-		fault_at(r, group, "found more outputs than %d, the most",
+		error_at(r, group, "found more outputs than %d, the most",
 			 CONFIG_OUTPUTS);
 		return;
 	}
@@ -165,7 +165,7 @@ read_output(struct reader *r, config_setting_t *group)
 	else
 		check_output(r, group, output);
 	name_output(r, output, wrong);
-	check_output_twins(r, group);
+	check_output_conflicts(r, group);
 }
 
 static void
@@ -180,7 +180,7 @@ check_outputs(struct reader *r, config_setting_t *names)
 	for (size_t i = 0; i < r->config->output_count; i++)
 		known[i] = r->config->outputs[i].name;
 	if (config_setting_length(names) == 0)
-		fault_at(r, names,
+		error_at(r, names,
 			 "found no name in outputs, expected at least one");
 	for (int i = 0; i < config_setting_length(names); i++) {
 		const char *name = config_setting_get_string_elem(names, i);
@@ -189,8 +189,8 @@ check_outputs(struct reader *r, config_setting_t *names)
 		if (!name || config_find_output(r->config, name) >= 0 ||
 		    r->has_unknown_names)
 			continue;
-		near = faults_nearest(name, known);
-		fault_at(r, config_setting_get_elem(names, (unsigned)i),
+		near = errors_nearest(name, known);
+		error_at(r, config_setting_get_elem(names, (unsigned)i),
 			 "unknown output \"%s\", expected the name of an "
 			 "output%s%s%s",
 			 name, near ? ", such as \"" : "", near ? near : "",
@@ -208,7 +208,7 @@ check_framing(struct reader *r, config_setting_t *group,
 
 	if (fits)
 		return;
-	fault_at(r, config_setting_get_member(group, "framing"),
+	error_at(r, config_setting_get_member(group, "framing"),
 		 "framing: found \"%s\", expected %s",
 		 option_find(config_listener_options, "framing")
 			 ->choices[l->framing],
@@ -218,7 +218,7 @@ check_framing(struct reader *r, config_setting_t *group,
 }
 
 static void
-check_listener_twins(struct reader *r, config_setting_t *group)
+check_listener_conflicts(struct reader *r, config_setting_t *group)
 {
 	const struct config *config = r->config;
 	size_t last = config->listener_count - 1;
@@ -227,10 +227,10 @@ check_listener_twins(struct reader *r, config_setting_t *group)
 	for (size_t i = 0; i < last; i++) {
 		const struct listener_config *first = &config->listeners[i];
 
-		if (!twins_listeners(first, &config->listeners[last]))
+		if (!conflicts_listeners(first, &config->listeners[last]))
 			continue;
 		describe_place(r, group, i, place);
-		fault_at(r, group,
+		error_at(r, group,
 			 "found a second listener on this port and address, "
 			 "the first, of \"%s\", is on %s",
 			 first->address, place);
@@ -253,7 +253,7 @@ read_listener(struct reader *r, config_setting_t *group)
 	    is_wrong(wrong, table, "address") ||
 	    is_wrong(wrong, table, "interface"))
 		listener->port = 0;
-	check_listener_twins(r, group);
+	check_listener_conflicts(r, group);
 }
 
 /* Each group of a list, given to read; an empty list is a fault. */
@@ -271,7 +271,7 @@ read_list(struct reader *r, const char *name,
 		return;
 	}
 	if (count == 0)
-		fault_at(r, list, "%s: found none, expected at least one",
+		error_at(r, list, "%s: found none, expected at least one",
 			 name);
 	for (int i = 0; i < count; i++) {
 		config_setting_t *group =

@@ -45,7 +45,7 @@ refuse_nul(struct scan *s, const struct source *source)
 		return;
 	for (const char *c = source->begin; c < nul; c++)
 		line += *c == '\n';
-	faults_add(s->reader->faults, source->file, line,
+	errors_add(s->reader->errors, source->file, line,
 		   "found a NUL byte, expected text");
 	s->good = false;
 }
@@ -125,10 +125,10 @@ skip_comment(struct scan *s)
 }
 
 static void
-tell_value(struct scan *s, unsigned line, const char *text)
+add_value(struct scan *s, unsigned line, const char *text)
 {
-	faults_add_value(s->reader->faults, s->source->file, line,
-			 &(struct fault_setting){ s->setting, s->setting_file,
+	errors_add_value(s->reader->errors, s->source->file, line,
+			 &(struct error_setting){ s->setting, s->setting_file,
 						  s->setting_line },
 			 text);
 }
@@ -140,7 +140,7 @@ refuse_escaped_nul(struct scan *s)
 
 	snprintf(text, sizeof text, "%s: found an escaped NUL, expected text",
 		 s->setting);
-	tell_value(s, s->source->line, text);
+	add_value(s, s->source->line, text);
 }
 
 static void
@@ -184,7 +184,7 @@ refuse_number(struct scan *s, const struct number *number)
 	char text[256];
 
 	number_describe(number, s->setting, text, sizeof text);
-	tell_value(s, s->source->line, text);
+	add_value(s, s->source->line, text);
 }
 
 static void
@@ -208,7 +208,7 @@ include(struct scan *s, unsigned line, const char *name)
 
 	text = config_file_read(file, &size);
 	if (!text) {
-		faults_add(s->reader->faults, s->source->file, line,
+		errors_add(s->reader->errors, s->source->file, line,
 			   "@include: found \"%s\", which cannot be read: %s",
 			   name, strerror(errno));
 		s->good = false;

@@ -35,7 +35,7 @@ reader_file(const struct reader *r, const char *name)
 }
 
 void
-fault_at(struct reader *r, const config_setting_t *setting, const char *format,
+error_at(struct reader *r, const config_setting_t *setting, const char *format,
 	 ...)
 {
 	char *file = reader_file(r, config_setting_source_file(setting));
@@ -46,7 +46,7 @@ fault_at(struct reader *r, const config_setting_t *setting, const char *format,
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	faults_add(r->faults, file, line, "%s", text);
+	errors_add(r->errors, file, line, "%s", text);
 	free(file);
 }
 
@@ -90,7 +90,7 @@ value_wrong_type(struct reader *r, const config_setting_t *setting,
 	char found[128];
 
 	describe(found, setting);
-	fault_at(r, setting, "%s%sfound %s, expected %s", name ? name : "",
+	error_at(r, setting, "%s%sfound %s, expected %s", name ? name : "",
 		 name ? ": " : "", found, expected);
 }
 
@@ -106,12 +106,12 @@ read_integer(struct reader *r, const config_setting_t *setting,
 	if (type == CONFIG_TYPE_INT)
 		value = config_setting_get_int(setting);
 	if ((type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64) &&
-	    value >= option->least && value <= option->most) {
+	    value >= option->min && value <= option->max) {
 		*field = (long)value;
 		return;
 	}
 	snprintf(expected, sizeof expected, "an integer from %ld to %ld",
-		 option->least, option->most);
+		 option->min, option->max);
 	value_wrong_type(r, setting, expected);
 }
 
@@ -230,14 +230,14 @@ read_names(struct reader *r, const config_setting_t *setting,
 
 /* Whether libconfig has changed the value, and that was found before. */
 static bool
-was_told(const struct reader *r, const config_setting_t *setting)
+was_reported(const struct reader *r, const config_setting_t *setting)
 {
-	struct fault_setting known = {
+	struct error_setting known = {
 		.name = config_setting_name(setting),
 		.file = reader_file(r, config_setting_source_file(setting)),
 		.line = config_setting_source_line(setting),
 	};
-	bool told = known.name && faults_has_value(r->faults, &known);
+	bool told = known.name && errors_has_value(r->errors, &known);
 
 	free(known.file);
 	return told;
@@ -248,9 +248,9 @@ value_read(struct reader *r, const config_setting_t *setting,
 	   const struct option *option, void *target)
 {
 	void *field = (char *)target + option->offset;
-	size_t faults = r->faults->count;
+	size_t errors = r->errors->count;
 
-	if (was_told(r, setting))
+	if (was_reported(r, setting))
 		return false;
 	switch (option->type) {
 	case OPTION_INTEGER:
@@ -274,5 +274,5 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_LIST:
 		break; /* once the settings before them are known */
 	}
-	return r->faults->count == faults;
+	return r->errors->count == errors;
 }

@@ -11,7 +11,7 @@
 struct reader {
 	const char *path;
 	char *directory; /* of path: what @include is relative to */
-	struct faults *faults;
+	struct errors *errors;
 	struct config *config;
 	config_t tree;
 	bool has_unknown_names; /* outputs whose faults hide how to call them */
@@ -30,7 +30,7 @@ char *reader_file(const struct reader *, const char *name);
 char *reader_include(const struct reader *, const char *name);
 
 /* A fault at the line of a setting. */
-void fault_at(struct reader *, const config_setting_t *, const char *format,
+void error_at(struct reader *, const config_setting_t *, const char *format,
 	      ...) __attribute__((format(printf, 3, 4)));
 
 /* The setting is there, but of another type than what is expected. */

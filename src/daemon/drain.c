@@ -6,17 +6,17 @@
 #include "daemon/listeners_internal.h"
 
 void
-ports_stop(struct ports *ports)
+drain_begin(struct listeners *ports)
 {
 	ports->stopping = true;
 	/* From here on the main thread waits for the last one to leave. */
-	connections_want(&ports->connections, true);
+	registry_want_wakeup(&ports->registry, true);
 	for (size_t i = 0; i < ports->count; i++) {
-		listener_forsake(&ports->list[i].listener);
+		listener_stop_listening(&ports->list[i].listener);
 		if (ports->list[i].udp)
 			udp_stop(ports->list[i].udp);
 	}
-	connections_stop(&ports->connections);
+	registry_stop_all(&ports->registry);
 }
 
 /* Without a descriptor to spare accept() does not tell it, but the kernel. */
@@ -24,7 +24,7 @@ static bool
 nobody_waits(const struct port *port)
 {
 	return !tcp_holds_one(&port->acceptor) &&
-	       sockets_waiting(port->listener.socket.fd) == 0;
+	       sockets_pending(port->listener.socket.fd) == 0;
 }
 
 /* Behind a door that is closed it would go on to drop, unseen. */
@@ -37,21 +37,21 @@ close_drained(struct port *port)
 
 /* Whoever has connected is still heard; then the listener is closed. */
 static void
-drain_port(struct ports *ports, struct port *port)
+drain_port(struct listeners *ports, struct port *port)
 {
 	long long now_ms = clock_now_ms();
 	bool all = false;
 
-	if (!ports_is_tcp(port))
+	if (!listener_is_tcp(port))
 		close_drained(port);
-	if (!ports_is_tcp(port) || port->listener.socket.fd < 0)
+	if (!listener_is_tcp(port) || port->listener.socket.fd < 0)
 		return;
 	/*
 	 * All of them, so that they are ended in one go; but to a socket that
 	 * others share they may come without end.
 	 */
-	while (!ports_is_resting(port, now_ms) &&
-	       !(all = ports_accept_all(ports, port)) && !port->is_full &&
+	while (!listener_is_backing_off(port, now_ms) &&
+	       !(all = listeners_accept_all(ports, port)) && !port->at_limit &&
 	       !port->listener.is_shared)
 		;
 	if (all || nobody_waits(port))
@@ -60,48 +60,48 @@ drain_port(struct ports *ports, struct port *port)
 
 /* Nobody receives any more, so nobody counts: the last notes are due. */
 static bool
-is_quiet(struct ports *ports)
+is_quiet(struct listeners *ports)
 {
 	for (size_t i = 0; i < ports->count; i++) {
 		const struct port *port = &ports->list[i];
 
-		if (ports_is_tcp(port) ? port->listener.socket.fd >= 0
-				       : !udp_is_done(port->udp))
+		if (listener_is_tcp(port) ? port->listener.socket.fd >= 0
+					  : !udp_is_done(port->udp))
 			return false;
 	}
-	return ports_orphans_are_done(ports) &&
-	       connections_count(&ports->connections) == 0;
+	return retired_are_done(ports) && registry_count(&ports->registry) == 0;
 }
 
 bool
-ports_finish_tallies(struct ports *ports)
+listeners_finish_summaries(struct listeners *ports)
 {
 	bool done = true;
 
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
 
-		if (ports_is_tcp(port) && !ports->tally_stopped)
-			tally_stop(&port->tally);
-		if (ports_is_tcp(port) && !tally_is_done(&port->tally))
+		if (listener_is_tcp(port) && !ports->summaries_stopped)
+			note_summary_stop(&port->summary);
+		if (listener_is_tcp(port) &&
+		    !note_summary_is_done(&port->summary))
 			done = false;
 	}
-	ports->tally_stopped = true;
+	ports->summaries_stopped = true;
 	return done;
 }
 
 bool
-ports_drain(struct ports *ports)
+drain_continue(struct listeners *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		drain_port(ports, &ports->list[i]);
-	connections_end(&ports->connections);
-	return is_quiet(ports) && ports_finish_tallies(ports);
+	registry_shut_down_blocked(&ports->registry);
+	return is_quiet(ports) && listeners_finish_summaries(ports);
 }
 
 /* Nobody will hear them, but what they have sent is counted. */
 static void
-tell_waiting(struct port *port)
+log_pending(struct port *port)
 {
 	unsigned long long unread = 0;
 	unsigned count = tcp_abandon(&port->acceptor, &unread);
@@ -114,14 +114,14 @@ tell_waiting(struct port *port)
 }
 
 void
-ports_tell_unread(struct ports *ports)
+drain_log_unread(struct listeners *ports)
 {
-	size_t count = connections_count(&ports->connections);
+	size_t count = registry_count(&ports->registry);
 
 	if (count > 0) {
 		unsigned long long unread, held;
 
-		unread = connections_unread(&ports->connections, &held);
+		unread = registry_count_unread(&ports->registry, &held);
 		if (ports->is_parking)
 			unread = 0; /* they are kept, and will be read */
 		diag(LOG_ERR,
@@ -136,14 +136,14 @@ ports_tell_unread(struct ports *ports)
 		if (ports->is_parking || port->listener.is_shared)
 			continue;
 		if (port->udp && !udp_is_done(port->udp))
-			udp_tell_abandoned(port->udp);
-		if (ports_is_tcp(port) && port->listener.socket.fd >= 0)
-			tell_waiting(port);
+			udp_log_abandoned(port->udp);
+		if (listener_is_tcp(port) && port->listener.socket.fd >= 0)
+			log_pending(port);
 	}
-	for (struct orphan *o = ports->orphans; o; o = o->next)
+	for (struct retired_listener *o = ports->retired; o; o = o->next)
 		if (o->udp && !udp_is_done(o->udp) && !ports->is_parking)
-			udp_tell_abandoned(o->udp);
+			udp_log_abandoned(o->udp);
 	for (size_t i = 0; i < ports->count; i++)
-		if (ports_is_tcp(&ports->list[i]))
-			tally_tell(&ports->list[i].tally);
+		if (listener_is_tcp(&ports->list[i]))
+			note_summary_log(&ports->list[i].summary);
 }

@@ -9,7 +9,7 @@
 #define OTHER_DESCRIPTORS 32
 
 size_t
-server_fit_descriptors(const struct config *config)
+fd_limit_raise(const struct config *config)
 {
 	size_t wanted = (size_t)config->limits.max_connections;
 	size_t others = config->listener_count * 3 + config->output_count +

@@ -10,6 +10,6 @@
  * that is enough, max_connections at the most: else accept() would fail where
  * resting is meant.  What it is less is told on stderr.
  */
-size_t server_fit_descriptors(const struct config *);
+size_t fd_limit_raise(const struct config *);
 
 #endif

@@ -18,12 +18,12 @@
 #define REST_MS 1000
 
 static void
-prepare(struct ports *ports, struct port *port,
-	const struct listener_config *config, struct inherited *in)
+prepare(struct listeners *ports, struct port *port,
+	const struct listener_config *config, struct listen_fds *in)
 {
 	port->acceptor = (struct acceptor){
 		.listener = &port->listener,
-		.connections = &ports->connections,
+		.registry = &ports->registry,
 		.connection_number = &ports->connection_number,
 	};
 	port->listener.ledger = &ports->ledger;
@@ -31,37 +31,37 @@ prepare(struct ports *ports, struct port *port,
 }
 
 static bool
-open_port(struct ports *ports, struct port *port, long backlog,
-	  struct inherited *in)
+open_port(struct listeners *ports, struct port *port, long backlog,
+	  struct listen_fds *in)
 {
 	const struct listener_config *config = port->listener.config;
 	size_t max_record = (size_t)config->limits.max_record;
-	size_t input = ports_is_tcp(port) ? framer_capacity(max_record)
-					  : udp_input_size(config);
-	struct kept_listener kept;
+	size_t input = listener_is_tcp(port) ? framer_capacity(max_record)
+					     : udp_input_size(config);
+	struct saved_listener kept;
 
-	if (!listener_open(&port->listener, backlog, ports->orphans,
+	if (!listener_open(&port->listener, backlog, ports->retired,
 			   ports->outputs, input))
 		return false;
 	/* Before a thread counts on. */
-	if (inherited_of_listener(in, port->listener.key, &kept))
-		listener_take_over(&port->listener, &kept);
+	if (listen_fds_listener_state(in, port->listener.key, &kept))
+		listener_restore(&port->listener, &kept);
 	return true;
 }
 
 bool
-ports_open(struct ports *ports, const struct config *config,
-	   size_t max_connections, struct outputs *outputs, int wake_fd,
-	   int park_fd, struct inherited *in)
+listeners_open(struct listeners *ports, const struct config *config,
+	       size_t max_connections, struct output_set *outputs, int wake_fd,
+	       int handover_fd, struct listen_fds *in)
 {
 	uint64_t last, number;
 	bool opened = true;
 
-	connections_init(&ports->connections, wake_fd, park_fd);
+	registry_init(&ports->registry, wake_fd, handover_fd);
 	ledger_open(&ports->ledger, in);
 	/* No number twice: what the ledger has of an older one would be its. */
 	last = ledger_last_number(&ports->ledger);
-	number = inherited_last_number(in);
+	number = listen_fds_last_number(in);
 	atomic_store(&ports->connection_number, number > last ? number : last);
 	ports->outputs = outputs;
 	ports->max_connections = max_connections;
@@ -69,17 +69,17 @@ ports_open(struct ports *ports, const struct config *config,
 	ports->list = memory_zeroed(ports->count, sizeof *ports->list);
 	for (size_t i = 0; i < ports->count; i++)
 		prepare(ports, &ports->list[i], &config->listeners[i], in);
-	ports_disown(ports, in);
+	retired_close_listeners(ports, in);
 	for (size_t i = 0; opened && i < ports->count; i++)
 		opened = open_port(ports, &ports->list[i], config->backlog, in);
 	return opened;
 }
 
 static bool
-start_udp(struct port *port, int wake_fd, const struct inherited *in)
+start_udp(struct port *port, int wake_fd, const struct listen_fds *in)
 {
-	struct kept_listener kept;
-	bool known = inherited_of_listener(in, port->listener.key, &kept);
+	struct saved_listener kept;
+	bool known = listen_fds_listener_state(in, port->listener.key, &kept);
 
 	if (!known && !port->listener.is_counted)
 		known = true; /* of a new socket, all that it dropped */
@@ -88,54 +88,53 @@ start_udp(struct port *port, int wake_fd, const struct inherited *in)
 }
 
 static bool
-start_tcp(struct ports *ports, struct port *port, int wake_fd)
+start_tcp(struct listeners *ports, struct port *port, int wake_fd)
 {
-	if (!tally_start(&port->tally, &port->listener, wake_fd))
+	if (!note_summary_start(&port->summary, &port->listener, wake_fd))
 		return false;
-	port->listener.tally = &port->tally;
-	port->listener.crowd = crowd_start(&ports->connections);
-	return port->listener.crowd;
+	port->listener.summary = &port->summary;
+	port->listener.poller = poller_start(&ports->registry);
+	return port->listener.poller;
 }
 
 bool
-ports_start(struct ports *ports, int wake_fd, struct inherited *in)
+listeners_start(struct listeners *ports, int wake_fd, struct listen_fds *in)
 {
 	bool started = true;
 
 	for (size_t i = 0; started && i < ports->count; i++)
-		started = ports_is_tcp(&ports->list[i])
+		started = listener_is_tcp(&ports->list[i])
 				? start_tcp(ports, &ports->list[i], wake_fd)
 				: start_udp(&ports->list[i], wake_fd, in);
-	started = started && ports_start_orphans(ports, wake_fd, in);
+	started = started && retired_start(ports, wake_fd, in);
 	if (started)
-		ports_take_over(ports, in);
+		restart_take_over(ports, in);
 	else
 		diag(LOG_ERR, "cannot start a thread: %s", strerror(errno));
 	return started;
 }
 
 void
-ports_tell(const struct ports *ports)
+listeners_log(const struct listeners *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
-		listener_tell(&ports->list[i].listener);
+		listener_log(&ports->list[i].listener);
 }
 
 void
-ports_tell_counters(const struct ports *ports)
+listeners_log_counters(const struct listeners *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
-		listener_tell_counters(&ports->list[i].listener);
+		listener_log_counters(&ports->list[i].listener);
 }
 
 /* Whether it may take one more; if not, its peers wait in its queue. */
 static bool
-has_room(struct ports *ports, struct port *port)
+has_room(struct listeners *ports, struct port *port)
 {
 	size_t most = (size_t)port->listener.config->limits.max_connections;
 
-	return connections_count(&ports->connections) <
-		       ports->max_connections &&
+	return registry_count(&ports->registry) < ports->max_connections &&
 	       atomic_load(&port->listener.counters.connections) < most;
 }
 
@@ -143,12 +142,12 @@ static bool
 is_alive(const struct port *port)
 {
 	return port->udp ? udp_is_alive(port->udp)
-			 : crowd_is_alive(port->listener.crowd,
-					  port->listener.pool.outputs);
+			 : poller_is_alive(port->listener.poller,
+					   port->listener.pool.outputs);
 }
 
 bool
-ports_are_alive(struct ports *ports)
+listeners_are_alive(struct listeners *ports)
 {
 	bool alive = true;
 
@@ -159,7 +158,7 @@ ports_are_alive(struct ports *ports)
 }
 
 void
-ports_summarize(struct ports *ports, char *out, size_t size)
+listeners_summarize(struct listeners *ports, char *out, size_t size)
 {
 	unsigned long long connections = 0, records = 0, lost = 0;
 
@@ -176,19 +175,19 @@ ports_summarize(struct ports *ports, char *out, size_t size)
 }
 
 bool
-ports_accept_all(struct ports *ports, struct port *port)
+listeners_accept_all(struct listeners *ports, struct port *port)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
-		port->is_full = !has_room(ports, port);
-		if (port->is_full)
+		port->at_limit = !has_room(ports, port);
+		if (port->at_limit)
 			return false;
 		switch (tcp_accept(&port->acceptor)) {
-		case ACCEPTED:
+		case ACCEPT_OK:
 			break;
-		case ACCEPTED_NONE:
+		case ACCEPT_NONE:
 			return true;
-		case ACCEPTED_SHORT:
-			port->rest_until_ms = clock_now_ms() + REST_MS;
+		case ACCEPT_RETRY:
+			port->retry_at_ms = clock_now_ms() + REST_MS;
 			return false;
 		}
 	}
@@ -197,16 +196,16 @@ ports_accept_all(struct ports *ports, struct port *port)
 
 /* Full is said before it is asked again, so that no one leaves unseen. */
 static void
-look_for_room(struct ports *ports)
+look_for_room(struct listeners *ports)
 {
 	bool any_full = false;
 
 	for (size_t i = 0; i < ports->count; i++)
-		any_full |= ports->list[i].is_full;
-	connections_want(&ports->connections, any_full || ports->stopping);
+		any_full |= ports->list[i].at_limit;
+	registry_want_wakeup(&ports->registry, any_full || ports->stopping);
 	for (size_t i = 0; any_full && i < ports->count; i++)
-		if (ports->list[i].is_full)
-			ports->list[i].is_full =
+		if (ports->list[i].at_limit)
+			ports->list[i].at_limit =
 				!has_room(ports, &ports->list[i]);
 }
 
@@ -214,44 +213,45 @@ look_for_room(struct ports *ports)
 static bool
 is_due(const struct port *port, long long now_ms)
 {
-	return tcp_holds_one(&port->acceptor) && !port->is_full &&
-	       !ports_is_resting(port, now_ms);
+	return tcp_holds_one(&port->acceptor) && !port->at_limit &&
+	       !listener_is_backing_off(port, now_ms);
 }
 
 void
-ports_poll(struct ports *ports, struct pollfd *polled, long long *until_ms)
+listeners_poll(struct listeners *ports, struct pollfd *polled,
+	       long long *until_ms)
 {
 	long long now_ms = clock_now_ms();
 
 	look_for_room(ports);
-	ports_orphans_are_done(ports);
+	retired_are_done(ports);
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
-		bool resting = ports_is_resting(port, now_ms);
+		bool resting = listener_is_backing_off(port, now_ms);
 
 		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 		if (is_due(port, now_ms))
 			*until_ms = now_ms;
-		if (resting && port->rest_until_ms < *until_ms)
-			*until_ms = port->rest_until_ms;
-		if (ports_is_tcp(port) && !resting && !port->is_full &&
+		if (resting && port->retry_at_ms < *until_ms)
+			*until_ms = port->retry_at_ms;
+		if (listener_is_tcp(port) && !resting && !port->at_limit &&
 		    !ports->is_parking)
 			polled[i].fd = port->listener.socket.fd;
 	}
 }
 
 void
-ports_accept(struct ports *ports, const struct pollfd *polled)
+listeners_accept(struct listeners *ports, const struct pollfd *polled)
 {
 	long long now_ms = clock_now_ms();
 
 	for (size_t i = 0; i < ports->count; i++)
 		if (polled[i].revents || is_due(&ports->list[i], now_ms))
-			ports_accept_all(ports, &ports->list[i]);
+			listeners_accept_all(ports, &ports->list[i]);
 }
 
 void
-ports_close(struct ports *ports)
+listeners_close(struct listeners *ports)
 {
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
@@ -259,14 +259,14 @@ ports_close(struct ports *ports)
 		if (port->udp) {
 			udp_join(port->udp);
 		} else {
-			tally_join(&port->tally);
-			crowd_stop(port->listener.crowd);
+			note_summary_join(&port->summary);
+			poller_stop(port->listener.poller);
 		}
 		tcp_close(&port->acceptor);
 		listener_close(&port->listener);
 	}
 	free(ports->list);
-	ports_close_orphans(ports);
-	connections_destroy(&ports->connections);
+	retired_close(ports);
+	registry_destroy(&ports->registry);
 	ledger_close(&ports->ledger);
 }

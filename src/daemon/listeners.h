@@ -18,18 +18,18 @@
 #include "system/listen_fds.h"
 
 struct port;
-struct orphan;
+struct retired_listener;
 
-struct ports {
-	struct connections connections;
+struct listeners {
+	struct registry registry;
 	struct ledger ledger;
 	atomic_ullong connection_number;
-	struct outputs *outputs; /* borrowed */
+	struct output_set *outputs; /* borrowed */
 	size_t max_connections;
-	bool stopping, is_parking, tally_stopped;
+	bool stopping, is_parking, summaries_stopped;
 	size_t count;
 	struct port *list;
-	struct orphan *orphans; /* NULL: there are none */
+	struct retired_listener *retired; /* NULL: there are none */
 };
 
 /*
@@ -38,63 +38,64 @@ struct ports {
  * was told.  wake_fd is an eventfd that is rung when there is something to
  * look at: room for a connection, or a thread that is done.
  */
-bool ports_open(struct ports *, const struct config *, size_t max_connections,
-		struct outputs *, int wake_fd, int park_fd, struct inherited *);
-bool ports_start(struct ports *, int wake_fd, struct inherited *);
+bool listeners_open(struct listeners *, const struct config *,
+		    size_t max_connections, struct output_set *, int wake_fd,
+		    int handover_fd, struct listen_fds *);
+bool listeners_start(struct listeners *, int wake_fd, struct listen_fds *);
 
 /*
  * Without opening any: bind those listeners whose ports need a capability and
  * have systemd keep them for the process that opens them, without it.  false:
  * not all could be, or there is no systemd, and stderr was told.
  */
-bool ports_keep_low(const struct config *);
+bool low_ports_bind(const struct config *);
 
 /* Tell on stderr where they listen, or their counters. */
-void ports_tell(const struct ports *);
-void ports_tell_counters(const struct ports *);
+void listeners_log(const struct listeners *);
+void listeners_log_counters(const struct listeners *);
 
 /*
  * Fill one pollfd a port.  A port that rests, being full or short of
  * something, is left out, which is what keeps it from spinning; *until_ms is
  * brought forward to when one has rested enough.
  */
-void ports_poll(struct ports *, struct pollfd *, long long *until_ms);
+void listeners_poll(struct listeners *, struct pollfd *, long long *until_ms);
 
 /* Accept for those that are ready. */
-void ports_accept(struct ports *, const struct pollfd *);
+void listeners_accept(struct listeners *, const struct pollfd *);
 
 /* Receive no more than what the kernel holds already. */
-void ports_stop(struct ports *);
+void drain_begin(struct listeners *);
 
 /*
- * After ports_stop(), whenever something has changed: accept whoever had
+ * After drain_begin(), whenever something has changed: accept whoever had
  * connected by then; true once all is received and written.
  */
-bool ports_drain(struct ports *);
+bool drain_continue(struct listeners *);
 
 /*
- * In place of ports_stop() and ports_drain(): have all threads end between two
- * reads and leave the rest to the next process; true once all have.  Then
+ * In place of drain_begin() and drain_continue(): have all threads end between
+ * two reads and leave the rest to the next process; true once all have.  Then
  * everything is kept that it needs to know, of those that have.
  */
-size_t ports_descriptors(struct ports *); /* how many that leaves */
-void ports_park(struct ports *);
-bool ports_are_parked(struct ports *);
-void ports_hand_over(struct ports *);
+size_t restart_fd_count(struct listeners *); /* how many that leaves */
+void restart_begin(struct listeners *);
+bool restart_is_ready(struct listeners *);
+void restart_hand_over(struct listeners *);
 
 /*
  * Whether each thread that has to make progress has made some since this was
  * asked last.
  */
-bool ports_are_alive(struct ports *);
+bool listeners_are_alive(struct listeners *);
 
 /* What `systemctl status` shows of them. */
-void ports_summarize(struct ports *, char *out, size_t size);
+void listeners_summarize(struct listeners *, char *out, size_t size);
 
 /* Tell on stderr what is left of the kernel's to read. */
-void ports_tell_unread(struct ports *);
+void drain_log_unread(struct listeners *);
 
 /* Once they are drained: join the threads and free all. */
-void ports_close(struct ports *);
+void listeners_close(struct listeners *);
 
 #endif

@@ -30,7 +30,8 @@ static bool
 keep(const struct listener_config *config, long backlog)
 {
 	struct listener listener = { 0 };
-	/* One of ours that is given up shares its port: see ports_disown(). */
+	/* One of ours that is given up shares its port: see
+	 * retired_close_listeners(). */
 	const char *action = listener_keep(&listener, config, backlog,
 					   sockets_have_port(config));
 	int error = errno;
@@ -46,12 +47,12 @@ keep(const struct listener_config *config, long backlog)
 }
 
 bool
-ports_keep_low(const struct config *config)
+low_ports_bind(const struct config *config)
 {
 	long first_free = first_free_port();
 	bool all = true;
 
-	if (!service_keeps()) {
+	if (!fdstore_available()) {
 		diag(LOG_ERR, "there is no systemd to keep ports");
 		return false;
 	}
@@ -61,6 +62,6 @@ ports_keep_low(const struct config *config)
 		if (l->port != 0 && l->port < first_free)
 			all &= keep(l, config->backlog);
 	}
-	service_flush();
+	fdstore_barrier();
 	return all;
 }

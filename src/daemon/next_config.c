@@ -66,7 +66,7 @@ wait_for(pid_t pid)
 }
 
 bool
-server_check_refuses(const char *path)
+next_config_is_refused(const char *path)
 {
 	char *copy = path ? strdup(path) : NULL;
 	bool refuses = false;

@@ -10,6 +10,6 @@
  * with -t, and its stderr is ours.  false where that cannot be known, within
  * two seconds.  path NULL: there is no file.
  */
-bool server_check_refuses(const char *path);
+bool next_config_is_refused(const char *path);
 
 #endif

@@ -16,38 +16,38 @@
 #include "system/notify.h"
 
 size_t
-ports_descriptors(struct ports *ports)
+restart_fd_count(struct listeners *ports)
 {
 	/* And one for each that waits for a thread, and for what we know. */
-	return connections_count(&ports->connections) + 2 * ports->count + 1;
+	return registry_count(&ports->registry) + 2 * ports->count + 1;
 }
 
 void
-ports_park(struct ports *ports)
+restart_begin(struct listeners *ports)
 {
 	ports->stopping = true;
 	ports->is_parking = true;
-	connections_want(&ports->connections, true);
+	registry_want_wakeup(&ports->registry, true);
 	for (size_t i = 0; i < ports->count; i++)
 		if (ports->list[i].udp)
-			udp_park(ports->list[i].udp);
-	connections_park(&ports->connections);
+			udp_hand_over_begin(ports->list[i].udp);
+	registry_hand_over(&ports->registry);
 }
 
 static bool
-is_quiet(struct ports *ports)
+is_quiet(struct listeners *ports)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		if (ports->list[i].udp && !udp_is_done(ports->list[i].udp))
 			return false;
-	return ports_orphans_are_done(ports) &&
-	       connections_are_parked(&ports->connections);
+	return retired_are_done(ports) &&
+	       registry_is_handed_over(&ports->registry);
 }
 
 bool
-ports_are_parked(struct ports *ports)
+restart_is_ready(struct listeners *ports)
 {
-	return is_quiet(ports) && ports_finish_tallies(ports);
+	return is_quiet(ports) && listeners_finish_summaries(ports);
 }
 
 /* One that was accepted and has no thread: nothing is known of it yet. */
@@ -55,38 +55,38 @@ static void
 keep_next(struct port *port)
 {
 	struct connection *c = port->acceptor.next;
-	char name[SERVICE_NAME];
+	char name[FDSTORE_NAME];
 
 	if (!tcp_holds_one(&port->acceptor))
 		return;
-	inherited_connection_name(name, c->origin.connection,
-				  port->listener.key);
-	service_keep(c->member.fd, name);
+	listen_fds_connection_name(name, c->origin.connection,
+				   port->listener.key);
+	fdstore_add(c->entry.fd, name);
 }
 
 static void
-collect(struct ports *ports, struct buffer *buffer)
+collect(struct listeners *ports, struct buffer *buffer)
 {
-	struct member *member;
+	struct entry *entry;
 
-	kept_begin(buffer, atomic_load(&ports->connection_number));
+	saved_state_begin(buffer, atomic_load(&ports->connection_number));
 	for (size_t i = 0; i < ports->count; i++) {
 		struct port *port = &ports->list[i];
-		struct kept_listener kept;
+		struct saved_listener kept;
 
-		listener_hand_over(&port->listener, &kept);
+		listener_save(&port->listener, &kept);
 		if (port->udp)
-			udp_hand_over(port->udp, &kept);
+			udp_save(port->udp, &kept);
 		else
 			keep_next(port);
-		kept_add_listener(buffer, &kept);
+		saved_state_add_listener(buffer, &kept);
 	}
-	while ((member = connections_take(&ports->connections)))
-		connection_hand_over((struct connection *)member, buffer);
+	while ((entry = registry_take(&ports->registry)))
+		connection_hand_over((struct connection *)entry, buffer);
 }
 
 void
-ports_hand_over(struct ports *ports)
+restart_hand_over(struct listeners *ports)
 {
 	struct buffer state = { 0 };
 	int fd;
@@ -94,11 +94,11 @@ ports_hand_over(struct ports *ports)
 	collect(ports, &state);
 	fd = memfd_create("portlogd", MFD_CLOEXEC);
 	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
-		service_keep(fd, INHERITED_STATE);
+		fdstore_add(fd, LISTEN_FDS_STATE);
 	else
 		diag(LOG_ERR, "cannot keep unfinished records: %s",
 		     strerror(errno));
-	service_flush();
+	fdstore_barrier();
 	if (fd >= 0)
 		close(fd);
 	buffer_free(&state);
@@ -106,7 +106,7 @@ ports_hand_over(struct ports *ports)
 
 /* The listener of that key; NULL: it is not configured any more. */
 static struct listener *
-find_listener(struct ports *ports, const char *key)
+find_listener(struct listeners *ports, const char *key)
 {
 	for (size_t i = 0; i < ports->count; i++)
 		if (strcmp(ports->list[i].listener.key, key) == 0)
@@ -133,7 +133,7 @@ start(struct connection *c)
 
 /* Its peer, which may be gone by now; is remembered then, or nobody. */
 static void
-find_peer(int fd, const struct kept_connection *kept, struct address *peer)
+find_peer(int fd, const struct saved_connection *kept, struct address *peer)
 {
 	peer->size = sizeof peer->in6;
 	if (getpeername(fd, &peer->any, &peer->size) == 0)
@@ -145,40 +145,40 @@ find_peer(int fd, const struct kept_connection *kept, struct address *peer)
 }
 
 static void
-take_over(struct ports *ports, int fd, uint64_t number, const char *name,
-	  const struct kept_connection *kept, const unsigned char *held)
+take_over(struct listeners *ports, int fd, uint64_t number, const char *name,
+	  const struct saved_connection *kept, const unsigned char *held)
 {
 	struct listener *listener = find_listener(ports, name);
-	bool is_orphan = !listener;
+	bool is_retired = !listener;
 	struct connection *c;
 
-	if (is_orphan)
-		listener = ports_find_orphan(ports, name);
-	while (!(c = connection_new(listener, &ports->connections)))
+	if (is_retired)
+		listener = retired_find(ports, name);
+	while (!(c = connection_new(listener, &ports->registry)))
 		sleep(1);
-	find_peer(fd, kept, &c->member.peer);
-	c->member.fd = fd;
+	find_peer(fd, kept, &c->entry.peer);
+	c->entry.fd = fd;
 	connection_accepted(c, number);
 	connection_take_over(c, kept, held);
-	connections_enter(&ports->connections, &c->member);
-	if (is_orphan)
-		connections_close_door(&ports->connections, &c->member);
+	registry_add(&ports->registry, &c->entry);
+	if (is_retired)
+		registry_block_input(&ports->registry, &c->entry);
 	start(c);
 }
 
 void
-ports_take_over(struct ports *ports, struct inherited *in)
+restart_take_over(struct listeners *ports, struct listen_fds *in)
 {
 	uint64_t number;
-	char name[SERVICE_NAME];
+	char name[FDSTORE_NAME];
 	int fd;
 
-	while ((fd = inherited_connection(in, &number, name)) >= 0) {
-		struct kept_connection kept;
+	while ((fd = listen_fds_take_connection(in, &number, name)) >= 0) {
+		struct saved_connection kept;
 		const unsigned char *held;
 
-		inherited_of_connection(in, number, &kept, &held);
+		listen_fds_connection_state(in, number, &kept, &held);
 		take_over(ports, fd, number, name, &kept, held);
 	}
-	connections_end(&ports->connections);
+	registry_shut_down_blocked(&ports->registry);
 }

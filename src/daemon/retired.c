@@ -14,16 +14,16 @@
 #include "system/notify.h"
 
 /* Theirs goes to every output.  How datagrams were framed is not known. */
-static struct orphan *
-make(struct ports *ports, const char *key, enum protocol protocol)
+static struct retired_listener *
+make(struct listeners *ports, const char *key, enum protocol protocol)
 {
 	const struct listener_config *any = ports->list[0].listener.config;
-	struct orphan *o = memory_zeroed(1, sizeof *o);
+	struct retired_listener *o = memory_zeroed(1, sizeof *o);
 	struct listener *listener = &o->listener;
 	size_t max_record = (size_t)any->limits.max_record;
 
-	o->next = ports->orphans;
-	ports->orphans = o;
+	o->next = ports->retired;
+	ports->retired = o;
 	o->config.limits = any->limits;
 	o->config.protocol = protocol;
 	o->config.framing =
@@ -43,9 +43,9 @@ make(struct ports *ports, const char *key, enum protocol protocol)
 }
 
 struct listener *
-ports_find_orphan(struct ports *ports, const char *key)
+retired_find(struct listeners *ports, const char *key)
 {
-	struct orphan *o = ports->orphans;
+	struct retired_listener *o = ports->retired;
 
 	while (o && strcmp(o->listener.key, key) != 0)
 		o = o->next;
@@ -57,16 +57,16 @@ ports_find_orphan(struct ports *ports, const char *key)
  * has it acknowledged: they are kept as if they had been accepted before.
  */
 static void
-accept_waiting(struct ports *ports, struct inherited *in, int fd,
+accept_waiting(struct listeners *ports, struct listen_fds *in, int fd,
 	       const char *key)
 {
 	unsigned waiting;
 
-	sockets_close_door(fd);
-	sockets_settle();
-	while ((waiting = sockets_waiting(fd)) > 0) {
+	sockets_block_input(fd);
+	sockets_wait_for_inflight();
+	while ((waiting = sockets_pending(fd)) > 0) {
 		int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-		char name[SERVICE_NAME];
+		char name[FDSTORE_NAME];
 
 		if (peer < 0) {
 			diag(LOG_ERR,
@@ -74,29 +74,29 @@ accept_waiting(struct ports *ports, struct inherited *in, int fd,
 			     waiting, strerror(errno));
 			break;
 		}
-		inherited_connection_name(
+		listen_fds_connection_name(
 			name,
 			atomic_fetch_add(&ports->connection_number, 1) + 1,
 			key);
-		service_keep(peer, name);
-		inherited_add(in, peer, name);
+		fdstore_add(peer, name);
+		listen_fds_add(in, peer, name);
 	}
 }
 
 /* It ends now, not when systemd has let go of it. */
 static void
-disown_tcp(struct ports *ports, struct inherited *in, int fd, const char *key,
-	   const char *name)
+retire_tcp(struct listeners *ports, struct listen_fds *in, int fd,
+	   const char *key, const char *name)
 {
 	accept_waiting(ports, in, fd, key);
 	shutdown(fd, SHUT_RD);
 	close(fd);
-	service_drop(name);
+	fdstore_remove(name);
 }
 
 /* Its thread comes with the others', and is to leave the port. */
 static void
-disown_udp(struct ports *ports, int fd, const char *key, const char *name)
+retire_udp(struct listeners *ports, int fd, const char *key, const char *name)
 {
 	struct listener *listener = &make(ports, key, PROTOCOL_UDP)->listener;
 
@@ -108,33 +108,33 @@ disown_udp(struct ports *ports, int fd, const char *key, const char *name)
 }
 
 void
-ports_disown(struct ports *ports, struct inherited *in)
+retired_close_listeners(struct listeners *ports, struct listen_fds *in)
 {
-	char key[SERVICE_NAME], name[SERVICE_NAME];
+	char key[FDSTORE_NAME], name[FDSTORE_NAME];
 	bool any = false;
 	int fd;
 
-	while ((fd = inherited_unwanted(in, key)) >= 0) {
-		inherited_listener_name(name, key);
+	while ((fd = listen_fds_take_unwanted(in, key)) >= 0) {
+		listen_fds_listener_name(name, key);
 		diag(LOG_WARNING, "passed and not wanted, closed: %s", name);
-		if (sockets_is_of(fd, PROTOCOL_UDP))
-			disown_udp(ports, fd, key, name);
+		if (sockets_is_listener(fd, PROTOCOL_UDP))
+			retire_udp(ports, fd, key, name);
 		else
-			disown_tcp(ports, in, fd, key, name);
+			retire_tcp(ports, in, fd, key, name);
 		any = true;
 	}
 	/* What is kept of a port is in the way of who wants to bind it. */
 	if (any)
-		service_flush();
+		fdstore_barrier();
 }
 
 bool
-ports_start_orphans(struct ports *ports, int wake_fd,
-		    const struct inherited *in)
+retired_start(struct listeners *ports, int wake_fd, const struct listen_fds *in)
 {
-	for (struct orphan *o = ports->orphans; o; o = o->next) {
-		struct kept_listener kept;
-		bool known = inherited_of_listener(in, o->listener.key, &kept);
+	for (struct retired_listener *o = ports->retired; o; o = o->next) {
+		struct saved_listener kept;
+		bool known =
+			listen_fds_listener_state(in, o->listener.key, &kept);
 
 		if (o->listener.socket.fd < 0)
 			continue;
@@ -147,11 +147,11 @@ ports_start_orphans(struct ports *ports, int wake_fd,
 }
 
 bool
-ports_orphans_are_done(struct ports *ports)
+retired_are_done(struct listeners *ports)
 {
 	bool done = true;
 
-	for (struct orphan *o = ports->orphans; o; o = o->next) {
+	for (struct retired_listener *o = ports->retired; o; o = o->next) {
 		if (!o->udp)
 			continue;
 		if (!udp_is_done(o->udp)) {
@@ -161,19 +161,19 @@ ports_orphans_are_done(struct ports *ports)
 		udp_join(o->udp);
 		o->udp = NULL;
 		/* Not before: until then another process could go on. */
-		listener_forsake(&o->listener);
+		listener_stop_listening(&o->listener);
 		listener_close_socket(&o->listener, true);
 	}
 	return done;
 }
 
 void
-ports_close_orphans(struct ports *ports)
+retired_close(struct listeners *ports)
 {
-	while (ports->orphans) {
-		struct orphan *o = ports->orphans;
+	while (ports->retired) {
+		struct retired_listener *o = ports->retired;
 
-		ports->orphans = o->next;
+		ports->retired = o->next;
 		listener_close(&o->listener);
 		free(o);
 	}

@@ -45,13 +45,13 @@ enum {
 struct server {
 	const struct config *config;
 	const char *path; /* of its file, or NULL */
-	struct outputs *outputs;
-	struct ports ports;
-	struct pulse pulse;
+	struct output_set *outputs;
+	struct listeners ports;
+	struct watchdog watchdog;
 	struct pollfd *polled;
 	long long reopening_until_ms; /* 0: it is not */
-	int park_fd; /* an eventfd, rung when threads are to end */
-	bool broken; /* stdout has lost its reader */
+	int handover_fd; /* an eventfd, rung when threads are to end */
+	bool broken;     /* stdout has lost its reader */
 };
 
 /* Signals are read from a descriptor, in the main thread alone. */
@@ -82,11 +82,11 @@ open_descriptors(struct server *s)
 
 	s->polled = memory_zeroed(POLLED_PORTS + s->config->listener_count,
 				  sizeof *s->polled);
-	s->park_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->handover_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (int i = 0; i < POLLED_PORTS; i++) {
 		s->polled[i] =
 			(struct pollfd){ .fd = fds[i], .events = POLLIN };
-		if (fds[i] < 0 || s->park_fd < 0) {
+		if (fds[i] < 0 || s->handover_fd < 0) {
 			diag(LOG_ERR, "cannot start: %s", strerror(errno));
 			return false;
 		}
@@ -95,17 +95,17 @@ open_descriptors(struct server *s)
 }
 
 static void
-tell_counters(struct server *s)
+log_counters(struct server *s)
 {
-	ports_tell_counters(&s->ports);
-	outputs_tell_counters(s->outputs);
+	listeners_log_counters(&s->ports);
+	output_set_log_counters(s->outputs);
 }
 
 static void
 reopen(struct server *s)
 {
-	service_reloading();
-	outputs_reopen(s->outputs);
+	notify_reloading();
+	output_set_reopen(s->outputs);
 	s->reopening_until_ms = clock_now_ms() + REOPEN_MS;
 }
 
@@ -117,10 +117,10 @@ check_reopened(struct server *s, long long *until_ms)
 
 	if (s->reopening_until_ms == 0)
 		return;
-	if (outputs_are_reopened(s->outputs) ||
+	if (output_set_is_reopened(s->outputs) ||
 	    now_ms >= s->reopening_until_ms) {
 		s->reopening_until_ms = 0;
-		service_ready();
+		notify_ready();
 	} else if (now_ms + REOPEN_LOOK_MS < *until_ms) {
 		*until_ms = now_ms + REOPEN_LOOK_MS;
 	}
@@ -137,7 +137,7 @@ handle_signals(struct server *s)
 		if (info.ssi_signo == SIGHUP)
 			reopen(s);
 		else if (info.ssi_signo == SIGUSR1)
-			tell_counters(s);
+			log_counters(s);
 		else
 			return (int)info.ssi_signo;
 	}
@@ -154,10 +154,10 @@ wait_for_something(struct server *s, long long until_ms)
 	eventfd_t rung;
 
 	check_reopened(s, &until_ms);
-	pulse_beat(&s->pulse, &s->ports);
-	if (pulse_due_ms(&s->pulse) < until_ms)
-		until_ms = pulse_due_ms(&s->pulse);
-	ports_poll(&s->ports, s->polled + POLLED_PORTS, &until_ms);
+	watchdog_feed(&s->watchdog, &s->ports);
+	if (watchdog_deadline_ms(&s->watchdog) < until_ms)
+		until_ms = watchdog_deadline_ms(&s->watchdog);
+	listeners_poll(&s->ports, s->polled + POLLED_PORTS, &until_ms);
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
 		left_ms = 0;
@@ -184,7 +184,7 @@ serve(struct server *s)
 		number = handle_signals(s);
 		if (number != 0)
 			return number;
-		ports_accept(&s->ports, s->polled + POLLED_PORTS);
+		listeners_accept(&s->ports, s->polled + POLLED_PORTS);
 	}
 	return 0;
 }
@@ -192,7 +192,7 @@ serve(struct server *s)
 /* Whether all threads have done what they were told to, in the time there is.
  */
 static bool
-finish(struct server *s, bool (*is_finished)(struct ports *))
+finish(struct server *s, bool (*is_finished)(struct listeners *))
 {
 	long timeout_s = s->config->shutdown_timeout_s;
 	long long begin_ms = clock_now_ms();
@@ -217,8 +217,8 @@ finish(struct server *s, bool (*is_finished)(struct ports *))
 static bool
 drain(struct server *s)
 {
-	ports_stop(&s->ports);
-	return finish(s, ports_drain);
+	drain_begin(&s->ports);
+	return finish(s, drain_continue);
 }
 
 /* Leave all to the next process; false: not all was written. */
@@ -227,10 +227,10 @@ hand_over(struct server *s)
 {
 	bool all;
 
-	ports_park(&s->ports);
-	all = finish(s, ports_are_parked);
+	restart_begin(&s->ports);
+	all = finish(s, restart_is_ready);
 	/* Of who waits for an output the ledger tells; the rest goes on. */
-	ports_hand_over(&s->ports);
+	restart_hand_over(&s->ports);
 	return all;
 }
 
@@ -239,10 +239,10 @@ end(struct server *s, int number)
 {
 	/* Asked before it is told that we stop: who asks for what is known. */
 	bool restarts = number == SIGTERM &&
-			service_restarts(ports_descriptors(&s->ports));
+			job_is_restart(restart_fd_count(&s->ports));
 
 	/* It would leave what is kept to nobody. */
-	if (restarts && server_check_refuses(s->path)) {
+	if (restarts && next_config_is_refused(s->path)) {
 		diag(LOG_ERR,
 		     "cannot restart with this configuration: ending all in "
 		     "order");
@@ -252,16 +252,16 @@ end(struct server *s, int number)
 		diag(LOG_INFO, "%s: SIG%s",
 		     restarts ? "restarting" : "stopping",
 		     sigabbrev_np(number));
-	service_stopping();
+	notify_stopping();
 	return restarts ? hand_over(s) : drain(s);
 }
 
 static enum server_end
 abandon(struct server *s)
 {
-	outputs_freeze(s->outputs);
-	ports_tell_unread(&s->ports);
-	outputs_tell_unwritten(s->outputs);
+	output_set_abandon(s->outputs);
+	drain_log_unread(&s->ports);
+	output_set_log_unwritten(s->outputs);
 	return SERVER_ABANDONED;
 }
 
@@ -271,14 +271,14 @@ clean_up(struct server *s)
 {
 	bool closed;
 
-	ports_close(&s->ports);
+	listeners_close(&s->ports);
 	/* A file that does not open is waited for no longer: all is written. */
-	if (!outputs_settle(s->outputs))
+	if (!output_set_wait_for_reopen(s->outputs))
 		return true;
-	closed = outputs_close(s->outputs);
+	closed = output_set_close(s->outputs);
 	for (int i = 0; i < POLLED_PORTS; i++)
 		close(s->polled[i].fd);
-	close(s->park_fd);
+	close(s->handover_fd);
 	free(s->polled);
 	return closed;
 }
@@ -287,21 +287,21 @@ clean_up(struct server *s)
 static bool
 start(struct server *s)
 {
-	size_t max_connections = server_fit_descriptors(s->config);
-	struct inherited inherited;
+	size_t max_connections = fd_limit_raise(s->config);
+	struct listen_fds listen_fds;
 	int wake_fd = s->polled[POLLED_WAKE].fd;
 
-	inherited_open(&inherited);
-	s->outputs = outputs_open(s->config, s->polled[POLLED_BROKEN].fd);
+	listen_fds_open(&listen_fds);
+	s->outputs = output_set_open(s->config, s->polled[POLLED_BROKEN].fd);
 	if (!s->outputs ||
-	    !ports_open(&s->ports, s->config, max_connections, s->outputs,
-			wake_fd, s->park_fd, &inherited) ||
-	    !ports_start(&s->ports, wake_fd, &inherited))
+	    !listeners_open(&s->ports, s->config, max_connections, s->outputs,
+			    wake_fd, s->handover_fd, &listen_fds) ||
+	    !listeners_start(&s->ports, wake_fd, &listen_fds))
 		return false;
-	inherited_close(&inherited);
-	outputs_tell(s->outputs);
-	ports_tell(&s->ports);
-	pulse_init(&s->pulse);
+	listen_fds_close(&listen_fds);
+	output_set_log(s->outputs);
+	listeners_log(&s->ports);
+	watchdog_init(&s->watchdog);
 	return true;
 }
 
@@ -314,10 +314,10 @@ server_run(const struct config *config, const char *path)
 	/* Where it fails, what was opened so far closes with the process. */
 	if (!open_descriptors(&s) || !start(&s))
 		return SERVER_ABANDONED;
-	service_ready();
+	notify_ready();
 	if (!end(&s, serve(&s)))
 		return abandon(&s);
-	unwritten = outputs_tell_unwritten(s.outputs);
+	unwritten = output_set_log_unwritten(s.outputs);
 	if (!clean_up(&s))
 		unwritten++;
 	diag(LOG_INFO, "stopped");

@@ -10,50 +10,51 @@
 #define STATUS_MS 3000
 
 void
-pulse_init(struct pulse *pulse)
+watchdog_init(struct watchdog *watchdog)
 {
 	long long now_ms = clock_now_ms();
 
-	*pulse = (struct pulse){
-		.watchdog_ms = service_watchdog_ms(),
+	*watchdog = (struct watchdog){
+		.watchdog_ms = notify_watchdog_ms(),
 		.alive_at_ms = LLONG_MAX,
-		.status_at_ms = service_keeps() ? now_ms : LLONG_MAX,
+		.status_at_ms = fdstore_available() ? now_ms : LLONG_MAX,
 	};
-	if (pulse->watchdog_ms > 0)
-		pulse->alive_at_ms = now_ms;
+	if (watchdog->watchdog_ms > 0)
+		watchdog->alive_at_ms = now_ms;
 }
 
 long long
-pulse_due_ms(const struct pulse *pulse)
+watchdog_deadline_ms(const struct watchdog *watchdog)
 {
-	return pulse->alive_at_ms < pulse->status_at_ms ? pulse->alive_at_ms
-							: pulse->status_at_ms;
+	return watchdog->alive_at_ms < watchdog->status_at_ms
+		     ? watchdog->alive_at_ms
+		     : watchdog->status_at_ms;
 }
 
 static void
-tell_status(struct pulse *pulse, struct ports *ports)
+send_status(struct watchdog *watchdog, struct listeners *ports)
 {
-	char status[sizeof pulse->status];
+	char status[sizeof watchdog->status];
 
-	ports_summarize(ports, status, sizeof status);
-	if (strcmp(status, pulse->status) == 0)
+	listeners_summarize(ports, status, sizeof status);
+	if (strcmp(status, watchdog->status) == 0)
 		return;
-	memcpy(pulse->status, status, sizeof status);
-	service_status(status);
+	memcpy(watchdog->status, status, sizeof status);
+	notify_status(status);
 }
 
 void
-pulse_beat(struct pulse *pulse, struct ports *ports)
+watchdog_feed(struct watchdog *watchdog, struct listeners *ports)
 {
 	long long now_ms = clock_now_ms();
 
-	if (now_ms >= pulse->alive_at_ms) {
-		pulse->alive_at_ms = now_ms + pulse->watchdog_ms;
-		if (ports_are_alive(ports))
-			service_alive();
+	if (now_ms >= watchdog->alive_at_ms) {
+		watchdog->alive_at_ms = now_ms + watchdog->watchdog_ms;
+		if (listeners_are_alive(ports))
+			notify_watchdog();
 	}
-	if (now_ms >= pulse->status_at_ms) {
-		pulse->status_at_ms = now_ms + STATUS_MS;
-		tell_status(pulse, ports);
+	if (now_ms >= watchdog->status_at_ms) {
+		watchdog->status_at_ms = now_ms + STATUS_MS;
+		send_status(watchdog, ports);
 	}
 }

@@ -6,18 +6,18 @@
 #include "daemon/listeners.h"
 
 /* Moments are on CLOCK_MONOTONIC; LLONG_MAX: never. */
-struct pulse {
+struct watchdog {
 	long long watchdog_ms; /* how often; 0: nobody watches */
 	long long alive_at_ms, status_at_ms;
 	char status[128]; /* as told last */
 };
 
-void pulse_init(struct pulse *);
+void watchdog_init(struct watchdog *);
 
-/* When pulse_beat() is to be called at the latest. */
-long long pulse_due_ms(const struct pulse *);
+/* When watchdog_feed() is to be called at the latest. */
+long long watchdog_deadline_ms(const struct watchdog *);
 
 /* Do what is due: the watchdog is fed only while all threads make progress. */
-void pulse_beat(struct pulse *, struct ports *);
+void watchdog_feed(struct watchdog *, struct listeners *);
 
 #endif

@@ -21,7 +21,7 @@ fall_short(const struct acceptor *a, int error)
 		     "listener %s: cannot take another connection: %s; trying "
 		     "again every second",
 		     a->listener->name, strerror(error));
-	return ACCEPTED_SHORT;
+	return ACCEPT_RETRY;
 }
 
 /* What accept(2) says of a connection that is no more, or of the listener. */
@@ -30,7 +30,7 @@ accept_failed(const struct acceptor *a, int error)
 {
 	switch (error) {
 	case EAGAIN:
-		return ACCEPTED_NONE;
+		return ACCEPT_NONE;
 	case EINTR:
 	case ECONNABORTED:
 	case EPROTO:
@@ -41,7 +41,7 @@ accept_failed(const struct acceptor *a, int error)
 	case EHOSTUNREACH:
 	case EOPNOTSUPP:
 	case ENETUNREACH:
-		return ACCEPTED;
+		return ACCEPT_OK;
 	default:
 		return fall_short(a, error);
 	}
@@ -53,18 +53,18 @@ has_enough(const struct acceptor *a, const struct address *peer)
 	long most = a->listener->config->limits.max_connections_per_source;
 
 	return most > 0 &&
-	       connections_from(a->connections, peer,
-				&a->listener->counters.connections) >=
+	       registry_count_source(a->registry, peer,
+				     &a->listener->counters.connections) >=
 		       (size_t)most;
 }
 
 static void
-refuse(struct acceptor *a, struct member *member)
+refuse(struct acceptor *a, struct entry *entry)
 {
-	sockets_close(member->fd);
-	member->fd = -1;
+	sockets_close(entry->fd);
+	entry->fd = -1;
 	atomic_fetch_add(&a->listener->counters.refused, 1);
-	tally_count(a->listener->tally, "refused", &member->peer);
+	note_summary_count(a->listener->summary, "refused", &entry->peer);
 }
 
 static enum accepted
@@ -76,36 +76,35 @@ start(struct acceptor *a)
 	diag(LOG_DEBUG, "listener %s: connection %llu from %s",
 	     a->listener->name, (unsigned long long)c->origin.connection,
 	     c->origin.peer);
-	connections_enter(a->connections, &c->member);
+	registry_add(a->registry, &c->entry);
 	error = thread_start(NULL, connection_main, c);
 	if (error) {
-		connections_withdraw(a->connections, &c->member);
+		registry_remove(a->registry, &c->entry);
 		return fall_short(a, error);
 	}
 	a->next = NULL; /* the thread's now */
-	return ACCEPTED;
+	return ACCEPT_OK;
 }
 
 enum accepted
 tcp_accept(struct acceptor *a)
 {
-	struct member *member;
+	struct entry *entry;
 
 	/* Before it is accepted, so that it can wait in the kernel's queue. */
-	if (!a->next &&
-	    !(a->next = connection_new(a->listener, a->connections)))
+	if (!a->next && !(a->next = connection_new(a->listener, a->registry)))
 		return fall_short(a, ENOMEM);
-	member = &a->next->member;
-	if (member->fd >= 0)
+	entry = &a->next->entry;
+	if (entry->fd >= 0)
 		return start(a);
-	member->peer.size = sizeof member->peer.in6;
-	member->fd = accept4(a->listener->socket.fd, &member->peer.any,
-			     &member->peer.size, SOCK_CLOEXEC);
-	if (member->fd < 0)
+	entry->peer.size = sizeof entry->peer.in6;
+	entry->fd = accept4(a->listener->socket.fd, &entry->peer.any,
+			    &entry->peer.size, SOCK_CLOEXEC);
+	if (entry->fd < 0)
 		return accept_failed(a, errno);
-	if (has_enough(a, &member->peer)) {
-		refuse(a, member);
-		return ACCEPTED;
+	if (has_enough(a, &entry->peer)) {
+		refuse(a, entry);
+		return ACCEPT_OK;
 	}
 	atomic_fetch_add(&a->listener->counters.accepted, 1);
 	connection_accepted(a->next,
@@ -116,7 +115,7 @@ tcp_accept(struct acceptor *a)
 bool
 tcp_holds_one(const struct acceptor *a)
 {
-	return a->next && a->next->member.fd >= 0;
+	return a->next && a->next->entry.fd >= 0;
 }
 
 static unsigned long long
@@ -136,7 +135,7 @@ tcp_abandon(struct acceptor *a, unsigned long long *unread)
 
 	*unread = 0;
 	if (tcp_holds_one(a)) {
-		*unread += unread_bytes(a->next->member.fd);
+		*unread += unread_bytes(a->next->entry.fd);
 		count++;
 	}
 	while ((fd = accept4(a->listener->socket.fd, NULL, NULL,
@@ -145,14 +144,14 @@ tcp_abandon(struct acceptor *a, unsigned long long *unread)
 		count++;
 		close(fd);
 	}
-	return count + sockets_waiting(a->listener->socket.fd);
+	return count + sockets_pending(a->listener->socket.fd);
 }
 
 void
 tcp_close(struct acceptor *a)
 {
 	if (tcp_holds_one(a))
-		close(a->next->member.fd);
+		close(a->next->entry.fd);
 	free(a->next);
 	a->next = NULL;
 }

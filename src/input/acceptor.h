@@ -13,17 +13,17 @@ struct connection;
 /* What accepts for one listener; all that it points to is borrowed. */
 struct acceptor {
 	struct listener *listener;
-	struct connections *connections;
+	struct registry *registry;
 	atomic_ullong
 		*connection_number; /* of the last one, of all listeners */
 	struct connection *next;    /* made before it is accepted; owned */
 };
 
 enum accepted {
-	ACCEPTED,       /* one; there may be more */
-	ACCEPTED_NONE,  /* nobody waits */
-	ACCEPTED_SHORT, /* of descriptors, memory or threads: rest for a while
-			 */
+	ACCEPT_OK,    /* one; there may be more */
+	ACCEPT_NONE,  /* nobody waits */
+	ACCEPT_RETRY, /* of descriptors, memory or threads: rest for a while
+		       */
 };
 
 /*

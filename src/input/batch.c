@@ -12,16 +12,16 @@
 static struct diag_limit short_of_memory;
 
 void
-pool_init(struct pool *pool, struct outputs *outputs, uint64_t output_set,
+pool_init(struct pool *pool, struct output_set *outputs, uint64_t output_mask,
 	  struct listener_counters *counters, size_t input_size,
 	  size_t max_record)
 {
 	*pool = (struct pool){
 		.outputs = outputs,
-		.output_set = output_set,
+		.output_mask = output_mask,
 		.counters = counters,
 		.input_size = input_size,
-		.scratch_size = outputs_scratch(max_record),
+		.scratch_size = output_set_scratch_size(max_record),
 	};
 	pthread_mutex_init(&pool->lock, NULL);
 }
@@ -109,8 +109,8 @@ batch_emit(struct batch *batch)
 
 	if (batch->count == 0)
 		return;
-	outputs_emit(pool->outputs, pool->output_set, batch->records,
-		     batch->count, batch->scratch, pool->scratch_size);
+	output_set_emit(pool->outputs, pool->output_mask, batch->records,
+			batch->count, batch->scratch, pool->scratch_size);
 	for (size_t i = 0; i < batch->count; i++)
 		finished += batch->records[i].tag != TAG_NOTE &&
 			    batch->records[i].tag != TAG_PIECE;

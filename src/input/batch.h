@@ -19,8 +19,8 @@
 
 /* Where a listener's records go, and the memory that it has to spare. */
 struct pool {
-	struct outputs *outputs;
-	uint64_t output_set;
+	struct output_set *outputs;
+	uint64_t output_mask;
 	struct listener_counters *counters;
 	size_t input_size, scratch_size;
 	pthread_mutex_t lock;
@@ -38,7 +38,7 @@ struct batch {
 };
 
 /* Outputs and counters are borrowed; input_size is that of each batch. */
-void pool_init(struct pool *, struct outputs *, uint64_t output_set,
+void pool_init(struct pool *, struct output_set *, uint64_t output_mask,
 	       struct listener_counters *, size_t input_size,
 	       size_t max_record);
 

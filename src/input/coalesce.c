@@ -14,7 +14,7 @@
 #define SHARED_PER_MS 4U
 
 /* Twice as many each time that waiting was for nothing, up to 4096. */
-#define MOST_DOUBT 9
+#define MAX_BACKOFF 9
 
 /* What comes at this pace is not to be held back. */
 #define LARGE_BYTES 32768
@@ -31,35 +31,36 @@ is_shared(long long gap_ms, unsigned long others, unsigned per_ms)
  * peers that they are worth half of what made them wait.
  */
 static bool
-has_paid(const struct pace *pace, size_t size, long long gap_ms,
-	 unsigned long others)
+was_worth_it(const struct coalesce *coalesce, size_t size, long long gap_ms,
+	     unsigned long others)
 {
 	return size > 0 && size < LARGE_BYTES &&
-	       (size * pace->reads >= 2 * pace->bytes ||
+	       (size * coalesce->reads >= 2 * coalesce->bytes ||
 		is_shared(gap_ms, others, SHARED_PER_MS / 2));
 }
 
 void
-pace_read(struct pace *pace, size_t size, long long gap_ms,
-	  unsigned long others)
+coalesce_read(struct coalesce *coalesce, size_t size, long long gap_ms,
+	      unsigned long others)
 {
 	bool is_small =
 		size > 0 && size < SMALL_BYTES &&
 		(gap_ms <= GAP_MS || is_shared(gap_ms, others, SHARED_PER_MS));
 	bool is_large = size >= LARGE_BYTES;
-	unsigned doubt = pace->doubt;
+	unsigned backoff = coalesce->backoff;
 
-	if (pace->busy && has_paid(pace, size, gap_ms, others)) {
-		pace->doubt = 0;
+	if (coalesce->active && was_worth_it(coalesce, size, gap_ms, others)) {
+		coalesce->backoff = 0;
 		return;
 	}
-	if (pace->busy || !is_small) {
-		doubt += pace->busy && doubt < MOST_DOUBT;
-		*pace = (struct pace){ .doubt = doubt, .is_large = is_large };
+	if (coalesce->active || !is_small) {
+		backoff += coalesce->active && backoff < MAX_BACKOFF;
+		*coalesce = (struct coalesce){ .backoff = backoff,
+					       .is_large = is_large };
 		return;
 	}
-	pace->is_large = is_large;
-	pace->reads++;
-	pace->bytes += size;
-	pace->busy = pace->reads >= BUSY_READS << doubt;
+	coalesce->is_large = is_large;
+	coalesce->reads++;
+	coalesce->bytes += size;
+	coalesce->active = coalesce->reads >= BUSY_READS << backoff;
 }

@@ -11,19 +11,19 @@
 #include <stddef.h>
 
 /* All zero for a new peer. */
-struct pace {
-	unsigned reads; /* small ones in a row */
-	unsigned doubt; /* how often waiting was for nothing */
-	size_t bytes;   /* of these reads */
-	bool busy;      /* do not read at once, but with others or for more */
-	bool is_large;  /* what came last: not to be held back */
+struct coalesce {
+	unsigned reads;   /* small ones in a row */
+	unsigned backoff; /* how often waiting was for nothing */
+	size_t bytes;     /* of these reads */
+	bool active;      /* do not read at once, but with others or for more */
+	bool is_large;    /* what came last: not to be held back */
 };
 
 /*
  * A read of size bytes, gap_ms after the one before, and others: so many reads
  * of other peers in between.  Of 0 bytes: nothing was there.
  */
-void pace_read(struct pace *, size_t size, long long gap_ms,
-	       unsigned long others);
+void coalesce_read(struct coalesce *, size_t size, long long gap_ms,
+		   unsigned long others);
 
 #endif

@@ -24,17 +24,16 @@ static const char *const ending_names[] = {
 };
 
 struct connection *
-connection_new(struct listener *listener, struct connections *connections)
+connection_new(struct listener *listener, struct registry *registry)
 {
 	struct connection *c = malloc(sizeof *c);
 
 	if (!c)
 		return NULL;
 	*c = (struct connection){
-		.member = { .fd = -1,
-			    .count = &listener->counters.connections },
+		.entry = { .fd = -1, .count = &listener->counters.connections },
 		.listener = listener,
-		.connections = connections,
+		.registry = registry,
 	};
 	return c;
 }
@@ -47,7 +46,7 @@ connection_accepted(struct connection *c, uint64_t number)
 	c->origin = (struct origin){ .listener = c->listener->name,
 				     .connection = number,
 				     .protocol = PROTOCOL_TCP };
-	address_format(&c->member.peer, c->origin.peer);
+	address_format(&c->entry.peer, c->origin.peer);
 	framer_init(&c->framer, (enum framing)config->framing,
 		    (size_t)config->limits.max_record);
 	c->opened_ms = c->received_ms = clock_now_ms();
@@ -69,8 +68,9 @@ note_closed(struct connection *c, enum ending ending)
 
 	if (notes == NOTES_NONE)
 		return;
-	if (notes != NOTES_ALL && is_probe(c, ending) && c->listener->tally) {
-		tally_count(c->listener->tally, "probes", &c->member.peer);
+	if (notes != NOTES_ALL && is_probe(c, ending) && c->listener->summary) {
+		note_summary_count(c->listener->summary, "probes",
+				   &c->entry.peer);
 		return;
 	}
 	snprintf(text, sizeof text,
@@ -102,36 +102,38 @@ finish(struct connection *c, enum ending ending)
 static void
 keep(struct connection *c)
 {
-	char name[SERVICE_NAME];
+	char name[FDSTORE_NAME];
 
-	c->is_kept = service_keeps();
+	c->is_kept = fdstore_available();
 	if (!c->is_kept || c->was_taken)
 		return;
-	connection_enter(c);
-	inherited_connection_name(name, c->origin.connection, c->listener->key);
-	service_keep(c->member.fd, name);
+	connection_ledger_enter(c);
+	listen_fds_connection_name(name, c->origin.connection,
+				   c->listener->key);
+	fdstore_add(c->entry.fd, name);
 }
 
 /* Its peer is to see the end now, not when systemd has let go of it too. */
 static void
 drop(struct connection *c)
 {
-	char name[SERVICE_NAME];
+	char name[FDSTORE_NAME];
 
 	if (!c->is_kept)
 		return;
-	if (!c->member.is_lost)
-		sockets_end(c->member.fd);
-	inherited_connection_name(name, c->origin.connection, c->listener->key);
-	service_drop(name);
-	connection_release(c);
+	if (!c->entry.unconfirmed)
+		sockets_send_fin(c->entry.fd);
+	listen_fds_connection_name(name, c->origin.connection,
+				   c->listener->key);
+	fdstore_remove(name);
+	connection_ledger_release(c);
 }
 
 static void
 leave(struct connection *c)
 {
 	drop(c);
-	connections_leave(c->connections, &c->member);
+	registry_close(c->registry, &c->entry);
 	free(c);
 }
 
@@ -142,12 +144,12 @@ connection_main(void *argument)
 	enum ending ending;
 
 	keep(c);
-	if (connection_was_closed(c)) {
+	if (connection_ledger_was_closed(c)) {
 		leave(c); /* which the process before us was about to do */
 		return NULL;
 	}
 	if (c->was_taken)
-		connection_tell_lost(c);
+		connection_note_lost(c);
 	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
 		connection_note(c, "opened");
 	do {
@@ -156,15 +158,15 @@ connection_main(void *argument)
 		ending = connection_wait(c);
 	} while (ending == ENDING_NONE);
 	if (ending == ENDING_PARKED) {
-		connections_stay(c->connections, &c->member);
+		registry_leave_open(c->registry, &c->entry);
 		return NULL;
 	}
 	finish(c, ending);
 	/* An end in order is a receipt, which there is none for then. */
-	c->member.is_lost = outputs_are_broken(c->listener->pool.outputs,
-					       c->listener->pool.output_set);
-	if (!c->member.is_lost)
-		connection_tell_closed(c);
+	c->entry.unconfirmed = output_set_is_broken(
+		c->listener->pool.outputs, c->listener->pool.output_mask);
+	if (!c->entry.unconfirmed)
+		connection_ledger_closed(c);
 	diag(LOG_DEBUG, "connection %llu: closed: %s",
 	     (unsigned long long)c->origin.connection, ending_names[ending]);
 	leave(c);
@@ -188,7 +190,7 @@ connection_receive_held(struct connection *c, const unsigned char *held,
 		connection_take_records(c);
 		batch_emit(c->batch);
 		if (c->lost == 0)
-			connection_tell_done(c);
+			connection_ledger_done(c);
 		held += room;
 		size -= room;
 	}
@@ -196,7 +198,7 @@ connection_receive_held(struct connection *c, const unsigned char *held,
 
 /* What the process before us has left when it ended in order. */
 static void
-go_on(struct connection *c, const struct kept_connection *kept,
+go_on(struct connection *c, const struct saved_connection *kept,
       const unsigned char *held)
 {
 	c->records = kept->records;
@@ -214,27 +216,29 @@ go_on(struct connection *c, const struct kept_connection *kept,
 }
 
 void
-connection_take_over(struct connection *c, const struct kept_connection *kept,
+connection_take_over(struct connection *c, const struct saved_connection *kept,
 		     const unsigned char *held)
 {
 	c->was_taken = true;
-	c->entry = ledger_find(c->listener->ledger, c->origin.connection);
+	c->ledger_entry =
+		ledger_find(c->listener->ledger, c->origin.connection);
 	/* Killed before it was dropped, it is older than the ledger. */
-	if (kept->number != 0 && !(c->entry && c->entry->read > kept->bytes))
+	if (kept->number != 0 &&
+	    !(c->ledger_entry && c->ledger_entry->read > kept->bytes))
 		go_on(c, kept, held);
-	else if (c->entry)
+	else if (c->ledger_entry)
 		connection_resume(c);
 	else
-		c->bytes = sockets_given(c->member.fd, &c->error);
+		c->bytes = sockets_bytes_delivered(c->entry.fd, &c->error);
 	/* Not all have one: who waited for a thread, or found no room. */
-	if (!c->entry)
-		connection_enter(c);
+	if (!c->ledger_entry)
+		connection_ledger_enter(c);
 }
 
 void
 connection_hand_over(struct connection *c, struct buffer *buffer)
 {
-	struct kept_connection kept = {
+	struct saved_connection kept = {
 		.number = c->origin.connection,
 		.records = c->records,
 		.bytes = c->bytes,
@@ -247,14 +251,14 @@ connection_hand_over(struct connection *c, struct buffer *buffer)
 		.framing = c->framer.framing,
 		.inside = c->framer.inside,
 		.is_bad = c->is_bad,
-		.peer_size = c->member.peer.size,
+		.peer_size = c->entry.peer.size,
 		.held = framer_held(&c->framer),
 	};
 
-	memcpy(kept.peer, &c->member.peer.in6, sizeof kept.peer);
-	kept_add_connection(buffer, &kept, framer_rest(&c->framer));
+	memcpy(kept.peer, &c->entry.peer.in6, sizeof kept.peer);
+	saved_state_add_connection(buffer, &kept, framer_rest(&c->framer));
 	if (c->batch)
 		connection_give_back(c);
-	close(c->member.fd);
+	close(c->entry.fd);
 	free(c);
 }

@@ -18,23 +18,23 @@
  * and the thread frees it.  What it points to is borrowed.
  */
 struct connection {
-	struct member member; /* fd -1 until it is accepted */
+	struct entry entry; /* fd -1 until it is accepted */
 	struct listener *listener;
-	struct connections *connections;
+	struct registry *registry;
 	struct origin origin;
 	struct framer framer;
-	struct pace pace;
-	unsigned long crowd_reads; /* of all peers, at the last of its own */
+	struct coalesce coalesce;
+	unsigned long listener_reads; /* of all peers, at the last of its own */
 	struct {
 		struct connection *next, **link;
 		sem_t left; /* posted once it is out of the crowd again */
 		int ending; /* enum ending, known then */
-	} place;            /* in a crowd, see connection_crowd.h */
-	struct ledger_entry *entry; /* NULL: it has none */
-	struct batch *batch;        /* NULL while no data is in hand */
-	struct batch *shared;       /* where records go in its place; or NULL */
-	struct timespec time;       /* of the last read */
-	long long opened_ms;        /* these on CLOCK_MONOTONIC */
+	} poll_entry;       /* in a crowd, see connection_crowd.h */
+	struct ledger_entry *ledger_entry; /* NULL: it has none */
+	struct batch *batch;               /* NULL while no data is in hand */
+	struct batch *shared; /* where records go in its place; or NULL */
+	struct timespec time; /* of the last read */
+	long long opened_ms;  /* these on CLOCK_MONOTONIC */
 	long long received_ms;
 	long long unfinished_ms; /* the oldest byte not yet shown; 0: none */
 	uint64_t records;
@@ -49,7 +49,7 @@ struct connection {
 };
 
 /* NULL: no memory. */
-struct connection *connection_new(struct listener *, struct connections *);
+struct connection *connection_new(struct listener *, struct registry *);
 
 /* Its member has a descriptor and a peer now; number counts from 1. */
 void connection_accepted(struct connection *, uint64_t number);
@@ -59,7 +59,7 @@ void connection_accepted(struct connection *, uint64_t number);
  * and a peer.  What is known of it, held bytes too, is not needed any more
  * once its thread has started.
  */
-void connection_take_over(struct connection *, const struct kept_connection *,
+void connection_take_over(struct connection *, const struct saved_connection *,
 			  const unsigned char *held);
 
 /*

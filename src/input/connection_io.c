@@ -33,19 +33,19 @@ connection_give_back(struct connection *c)
 
 /* What is in hand and no record yet: lost if the outputs are not waited for. */
 static void
-tell_held(struct connection *c)
+publish_held(struct connection *c)
 {
-	atomic_store_explicit(&c->member.held, framer_held(&c->framer),
+	atomic_store_explicit(&c->entry.held, framer_held(&c->framer),
 			      memory_order_relaxed);
 }
 
 void
 connection_emit(struct connection *c)
 {
-	tell_held(c);
+	publish_held(c);
 	if (!c->shared)
 		batch_emit(c->batch);
-	connection_tell_done(c);
+	connection_ledger_done(c);
 }
 
 /* A batch that is full is emitted, so what it leaves is told before. */
@@ -56,7 +56,7 @@ add(struct connection *c, enum tag tag, const void *data, size_t size)
 	bool emits = batch_is_nearly_full(batch);
 
 	if (emits)
-		tell_held(c);
+		publish_held(c);
 	batch_add(batch, &(struct record){
 				 .time = c->time,
 				 .origin = &c->origin,
@@ -67,7 +67,7 @@ add(struct connection *c, enum tag tag, const void *data, size_t size)
 			 });
 	c->records += tag == TAG_WHOLE || tag == TAG_END;
 	if (emits)
-		connection_tell_done(c);
+		connection_ledger_done(c);
 }
 
 void
@@ -138,16 +138,17 @@ flush_at_ms(const struct connection *c)
 
 /* A chunk is to be as its peer has sent it, not joined with the next. */
 static void
-keep_pace(struct connection *c, size_t size, long long gap_ms)
+count_read(struct connection *c, size_t size, long long gap_ms)
 {
-	struct crowd *crowd = c->listener->crowd;
+	struct poller *poller = c->listener->poller;
 	unsigned long reads;
 
-	if (!crowd || c->framer.framing == FRAMING_CHUNK)
+	if (!poller || c->framer.framing == FRAMING_CHUNK)
 		return;
-	reads = crowd_count(crowd);
-	pace_read(&c->pace, size, gap_ms, reads - c->crowd_reads - 1);
-	c->crowd_reads = reads;
+	reads = poller_count_read(poller);
+	coalesce_read(&c->coalesce, size, gap_ms,
+		      reads - c->listener_reads - 1);
+	c->listener_reads = reads;
 }
 
 static void
@@ -158,11 +159,11 @@ received(struct connection *c, size_t size)
 
 	clock_gettime(CLOCK_REALTIME, &c->time);
 	c->received_ms = clock_now_ms();
-	keep_pace(c, size, c->received_ms - before_ms);
+	count_read(c, size, c->received_ms - before_ms);
 	c->bytes += size;
 	atomic_fetch_add(&c->listener->counters.bytes, size);
 	framer_received(&c->framer, size);
-	connection_tell_read(c);
+	connection_ledger_read(c);
 	any = connection_take_records(c);
 	connection_emit(c);
 	if (framer_held(&c->framer) == 0)
@@ -186,7 +187,7 @@ ended(const struct connection *c)
 		return ENDING_IDLE;
 	if (c->error)
 		return c->error == ECONNRESET ? ENDING_RESET : ENDING_ERROR;
-	getsockopt(c->member.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	getsockopt(c->entry.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
 						  : ENDING_EOF;
 }
@@ -201,14 +202,14 @@ connection_receive(struct connection *c)
 
 	connection_borrow(c);
 	space = framer_space(&c->framer, &room);
-	size = recv(c->member.fd, space, room, MSG_DONTWAIT);
+	size = recv(c->entry.fd, space, room, MSG_DONTWAIT);
 	if (size > 0) {
 		received(c, (size_t)size);
 		return ENDING_NONE;
 	}
 	if (size == 0)
 		return ended(c);
-	pace_read(&c->pace, 0, 0, 0);
+	coalesce_read(&c->coalesce, 0, 0, 0);
 	switch (errno) {
 	case ENOBUFS:
 	case ENOMEM:
@@ -262,7 +263,7 @@ void
 connection_unshare(struct connection *c)
 {
 	c->shared = NULL;
-	connection_tell_done(c);
+	connection_ledger_done(c);
 	if (c->batch && framer_held(&c->framer) == 0)
 		connection_give_back(c);
 }
@@ -281,17 +282,18 @@ idle_at_ms(const struct connection *c)
 static enum ending
 receive_or_join(struct connection *c)
 {
-	struct crowd *crowd = c->listener->crowd;
+	struct poller *poller = c->listener->poller;
 	enum ending ending;
 
-	if (!crowd || c->framer.framing == FRAMING_CHUNK || c->pace.is_large)
+	if (!poller || c->framer.framing == FRAMING_CHUNK ||
+	    c->coalesce.is_large)
 		return connection_receive(c);
-	if (!crowd_begin(crowd)) {
-		c->pace.busy = true;
-		return crowd_join(crowd, c);
+	if (!poller_begin_read(poller)) {
+		c->coalesce.active = true;
+		return poller_serve(poller, c);
 	}
 	ending = connection_receive(c);
-	crowd_end(crowd);
+	poller_end_read(poller);
 	return ending;
 }
 
@@ -300,26 +302,26 @@ static void
 stop(struct connection *c)
 {
 	c->is_stopped = true;
-	connections_stop_one(c->connections, &c->member);
+	registry_stop_one(c->registry, &c->entry);
 }
 
 enum ending
 connection_wait(struct connection *c)
 {
 	struct pollfd ready[] = {
-		{ .fd = c->member.fd, .events = POLLIN },
-		{ .fd = c->connections->park_fd, .events = POLLIN },
+		{ .fd = c->entry.fd, .events = POLLIN },
+		{ .fd = c->registry->handover_fd, .events = POLLIN },
 	};
 	long long flush_ms = flush_at_ms(c), idle_ms = idle_at_ms(c), now_ms;
 	long long next_ms = flush_ms < idle_ms ? flush_ms : idle_ms;
 	int timeout_ms = -1;
 
-	if (atomic_load(&c->connections->parking))
+	if (atomic_load(&c->registry->handing_over))
 		return ENDING_PARKED;
 	if (c->is_bad && !c->is_stopped)
 		stop(c);
-	if (c->pace.busy)
-		return crowd_join(c->listener->crowd, c);
+	if (c->coalesce.active)
+		return poller_serve(c->listener->poller, c);
 	if (next_ms < LLONG_MAX) {
 		now_ms = clock_now_ms();
 		timeout_ms = next_ms <= now_ms ? 0

@@ -7,29 +7,30 @@
 #include "input/connection_io.h"
 
 void
-connection_enter(struct connection *c)
+connection_ledger_enter(struct connection *c)
 {
-	c->entry = ledger_claim(c->listener->ledger, c->origin.connection);
-	if (!c->entry)
+	c->ledger_entry =
+		ledger_claim(c->listener->ledger, c->origin.connection);
+	if (!c->ledger_entry)
 		return;
-	c->entry->opened_ms = c->opened_ms;
-	c->entry->framing = (uint8_t)c->framer.framing;
+	c->ledger_entry->opened_ms = c->opened_ms;
+	c->ledger_entry->framing = (uint8_t)c->framer.framing;
 }
 
 void
-connection_release(struct connection *c)
+connection_ledger_release(struct connection *c)
 {
-	if (c->entry)
-		ledger_release(c->listener->ledger, c->entry);
-	c->entry = NULL;
+	if (c->ledger_entry)
+		ledger_release(c->listener->ledger, c->ledger_entry);
+	c->ledger_entry = NULL;
 }
 
 /* Counted frames are looked at twice: what follows them cannot be guessed. */
 void
-connection_tell_read(struct connection *c)
+connection_ledger_read(struct connection *c)
 {
 	struct framer ahead = c->framer;
-	struct ledger_entry *e = c->entry;
+	struct ledger_entry *e = c->ledger_entry;
 
 	if (!e)
 		return;
@@ -51,27 +52,27 @@ connection_tell_read(struct connection *c)
 }
 
 void
-connection_tell_done(struct connection *c)
+connection_ledger_done(struct connection *c)
 {
 	const struct batch *batch = c->shared ? c->shared : c->batch;
 
-	if (!c->entry || (batch && batch->count > 0))
+	if (!c->ledger_entry || (batch && batch->count > 0))
 		return;
-	c->entry->done = c->bytes - framer_held(&c->framer);
-	c->entry->records = c->records;
+	c->ledger_entry->done = c->bytes - framer_held(&c->framer);
+	c->ledger_entry->records = c->records;
 }
 
 void
-connection_tell_closed(struct connection *c)
+connection_ledger_closed(struct connection *c)
 {
-	if (c->entry)
-		c->entry->closed = true;
+	if (c->ledger_entry)
+		c->ledger_entry->closed = true;
 }
 
 bool
-connection_was_closed(const struct connection *c)
+connection_ledger_was_closed(const struct connection *c)
 {
-	return c->entry && c->entry->closed;
+	return c->ledger_entry && c->ledger_entry->closed;
 }
 
 /* To where the framer would be had it seen the rest; false: nobody knows. */
@@ -91,8 +92,8 @@ skip(struct framer *f, struct ledger_entry *e, uint64_t unseen)
 void
 connection_resume(struct connection *c)
 {
-	struct ledger_entry *e = c->entry;
-	uint64_t given = sockets_given(c->member.fd, &c->error);
+	struct ledger_entry *e = c->ledger_entry;
+	uint64_t given = sockets_bytes_delivered(c->entry.fd, &c->error);
 
 	c->bytes = given;
 	c->records = e->records;
@@ -109,7 +110,7 @@ connection_resume(struct connection *c)
 
 /* Until it is told the ledger has it, for the next process. */
 void
-connection_tell_lost(struct connection *c)
+connection_note_lost(struct connection *c)
 {
 	if (c->lost > 0) {
 		char text[64];
@@ -118,6 +119,6 @@ connection_tell_lost(struct connection *c)
 			 (unsigned long long)c->lost);
 		connection_note(c, text);
 	}
-	connection_tell_read(c);
-	connection_tell_done(c);
+	connection_ledger_read(c);
+	connection_ledger_done(c);
 }

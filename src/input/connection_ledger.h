@@ -6,25 +6,25 @@
 #include "input/connection.h"
 
 /* A new connection; its thread is the only one to write from now on. */
-void connection_enter(struct connection *);
+void connection_ledger_enter(struct connection *);
 
 /* It is dropped; systemd has not heard it yet, and never will if we die now. */
-void connection_release(struct connection *);
+void connection_ledger_release(struct connection *);
 
 /* More was read: where the stream stands then. */
-void connection_tell_read(struct connection *);
+void connection_ledger_read(struct connection *);
 
 /* What is not held, and no record of the batch, is with the outputs. */
-void connection_tell_done(struct connection *);
+void connection_ledger_done(struct connection *);
 
 /* All that is to be told of it is with the outputs. */
-void connection_tell_closed(struct connection *);
-bool connection_was_closed(const struct connection *);
+void connection_ledger_closed(struct connection *);
+bool connection_ledger_was_closed(const struct connection *);
 
 /* Go on behind what a process that was killed has read. */
 void connection_resume(struct connection *);
 
 /* Tell what that has cost; its thread does it, since outputs may stall. */
-void connection_tell_lost(struct connection *);
+void connection_note_lost(struct connection *);
 
 #endif

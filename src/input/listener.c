@@ -32,31 +32,31 @@ static void
 set_key(struct listener *listener)
 {
 	const char *interface = listener->config->interface;
-	char address[ADDRESS_TEXT], key[KEPT_NAME];
+	char address[ADDRESS_TEXT], key[SAVED_NAME];
 
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
 	address_format(&listener->socket.address, address);
 	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
 		 protocol_name(listener), address, interface ? " " : "",
 		 interface ? interface : "");
-	service_name(listener->key, key);
+	fdstore_name(listener->key, key);
 }
 
 static void
 keep_socket(struct listener *listener)
 {
-	inherited_listener_name(listener->kept, listener->key);
-	service_keep(listener->socket.fd, listener->kept);
+	listen_fds_listener_name(listener->kept, listener->key);
+	fdstore_add(listener->socket.fd, listener->kept);
 }
 
 void
 listener_find(struct listener *listener, const struct listener_config *config,
-	      struct inherited *in)
+	      struct listen_fds *in)
 {
 	listener->config = config;
 	set_name(listener, (unsigned)config->port);
-	listener->socket.fd =
-		inherited_listener(in, config, listener->name, listener->kept);
+	listener->socket.fd = listen_fds_take_listener(
+		in, config, listener->name, listener->kept);
 	listener->was_passed = listener->socket.fd >= 0;
 	listener->is_counted =
 		listener->was_passed && sockets_is_counted(listener->socket.fd);
@@ -65,7 +65,7 @@ listener_find(struct listener *listener, const struct listener_config *config,
 
 bool
 listener_open(struct listener *listener, long backlog, bool beside,
-	      struct outputs *outputs, size_t input_size)
+	      struct output_set *outputs, size_t input_size)
 {
 	const struct listener_config *config = listener->config;
 	struct bound *socket = &listener->socket;
@@ -75,9 +75,9 @@ listener_open(struct listener *listener, long backlog, bool beside,
 		    : !sockets_bind(config, backlog, beside, socket))
 		return false;
 	set_key(listener);
-	if (!listener->was_passed && service_keeps())
+	if (!listener->was_passed && fdstore_available())
 		keep_socket(listener);
-	pool_init(&listener->pool, outputs, config->output_set,
+	pool_init(&listener->pool, outputs, config->output_mask,
 		  &listener->counters, input_size,
 		  (size_t)config->limits.max_record);
 	return true;
@@ -101,22 +101,22 @@ listener_keep(struct listener *listener, const struct listener_config *config,
 }
 
 void
-listener_forsake(const struct listener *listener)
+listener_stop_listening(const struct listener *listener)
 {
 	if (listener->is_shared)
 		return;
 	if (listener->config->protocol == PROTOCOL_TCP)
-		sockets_close_door(listener->socket.fd);
-	if (service_keeps())
-		service_drop(listener->kept);
+		sockets_block_input(listener->socket.fd);
+	if (fdstore_available())
+		fdstore_remove(listener->kept);
 }
 
 void
-listener_hand_over(const struct listener *listener, struct kept_listener *kept)
+listener_save(const struct listener *listener, struct saved_listener *kept)
 {
 	const struct listener_counters *c = &listener->counters;
 
-	*kept = (struct kept_listener){
+	*kept = (struct saved_listener){
 		.records = c->records,
 		.bytes = c->bytes,
 		.accepted = c->accepted,
@@ -128,7 +128,7 @@ listener_hand_over(const struct listener *listener, struct kept_listener *kept)
 }
 
 void
-listener_take_over(struct listener *listener, const struct kept_listener *kept)
+listener_restore(struct listener *listener, const struct saved_listener *kept)
 {
 	struct listener_counters *c = &listener->counters;
 
@@ -141,7 +141,7 @@ listener_take_over(struct listener *listener, const struct kept_listener *kept)
 }
 
 void
-listener_tell(const struct listener *listener)
+listener_log(const struct listener *listener)
 {
 	const struct bound *socket = &listener->socket;
 	long asked = listener->config->limits.receive_buffer;
@@ -166,7 +166,7 @@ listener_tell(const struct listener *listener)
 }
 
 void
-listener_tell_counters(const struct listener *listener)
+listener_log_counters(const struct listener *listener)
 {
 	char text[256];
 

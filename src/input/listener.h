@@ -13,18 +13,18 @@
 #include "system/listen_fds.h"
 #include "system/sockets.h"
 
-struct crowd; /* connection_crowd.h */
-struct tally;
+struct poller; /* connection_crowd.h */
+struct summary;
 
 struct listener {
 	const struct listener_config *config;
 	char name[80]; /* config->name, or that of the port it got */
 	/*
-	 * And that with protocol, address and interface, as service_name()
+	 * And that with protocol, address and interface, as fdstore_name()
 	 * makes it: no other has it, and it fits into KEPT_NAME.
 	 */
-	char key[SERVICE_NAME];
-	char kept[SERVICE_NAME]; /* what systemd calls it while it keeps it */
+	char key[FDSTORE_NAME];
+	char kept[FDSTORE_NAME]; /* what systemd calls it while it keeps it */
 	struct bound socket;     /* fd -1: closed */
 	bool was_passed;         /* the socket, by systemd */
 	bool is_counted;         /* and what it dropped was told so far */
@@ -32,13 +32,13 @@ struct listener {
 	struct listener_counters counters;
 	struct pool pool;
 	struct ledger *ledger; /* borrowed */
-	struct crowd *crowd; /* of TCP: who reads for the busy; NULL: nobody */
-	struct tally *tally; /* of TCP: who folds notes; NULL: nobody */
+	struct poller *poller;
+	struct summary *summary; /* of TCP: who folds notes; NULL: nobody */
 };
 
 /* Take the socket that was passed for it, if one was. */
 void listener_find(struct listener *, const struct listener_config *,
-		   struct inherited *);
+		   struct listen_fds *);
 
 /*
  * Then use it, or bind one, beside one that leaves its port if need be; false:
@@ -46,7 +46,7 @@ void listener_find(struct listener *, const struct listener_config *,
  * input_size is what its threads read into, in bytes.
  */
 bool listener_open(struct listener *, long backlog, bool beside,
-		   struct outputs *, size_t input_size);
+		   struct output_set *, size_t input_size);
 
 /*
  * Bind one and have it kept for the next process, which opens it.  NULL, or
@@ -56,18 +56,18 @@ const char *listener_keep(struct listener *, const struct listener_config *,
 			  long backlog, bool beside);
 
 /* The counters for the next process; and those of the one before. */
-void listener_hand_over(const struct listener *, struct kept_listener *);
-void listener_take_over(struct listener *, const struct kept_listener *);
+void listener_save(const struct listener *, struct saved_listener *);
+void listener_restore(struct listener *, const struct saved_listener *);
 
 /*
  * It is about to end: whoever is not connected yet is not to be, and nobody is
  * to keep its socket for another process.
  */
-void listener_forsake(const struct listener *);
+void listener_stop_listening(const struct listener *);
 
 /* Tell on stderr where it listens, or its counters. */
-void listener_tell(const struct listener *);
-void listener_tell_counters(const struct listener *);
+void listener_log(const struct listener *);
+void listener_log_counters(const struct listener *);
 
 /* Write a note of its own, of no peer: "EVENT KEY=VALUE ...". */
 void listener_note(struct listener *, const char *text);

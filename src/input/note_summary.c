@@ -14,11 +14,11 @@
 #define PERIOD_MS 60000
 #define TEXT_BYTES (ADDRESS_TEXT + 64)
 
-static struct tally_entry *
-find(struct tally *t, const char *event, const struct address *source)
+static struct note_summary_entry *
+find(struct summary *t, const char *event, const struct address *source)
 {
 	for (size_t i = 0; i < t->count; i++) {
-		struct tally_entry *e = &t->entries[i];
+		struct note_summary_entry *e = &t->entries[i];
 
 		if (strcmp(e->event, event) != 0)
 			continue;
@@ -32,32 +32,33 @@ find(struct tally *t, const char *event, const struct address *source)
 }
 
 /* Where there is no more room for sources, they are counted together. */
-static struct tally_entry *
-find_or_add(struct tally *t, const char *event, const struct address *source)
+static struct note_summary_entry *
+find_or_add(struct summary *t, const char *event, const struct address *source)
 {
 	const struct address others = { .size = 0 };
-	struct tally_entry *entry = find(t, event, source);
+	struct note_summary_entry *entry = find(t, event, source);
 
-	if (!entry && t->count >= TALLY_SOURCES * 3 / 4) {
+	if (!entry && t->count >= NOTE_SUMMARY_SOURCES * 3 / 4) {
 		source = &others;
 		entry = find(t, event, source);
 	}
-	if (entry || t->count == TALLY_SOURCES)
+	if (entry || t->count == NOTE_SUMMARY_SOURCES)
 		return entry;
 	entry = &t->entries[t->count++];
-	*entry = (struct tally_entry){
+	*entry = (struct note_summary_entry){
 		.event = event,
 		.source = *source,
-		.due_ms = clock_now_ms() + PERIOD_MS,
+		.deadline_ms = clock_now_ms() + PERIOD_MS,
 	};
 	pthread_cond_signal(&t->changed);
 	return entry;
 }
 
 void
-tally_count(struct tally *t, const char *event, const struct address *source)
+note_summary_count(struct summary *t, const char *event,
+		   const struct address *source)
 {
-	struct tally_entry *entry;
+	struct note_summary_entry *entry;
 
 	pthread_mutex_lock(&t->lock);
 	entry = find_or_add(t, event, source);
@@ -67,7 +68,7 @@ tally_count(struct tally *t, const char *event, const struct address *source)
 }
 
 static void
-describe(char *text, size_t size, const struct tally_entry *e)
+describe(char *text, size_t size, const struct note_summary_entry *e)
 {
 	char host[ADDRESS_TEXT] = "others";
 
@@ -78,7 +79,7 @@ describe(char *text, size_t size, const struct tally_entry *e)
 }
 
 static void
-note(const struct tally *t, const struct tally_entry *e)
+note(const struct summary *t, const struct note_summary_entry *e)
 {
 	char text[TEXT_BYTES];
 
@@ -87,7 +88,7 @@ note(const struct tally *t, const struct tally_entry *e)
 }
 
 void
-tally_tell(struct tally *t)
+note_summary_log(struct summary *t)
 {
 	char text[TEXT_BYTES];
 
@@ -101,10 +102,10 @@ tally_tell(struct tally *t)
 }
 
 /* Take out the first entry; all wait for as long, so they are in order. */
-static struct tally_entry
-take_first(struct tally *t)
+static struct note_summary_entry
+take_first(struct summary *t)
 {
-	struct tally_entry first = t->entries[0];
+	struct note_summary_entry first = t->entries[0];
 
 	t->count--;
 	memmove(t->entries, t->entries + 1, t->count * sizeof first);
@@ -113,18 +114,20 @@ take_first(struct tally *t)
 
 /* Wait for the first to be due; false: there is nothing more to come. */
 static bool
-wait_for_first(struct tally *t)
+wait_for_first(struct summary *t)
 {
 	for (;;) {
-		long long due_ms = t->count > 0 ? t->entries[0].due_ms : 0;
-		struct timespec due = { .tv_sec = due_ms / 1000,
-					.tv_nsec = due_ms % 1000 * 1000000 };
+		long long deadline_ms =
+			t->count > 0 ? t->entries[0].deadline_ms : 0;
+		struct timespec due = { .tv_sec = deadline_ms / 1000,
+					.tv_nsec =
+						deadline_ms % 1000 * 1000000 };
 
 		if (t->stopping)
 			return t->count > 0;
 		if (t->count == 0)
 			pthread_cond_wait(&t->changed, &t->lock);
-		else if (due_ms <= clock_now_ms())
+		else if (deadline_ms <= clock_now_ms())
 			return true;
 		else
 			pthread_cond_timedwait(&t->changed, &t->lock, &due);
@@ -132,13 +135,13 @@ wait_for_first(struct tally *t)
 }
 
 static void *
-tally_main(void *argument)
+note_summary_main(void *argument)
 {
-	struct tally *t = argument;
+	struct summary *t = argument;
 
 	pthread_mutex_lock(&t->lock);
 	while (wait_for_first(t)) {
-		struct tally_entry first = take_first(t);
+		struct note_summary_entry first = take_first(t);
 
 		pthread_mutex_unlock(&t->lock);
 		note(t, &first);
@@ -151,7 +154,7 @@ tally_main(void *argument)
 }
 
 bool
-tally_start(struct tally *t, struct listener *listener, int done_fd)
+note_summary_start(struct summary *t, struct listener *listener, int done_fd)
 {
 	pthread_condattr_t attributes;
 
@@ -165,12 +168,12 @@ tally_start(struct tally *t, struct listener *listener, int done_fd)
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 	pthread_cond_init(&t->changed, &attributes);
 	pthread_condattr_destroy(&attributes);
-	errno = thread_start(&t->thread, tally_main, t);
+	errno = thread_start(&t->thread, note_summary_main, t);
 	return errno == 0;
 }
 
 void
-tally_stop(struct tally *t)
+note_summary_stop(struct summary *t)
 {
 	pthread_mutex_lock(&t->lock);
 	t->stopping = true;
@@ -179,13 +182,13 @@ tally_stop(struct tally *t)
 }
 
 bool
-tally_is_done(const struct tally *t)
+note_summary_is_done(const struct summary *t)
 {
 	return atomic_load(&t->done);
 }
 
 void
-tally_join(struct tally *t)
+note_summary_join(struct summary *t)
 {
 	pthread_join(t->thread, NULL);
 	pthread_cond_destroy(&t->changed);

@@ -16,9 +16,9 @@
 #include "base/address.h"
 #include "input/listener.h"
 
-#define TALLY_SOURCES 512
+#define NOTE_SUMMARY_SOURCES 512
 
-struct tally {
+struct summary {
 	struct listener *listener;
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -27,30 +27,30 @@ struct tally {
 	int done_fd; /* an eventfd, rung when the thread is done */
 	atomic_bool done;
 	size_t count;
-	struct tally_entry {
+	struct note_summary_entry {
 		const char *event;
 		struct address source; /* size 0: all that found no place */
 		unsigned long long connections;
-		long long due_ms;
-	} entries[TALLY_SOURCES];
+		long long deadline_ms;
+	} entries[NOTE_SUMMARY_SOURCES];
 };
 
 /* Start the thread of a listener; false and errno if there can be none. */
-bool tally_start(struct tally *, struct listener *, int done_fd);
+bool note_summary_start(struct summary *, struct listener *, int done_fd);
 
 /* Count one event: "EVENT connections=N peer=SOURCE". */
-void tally_count(struct tally *, const char *event,
-		 const struct address *source);
+void note_summary_count(struct summary *, const char *event,
+			const struct address *source);
 
 /* Let the thread note what there is and end; does not wait for it. */
-void tally_stop(struct tally *);
+void note_summary_stop(struct summary *);
 
-bool tally_is_done(const struct tally *);
+bool note_summary_is_done(const struct summary *);
 
 /* Tell on stderr what was counted and is not noted yet. */
-void tally_tell(struct tally *);
+void note_summary_log(struct summary *);
 
 /* Wait for its end and free all. */
-void tally_join(struct tally *);
+void note_summary_join(struct summary *);
 
 #endif

@@ -24,8 +24,8 @@
 #define QUIET_MS 500
 #define UNFINISHED_MS 50
 
-struct crowd {
-	struct connections *connections;
+struct poller {
+	struct registry *registry;
 	pthread_t thread;
 	int epoll_fd;
 	int wake_fd; /* an eventfd: look who is there */
@@ -34,7 +34,7 @@ struct crowd {
 	atomic_uint at_work; /* threads of connections that are out of it */
 	unsigned cores;
 	atomic_ulong turns;    /* of the loop: it lives */
-	unsigned long checked; /* turns that crowd_is_alive() has seen */
+	unsigned long checked; /* turns that poller_is_alive() has seen */
 	long long swept_ms;    /* when quiet ones were looked for */
 	pthread_mutex_t lock;
 	struct connection *members; /* under the lock */
@@ -42,63 +42,63 @@ struct crowd {
 };
 
 static bool
-is_empty(struct crowd *crowd)
+is_empty(struct poller *poller)
 {
 	bool empty;
 
-	pthread_mutex_lock(&crowd->lock);
-	empty = !crowd->members;
-	pthread_mutex_unlock(&crowd->lock);
+	pthread_mutex_lock(&poller->lock);
+	empty = !poller->members;
+	pthread_mutex_unlock(&poller->lock);
 	return empty;
 }
 
 /* The lock is held. */
 static void
-add(struct crowd *crowd, struct connection *c)
+add(struct poller *poller, struct connection *c)
 {
-	c->place.next = crowd->members;
-	c->place.link = &crowd->members;
-	if (c->place.next)
-		c->place.next->place.link = &c->place.next;
+	c->poll_entry.next = poller->members;
+	c->poll_entry.link = &poller->members;
+	if (c->poll_entry.next)
+		c->poll_entry.next->poll_entry.link = &c->poll_entry.next;
 	else
-		eventfd_write(crowd->wake_fd, 1);
-	crowd->members = c;
+		eventfd_write(poller->wake_fd, 1);
+	poller->members = c;
 }
 
 enum ending
-crowd_join(struct crowd *crowd, struct connection *c)
+poller_serve(struct poller *poller, struct connection *c)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
-	bool parking, joins;
+	bool handing_over, joins;
 
-	sem_init(&c->place.left, 0, 0);
-	c->place.ending = ENDING_NONE;
-	pthread_mutex_lock(&crowd->lock);
+	sem_init(&c->poll_entry.left, 0, 0);
+	c->poll_entry.ending = ENDING_NONE;
+	pthread_mutex_lock(&poller->lock);
 	/* Under the lock: it must not come after all were sent away. */
-	parking = atomic_load(&crowd->connections->parking);
-	joins = !parking && epoll_ctl(crowd->epoll_fd, EPOLL_CTL_ADD,
-				      c->member.fd, &event) == 0;
+	handing_over = atomic_load(&poller->registry->handing_over);
+	joins = !handing_over && epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD,
+					   c->entry.fd, &event) == 0;
 	if (joins)
-		add(crowd, c);
-	pthread_mutex_unlock(&crowd->lock);
-	while (joins && sem_wait(&c->place.left) != 0)
+		add(poller, c);
+	pthread_mutex_unlock(&poller->lock);
+	while (joins && sem_wait(&c->poll_entry.left) != 0)
 		;
-	sem_destroy(&c->place.left);
-	if (joins || parking)
-		return (enum ending)c->place.ending;
-	c->pace = (struct pace){ 0 };
+	sem_destroy(&c->poll_entry.left);
+	if (joins || handing_over)
+		return (enum ending)c->poll_entry.ending;
+	c->coalesce = (struct coalesce){ 0 };
 	return connection_receive(c);
 }
 
 /* The lock is held.  From here on the connection is its own thread's again. */
 static void
-send_away(struct crowd *crowd, struct connection *c)
+remove_entry(struct poller *poller, struct connection *c)
 {
-	epoll_ctl(crowd->epoll_fd, EPOLL_CTL_DEL, c->member.fd, NULL);
-	*c->place.link = c->place.next;
-	if (c->place.next)
-		c->place.next->place.link = c->place.link;
-	sem_post(&c->place.left);
+	epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
+	*c->poll_entry.link = c->poll_entry.next;
+	if (c->poll_entry.next)
+		c->poll_entry.next->poll_entry.link = c->poll_entry.link;
+	sem_post(&c->poll_entry.left);
 }
 
 /* Those that are read and written together. */
@@ -113,11 +113,12 @@ struct group {
 static bool
 stays(const struct connection *c)
 {
-	return c->place.ending == ENDING_NONE && c->pace.busy && !c->is_bad;
+	return c->poll_entry.ending == ENDING_NONE && c->coalesce.active &&
+	       !c->is_bad;
 }
 
 static void
-write_group(struct crowd *crowd, struct group *group)
+write_group(struct poller *poller, struct group *group)
 {
 	batch_emit(group->batch);
 	for (size_t i = 0; i < group->count; i++) {
@@ -126,50 +127,50 @@ write_group(struct crowd *crowd, struct group *group)
 		connection_unshare(c);
 		if (stays(c))
 			continue;
-		pthread_mutex_lock(&crowd->lock);
-		send_away(crowd, c);
-		pthread_mutex_unlock(&crowd->lock);
+		pthread_mutex_lock(&poller->lock);
+		remove_entry(poller, c);
+		pthread_mutex_unlock(&poller->lock);
 	}
 	group->count = group->used = 0;
 }
 
 static void
-serve(struct crowd *crowd, struct group *group, struct connection *c)
+serve(struct poller *poller, struct group *group, struct connection *c)
 {
 	const struct pool *pool = &c->listener->pool;
 
 	if (pool->input_size - group->used < ROOM_BYTES)
-		write_group(crowd, group);
-	c->place.ending =
+		write_group(poller, group);
+	c->poll_entry.ending =
 		(int)connection_receive_shared(c, group->batch, &group->used);
 	group->list[group->count++] = c;
 }
 
 /* Serve whoever has sent something; how many have. */
 static size_t
-serve_all(struct crowd *crowd)
+serve_all(struct poller *poller)
 {
-	int timeout_ms = is_empty(crowd) ? -1 : UNFINISHED_MS;
-	int ready =
-		epoll_wait(crowd->epoll_fd, crowd->events, EVENTS, timeout_ms);
+	int timeout_ms = is_empty(poller) ? -1 : UNFINISHED_MS;
+	int ready = epoll_wait(poller->epoll_fd, poller->events, EVENTS,
+			       timeout_ms);
 	struct group group = { 0 };
 	size_t served = 0;
 	eventfd_t rung;
 
 	for (int i = 0; i < ready; i++) {
-		struct connection *c = crowd->events[i].data.ptr;
+		struct connection *c = poller->events[i].data.ptr;
 
 		if (!c) {
-			eventfd_read(crowd->wake_fd, &rung);
+			eventfd_read(poller->wake_fd, &rung);
 			continue;
 		}
 		if (!group.batch)
 			group.batch = batch_borrow(&c->listener->pool);
-		serve(crowd, &group, c);
+		serve(poller, &group, c);
 		served++;
 	}
 	if (group.batch) {
-		write_group(crowd, &group);
+		write_group(poller, &group);
 		batch_return(group.batch);
 	}
 	return served;
@@ -177,133 +178,135 @@ serve_all(struct crowd *crowd)
 
 /* Those that were not read for a while; or all. */
 static void
-send_quiet_away(struct crowd *crowd, bool all)
+remove_quiet(struct poller *poller, bool all)
 {
 	long long now_ms = clock_now_ms();
 	struct connection *c, *next;
 
-	if (!all && now_ms < crowd->swept_ms + UNFINISHED_MS)
+	if (!all && now_ms < poller->swept_ms + UNFINISHED_MS)
 		return;
-	crowd->swept_ms = now_ms;
-	pthread_mutex_lock(&crowd->lock);
-	for (c = crowd->members; c; c = next) {
+	poller->swept_ms = now_ms;
+	pthread_mutex_lock(&poller->lock);
+	for (c = poller->members; c; c = next) {
 		long long patience_ms =
 			framer_held(&c->framer) > 0 ? UNFINISHED_MS : QUIET_MS;
 
-		next = c->place.next;
+		next = c->poll_entry.next;
 		if (!all && now_ms < c->received_ms + patience_ms)
 			continue;
-		c->pace = (struct pace){ .doubt = c->pace.doubt };
-		send_away(crowd, c);
+		c->coalesce =
+			(struct coalesce){ .backoff = c->coalesce.backoff };
+		remove_entry(poller, c);
 	}
-	pthread_mutex_unlock(&crowd->lock);
+	pthread_mutex_unlock(&poller->lock);
 }
 
 static void *
-crowd_main(void *argument)
+poller_main(void *argument)
 {
-	const struct timespec pause = { .tv_nsec = CROWD_PAUSE_NS };
-	struct crowd *crowd = argument;
+	const struct timespec pause = { .tv_nsec = POLLER_PAUSE_NS };
+	struct poller *poller = argument;
 
-	while (!atomic_load(&crowd->closing)) {
-		size_t served = serve_all(crowd);
-		bool parking = atomic_load(&crowd->connections->parking);
+	while (!atomic_load(&poller->closing)) {
+		size_t served = serve_all(poller);
+		bool handing_over =
+			atomic_load(&poller->registry->handing_over);
 
-		if (parking) /* once seen it need not wake us again */
-			epoll_ctl(crowd->epoll_fd, EPOLL_CTL_DEL,
-				  crowd->connections->park_fd, NULL);
-		send_quiet_away(crowd, parking);
-		atomic_fetch_add(&crowd->turns, 1);
-		if (served > 0 && served < EVENTS && !parking)
+		if (handing_over) /* once seen it need not wake us again */
+			epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL,
+				  poller->registry->handover_fd, NULL);
+		remove_quiet(poller, handing_over);
+		atomic_fetch_add(&poller->turns, 1);
+		if (served > 0 && served < EVENTS && !handing_over)
 			nanosleep(&pause, NULL);
 	}
 	return NULL;
 }
 
 static bool
-watch(const struct crowd *crowd, int fd)
+watch(const struct poller *poller, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
-	return epoll_ctl(crowd->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+	return epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 /* errno is kept. */
 static void
-free_all(struct crowd *crowd)
+free_all(struct poller *poller)
 {
 	int error = errno;
 
-	if (crowd->epoll_fd >= 0)
-		close(crowd->epoll_fd);
-	if (crowd->wake_fd >= 0)
-		close(crowd->wake_fd);
-	pthread_mutex_destroy(&crowd->lock);
-	free(crowd);
+	if (poller->epoll_fd >= 0)
+		close(poller->epoll_fd);
+	if (poller->wake_fd >= 0)
+		close(poller->wake_fd);
+	pthread_mutex_destroy(&poller->lock);
+	free(poller);
 	errno = error;
 }
 
-struct crowd *
-crowd_start(struct connections *connections)
+struct poller *
+poller_start(struct registry *registry)
 {
-	struct crowd *crowd = calloc(1, sizeof *crowd);
+	struct poller *poller = calloc(1, sizeof *poller);
 
-	if (!crowd)
+	if (!poller)
 		return NULL;
-	crowd->connections = connections;
-	crowd->cores = (unsigned)get_nprocs();
-	pthread_mutex_init(&crowd->lock, NULL);
-	crowd->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	crowd->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (crowd->epoll_fd >= 0 && crowd->wake_fd >= 0 &&
-	    watch(crowd, crowd->wake_fd) &&
-	    watch(crowd, connections->park_fd)) {
-		errno = thread_start(&crowd->thread, crowd_main, crowd);
+	poller->registry = registry;
+	poller->cores = (unsigned)get_nprocs();
+	pthread_mutex_init(&poller->lock, NULL);
+	poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (poller->epoll_fd >= 0 && poller->wake_fd >= 0 &&
+	    watch(poller, poller->wake_fd) &&
+	    watch(poller, registry->handover_fd)) {
+		errno = thread_start(&poller->thread, poller_main, poller);
 		if (errno == 0)
-			return crowd;
+			return poller;
 	}
-	free_all(crowd);
+	free_all(poller);
 	return NULL;
 }
 
 bool
-crowd_begin(struct crowd *crowd)
+poller_begin_read(struct poller *poller)
 {
-	if (atomic_fetch_add(&crowd->at_work, 1) < crowd->cores)
+	if (atomic_fetch_add(&poller->at_work, 1) < poller->cores)
 		return true;
-	crowd_end(crowd);
+	poller_end_read(poller);
 	return false;
 }
 
 void
-crowd_end(struct crowd *crowd)
+poller_end_read(struct poller *poller)
 {
-	atomic_fetch_sub(&crowd->at_work, 1);
+	atomic_fetch_sub(&poller->at_work, 1);
 }
 
 unsigned long
-crowd_count(struct crowd *crowd)
+poller_count_read(struct poller *poller)
 {
-	return atomic_fetch_add_explicit(&crowd->reads, 1,
+	return atomic_fetch_add_explicit(&poller->reads, 1,
 					 memory_order_relaxed) +
 	       1;
 }
 
 bool
-crowd_is_alive(struct crowd *crowd, struct outputs *outputs)
+poller_is_alive(struct poller *poller, struct output_set *outputs)
 {
-	unsigned long turns = atomic_load(&crowd->turns);
-	bool moved = turns != crowd->checked;
+	unsigned long turns = atomic_load(&poller->turns);
+	bool moved = turns != poller->checked;
 
-	crowd->checked = turns;
-	return moved || is_empty(crowd) || outputs_are_busy(outputs);
+	poller->checked = turns;
+	return moved || is_empty(poller) || output_set_is_writing(outputs);
 }
 
 void
-crowd_stop(struct crowd *crowd)
+poller_stop(struct poller *poller)
 {
-	atomic_store(&crowd->closing, true);
-	eventfd_write(crowd->wake_fd, 1);
-	pthread_join(crowd->thread, NULL);
-	free_all(crowd);
+	atomic_store(&poller->closing, true);
+	eventfd_write(poller->wake_fd, 1);
+	pthread_join(poller->thread, NULL);
+	free_all(poller);
 }

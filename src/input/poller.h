@@ -13,33 +13,33 @@
 
 /* How long what arrives is kept waiting at the most, but for the work itself.
  */
-#define CROWD_PAUSE_NS 250000
+#define POLLER_PAUSE_NS 250000
 
 /* Start the thread; the register is borrowed.  NULL and errno: there is none.
  */
-struct crowd *crowd_start(struct connections *);
+struct poller *poller_start(struct registry *);
 
 /*
  * Have it read for a connection until that is busy no more, or has ended:
  * ENDING_NONE, or how.  Its own thread waits here.
  */
-enum ending crowd_join(struct crowd *, struct connection *);
+enum ending poller_serve(struct poller *, struct connection *);
 
 /*
  * A thread out of the crowd is about to read, and has done so.  false: there
  * are as many at work as there are cores, and one more would have to join.
  */
-bool crowd_begin(struct crowd *);
-void crowd_end(struct crowd *);
+bool poller_begin_read(struct poller *);
+void poller_end_read(struct poller *);
 
 /* Count a read of the listener's: how many there were, from all of its peers.
  */
-unsigned long crowd_count(struct crowd *);
+unsigned long poller_count_read(struct poller *);
 
 /* Whether the thread has done anything since this was asked last, or waits. */
-bool crowd_is_alive(struct crowd *, struct outputs *);
+bool poller_is_alive(struct poller *, struct output_set *);
 
 /* Nobody is in it any more: end the thread and free all. */
-void crowd_stop(struct crowd *);
+void poller_stop(struct poller *);
 
 #endif

@@ -9,26 +9,27 @@
 #include "system/sockets.h"
 
 void
-connections_init(struct connections *c, int left_fd, int park_fd)
+registry_init(struct registry *c, int left_fd, int handover_fd)
 {
-	*c = (struct connections){ .left_fd = left_fd, .park_fd = park_fd };
+	*c = (struct registry){ .left_fd = left_fd,
+				.handover_fd = handover_fd };
 	pthread_mutex_init(&c->lock, NULL);
 }
 
 void
-connections_destroy(struct connections *c)
+registry_destroy(struct registry *c)
 {
 	pthread_mutex_destroy(&c->lock);
 }
 
-static struct member **
-bucket_of(struct connections *c, const struct address *peer)
+static struct entry **
+bucket_of(struct registry *c, const struct address *peer)
 {
-	return &c->buckets[address_hash_host(peer) % CONNECTIONS_BUCKETS];
+	return &c->buckets[address_hash_host(peer) % REGISTRY_BUCKETS];
 }
 
 size_t
-connections_count(struct connections *c)
+registry_count(struct registry *c)
 {
 	size_t count;
 
@@ -39,97 +40,97 @@ connections_count(struct connections *c)
 }
 
 size_t
-connections_from(struct connections *c, const struct address *peer,
-		 const atomic_ullong *count)
+registry_count_source(struct registry *c, const struct address *peer,
+		      const atomic_ullong *count)
 {
 	size_t found = 0;
 
 	pthread_mutex_lock(&c->lock);
-	for (struct member *m = *bucket_of(c, peer); m; m = m->next)
+	for (struct entry *m = *bucket_of(c, peer); m; m = m->next)
 		found += m->count == count && address_same_host(&m->peer, peer);
 	pthread_mutex_unlock(&c->lock);
 	return found;
 }
 
 static void
-close_door(struct member *member)
+close_door(struct entry *entry)
 {
-	if (!member->door_closed)
-		sockets_close_door(member->fd);
-	member->door_closed = true;
+	if (!entry->input_blocked)
+		sockets_block_input(entry->fd);
+	entry->input_blocked = true;
 }
 
 /* Its thread reads what is there, then the end. */
 static void
-end(struct member *member)
+end(struct entry *entry)
 {
-	if (!member->door_closed || member->stopped)
+	if (!entry->input_blocked || entry->stopped)
 		return;
-	member->stopped = true;
-	shutdown(member->fd, SHUT_RD);
+	entry->stopped = true;
+	shutdown(entry->fd, SHUT_RD);
 }
 
 static void
-for_each(struct connections *c, void (*act)(struct member *))
+for_each(struct registry *c, void (*act)(struct entry *))
 {
-	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++)
-		for (struct member *m = c->buckets[i]; m; m = m->next)
+	for (size_t i = 0; i < REGISTRY_BUCKETS; i++)
+		for (struct entry *m = c->buckets[i]; m; m = m->next)
 			act(m);
 }
 
 void
-connections_enter(struct connections *c, struct member *member)
+registry_add(struct registry *c, struct entry *entry)
 {
-	struct member **bucket = bucket_of(c, &member->peer);
+	struct entry **bucket = bucket_of(c, &entry->peer);
 
 	pthread_mutex_lock(&c->lock);
-	member->next = *bucket;
-	member->link = bucket;
-	if (member->next)
-		member->next->link = &member->next;
-	*bucket = member;
+	entry->next = *bucket;
+	entry->link = bucket;
+	if (entry->next)
+		entry->next->link = &entry->next;
+	*bucket = entry;
 	c->count++;
-	atomic_fetch_add(member->count, 1);
+	atomic_fetch_add(entry->count, 1);
 	if (c->stopping) {
-		close_door(member);
-		c->ending_due = true;
+		close_door(entry);
+		c->shutdown_pending = true;
 	}
 	pthread_mutex_unlock(&c->lock);
 }
 
 static void
-take_out(struct connections *c, struct member *member)
+take_out(struct registry *c, struct entry *entry)
 {
-	*member->link = member->next;
-	if (member->next)
-		member->next->link = member->link;
+	*entry->link = entry->next;
+	if (entry->next)
+		entry->next->link = entry->link;
 	c->count--;
-	atomic_fetch_sub(member->count, 1);
+	atomic_fetch_sub(entry->count, 1);
 }
 
 void
-connections_withdraw(struct connections *c, struct member *member)
+registry_remove(struct registry *c, struct entry *entry)
 {
 	pthread_mutex_lock(&c->lock);
-	take_out(c, member);
+	take_out(c, entry);
 	pthread_mutex_unlock(&c->lock);
 }
 
 void
-connections_leave(struct connections *c, struct member *member)
+registry_close(struct registry *c, struct entry *entry)
 {
 	pthread_mutex_lock(&c->lock);
-	take_out(c, member);
+	take_out(c, entry);
 	/* Its end first, after which nothing more is taken of its peer. */
-	if (member->stopped && !member->is_lost)
-		sockets_end(member->fd);
-	if (member->stopped)
-		sockets_open_door(member->fd);
+	if (entry->stopped && !entry->unconfirmed)
+		sockets_send_fin(entry->fd);
+	if (entry->stopped)
+		sockets_unblock_input(entry->fd);
 	/* Under the lock, so that nobody meets a number that is reused. */
-	if (member->is_lost)
-		close(member->fd); /* which resets it */
+	if (entry->unconfirmed)
+		close(entry->fd); /* which resets it */
 	else
-		sockets_close(member->fd);
+		sockets_close(entry->fd);
 	/* And this too: once it is unlocked the register may be gone. */
 	if (atomic_load(&c->wanted))
 		eventfd_write(c->left_fd, 1);
@@ -137,105 +138,105 @@ connections_leave(struct connections *c, struct member *member)
 }
 
 void
-connections_stop_one(struct connections *c, struct member *member)
+registry_stop_one(struct registry *c, struct entry *entry)
 {
 	pthread_mutex_lock(&c->lock);
-	close_door(member);
+	close_door(entry);
 	/* Its own thread is here, so that it stays; others need not wait. */
 	pthread_mutex_unlock(&c->lock);
-	sockets_settle();
+	sockets_wait_for_inflight();
 	pthread_mutex_lock(&c->lock);
-	end(member);
+	end(entry);
 	pthread_mutex_unlock(&c->lock);
 }
 
 void
-connections_stop(struct connections *c)
+registry_stop_all(struct registry *c)
 {
 	pthread_mutex_lock(&c->lock);
 	c->stopping = true;
 	for_each(c, close_door);
-	c->ending_due = true;
+	c->shutdown_pending = true;
 	pthread_mutex_unlock(&c->lock);
-	connections_end(c);
+	registry_shut_down_blocked(c);
 }
 
 void
-connections_close_door(struct connections *c, struct member *member)
+registry_block_input(struct registry *c, struct entry *entry)
 {
 	pthread_mutex_lock(&c->lock);
-	close_door(member);
-	c->ending_due = true;
+	close_door(entry);
+	c->shutdown_pending = true;
 	pthread_mutex_unlock(&c->lock);
 }
 
 void
-connections_end(struct connections *c)
+registry_shut_down_blocked(struct registry *c)
 {
 	pthread_mutex_lock(&c->lock);
-	if (c->ending_due) {
+	if (c->shutdown_pending) {
 		/* Locked: a door that is closed meanwhile would be too late. */
-		sockets_settle();
+		sockets_wait_for_inflight();
 		for_each(c, end);
-		c->ending_due = false;
+		c->shutdown_pending = false;
 	}
 	pthread_mutex_unlock(&c->lock);
 }
 
 void
-connections_park(struct connections *c)
+registry_hand_over(struct registry *c)
 {
-	atomic_store(&c->parking, true);
-	eventfd_write(c->park_fd, 1);
+	atomic_store(&c->handing_over, true);
+	eventfd_write(c->handover_fd, 1);
 }
 
 void
-connections_stay(struct connections *c, struct member *member)
+registry_leave_open(struct registry *c, struct entry *entry)
 {
 	pthread_mutex_lock(&c->lock);
-	member->parked = true;
-	c->parked++;
+	entry->left_open = true;
+	c->left_open++;
 	eventfd_write(c->left_fd, 1);
 	pthread_mutex_unlock(&c->lock);
 }
 
 bool
-connections_are_parked(struct connections *c)
+registry_is_handed_over(struct registry *c)
 {
 	bool all;
 
 	pthread_mutex_lock(&c->lock);
-	all = c->parked == c->count;
+	all = c->left_open == c->count;
 	pthread_mutex_unlock(&c->lock);
 	return all;
 }
 
-struct member *
-connections_take(struct connections *c)
+struct entry *
+registry_take(struct registry *c)
 {
-	struct member *found = NULL;
+	struct entry *found = NULL;
 
 	pthread_mutex_lock(&c->lock);
-	for (size_t i = 0; !found && i < CONNECTIONS_BUCKETS; i++)
-		for (found = c->buckets[i]; found && !found->parked;)
+	for (size_t i = 0; !found && i < REGISTRY_BUCKETS; i++)
+		for (found = c->buckets[i]; found && !found->left_open;)
 			found = found->next;
 	if (found) {
 		take_out(c, found);
-		c->parked--;
+		c->left_open--;
 	}
 	pthread_mutex_unlock(&c->lock);
 	return found;
 }
 
 unsigned long long
-connections_unread(struct connections *c, unsigned long long *held)
+registry_count_unread(struct registry *c, unsigned long long *held)
 {
 	unsigned long long sum = 0;
 
 	*held = 0;
 	pthread_mutex_lock(&c->lock);
-	for (size_t i = 0; i < CONNECTIONS_BUCKETS; i++)
-		for (struct member *m = c->buckets[i]; m; m = m->next) {
+	for (size_t i = 0; i < REGISTRY_BUCKETS; i++)
+		for (struct entry *m = c->buckets[i]; m; m = m->next) {
 			int unread = 0;
 
 			ioctl(m->fd, FIONREAD, &unread);
@@ -247,7 +248,7 @@ connections_unread(struct connections *c, unsigned long long *held)
 }
 
 void
-connections_want(struct connections *c, bool wanted)
+registry_want_wakeup(struct registry *c, bool wanted)
 {
 	atomic_store(&c->wanted, wanted);
 }

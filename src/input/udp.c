@@ -61,7 +61,7 @@ prepare(struct udp *u, struct batch *batch)
 
 /* No error of recvmmsg() is a reason to end: tell it, and go on. */
 static void
-tell_error(const struct udp *u, int error)
+log_error(const struct udp *u, int error)
 {
 	static struct diag_limit limit;
 	const struct timespec pause = { .tv_nsec = 100000000 };
@@ -102,17 +102,17 @@ receive(struct udp *u)
 	count = recvmmsg(u->listener->socket.fd, u->messages, DATAGRAMS,
 			 MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (count > 0) {
-		udp_tell_read(u, (size_t)count);
+		udp_ledger_read(u, (size_t)count);
 		udp_add_datagrams(u, batch, (size_t)count);
 	} else {
 		error = count < 0 ? errno : EAGAIN;
-		tell_error(u, error);
+		log_error(u, error);
 		check_dropped(u, batch);
 	}
 	atomic_store(&u->emitting, true);
 	batch_emit(batch);
 	atomic_store(&u->emitting, false);
-	udp_tell_done(u);
+	udp_ledger_done(u);
 	batch_return(batch);
 	return error != EAGAIN;
 }
@@ -128,8 +128,8 @@ drain(struct udp *u)
 
 	if (!u->listener->is_shared) {
 		if (!sockets_leave_port(fd))
-			sockets_close_door(fd);
-		sockets_settle();
+			sockets_block_input(fd);
+		sockets_wait_for_inflight();
 	}
 	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
 		;
@@ -141,7 +141,7 @@ drain(struct udp *u)
  * so that only what it drops from now on counts.
  */
 static void
-resume(struct udp *u, const struct kept_listener *kept)
+resume(struct udp *u, const struct saved_listener *kept)
 {
 	struct listener *listener = u->listener;
 	uint64_t key = ledger_key(listener->key);
@@ -186,7 +186,7 @@ udp_main(void *argument)
 
 struct udp *
 udp_start(struct listener *listener, int done_fd,
-	  const struct kept_listener *kept)
+	  const struct saved_listener *kept)
 {
 	struct udp *u = calloc(1, sizeof *u);
 
@@ -220,18 +220,18 @@ udp_is_alive(struct udp *u)
 	u->checked = turns;
 	return moved || udp_is_done(u) ||
 	       (atomic_load(&u->emitting) &&
-		outputs_are_busy(u->listener->pool.outputs));
+		output_set_is_writing(u->listener->pool.outputs));
 }
 
 void
-udp_hand_over(const struct udp *u, struct kept_listener *kept)
+udp_save(const struct udp *u, struct saved_listener *kept)
 {
 	kept->dropped = u->dropped;
 	kept->numbered = u->records;
 }
 
 void
-udp_park(struct udp *u)
+udp_hand_over_begin(struct udp *u)
 {
 	eventfd_write(u->stop_fd, 1);
 }
@@ -244,15 +244,15 @@ udp_stop(struct udp *u)
 }
 
 void
-udp_tell_abandoned(const struct udp *u)
+udp_log_abandoned(const struct udp *u)
 {
 	int fd = u->listener->socket.fd;
 	unsigned long long unread = 0;
 	uint32_t lost;
 
 	if (!sockets_leave_port(fd))
-		sockets_close_door(fd);
-	sockets_settle();
+		sockets_block_input(fd);
+	sockets_wait_for_inflight();
 	while (recv(fd, NULL, 0, MSG_DONTWAIT) >= 0)
 		unread++;
 	lost = sockets_dropped(fd) - atomic_load(&u->dropped);

@@ -20,7 +20,7 @@ size_t udp_input_size(const struct listener_config *);
  * process before, NULL: nothing.  NULL and errno: there can be none.
  */
 struct udp *udp_start(struct listener *, int done_fd,
-		      const struct kept_listener *kept);
+		      const struct saved_listener *kept);
 
 /*
  * Let it read what the kernel holds already, tell what was dropped, and end;
@@ -29,10 +29,10 @@ struct udp *udp_start(struct listener *, int done_fd,
 void udp_stop(struct udp *);
 
 /* Let it end, and leave what the kernel holds to the next process. */
-void udp_park(struct udp *);
+void udp_hand_over_begin(struct udp *);
 
 /* Once it is done: what the next process is to know. */
-void udp_hand_over(const struct udp *, struct kept_listener *);
+void udp_save(const struct udp *, struct saved_listener *);
 
 /*
  * Whether its thread has done anything since this was asked last, or waits for
@@ -45,7 +45,7 @@ bool udp_is_alive(struct udp *);
  * the kernel holds, which nobody will read, how many it has dropped since the
  * log told of some, and what was read and did not reach the outputs.
  */
-void udp_tell_abandoned(const struct udp *);
+void udp_log_abandoned(const struct udp *);
 
 bool udp_is_done(const struct udp *);
 

@@ -166,14 +166,14 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 }
 
 void
-udp_tell_read(struct udp *u, size_t count)
+udp_ledger_read(struct udp *u, size_t count)
 {
 	if (u->entry)
 		u->entry->read += count;
 }
 
 void
-udp_tell_done(struct udp *u)
+udp_ledger_done(struct udp *u)
 {
 	if (!u->entry)
 		return;
@@ -196,5 +196,5 @@ udp_note_lost(struct udp *u)
 		atomic_store(&u->emitting, false);
 	}
 	/* Not before: the ledger has it for the next process until then. */
-	udp_tell_done(u);
+	udp_ledger_done(u);
 }

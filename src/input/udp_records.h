@@ -52,8 +52,8 @@ struct udp {
 void udp_add_datagrams(struct udp *, struct batch *, size_t count);
 
 /* For the ledger: so many more were read; all of them are with the outputs. */
-void udp_tell_read(struct udp *, size_t count);
-void udp_tell_done(struct udp *);
+void udp_ledger_read(struct udp *, size_t count);
+void udp_ledger_done(struct udp *);
 
 /* Write a note of what the process before us had in hand, if it had. */
 void udp_note_lost(struct udp *);

@@ -68,7 +68,7 @@ open_or_create(const char *path, mode_t mode)
 
 /* A run that was killed may have left half a line: do not write on in it. */
 static bool
-end_torn_line(int fd, const char *path)
+end_last_line(int fd, const char *path)
 {
 	struct stat status;
 	char last = '\n';
@@ -96,18 +96,18 @@ open_file(struct sink *sink)
 		return false;
 	/* On a full disk the line ends later: not a reason to stay away. */
 	if (config->format != FORMAT_RAW)
-		sink->torn = !end_torn_line(fd, config->path);
+		sink->ends_mid_line = !end_last_line(fd, config->path);
 	sink->fd = fd;
 	return true;
 }
 
 /* A network's file system may have put off its errors until now. */
 static void
-close_and_tell(struct sink *sink, int fd)
+close_and_check(struct sink *sink, int fd)
 {
 	if (close(fd) == 0)
 		return;
-	sink->is_doubtful = true;
+	sink->close_failed = true;
 	diag(LOG_ERR,
 	     "output %s: cannot close: %s; what was written last may be "
 	     "missing",
@@ -121,7 +121,7 @@ reopen_file(struct sink *sink)
 
 	if (!open_file(sink))
 		return false;
-	close_and_tell(sink, old);
+	close_and_check(sink, old);
 	return true;
 }
 
@@ -141,9 +141,9 @@ write_stream(struct sink *sink, const char *data, size_t size)
 	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
 	ssize_t written;
 
-	if (sink->torn && write(sink->fd, "\n", 1) != 1)
+	if (sink->ends_mid_line && write(sink->fd, "\n", 1) != 1)
 		return -1;
-	sink->torn = false;
+	sink->ends_mid_line = false;
 	written = write_some(sink, data, size);
 	if (written >= 0 || errno != EAGAIN)
 		return written;
@@ -155,7 +155,7 @@ write_stream(struct sink *sink, const char *data, size_t size)
 static void
 close_file(struct sink *sink)
 {
-	close_and_tell(sink, sink->fd);
+	close_and_check(sink, sink->fd);
 }
 
 static void

@@ -59,9 +59,9 @@ output_is_stream(const struct output *output)
 }
 
 void
-output_freeze(struct output *output, const struct timespec *until)
+output_abandon(struct output *output, const struct timespec *until)
 {
-	atomic_store(&output->frozen, true);
+	atomic_store(&output->abandoned, true);
 	pthread_mutex_timedlock(&output->lock, until); /* and held for good */
 }
 
@@ -107,9 +107,9 @@ output_reopen(struct output *output)
 
 /* To be called where it may have been frozen; does not return then. */
 static void
-heed_frost(struct output *output)
+stop_if_abandoned(struct output *output)
 {
-	if (!atomic_load(&output->frozen))
+	if (!atomic_load(&output->abandoned))
 		return;
 	pthread_mutex_unlock(&output->lock);
 	for (;;)
@@ -131,7 +131,7 @@ stall(struct output *output, int error)
 		     strerror(error));
 	}
 	nanosleep(&pause, NULL);
-	heed_frost(output);
+	stop_if_abandoned(output);
 }
 
 static void
@@ -202,7 +202,7 @@ write_all(struct output *output, const char *data, size_t size, size_t count)
 	while (done < size && !atomic_load(&output->broken)) {
 		ssize_t written;
 
-		heed_frost(output);
+		stop_if_abandoned(output);
 		if (!output_is_reopened(output) &&
 		    is_between_lines(output, data, done))
 			reopen(output);
@@ -231,7 +231,7 @@ static void
 send_all(struct output *output, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		heed_frost(output);
+		stop_if_abandoned(output);
 		while (!output->ops->send(&output->sink, &records[i]))
 			if (errno != EINTR)
 				stall(output, errno);
@@ -277,7 +277,7 @@ note_stall(struct output *output)
  * queue first, which whoever is next holds until it has the lock.
  */
 static void
-take_turn(struct output *output)
+lock_in_turn(struct output *output)
 {
 	pthread_mutex_lock(&output->queue);
 	pthread_mutex_lock(&output->lock);
@@ -286,10 +286,10 @@ take_turn(struct output *output)
 
 /* Streams take rendered bytes, data; the others the records themselves. */
 void
-output_take(struct output *output, const char *data, size_t size,
+output_emit(struct output *output, const char *data, size_t size,
 	    const struct record *records, size_t count)
 {
-	take_turn(output);
+	lock_in_turn(output);
 	counters_begin_write(&output->counters);
 	if (output->ops->send)
 		send_all(output, records, count);
@@ -314,5 +314,5 @@ output_close(struct output *output)
 	output->ops->close(&output->sink);
 	pthread_mutex_destroy(&output->lock);
 	pthread_mutex_destroy(&output->queue);
-	return !output->sink.is_doubtful;
+	return !output->sink.close_failed;
 }

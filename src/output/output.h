@@ -23,7 +23,7 @@ struct output {
 	struct output_counters counters;
 	atomic_uint reopen;    /* how often that was asked for */
 	atomic_uint reopened;  /* and up to which it is done */
-	atomic_bool frozen;    /* nobody is to write any more */
+	atomic_bool abandoned; /* nobody is to write any more */
 	atomic_bool broken;    /* its reader is gone for good */
 	int broken_fd;         /* rung then; borrowed */
 	pthread_mutex_t queue; /* whoever is next for the lock has it */
@@ -48,16 +48,16 @@ bool output_is_stream(const struct output *);
  * process ends, which is all that may follow.  Waits for a write that goes on,
  * but not longer than until (CLOCK_REALTIME): it stands still, most likely.
  */
-void output_freeze(struct output *, const struct timespec *until);
+void output_abandon(struct output *, const struct timespec *until);
 
-/* Count records as handed over, until output_take() has taken them. */
+/* Count records as handed over, until output_emit() has taken them. */
 void output_announce(struct output *, size_t count);
 
 /*
  * Take count records: of a stream their rendered bytes, whole lines, count.
  * Returns when all are written.  Any thread may call it.
  */
-void output_take(struct output *, const char *data, size_t size,
+void output_emit(struct output *, const char *data, size_t size,
 		 const struct record *, size_t count);
 
 /*

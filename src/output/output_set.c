@@ -17,30 +17,30 @@
 #define SETTLE_MS 200
 #define FREEZE_NS 300000000L
 
-struct outputs {
+struct output_set {
 	atomic_uint reopeners; /* threads that open files anew */
 	size_t count;
 	struct output list[];
 };
 
-struct outputs *
-outputs_open(const struct config *config, int broken_fd)
+struct output_set *
+output_set_open(const struct config *config, int broken_fd)
 {
 	size_t count = config->output_count;
-	struct outputs *outputs = memory_zeroed(
+	struct output_set *outputs = memory_zeroed(
 		1, sizeof *outputs + count * sizeof outputs->list[0]);
 
 	for (; outputs->count < count; outputs->count++)
 		if (!output_open(&outputs->list[outputs->count],
 				 &config->outputs[outputs->count], broken_fd)) {
-			outputs_close(outputs);
+			output_set_close(outputs);
 			return NULL;
 		}
 	return outputs;
 }
 
 size_t
-outputs_scratch(size_t max_record)
+output_set_scratch_size(size_t max_record)
 {
 	return FORMAT_BOUND(max_record) + RENDERED_BYTES;
 }
@@ -53,7 +53,7 @@ is_in(uint64_t set, size_t number)
 
 /* Render once for all outputs of one format. */
 static void
-emit_format(struct outputs *outputs, uint64_t set, enum format format,
+emit_format(struct output_set *outputs, uint64_t set, enum format format,
 	    const struct record *records, size_t count, char *scratch,
 	    size_t size)
 {
@@ -64,7 +64,7 @@ emit_format(struct outputs *outputs, uint64_t set, enum format format,
 
 		for (size_t i = 0; i < outputs->count; i++)
 			if (is_in(set, i))
-				output_take(&outputs->list[i], scratch, written,
+				output_emit(&outputs->list[i], scratch, written,
 					    records, rendered);
 		records += rendered;
 		count -= rendered;
@@ -72,9 +72,9 @@ emit_format(struct outputs *outputs, uint64_t set, enum format format,
 }
 
 void
-outputs_emit(struct outputs *outputs, uint64_t set,
-	     const struct record *records, size_t count, char *scratch,
-	     size_t size)
+output_set_emit(struct output_set *outputs, uint64_t set,
+		const struct record *records, size_t count, char *scratch,
+		size_t size)
 {
 	uint64_t by_format[FORMAT_RAW + 1] = { 0 };
 
@@ -93,13 +93,13 @@ outputs_emit(struct outputs *outputs, uint64_t set,
 				    scratch, size);
 	for (size_t i = 0; i < outputs->count; i++)
 		if (is_in(set, i) && !output_is_stream(&outputs->list[i]))
-			output_take(&outputs->list[i], NULL, 0, records, count);
+			output_emit(&outputs->list[i], NULL, 0, records, count);
 }
 
 static void *
 reopen_main(void *argument)
 {
-	struct outputs *outputs = argument;
+	struct output_set *outputs = argument;
 
 	for (size_t i = 0; i < outputs->count; i++)
 		output_reopen(&outputs->list[i]);
@@ -108,7 +108,7 @@ reopen_main(void *argument)
 }
 
 void
-outputs_reopen(struct outputs *outputs)
+output_set_reopen(struct output_set *outputs)
 {
 	for (size_t i = 0; i < outputs->count; i++)
 		output_ask_reopen(&outputs->list[i]);
@@ -118,7 +118,7 @@ outputs_reopen(struct outputs *outputs)
 }
 
 bool
-outputs_settle(const struct outputs *outputs)
+output_set_wait_for_reopen(const struct output_set *outputs)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
@@ -129,7 +129,7 @@ outputs_settle(const struct outputs *outputs)
 }
 
 bool
-outputs_are_reopened(const struct outputs *outputs)
+output_set_is_reopened(const struct output_set *outputs)
 {
 	for (size_t i = 0; i < outputs->count; i++)
 		if (!output_is_reopened(&outputs->list[i]))
@@ -138,7 +138,7 @@ outputs_are_reopened(const struct outputs *outputs)
 }
 
 bool
-outputs_are_busy(struct outputs *outputs)
+output_set_is_writing(struct output_set *outputs)
 {
 	bool busy = false;
 
@@ -149,7 +149,7 @@ outputs_are_busy(struct outputs *outputs)
 }
 
 bool
-outputs_are_broken(const struct outputs *outputs, uint64_t set)
+output_set_is_broken(const struct output_set *outputs, uint64_t set)
 {
 	bool broken = false;
 
@@ -160,7 +160,7 @@ outputs_are_broken(const struct outputs *outputs, uint64_t set)
 }
 
 void
-outputs_tell(struct outputs *outputs)
+output_set_log(struct output_set *outputs)
 {
 	static const char *const formats[] = { "text", "json", "raw" };
 	static const char *const types[] = { "stdout", "file", "syslog",
@@ -177,7 +177,7 @@ outputs_tell(struct outputs *outputs)
 }
 
 void
-outputs_tell_counters(struct outputs *outputs)
+output_set_log_counters(struct output_set *outputs)
 {
 	for (size_t i = 0; i < outputs->count; i++) {
 		char text[256];
@@ -190,7 +190,7 @@ outputs_tell_counters(struct outputs *outputs)
 }
 
 void
-outputs_freeze(struct outputs *outputs)
+output_set_abandon(struct output_set *outputs)
 {
 	const struct timespec moment = { .tv_nsec = FREEZE_NS / 10 };
 	struct timespec until;
@@ -200,12 +200,12 @@ outputs_freeze(struct outputs *outputs)
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	for (size_t i = 0; i < outputs->count; i++)
-		output_freeze(&outputs->list[i], &until);
+		output_abandon(&outputs->list[i], &until);
 	nanosleep(&moment, NULL);
 }
 
 unsigned long long
-outputs_tell_unwritten(struct outputs *outputs)
+output_set_log_unwritten(struct output_set *outputs)
 {
 	unsigned long long sum = 0;
 
@@ -222,7 +222,7 @@ outputs_tell_unwritten(struct outputs *outputs)
 }
 
 bool
-outputs_close(struct outputs *outputs)
+output_set_close(struct output_set *outputs)
 {
 	bool closed = true;
 

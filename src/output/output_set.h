@@ -10,61 +10,62 @@
 #include "config/config.h"
 #include "record/record.h"
 
-struct outputs;
+struct output_set;
 
 /*
  * Open all outputs of the configuration, which must outlive them.  NULL: one
  * could not be opened, and stderr was told.  When stdout loses its reader,
  * broken_fd, an eventfd, is rung.
  */
-struct outputs *outputs_open(const struct config *, int broken_fd);
+struct output_set *output_set_open(const struct config *, int broken_fd);
 
-/* What outputs_emit() needs to render records of at most max_record bytes. */
-size_t outputs_scratch(size_t max_record);
+/* What output_set_emit() needs to render records of at most max_record bytes.
+ */
+size_t output_set_scratch_size(size_t max_record);
 
 /*
  * Write records to the outputs of the set (bit n is output n).  Returns once
- * all of them have taken all; scratch is the caller's, of outputs_scratch()
- * bytes.  Any thread may call it.
+ * all of them have taken all; scratch is the caller's, of
+ * output_set_scratch_size() bytes.  Any thread may call it.
  */
-void outputs_emit(struct outputs *, uint64_t set, const struct record *,
-		  size_t count, char *scratch, size_t size);
+void output_set_emit(struct output_set *, uint64_t set, const struct record *,
+		     size_t count, char *scratch, size_t size);
 
 /*
  * Open all files anew, in a thread of its own if there can be one, since to
  * open a file may take long.
  */
-void outputs_reopen(struct outputs *);
+void output_set_reopen(struct output_set *);
 
 /* Whether all of them are done with it. */
-bool outputs_are_reopened(const struct outputs *);
+bool output_set_is_reopened(const struct output_set *);
 
 /* Wait a moment for the thread; false: it is still at it. */
-bool outputs_settle(const struct outputs *);
+bool output_set_wait_for_reopen(const struct output_set *);
 
 /* Whether one of them is at a write: it may stand still. */
-bool outputs_are_busy(struct outputs *);
+bool output_set_is_writing(struct output_set *);
 
 /* Whether one of the set has lost its reader for good. */
-bool outputs_are_broken(const struct outputs *, uint64_t set);
+bool output_set_is_broken(const struct output_set *, uint64_t set);
 
 /* Tell where each writes, or its counters, on stderr. */
-void outputs_tell(struct outputs *);
-void outputs_tell_counters(struct outputs *);
+void output_set_log(struct output_set *);
+void output_set_log_counters(struct output_set *);
 
-/* output_freeze() for each, and a moment for whoever was about to write. */
-void outputs_freeze(struct outputs *);
+/* output_abandon() for each, and a moment for whoever was about to write. */
+void output_set_abandon(struct output_set *);
 
 /*
  * Tell on stderr, for each output, how many records were handed over and not
  * written.  Returns their sum.
  */
-unsigned long long outputs_tell_unwritten(struct outputs *);
+unsigned long long output_set_log_unwritten(struct output_set *);
 
 /*
- * Close all; they must be settled, and no other thread in outputs_emit().
+ * Close all; they must be settled, and no other thread in output_set_emit().
  * false: what was written may not be there after all, and stderr was told.
  */
-bool outputs_close(struct outputs *);
+bool output_set_close(struct output_set *);
 
 #endif

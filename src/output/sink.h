@@ -16,13 +16,13 @@
 struct sink {
 	const struct output_config *config;
 	int fd;
-	bool torn; /* a file ends in half a line, to be ended first */
+	bool ends_mid_line; /* a file ends in half a line, to be ended first */
 	bool is_socket;
-	bool is_doubtful; /* close() failed: what was written may be missing */
-	size_t most;      /* bytes of one write; 0: as many as there are */
-	size_t done;      /* bytes of the present record that were taken */
-	char *buffer;     /* the sink's own */
-	size_t room;      /* bytes of buffer */
+	bool close_failed; /* close() failed: what was written may be missing */
+	size_t most;       /* bytes of one write; 0: as many as there are */
+	size_t done;       /* bytes of the present record that were taken */
+	char *buffer;      /* the sink's own */
+	size_t room;       /* bytes of buffer */
 };
 
 /*

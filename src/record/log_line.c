@@ -77,37 +77,37 @@ take_tag(char **at, const char *end, enum tag *tag)
 }
 
 const char *
-logline_parse_text(struct logline *logline, char *line, size_t size)
+log_line_parse_text(struct log_line *log_line, char *line, size_t size)
 {
 	char *at = line, *end = line + size;
 	int values[PARTS];
 	size_t time_size, fault;
 	long unescaped;
 
-	*logline = (struct logline){ 0 };
-	logline->time = column(&at, end, &time_size);
-	if (!logline->time || time_size != TIME_SIZE ||
+	*log_line = (struct log_line){ 0 };
+	log_line->time = column(&at, end, &time_size);
+	if (!log_line->time || time_size != TIME_SIZE ||
 	    !parse_time(line, values))
 		return "a time, such as 2026-11-23T07:12:01.123456Z";
-	logline->listener = column(&at, end, &logline->listener_size);
-	if (!logline->listener)
+	log_line->listener = column(&at, end, &log_line->listener_size);
+	if (!log_line->listener)
 		return "a listener after the time";
-	logline->peer = column(&at, end, &logline->peer_size);
-	if (!logline->peer)
+	log_line->peer = column(&at, end, &log_line->peer_size);
+	if (!log_line->peer)
 		return "a peer after the listener";
-	if (!take_tag(&at, end, &logline->tag))
+	if (!take_tag(&at, end, &log_line->tag))
 		return "a tag after the peer: F, P, E, T or *";
 	unescaped =
 		unescape((unsigned char *)at, at, (size_t)(end - at), &fault);
 	if (unescaped < 0)
 		return "a backslash, n, r or xHH after a backslash";
-	logline->data = at;
-	logline->size = (size_t)unescaped;
+	log_line->data = at;
+	log_line->size = (size_t)unescaped;
 	return NULL;
 }
 
 bool
-logline_time(const struct logline *line, struct timespec *time)
+log_line_time(const struct log_line *line, struct timespec *time)
 {
 	int values[PARTS];
 	struct tm utc;
@@ -126,11 +126,11 @@ logline_time(const struct logline *line, struct timespec *time)
 }
 
 bool
-logline_is_note(const struct logline *logline, const char *event)
+log_line_is_note(const struct log_line *log_line, const char *event)
 {
 	size_t size = strlen(event);
 
-	return logline->tag == TAG_NOTE && logline->size >= size &&
-	       memcmp(logline->data, event, size) == 0 &&
-	       (logline->size == size || logline->data[size] == ' ');
+	return log_line->tag == TAG_NOTE && log_line->size >= size &&
+	       memcmp(log_line->data, event, size) == 0 &&
+	       (log_line->size == size || log_line->data[size] == ' ');
 }

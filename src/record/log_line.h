@@ -11,7 +11,7 @@
 #include "record/record.h"
 
 /* All pointers are borrowed from the line, or from the logline itself. */
-struct logline {
+struct log_line {
 	const char *time; /* as format_time() writes it; of JSON any text */
 	const char *listener;
 	size_t listener_size;
@@ -31,16 +31,17 @@ struct logline {
  * Read one line of text, without its LF.  Its data is unescaped in place.
  * Returns NULL, or what is wrong with it, to be put behind "expected ".
  */
-const char *logline_parse_text(struct logline *, char *line, size_t size);
+const char *log_line_parse_text(struct log_line *, char *line, size_t size);
 
 /* The same for a line of JSON; the logline is to be freed then. */
-const char *logline_parse_json(struct logline *, const char *line, size_t size);
-void logline_free(struct logline *);
+const char *log_line_parse_json(struct log_line *, const char *line,
+				size_t size);
+void log_line_free(struct log_line *);
 
 /* Its time; false if it is none. */
-bool logline_time(const struct logline *, struct timespec *);
+bool log_line_time(const struct log_line *, struct timespec *);
 
 /* Whether it is a note of this event. */
-bool logline_is_note(const struct logline *, const char *event);
+bool log_line_is_note(const struct log_line *, const char *event);
 
 #endif

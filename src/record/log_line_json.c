@@ -26,103 +26,104 @@ string(const json_t *object, const char *key, size_t *size)
 
 /* The two members of a peer as one text, "-" where there are none. */
 static void
-take_peer(struct logline *logline, const json_t *object)
+take_peer(struct log_line *log_line, const json_t *object)
 {
 	const json_t *port = json_object_get(object, "port");
 	size_t size;
 	const char *host = string(object, "peer", &size);
 
 	if (host && json_is_integer(port))
-		snprintf(logline->peer_text, sizeof logline->peer_text,
+		snprintf(log_line->peer_text, sizeof log_line->peer_text,
 			 strchr(host, ':') ? "[%.64s]:%d" : "%.64s:%d", host,
 			 (int)json_integer_value(port));
 	else
-		snprintf(logline->peer_text, sizeof logline->peer_text, "-");
-	logline->peer = logline->peer_text;
-	logline->peer_size = strlen(logline->peer_text);
+		snprintf(log_line->peer_text, sizeof log_line->peer_text, "-");
+	log_line->peer = log_line->peer_text;
+	log_line->peer_size = strlen(log_line->peer_text);
 }
 
 static const char *
-take_data(struct logline *logline, const json_t *object)
+take_data(struct log_line *log_line, const json_t *object)
 {
 	const char *base64;
 	size_t size;
 	long decoded;
 
-	logline->data = string(object, "data", &logline->size);
-	if (logline->data)
+	log_line->data = string(object, "data", &log_line->size);
+	if (log_line->data)
 		return NULL;
 	base64 = string(object, "data_base64", &size);
 	if (!base64)
 		return "\"data\" or \"data_base64\"";
-	logline->decoded = memory_zeroed(size, 1);
-	decoded = base64_decode(logline->decoded, base64, size);
+	log_line->decoded = memory_zeroed(size, 1);
+	decoded = base64_decode(log_line->decoded, base64, size);
 	if (decoded < 0)
 		return "base64 in \"data_base64\"";
-	logline->data = (const char *)logline->decoded;
-	logline->size = (size_t)decoded;
+	log_line->data = (const char *)log_line->decoded;
+	log_line->size = (size_t)decoded;
 	return NULL;
 }
 
 static const char *
-take_members(struct logline *logline, const json_t *object)
+take_members(struct log_line *log_line, const json_t *object)
 {
 	size_t size;
 	const char *tag;
 
-	logline->time = string(object, "time", &size);
-	if (!logline->time || size != FORMAT_TIME - 1)
+	log_line->time = string(object, "time", &size);
+	if (!log_line->time || size != FORMAT_TIME - 1)
 		return "\"time\"";
-	logline->listener = string(object, "listener", &logline->listener_size);
-	if (!logline->listener)
+	log_line->listener =
+		string(object, "listener", &log_line->listener_size);
+	if (!log_line->listener)
 		return "\"listener\"";
-	take_peer(logline, object);
-	logline->connection = (uint64_t)json_integer_value(
+	take_peer(log_line, object);
+	log_line->connection = (uint64_t)json_integer_value(
 		json_object_get(object, "connection"));
-	logline->tag = TAG_NOTE;
-	logline->data = string(object, "event", &logline->size);
-	if (logline->data)
+	log_line->tag = TAG_NOTE;
+	log_line->data = string(object, "event", &log_line->size);
+	if (log_line->data)
 		return NULL;
 	tag = string(object, "tag", &size);
 	if (!tag || size != 1 || !strchr("FPET", *tag))
 		return "\"tag\" to be F, P, E or T, or \"event\"";
-	logline->tag = (enum tag) * tag;
-	return take_data(logline, object);
+	log_line->tag = (enum tag) * tag;
+	return take_data(log_line, object);
 }
 
 const char *
-logline_parse_json(struct logline *logline, const char *line, size_t size)
+log_line_parse_json(struct log_line *log_line, const char *line, size_t size)
 {
 	json_t *object = json_loadb(line, size, JSON_ALLOW_NUL, NULL);
 
-	*logline = (struct logline){ .tree = object };
+	*log_line = (struct log_line){ .tree = object };
 	if (!json_is_object(object))
 		return "a JSON object";
-	return take_members(logline, object);
+	return take_members(log_line, object);
 }
 
 void
-logline_free(struct logline *logline)
+log_line_free(struct log_line *log_line)
 {
-	free(logline->decoded);
-	json_decref(logline->tree);
+	free(log_line->decoded);
+	json_decref(log_line->tree);
 }
 
 #else
 
 const char *
-logline_parse_json(struct logline *logline, const char *line, size_t size)
+log_line_parse_json(struct log_line *log_line, const char *line, size_t size)
 {
 	(void)line;
 	(void)size;
-	*logline = (struct logline){ 0 };
+	*log_line = (struct log_line){ 0 };
 	return "text: built without jansson, portlog reads no JSON";
 }
 
 void
-logline_free(struct logline *logline)
+log_line_free(struct log_line *log_line)
 {
-	*logline = (struct logline){ 0 };
+	*log_line = (struct log_line){ 0 };
 }
 
 #endif

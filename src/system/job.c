@@ -93,9 +93,9 @@ has_room(sd_bus *bus, const char *unit, size_t descriptors)
 }
 
 bool
-service_restarts(size_t descriptors)
+job_is_restart(size_t descriptors)
 {
-	sd_bus *bus = service_keeps() ? open_bus() : NULL;
+	sd_bus *bus = fdstore_available() ? open_bus() : NULL;
 	char *unit = bus ? find_unit(bus) : NULL;
 	bool restarts = unit && has_restart_job(bus, unit) &&
 			has_room(bus, unit, descriptors);

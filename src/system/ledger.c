@@ -27,7 +27,7 @@ make(void)
 	int fd = memfd_create("portlogd ledger", MFD_CLOEXEC);
 
 	if (fd >= 0 && ftruncate(fd, SIZE) == 0) {
-		service_keep(fd, NAME);
+		fdstore_add(fd, NAME);
 		return fd;
 	}
 	diag(LOG_WARNING, "cannot keep what a kill would cost: %s",
@@ -38,19 +38,19 @@ make(void)
 }
 
 void
-ledger_open(struct ledger *ledger, struct inherited *in)
+ledger_open(struct ledger *ledger, struct listen_fds *in)
 {
 	struct stat status;
 	void *memory;
 	int fd;
 
 	*ledger = (struct ledger){ .lock = PTHREAD_MUTEX_INITIALIZER };
-	if (!service_keeps())
+	if (!fdstore_available())
 		return;
-	fd = inherited_take(in, NAME);
+	fd = listen_fds_take(in, NAME);
 	if (fd >= 0 &&
 	    (fstat(fd, &status) != 0 || status.st_size != (off_t)SIZE)) {
-		service_drop(NAME);
+		fdstore_remove(NAME);
 		close(fd);
 		fd = -1;
 	}

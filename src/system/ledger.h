@@ -42,7 +42,7 @@ struct ledger {
 };
 
 /* That of the process before us, or a new one that is kept from now on. */
-void ledger_open(struct ledger *, struct inherited *);
+void ledger_open(struct ledger *, struct listen_fds *);
 void ledger_close(struct ledger *);
 
 /* What the process before us knew of this key; NULL: nothing. */

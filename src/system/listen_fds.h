@@ -15,7 +15,7 @@
 #include "system/notify.h"
 #include "system/saved_state.h"
 
-struct inherited {
+struct listen_fds {
 	size_t count;
 	int *fds;
 	char **names;         /* NULL: taken */
@@ -24,7 +24,7 @@ struct inherited {
 };
 
 /* Take stock. */
-void inherited_open(struct inherited *);
+void listen_fds_open(struct listen_fds *);
 
 /*
  * The socket for a listener of this name: one that systemd has bound for it by
@@ -32,42 +32,43 @@ void inherited_open(struct inherited *);
  * it is kept as; empty: it is systemd's own, which goes on with it when we are
  * gone.
  */
-int inherited_listener(struct inherited *, const struct listener_config *,
-		       const char *name, char kept[SERVICE_NAME]);
+int listen_fds_take_listener(struct listen_fds *,
+			     const struct listener_config *, const char *name,
+			     char kept[FDSTORE_NAME]);
 
 /*
  * The next of the listeners that were kept and that nobody took, and its key;
  * -1: no more.
  */
-int inherited_unwanted(struct inherited *, char key[SERVICE_NAME]);
+int listen_fds_take_unwanted(struct listen_fds *, char key[FDSTORE_NAME]);
 
 /* One more, of this name, as if it had been passed. */
-void inherited_add(struct inherited *, int fd, const char *name);
+void listen_fds_add(struct listen_fds *, int fd, const char *name);
 
 /* The number of the last connection, of those that are known of. */
-uint64_t inherited_last_number(const struct inherited *);
+uint64_t listen_fds_last_number(const struct listen_fds *);
 
 /* The next connection, its number and its listener's key; -1: no more. */
-int inherited_connection(struct inherited *, uint64_t *number,
-			 char listener[SERVICE_NAME]);
+int listen_fds_take_connection(struct listen_fds *, uint64_t *number,
+			       char listener[FDSTORE_NAME]);
 
 /* A descriptor of this name, the caller's from now on; -1: there is none. */
-int inherited_take(struct inherited *, const char *name);
+int listen_fds_take(struct listen_fds *, const char *name);
 
 /* What is known of a listener or a connection; false and all zero: nothing. */
-bool inherited_of_listener(const struct inherited *, const char *name,
-			   struct kept_listener *);
-bool inherited_of_connection(const struct inherited *, uint64_t number,
-			     struct kept_connection *,
-			     const unsigned char **held);
+bool listen_fds_listener_state(const struct listen_fds *, const char *name,
+			       struct saved_listener *);
+bool listen_fds_connection_state(const struct listen_fds *, uint64_t number,
+				 struct saved_connection *,
+				 const unsigned char **held);
 
 /* Close all that nobody took, and have it kept no longer. */
-void inherited_close(struct inherited *);
+void listen_fds_close(struct listen_fds *);
 
 /* What they are called while systemd keeps them. */
-#define INHERITED_STATE "state"
-void inherited_listener_name(char out[SERVICE_NAME], const char *listener);
-void inherited_connection_name(char out[SERVICE_NAME], uint64_t number,
-			       const char *listener);
+#define LISTEN_FDS_STATE "state"
+void listen_fds_listener_name(char out[FDSTORE_NAME], const char *listener);
+void listen_fds_connection_name(char out[FDSTORE_NAME], uint64_t number,
+				const char *listener);
 
 #endif

@@ -5,11 +5,11 @@
 #include <string.h>
 
 void
-service_name(char out[SERVICE_NAME], const char *text)
+fdstore_name(char out[FDSTORE_NAME], const char *text)
 {
 	size_t i = 0;
 
-	for (; i < SERVICE_NAME - 1 && text[i]; i++)
+	for (; i < FDSTORE_NAME - 1 && text[i]; i++)
 		out[i] = text[i] < ' ' || text[i] > '~' || text[i] == ':'
 			       ? '_'
 			       : text[i];
@@ -25,19 +25,19 @@ service_name(char out[SERVICE_NAME], const char *text)
 #define FLUSH_US 5000000
 
 void
-service_ready(void)
+notify_ready(void)
 {
 	sd_notify(0, "READY=1");
 }
 
 void
-service_stopping(void)
+notify_stopping(void)
 {
 	sd_notify(0, "STOPPING=1");
 }
 
 void
-service_reloading(void)
+notify_reloading(void)
 {
 	struct timespec now;
 
@@ -48,13 +48,13 @@ service_reloading(void)
 }
 
 void
-service_status(const char *text)
+notify_status(const char *text)
 {
 	sd_notifyf(0, "STATUS=%s", text);
 }
 
 long long
-service_watchdog_ms(void)
+notify_watchdog_ms(void)
 {
 	uint64_t limit_us;
 
@@ -64,13 +64,13 @@ service_watchdog_ms(void)
 }
 
 void
-service_alive(void)
+notify_watchdog(void)
 {
 	sd_notify(0, "WATCHDOG=1");
 }
 
 size_t
-service_passed(int *first, char ***names)
+fdstore_listen_fds(int *first, char ***names)
 {
 	int count = sd_listen_fds_with_names(1, names);
 
@@ -79,15 +79,15 @@ service_passed(int *first, char ***names)
 }
 
 bool
-service_keeps(void)
+fdstore_available(void)
 {
 	return getenv("NOTIFY_SOCKET");
 }
 
 void
-service_keep(int fd, const char *name)
+fdstore_add(int fd, const char *name)
 {
-	char text[SERVICE_NAME + 32];
+	char text[FDSTORE_NAME + 32];
 
 	/* FDPOLL: also if its peer resets it, for what came before that. */
 	snprintf(text, sizeof text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
@@ -95,13 +95,13 @@ service_keep(int fd, const char *name)
 }
 
 void
-service_drop(const char *name)
+fdstore_remove(const char *name)
 {
 	sd_notifyf(0, "FDSTOREREMOVE=1\nFDNAME=%s", name);
 }
 
 void
-service_flush(void)
+fdstore_barrier(void)
 {
 	sd_notify_barrier(0, FLUSH_US);
 }
@@ -110,39 +110,39 @@ service_flush(void)
 
 /* Started by something else, there is nobody to tell, and nothing passed. */
 void
-service_ready(void)
+notify_ready(void)
 {
 }
 
 void
-service_stopping(void)
+notify_stopping(void)
 {
 }
 
 void
-service_reloading(void)
+notify_reloading(void)
 {
 }
 
 void
-service_status(const char *text)
+notify_status(const char *text)
 {
 	(void)text;
 }
 
 long long
-service_watchdog_ms(void)
+notify_watchdog_ms(void)
 {
 	return 0;
 }
 
 void
-service_alive(void)
+notify_watchdog(void)
 {
 }
 
 size_t
-service_passed(int *first, char ***names)
+fdstore_listen_fds(int *first, char ***names)
 {
 	*first = 0;
 	*names = NULL;
@@ -150,31 +150,31 @@ service_passed(int *first, char ***names)
 }
 
 bool
-service_keeps(void)
+fdstore_available(void)
 {
 	return false;
 }
 
 void
-service_keep(int fd, const char *name)
+fdstore_add(int fd, const char *name)
 {
 	(void)fd;
 	(void)name;
 }
 
 void
-service_drop(const char *name)
+fdstore_remove(const char *name)
 {
 	(void)name;
 }
 
 void
-service_flush(void)
+fdstore_barrier(void)
 {
 }
 
 bool
-service_restarts(size_t descriptors)
+job_is_restart(size_t descriptors)
 {
 	(void)descriptors;
 	return false;

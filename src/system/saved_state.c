@@ -22,11 +22,11 @@ struct heading {
 };
 
 void
-kept_begin(struct buffer *buffer, uint64_t last_number)
+saved_state_begin(struct buffer *buffer, uint64_t last_number)
 {
 	struct beginning beginning = {
-		.listener_size = sizeof(struct kept_listener),
-		.connection_size = sizeof(struct kept_connection),
+		.listener_size = sizeof(struct saved_listener),
+		.connection_size = sizeof(struct saved_connection),
 		.last_number = last_number,
 	};
 
@@ -35,7 +35,8 @@ kept_begin(struct buffer *buffer, uint64_t last_number)
 }
 
 void
-kept_add_listener(struct buffer *buffer, const struct kept_listener *listener)
+saved_state_add_listener(struct buffer *buffer,
+			 const struct saved_listener *listener)
 {
 	struct heading heading = { KIND_LISTENER, sizeof *listener };
 
@@ -44,8 +45,9 @@ kept_add_listener(struct buffer *buffer, const struct kept_listener *listener)
 }
 
 void
-kept_add_connection(struct buffer *buffer,
-		    const struct kept_connection *connection, const void *held)
+saved_state_add_connection(struct buffer *buffer,
+			   const struct saved_connection *connection,
+			   const void *held)
 {
 	struct heading heading = { KIND_CONNECTION,
 				   sizeof *connection + connection->held };
@@ -73,7 +75,7 @@ next(const unsigned char *data, size_t size, size_t *at,
 
 static bool
 is_listener(const struct heading *heading, const unsigned char *body,
-	    struct kept_listener *out)
+	    struct saved_listener *out)
 {
 	if (heading->kind != KIND_LISTENER || heading->size != sizeof *out)
 		return false;
@@ -83,7 +85,7 @@ is_listener(const struct heading *heading, const unsigned char *body,
 
 static bool
 is_connection(const struct heading *heading, const unsigned char *body,
-	      struct kept_connection *out)
+	      struct saved_connection *out)
 {
 	if (heading->kind != KIND_CONNECTION || heading->size < sizeof *out)
 		return false;
@@ -94,11 +96,11 @@ is_connection(const struct heading *heading, const unsigned char *body,
 }
 
 bool
-kept_is_sound(const void *data, size_t size)
+saved_state_is_sound(const void *data, size_t size)
 {
 	struct beginning beginning;
-	struct kept_connection connection;
-	struct kept_listener listener;
+	struct saved_connection connection;
+	struct saved_listener listener;
 	const unsigned char *body;
 	struct heading heading;
 	size_t at = sizeof beginning;
@@ -119,7 +121,7 @@ kept_is_sound(const void *data, size_t size)
 }
 
 uint64_t
-kept_last_number(const void *data)
+saved_state_last_number(const void *data)
 {
 	struct beginning beginning;
 
@@ -128,8 +130,8 @@ kept_last_number(const void *data)
 }
 
 bool
-kept_find_listener(const void *data, size_t size, const char *name,
-		   struct kept_listener *out)
+saved_state_find_listener(const void *data, size_t size, const char *name,
+			  struct saved_listener *out)
 {
 	size_t at = sizeof(struct beginning);
 	const unsigned char *body;
@@ -139,13 +141,14 @@ kept_find_listener(const void *data, size_t size, const char *name,
 		if (is_listener(&heading, body, out) &&
 		    strcmp(out->name, name) == 0)
 			return true;
-	*out = (struct kept_listener){ 0 };
+	*out = (struct saved_listener){ 0 };
 	return false;
 }
 
 bool
-kept_find_connection(const void *data, size_t size, uint64_t number,
-		     struct kept_connection *out, const unsigned char **held)
+saved_state_find_connection(const void *data, size_t size, uint64_t number,
+			    struct saved_connection *out,
+			    const unsigned char **held)
 {
 	size_t at = sizeof(struct beginning);
 	const unsigned char *body;
@@ -157,7 +160,7 @@ kept_find_connection(const void *data, size_t size, uint64_t number,
 			*held = body + sizeof *out;
 			return true;
 		}
-	*out = (struct kept_connection){ 0 };
+	*out = (struct saved_connection){ 0 };
 	*held = NULL;
 	return false;
 }

@@ -14,17 +14,17 @@
 #include "base/buffer.h"
 
 /* Room for the name and address of a listener and a NUL. */
-#define KEPT_NAME 168
+#define SAVED_NAME 168
 
-struct kept_listener {
-	char name[KEPT_NAME];
+struct saved_listener {
+	char name[SAVED_NAME];
 	uint64_t records, bytes, accepted, refused, lost, truncated;
 	uint64_t numbered; /* UDP: the number of its last record */
 	uint32_t dropped;  /* UDP: of the kernel's count, what was told */
 	uint32_t reserved;
 };
 
-struct kept_connection {
+struct saved_connection {
 	uint64_t number; /* counts from 1, of all listeners */
 	uint64_t records, bytes;
 	int64_t opened_ms; /* these on CLOCK_MONOTONIC, which goes on */
@@ -40,20 +40,21 @@ struct kept_connection {
 };
 
 /* To write: first the beginning, with the number of the last connection. */
-void kept_begin(struct buffer *, uint64_t last_number);
-void kept_add_listener(struct buffer *, const struct kept_listener *);
-void kept_add_connection(struct buffer *, const struct kept_connection *,
-			 const void *held);
+void saved_state_begin(struct buffer *, uint64_t last_number);
+void saved_state_add_listener(struct buffer *, const struct saved_listener *);
+void saved_state_add_connection(struct buffer *,
+				const struct saved_connection *,
+				const void *held);
 
 /* To read: whether all of it is understood; the rest expects that. */
-bool kept_is_sound(const void *data, size_t size);
-uint64_t kept_last_number(const void *data);
+bool saved_state_is_sound(const void *data, size_t size);
+uint64_t saved_state_last_number(const void *data);
 
 /* That of this name or number; false, and *out is all zero: there is none. */
-bool kept_find_listener(const void *data, size_t size, const char *name,
-			struct kept_listener *out);
-bool kept_find_connection(const void *data, size_t size, uint64_t number,
-			  struct kept_connection *out,
-			  const unsigned char **held);
+bool saved_state_find_listener(const void *data, size_t size, const char *name,
+			       struct saved_listener *out);
+bool saved_state_find_connection(const void *data, size_t size, uint64_t number,
+				 struct saved_connection *out,
+				 const unsigned char **held);
 
 #endif

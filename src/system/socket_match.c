@@ -31,7 +31,7 @@ sockets_get_interface(int fd, char interface[IF_NAMESIZE])
 }
 
 bool
-sockets_is_of(int fd, enum protocol protocol)
+sockets_is_listener(int fd, enum protocol protocol)
 {
 	return protocol == PROTOCOL_TCP ? get(fd, SO_TYPE) == SOCK_STREAM &&
 						  get(fd, SO_ACCEPTCONN) == 1
@@ -75,7 +75,7 @@ sockets_match(int fd, const struct listener_config *config)
 	struct address bound = { .size = sizeof bound.in6 };
 
 	sockets_get_interface(fd, interface);
-	return sockets_is_of(fd, (enum protocol)config->protocol) &&
+	return sockets_is_listener(fd, (enum protocol)config->protocol) &&
 	       !is_connected(fd) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&
 	       is_address(config, &bound) &&

@@ -194,7 +194,7 @@ sockets_adopt(int fd, const struct listener_config *config, long backlog,
 	    !set_options(fd, config, bound) ||
 	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
 		return sockets_failed(config, "use what was passed for");
-	sockets_open_door(fd);
+	sockets_unblock_input(fd);
 	if (config->protocol == PROTOCOL_UDP)
 		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 	finish(fd, bound);
@@ -209,14 +209,14 @@ sockets_close(int fd)
 }
 
 void
-sockets_end(int fd)
+sockets_send_fin(int fd)
 {
 	set_reset(fd, false);
 	shutdown(fd, SHUT_WR);
 }
 
 void
-sockets_close_door(int fd)
+sockets_block_input(int fd)
 {
 	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_fprog program = { 1, nothing };
@@ -225,7 +225,7 @@ sockets_close_door(int fd)
 }
 
 void
-sockets_settle(void)
+sockets_wait_for_inflight(void)
 {
 	/* Packets are delivered within RCU; this waits for all who are in it.
 	 */
@@ -233,13 +233,13 @@ sockets_settle(void)
 }
 
 void
-sockets_open_door(int fd)
+sockets_unblock_input(int fd)
 {
 	set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
 }
 
 unsigned
-sockets_waiting(int fd)
+sockets_pending(int fd)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;
@@ -273,7 +273,7 @@ has_ended(int fd, int state, int *error)
 }
 
 uint64_t
-sockets_given(int fd, int *error)
+sockets_bytes_delivered(int fd, int *error)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;

@@ -47,7 +47,7 @@ bool sockets_adopt(int fd, const struct listener_config *, long backlog,
 void sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
 
 /* Whether a socket is a listener of this protocol. */
-bool sockets_is_of(int fd, enum protocol);
+bool sockets_is_listener(int fd, enum protocol);
 
 /* Whether it is bound to what the configuration asks for; port 0 is any. */
 bool sockets_match(int fd, const struct listener_config *);
@@ -77,33 +77,33 @@ void sockets_leave_uncounted(int fd);
 void sockets_close(int fd);
 
 /* Let its peer see that end while others hold the socket too. */
-void sockets_end(int fd);
+void sockets_send_fin(int fd);
 
 /*
  * Close the door: from now on the kernel takes nothing more for this socket,
  * and what it holds can be read to its end.  TCP acknowledges nothing of what
  * comes, so that it stays the sender's; UDP counts it as dropped.
  */
-void sockets_close_door(int fd);
+void sockets_block_input(int fd);
 
 /*
  * Wait until whatever the kernel was about to queue when a door was closed or
  * a port left is in its queue.  Takes some milliseconds.
  */
-void sockets_settle(void);
+void sockets_wait_for_inflight(void);
 
 /* Undo it, so that a peer gets an answer from the socket that is closed. */
-void sockets_open_door(int fd);
+void sockets_unblock_input(int fd);
 
 /*
  * How many bytes of its stream the kernel has given out to whoever has read
  * from this connection.  Where it is no more, *error is why, if that is one for
  * who reads: the kernel tells it once, so recv() will not.
  */
-uint64_t sockets_given(int fd, int *error);
+uint64_t sockets_bytes_delivered(int fd, int *error);
 
 /* How many connections wait to be accepted from a TCP listener. */
-unsigned sockets_waiting(int fd);
+unsigned sockets_pending(int fd);
 
 /*
  * Leave the port of a UDP socket: what comes from now on is refused as if the
