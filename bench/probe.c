@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sender.h"
+#include "probe.h"
 
 #define PATIENCE_NS 1000000000LL
 #define PROBE_EVERY_NS 10000000LL
@@ -53,7 +53,7 @@ open_log(const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		sender_fail(path);
+		load_fail(path);
 	return fd;
 }
 
@@ -63,7 +63,7 @@ make_times(long count)
 	long long *times_ns = calloc((size_t)count, sizeof *times_ns);
 
 	if (!times_ns)
-		sender_fail("calloc");
+		load_fail("calloc");
 	return times_ns;
 }
 
@@ -72,14 +72,14 @@ static bool
 wait_for_line(int fd)
 {
 	static char text[READ_BYTES];
-	long long until_ns = sender_now_ns() + PATIENCE_NS;
+	long long until_ns = load_now_ns() + PATIENCE_NS;
 	ssize_t size;
 
 	do {
 		size = read(fd, text, sizeof text);
 		if (size > 0 && text[size - 1] == '\n')
 			return true;
-	} while (sender_now_ns() < until_ns);
+	} while (load_now_ns() < until_ns);
 	return false;
 }
 
@@ -91,12 +91,12 @@ probe_each_line(const struct load *load, struct peer *peer, const char *data)
 	long count = 0;
 
 	while (peer->sent < peer->total) {
-		long long start_ns = sender_now_ns();
+		long long start_ns = load_now_ns();
 
-		sender_push(load, peer, data);
+		load_push(load, peer, data);
 		if (!wait_for_line(fd))
-			sender_fail("a line did not come");
-		delays_ns[count++] = sender_now_ns() - start_ns;
+			load_fail("a line did not come");
+		delays_ns[count++] = load_now_ns() - start_ns;
 	}
 	print_delays(delays_ns, count);
 	free(delays_ns);
@@ -108,7 +108,7 @@ static void
 note_probes(struct watch *w, const char *text, size_t size)
 {
 	const char *end = text + size;
-	long long now_ns = sender_now_ns();
+	long long now_ns = load_now_ns();
 
 	while ((text = memmem(text, (size_t)(end - text), PROBE,
 			      strlen(PROBE)))) {
@@ -134,7 +134,7 @@ watch_main(void *argument)
 	while (!w->is_over) {
 		size = read(w->fd, text + held, READ_BYTES - held);
 		if (size <= 0) {
-			sender_pause();
+			load_pause();
 			continue;
 		}
 		held += (size_t)size;
@@ -155,13 +155,13 @@ send_probe(const struct load *load, struct peer *peer, const char *data,
 	char *line = malloc((size_t)load->line_bytes);
 
 	if (!line)
-		sender_fail("malloc");
+		load_fail("malloc");
 	memcpy(line, data, (size_t)load->line_bytes);
 	snprintf(line, strlen(PROBE) + DIGITS + 1, PROBE "%0*ld", DIGITS,
 		 w->sent);
 	line[strlen(PROBE) + DIGITS] = ' ';
-	w->sent_ns[w->sent++] = sender_now_ns();
-	while (!sender_push(load, peer, line))
+	w->sent_ns[w->sent++] = load_now_ns();
+	while (!load_push(load, peer, line))
 		;
 	free(line);
 }
@@ -187,7 +187,7 @@ send_quiet(const struct load *load, struct peer *peers, const char *data,
 	if (load->quiet == 0)
 		return;
 	due_ns = start_ns + w->sent * QUIET_EVERY_NS / load->quiet;
-	if (sender_now_ns() >= due_ns)
+	if (load_now_ns() >= due_ns)
 		send_probe(load, &peers[w->sent % load->quiet], data, w);
 }
 
@@ -197,7 +197,7 @@ send_paced(const struct load *load, struct peer *peers, const char *data,
 	   struct watch *w)
 {
 	long long *next_ns = make_times(load->probes), now_ns;
-	long long start_ns = sender_now_ns();
+	long long start_ns = load_now_ns();
 	long busy = load->connections - load->quiet;
 
 	for (long line = 0; line < load->lines; line++) {
@@ -207,15 +207,15 @@ send_paced(const struct load *load, struct peer *peers, const char *data,
 
 		send_quiet(load, peers, data, w, start_ns);
 
-		while ((now_ns = sender_now_ns()) < due_ns)
-			sender_pause();
+		while ((now_ns = load_now_ns()) < due_ns)
+			load_pause();
 		if (probe >= 0 && now_ns >= next_ns[probe]) {
 			next_ns[probe] = now_ns + PROBE_EVERY_NS;
 			send_probe(load, &peers[i], data, w);
 			continue;
 		}
-		while (!sender_push(load, &peers[i], data))
-			sender_pause();
+		while (!load_push(load, &peers[i], data))
+			load_pause();
 	}
 	free(next_ns);
 }
@@ -233,11 +233,11 @@ probe_under_load(const struct load *load, struct peer *peers, const char *data)
 	for (long i = 0; i < load->connections; i++)
 		peers[i].total = SIZE_MAX / 2;
 	if (pthread_create(&thread, NULL, watch_main, &w) != 0)
-		sender_fail("pthread_create");
+		load_fail("pthread_create");
 	send_paced(load, peers, data, &w);
-	until_ns = sender_now_ns() + PATIENCE_NS;
-	while (w.seen < w.sent && sender_now_ns() < until_ns)
-		sender_pause();
+	until_ns = load_now_ns() + PATIENCE_NS;
+	while (w.seen < w.sent && load_now_ns() < until_ns)
+		load_pause();
 	w.is_over = true;
 	pthread_join(thread, NULL);
 	print_delays(w.times_ns, w.seen);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "sender.h"
-
+/*
+ * sender: one load on one receiver, over loopback.  Every line is the same
+ * letters, so that what was delivered can be counted.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -12,31 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load.h"
+#include "probe.h"
+
 #define DATAGRAMS 64 /* a sendmmsg() */
 #define SETTLED_NS 150000000
-
-_Noreturn void
-sender_fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-long long
-sender_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
-}
-
-/* Until something more is due. */
-void
-sender_pause(void)
-{
-	nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
-}
 
 static int
 dial(const struct load *load)
@@ -49,7 +31,7 @@ dial(const struct load *load)
 	int fd = socket(AF_INET, load->is_udp ? SOCK_DGRAM : SOCK_STREAM, 0);
 
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-		sender_fail("connect");
+		load_fail("connect");
 	return fd;
 }
 
@@ -62,7 +44,7 @@ make_lines(const struct load *load)
 	char *data = malloc(size);
 
 	if (!data)
-		sender_fail("malloc");
+		load_fail("malloc");
 	for (size_t i = 0; i < size; i++)
 		data[i] = i % line == line - 1 ? '\n'
 					       : (char)('a' + i % line % 26);
@@ -78,31 +60,14 @@ make_peers(const struct load *load)
 	long more = load->lines % load->connections;
 
 	if (!peers)
-		sender_fail("calloc");
+		load_fail("calloc");
 	for (long i = 0; i < load->connections; i++) {
 		peers[i].fd = dial(load);
-		sender_pause(); /* some keep few of them waiting */
+		load_pause(); /* some keep few of them waiting */
 		peers[i].total =
 			(size_t)((share + (i < more)) * load->line_bytes);
 	}
 	return peers;
-}
-
-bool
-sender_push(const struct load *load, struct peer *peer, const char *data)
-{
-	size_t size = (size_t)(load->line_bytes * load->write_lines);
-	size_t begin = peer->sent % size, rest = peer->total - peer->sent;
-	ssize_t sent;
-
-	if (size - begin < rest)
-		rest = size - begin;
-	sent = send(peer->fd, data + begin, rest, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent < 0 && errno != EAGAIN)
-		sender_fail("send");
-	if (sent > 0)
-		peer->sent += (size_t)sent;
-	return sent > 0;
 }
 
 /* Until any of them takes more. */
@@ -126,14 +91,14 @@ send_streams(const struct load *load, struct peer *peers, const char *data)
 	bool is_done = false, is_full;
 
 	if (!polled)
-		sender_fail("calloc");
+		load_fail("calloc");
 	while (!is_done) {
 		is_done = is_full = true;
 		for (long i = 0; i < load->connections; i++) {
 			if (peers[i].sent == peers[i].total)
 				continue;
 			is_done = false;
-			if (sender_push(load, &peers[i], data))
+			if (load_push(load, &peers[i], data))
 				is_full = false;
 		}
 		if (!is_done && is_full)
@@ -147,7 +112,7 @@ static long
 due(const struct load *load, long sent, long long start_ns)
 {
 	long count = load->lines - sent;
-	long long elapsed_us = (sender_now_ns() - start_ns) / 1000;
+	long long elapsed_us = (load_now_ns() - start_ns) / 1000;
 
 	if (load->rate > 0 && load->rate * elapsed_us / 1000000 - sent < count)
 		count = (long)(load->rate * elapsed_us / 1000000 - sent);
@@ -159,7 +124,7 @@ send_datagrams(const struct load *load, int fd, char *data)
 {
 	struct iovec line = { data, (size_t)load->line_bytes };
 	struct mmsghdr messages[DATAGRAMS] = { 0 };
-	long long start_ns = sender_now_ns();
+	long long start_ns = load_now_ns();
 	long sent = 0, count;
 	int taken;
 
@@ -169,12 +134,12 @@ send_datagrams(const struct load *load, int fd, char *data)
 	while (sent < load->lines) {
 		count = due(load, sent, start_ns);
 		if (count == 0) {
-			sender_pause();
+			load_pause();
 			continue;
 		}
 		taken = sendmmsg(fd, messages, (unsigned)count, 0);
 		if (taken < 0)
-			sender_fail("sendmmsg");
+			load_fail("sendmmsg");
 		sent += taken;
 	}
 }
@@ -196,18 +161,18 @@ send_load(const struct load *load, struct peer *peers, char *data)
 static long long
 wait_for_log(const struct load *load)
 {
-	long long grown_ns = sender_now_ns();
+	long long grown_ns = load_now_ns();
 	struct stat log;
 	off_t size = 0;
 
-	while (sender_now_ns() < grown_ns + SETTLED_NS) {
+	while (load_now_ns() < grown_ns + SETTLED_NS) {
 		if (stat(load->log, &log) < 0)
-			sender_fail(load->log);
+			load_fail(load->log);
 		if (log.st_size > size + 1000) {
 			size = log.st_size;
-			grown_ns = sender_now_ns();
+			grown_ns = load_now_ns();
 		}
-		sender_pause();
+		load_pause();
 	}
 	return grown_ns;
 }
@@ -293,7 +258,7 @@ main(int argc, char **argv)
 	load.log = argv[optind + 1];
 	data = make_lines(&load);
 	peers = make_peers(&load);
-	start_ns = sender_now_ns();
+	start_ns = load_now_ns();
 	send_load(&load, peers, data);
 	/* They end when the input does. */
 	while (load.stays && getchar() != EOF)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_address: two bytes of port, then any text, up to its first NUL. */
 #include "base/address.h"
+#include "config/command_line.h"
 
 #include "fuzz.h"
 
@@ -42,7 +43,8 @@ check_listens_on(const char *host, uint16_t port)
 	uint16_t found_port;
 
 	snprintf(text, sizeof text, "udp:[%s]:%u", host, (unsigned)port);
-	REQUIRE(!address_parse_listener(text, &protocol, found, &found_port));
+	REQUIRE(!command_line_parse_listener(text, &protocol, found,
+					     &found_port));
 	REQUIRE(protocol == PROTOCOL_UDP && found_port == port);
 	REQUIRE(strcmp(found, host) == 0);
 }
@@ -75,7 +77,7 @@ check_listener(const char *text)
 	uint16_t port = 0, port_again;
 	struct address address;
 	const char *wrong =
-		address_parse_listener(text, &protocol, host, &port);
+		command_line_parse_listener(text, &protocol, host, &port);
 
 	if (wrong) {
 		REQUIRE(*wrong);
@@ -88,8 +90,8 @@ check_listener(const char *text)
 		 strchr(host, ':') ? "%s:[%s]:%u" : "%s:%s:%u",
 		 protocol == PROTOCOL_TCP ? "tcp" : "udp", host,
 		 (unsigned)port);
-	REQUIRE(!address_parse_listener(formatted, &protocol_again, host_again,
-					&port_again));
+	REQUIRE(!command_line_parse_listener(formatted, &protocol_again,
+					     host_again, &port_again));
 	REQUIRE(protocol_again == protocol && port_again == port);
 	REQUIRE(strcmp(host_again, host) == 0);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_config: any text as a configuration, and its dump as another. */
-#include "config/config.h"
+#include "config/defaults.h"
+#include "config/dump.h"
+#include "config/load.h"
 
 #include "fuzz.h"
 
@@ -42,9 +44,10 @@ check_config(const struct config *config)
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct listener_config *l = &config->listeners[i];
 
-		REQUIRE(l->port >= 0 && l->port <= UINT16_MAX);
+		REQUIRE(l->port <= UINT16_MAX);
 		REQUIRE(l->name || l->port == 0);
-		REQUIRE(l->address && l->framing >= 0 && l->output_mask != 0);
+		REQUIRE(l->address && l->framing < FRAMING_REST &&
+			l->output_mask != 0);
 		REQUIRE(l->limits.max_record >= 1);
 	}
 }

@@ -12,7 +12,7 @@
 
 #include "fuzz.h"
 #include "fuzz_model.h"
-#include "input/connection.h"
+#include "input/connection_thread.h"
 #include "record/format.h"
 #include "record/log_line.h"
 
@@ -54,7 +54,7 @@ host_open(void)
 			.format = i == 0 ? FORMAT_TEXT : FORMAT_JSON,
 		};
 	}
-	host.outputs = output_set_open(&config, -1);
+	host.outputs = output_set_open(&config, -1, -1);
 	REQUIRE(host.outputs);
 	registry_init(&host.registry, -1, -1);
 }
@@ -86,11 +86,13 @@ serve(struct stream *s, struct trace *chunks)
 {
 	struct listener_config config = {
 		.framing = s->framing,
-		.limits = { .max_record = (long)s->max_record,
+		.limits = { .max_record = (unsigned)s->max_record,
 			    .connection_notes = NOTES_ALL },
 	};
-	struct listener listener = { .config = &config, .name = "fuzz" };
-	struct connection *c = connection_new(&listener, &host.registry);
+	struct listener listener = { .config = &config,
+				     .name = "fuzz",
+				     .registry = &host.registry };
+	struct connection *c = connection_new(&listener);
 	int pair[2];
 
 	REQUIRE(c && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* portlogd: what arrives on TCP and UDP ports, written down. */
+/* portlogd: writes down what arrives on TCP and UDP ports.  main(). */
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -13,9 +13,11 @@
 
 #include "base/diag.h"
 #include "base/memory.h"
-#include "config/config.h"
-#include "config/conflicts.h"
-#include "daemon/listeners.h"
+#include "config/command_line.h"
+#include "config/defaults.h"
+#include "config/dump.h"
+#include "config/load.h"
+#include "daemon/low_ports.h"
 #include "daemon/server.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
@@ -25,10 +27,7 @@
 
 struct options {
 	const char *config;
-	const char **listeners;
-	size_t listener_count;
-	const char *format;
-	const char *output;
+	struct command_line line; /* -l, -f and -o */
 	bool test, dump, keep_low_ports, help, version;
 };
 
@@ -78,12 +77,54 @@ usage_error(const char *format, ...)
 static void
 add_listener(struct options *o, const char *text)
 {
-	o->listeners = memory_grow(o->listeners, o->listener_count + 1,
-				   sizeof *o->listeners);
-	o->listeners[o->listener_count++] = text;
+	struct command_line *line = &o->line;
+
+	line->listeners = memory_grow(line->listeners, line->listener_count + 1,
+				      sizeof *line->listeners);
+	line->listeners[line->listener_count++] = text;
 }
 
-/* EX_OK or EX_USAGE; getopt_long() tells what it does not know. */
+/* An option that getopt_long() returned; false: it is not known. */
+static bool
+take_option(struct options *o, int c)
+{
+	switch (c) {
+	case 'c':
+		o->config = optarg;
+		return true;
+	case 'l':
+		add_listener(o, optarg);
+		return true;
+	case 'f':
+		o->line.format = optarg;
+		return true;
+	case 'o':
+		o->line.output = optarg;
+		return true;
+	case 't':
+		o->test = true;
+		return true;
+	case 'T':
+		o->dump = true;
+		return true;
+	case KEEP_LOW_PORTS:
+		o->keep_low_ports = true;
+		return true;
+	case 'v':
+		diag_be_verbose();
+		return true;
+	case 'h':
+		o->help = true;
+		return true;
+	case 'V':
+		o->version = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* EX_OK or EX_USAGE; getopt_long() itself reports what it does not know. */
 static int
 parse_options(struct options *o, int argc, char **argv)
 {
@@ -103,50 +144,18 @@ parse_options(struct options *o, int argc, char **argv)
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:l:f:o:tTvhV", known, NULL)) !=
-	       -1) {
-		switch (c) {
-		case 'c':
-			o->config = optarg;
-			break;
-		case 'l':
-			add_listener(o, optarg);
-			break;
-		case 'f':
-			o->format = optarg;
-			break;
-		case 'o':
-			o->output = optarg;
-			break;
-		case 't':
-			o->test = true;
-			break;
-		case 'T':
-			o->dump = true;
-			break;
-		case KEEP_LOW_PORTS:
-			o->keep_low_ports = true;
-			break;
-		case 'v':
-			diag_be_verbose();
-			break;
-		case 'h':
-			o->help = true;
-			break;
-		case 'V':
-			o->version = true;
-			break;
-		default:
+	       -1)
+		if (!take_option(o, c)) {
 			fputs(usage, stderr);
 			return EX_USAGE;
 		}
-	}
 	if (optind < argc)
 		return usage_error("found \"%s\", expected options only",
 				   argv[optind]);
 	return EX_OK;
 }
 
-/* What is there but cannot be reached is not taken for absent. */
+/* A file that cannot be reached is not absent. */
 static bool
 default_is_there(void)
 {
@@ -163,91 +172,30 @@ check_options(struct options *o)
 	if (o->test + o->dump + o->keep_low_ports > 1)
 		return usage_error("found more than one of -t, -T and "
 				   "--keep-low-ports");
-	if (o->config && o->listener_count > 0)
+	if (o->config && o->line.listener_count > 0)
 		return usage_error("found -c and -l, expected one of them");
-	if (o->config && (o->format || o->output))
+	if (o->config && (o->line.format || o->line.output))
 		return usage_error("found -c with %s, which only goes without "
 				   "a configuration file",
-				   o->format ? "-f" : "-o");
-	if (o->config || o->listener_count > 0 || !default_is_there())
+				   o->line.format ? "-f" : "-o");
+	if (o->config || o->line.listener_count > 0 || !default_is_there())
 		return EX_OK;
 	o->config = DEFAULT_CONFIG;
-	if (o->format || o->output)
+	if (o->line.format || o->line.output)
 		return usage_error("found %s without -l, but there is a "
 				   "configuration file, %s",
-				   o->format ? "-f" : "-o", o->config);
+				   o->line.format ? "-f" : "-o", o->config);
 	return EX_OK;
 }
 
-/* The last one beside those before it. */
-static int
-check_conflicts(const struct config *config, const struct options *o)
-{
-	size_t last = config->listener_count - 1;
-
-	for (size_t i = 0; i < last; i++)
-		if (conflicts_listeners(&config->listeners[i],
-					&config->listeners[last]))
-			return usage_error("-l: found \"%s\" and \"%s\", "
-					   "expected one listener on a port "
-					   "and address",
-					   o->listeners[i], o->listeners[last]);
-	return EX_OK;
-}
-
-static int
-parse_listeners(struct config *config, const struct options *o)
-{
-	for (size_t i = 0; i < o->listener_count; i++) {
-		struct listener_config *l = config_add_listener(config);
-		char host[ADDRESS_TEXT];
-		enum protocol protocol;
-		uint16_t port;
-		const char *wrong = address_parse_listener(
-			o->listeners[i], &protocol, host, &port);
-
-		if (wrong)
-			return usage_error("-l: found \"%s\", expected %s",
-					   o->listeners[i], wrong);
-		free(l->address);
-		l->address = memory_copy(host);
-		l->protocol = protocol;
-		l->port = port;
-		if (check_conflicts(config, o) != EX_OK)
-			return EX_USAGE;
-	}
-	return EX_OK;
-}
-
-/* The configuration that the command line describes. */
 static int
 configure_from_options(struct config *config, const struct options *o)
 {
-	static const char *const formats[] = { "text", "json", "raw" };
-	struct output_config *output;
-	long format = 0;
+	char error[COMMAND_LINE_ERROR];
 
-	config_defaults(config);
-	while (o->format && format < 3 &&
-	       strcmp(o->format, formats[format]) != 0)
-		format++;
-	if (format == 3)
-		return usage_error("-f: found \"%s\", expected \"text\", "
-				   "\"json\" or \"raw\"",
-				   o->format);
-	if (o->output && !*o->output)
-		return usage_error("-o: found \"\", expected a file");
-	output = config_add_output(config);
-	output->format = format;
-	if (o->output) {
-		output->type = OUTPUT_FILE;
-		output->path = memory_copy(o->output);
-	}
-	config_complete_outputs(config);
-	if (parse_listeners(config, o) != EX_OK)
-		return EX_USAGE;
-	config_complete_listeners(config);
-	return EX_OK;
+	return command_line_configure(config, &o->line, error)
+		     ? EX_OK
+		     : usage_error("%s", error);
 }
 
 static int
@@ -258,7 +206,7 @@ configure_from_file(struct config *config, const struct options *o)
 
 	config_load(config, o->config, &errors);
 	result = errors.count > 0 ? EX_CONFIG : EX_OK;
-	/* After --keep-low-ports the daemon has them to tell, too. */
+	/* After --keep-low-ports the daemon starts, and prints them itself. */
 	for (size_t i = 0; !o->keep_low_ports && i < errors.count; i++) {
 		const struct error *f = &errors.list[i];
 
@@ -271,7 +219,7 @@ configure_from_file(struct config *config, const struct options *o)
 	return result;
 }
 
-/* stdout may be full or closed, and what was asked for is then not there. */
+/* stdout may be full or closed: then nobody got what was asked for. */
 static int
 flushed(void)
 {
@@ -338,6 +286,6 @@ main(int argc, char **argv)
 		if (result == EX_OK)
 			result = check_or_run(&options);
 	}
-	free(options.listeners);
+	free(options.line.listeners);
 	return result;
 }

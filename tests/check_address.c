@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "config/command_line.h"
 
 static const struct {
 	const char *text;
@@ -96,8 +97,8 @@ START_TEST(parses_listeners)
 	enum protocol protocol;
 	char host[ADDRESS_TEXT];
 	uint16_t port;
-	const char *wrong = address_parse_listener(listeners[_i].text,
-						   &protocol, host, &port);
+	const char *wrong = command_line_parse_listener(listeners[_i].text,
+							&protocol, host, &port);
 
 	ck_assert_int_eq(wrong == NULL, listeners[_i].host != NULL);
 	if (wrong)

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/command_line.h"
 #include "config/conflicts.h"
+#include "config/defaults.h"
+#include "config/dump.h"
+#include "config/load.h"
 #include "config/options.h"
-#include "record/framer.h"
 
 static struct config config;
 static struct errors errors;

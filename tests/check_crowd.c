@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 #include "base/thread.h"
+#include "input/connection_io.h"
+#include "input/connection_thread.h"
 #include "input/poller.h"
 
 #define PEERS 20 /* more than are written together */
@@ -43,10 +45,12 @@ set_up(void)
 	output.name = output.path = path;
 	registry_init(&registry, eventfd(0, EFD_NONBLOCK),
 		      eventfd(0, EFD_NONBLOCK));
-	listener = (struct listener){ .config = &config, .name = "here" };
-	pool_init(&listener.pool, output_set_open(&all, -1), 1,
+	listener = (struct listener){ .config = &config,
+				      .name = "here",
+				      .registry = &registry };
+	pool_init(&listener.pool, output_set_open(&all, -1, -1), 1,
 		  &listener.counters, framer_capacity(100), 100);
-	listener.poller = poller_start(&registry);
+	listener.poller = poller_start(&listener);
 	ck_assert_ptr_nonnull(listener.poller);
 }
 
@@ -78,7 +82,7 @@ peer_main(void *argument)
 static void
 join(struct peer *peer, bool stays)
 {
-	struct connection *c = connection_new(&listener, &registry);
+	struct connection *c = connection_new(&listener);
 	int ends[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
@@ -217,18 +221,16 @@ END_TEST
 
 START_TEST(is_alive_while_it_moves_or_has_nothing_to_do)
 {
-	struct output_set *outputs = listener.pool.outputs;
-
 	for (int i = 0; i < 3; i++)
-		ck_assert(poller_is_alive(listener.poller, outputs));
+		ck_assert(poller_is_alive(listener.poller));
 	join(&peers[0], false);
 	say(&peers[0], "one\n");
 	ck_assert_int_eq(count("F one\n", 1), 1);
 	/* It has moved, or is about to. */
-	while (!poller_is_alive(listener.poller, outputs))
+	while (!poller_is_alive(listener.poller))
 		usleep(1000);
 	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
-	ck_assert(poller_is_alive(listener.poller, outputs));
+	ck_assert(poller_is_alive(listener.poller));
 }
 END_TEST
 

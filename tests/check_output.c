@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -75,7 +76,7 @@ static void
 set_up(void)
 {
 	broken_fd = eventfd(0, EFD_NONBLOCK);
-	ck_assert(output_open(&output, &config, broken_fd));
+	ck_assert(output_open(&output, &config, -1, broken_fd));
 	output.ops = &fake;
 	calls = taken_size = 0;
 	reopen_at_failure = false;

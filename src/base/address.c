@@ -7,6 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *
+address_protocol(enum protocol protocol)
+{
+	static const char *const names[] = {
+		[PROTOCOL_TCP] = "tcp",
+		[PROTOCOL_UDP] = "udp",
+		[PROTOCOL_NONE] = "",
+	};
+
+	return names[protocol];
+}
+
 /* A zone is an interface's name or its number. */
 static bool
 parse_zone(const char *zone, uint32_t *scope)
@@ -67,42 +79,6 @@ address_parse_port(const char *text, uint16_t *port)
 	value = strtoul(text, NULL, 10);
 	*port = (uint16_t)value;
 	return value <= UINT16_MAX;
-}
-
-const char *
-address_parse_listener(const char *text, enum protocol *protocol,
-		       char host[ADDRESS_TEXT], uint16_t *port)
-{
-	const char *rest = text + 4, *colon = strrchr(text, ':');
-	struct address address;
-	size_t size;
-
-	if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0)
-		return "\"tcp:\" or \"udp:\", then [ADDRESS:]PORT";
-	*protocol = text[0] == 't' ? PROTOCOL_TCP : PROTOCOL_UDP;
-	if (!address_parse_port(colon + 1, port))
-		return "a port from 0 to 65535 at its end";
-	snprintf(host, ADDRESS_TEXT, "*");
-	if (colon < rest)
-		return NULL;
-	size = (size_t)(colon - rest);
-	if (size == 1 && rest[0] == '*')
-		return NULL;
-	if (size >= 2 && rest[0] == '[' && colon[-1] == ']') {
-		rest++;
-		size -= 2;
-	} else if (memchr(rest, ':', size)) {
-		return "an IPv6 address in brackets";
-	}
-	if (size >= ADDRESS_TEXT)
-		return "a numeric address before the port";
-	memcpy(host, rest, size);
-	host[size] = '\0';
-	if (!address_parse(&address, host, *port))
-		return "a numeric address before the port";
-	return address_is_mapped(&address)
-		     ? "an IPv4 address without \"::ffff:\" before it"
-		     : NULL;
 }
 
 /* The four bytes of IPv4, also where they came through an IPv6 socket. */

@@ -11,6 +11,9 @@
 
 enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_NONE };
 
+/* "tcp", "udp" or "". */
+const char *address_protocol(enum protocol);
+
 struct address {
 	union {
 		struct sockaddr any;
@@ -31,14 +34,6 @@ bool address_parse(struct address *, const char *text, uint16_t port);
 
 /* A port in digits, 0 to 65535; false if text is none. */
 bool address_parse_port(const char *text, uint16_t *port);
-
-/*
- * "tcp:9000", "udp:[::1]:9000", "tcp:192.0.2.1:9000", "tcp:*:9000": the
- * protocol, the address ("*" where none is given) and the port.  Returns NULL,
- * or what was expected instead.
- */
-const char *address_parse_listener(const char *text, enum protocol *,
-				   char host[ADDRESS_TEXT], uint16_t *port);
 
 /*
  * "192.0.2.7:51034" or "[2001:db8::7]:51034"; an IPv4 address that came

@@ -1,32 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* config: a libconfig file to plain structures, every fault told. */
+/*
+ * config: what a configuration says, as const structures.  Data alone:
+ * defaults.h makes it, load.h reads it, dump.h prints it.  Numbers and
+ * enumerations have four bytes each, as the table of options (options.h)
+ * expects.
+ */
 #ifndef PORTLOG_CONFIG_CONFIG_H
 #define PORTLOG_CONFIG_CONFIG_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/address.h"
-#include "config/errors.h"
+#include "record/format.h"
+#include "record/framer.h"
 
 enum connection_notes { NOTES_NONE, NOTES_CLOSED, NOTES_ALL };
 
-enum output_type { OUTPUT_STDOUT, OUTPUT_FILE, OUTPUT_SYSLOG, OUTPUT_JOURNAL };
+enum output_type {
+	OUTPUT_STDOUT,
+	OUTPUT_FILE,
+	OUTPUT_SYSLOG,
+	OUTPUT_JOURNAL,
+	OUTPUT_UNKNOWN, /* its setting is wrong */
+};
 
-/* A listener's outputs are a bit each of a word. */
+/* The outputs of a listener are the bits of a word. */
 #define CONFIG_OUTPUTS 64
 
-/* Numbers and choices are long, as the table of options wants them. */
 struct limits {
-	long max_record; /* bytes */
-	long max_connections;
-	long max_connections_per_source; /* 0: no limit */
-	long idle_timeout_s;             /* 0: never */
-	long flush_timeout_ms;           /* 0: never */
-	long receive_buffer;             /* bytes, of each UDP socket */
-	long connection_notes;           /* enum connection_notes */
+	unsigned max_record; /* bytes */
+	unsigned max_connections;
+	unsigned max_connections_per_source; /* 0: no limit */
+	unsigned idle_timeout_s;             /* 0: never */
+	unsigned flush_timeout_ms;           /* 0: never */
+	unsigned receive_buffer;             /* bytes, of each UDP socket */
+	enum connection_notes connection_notes;
 };
 
 struct names {
@@ -36,11 +45,11 @@ struct names {
 
 struct listener_config {
 	char *name; /* NULL: from the port, once the kernel has chosen it */
-	long protocol;
-	char *address; /* "*" or numeric */
-	long port;
+	enum protocol protocol;
+	char *address;   /* "*" or numeric */
+	unsigned port;   /* 0: any that is free */
 	char *interface; /* NULL: any */
-	long framing;    /* enum framing */
+	enum framing framing;
 	struct names outputs;
 	uint64_t output_mask; /* the bits of these outputs */
 	struct limits limits;
@@ -48,11 +57,11 @@ struct listener_config {
 
 struct output_config {
 	char *name;
-	long type;   /* enum output_type */
-	long format; /* enum format */
+	enum output_type type;
+	enum format format;
 	char *path;
-	long mode;
-	long facility, severity; /* codes of RFC 5424, 6.2.1 */
+	unsigned mode;
+	unsigned facility, severity; /* codes of RFC 5424, 6.2.1 */
 	char *ident;
 };
 
@@ -63,39 +72,8 @@ struct config {
 	struct output_config *outputs;
 	size_t output_count;
 	struct limits limits;
-	long backlog;
-	long shutdown_timeout_s;
+	unsigned backlog;
+	unsigned shutdown_timeout_s;
 };
-
-/* The defaults, with neither listeners nor outputs. */
-void config_defaults(struct config *);
-
-/* One more listener or output, with its defaults; valid until the next. */
-struct listener_config *config_add_listener(struct config *);
-struct output_config *config_add_output(struct config *);
-
-/*
- * Complete the outputs, then the listeners: stdout, and TCP and UDP port 8888,
- * where there is none; names; framing; each listener's set of outputs.
- */
-void config_complete_outputs(struct config *);
-void config_complete_listeners(struct config *);
-
-/* The number of the output of that name, or -1. */
-int config_find_output(const struct config *, const char *name);
-
-/*
- * Read a file, or size bytes of text, at least one, as if they were that
- * file's.  The configuration is to be used only if there is no fault; it is to
- * be freed in any case.
- */
-void config_load(struct config *, const char *path, struct errors *);
-void config_parse(struct config *, const char *path, const char *text,
-		  size_t size, struct errors *);
-
-/* Write all of it as a configuration that loads to the same. */
-void config_dump(const struct config *, FILE *);
-
-void config_free(struct config *);
 
 #endif

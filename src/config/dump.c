@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/config.h"
+#include "config/dump.h"
+
+#include <limits.h>
 
 #include "config/options.h"
 
@@ -33,17 +35,19 @@ put_names(FILE *out, const struct names *names)
 }
 
 static void
-put_value(FILE *out, const struct option *option, const void *field)
+put_value(FILE *out, const struct option *option, const void *target)
 {
+	const void *field = (const char *)target + option->offset;
+
 	switch (option->type) {
 	case OPTION_INTEGER:
-		fprintf(out, "%ld", *(const long *)field);
+		fprintf(out, "%u", option_get(option, target));
 		break;
 	case OPTION_CHOICE:
-		put_string(out, option->choices[*(const long *)field]);
+		put_string(out, option->choices[option_get(option, target)]);
 		break;
 	case OPTION_MODE:
-		fprintf(out, "\"%04lo\"", *(const long *)field);
+		fprintf(out, "\"%04o\"", option_get(option, target));
 		break;
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
@@ -81,19 +85,21 @@ is_unset(const struct option *option, const void *field)
 	return false;
 }
 
-/* kind is the protocol or the type of output; below 0, all is written. */
+/* kind is the protocol or the type of output that the options are for. */
+#define EVERY_KIND UINT_MAX
+
 static void
 put_options(FILE *out, const char *indent, const struct option *table,
-	    const void *target, long kind)
+	    const void *target, unsigned kind)
 {
 	for (; table->name; table++) {
 		const void *field = (const char *)target + table->offset;
 
 		if (is_unset(table, field) ||
-		    (kind >= 0 && !option_applies(table, kind)))
+		    (kind != EVERY_KIND && !option_applies(table, kind)))
 			continue;
 		fprintf(out, "%s%s = ", indent, table->name);
-		put_value(out, table, field);
+		put_value(out, table, target);
 		fputs(";\n", out);
 	}
 }
@@ -101,9 +107,9 @@ put_options(FILE *out, const char *indent, const struct option *table,
 void
 config_dump(const struct config *config, FILE *out)
 {
-	put_options(out, "", config_top_options, config, -1);
+	put_options(out, "", config_top_options, config, EVERY_KIND);
 	fputs("\nlimits = {\n", out);
-	put_options(out, "  ", config_limits_options, config, -1);
+	put_options(out, "  ", config_limits_options, config, EVERY_KIND);
 	fputs("};\n\nlisteners = (\n", out);
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct listener_config *l = &config->listeners[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/config.h"
+#include "config/load.h"
 
 #include <errno.h>
 #include <libconfig.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/defaults.h"
 #include "config/read.h"
 #include "config/read_file.h"
 #include "config/scan.h"
@@ -61,7 +62,7 @@ config_parse(struct config *config, const char *path, const char *text,
 				 .errors = errors,
 				 .config = config };
 
-	config_defaults(config);
+	config_set_defaults(config);
 	config_init(&reader.tree);
 	config_set_include_dir(&reader.tree, reader.directory);
 	if (config_scan(&reader, text, size))
@@ -77,7 +78,7 @@ config_load(struct config *config, const char *path, struct errors *errors)
 	size_t size;
 	char *text = config_file_read(path, &size);
 
-	config_defaults(config);
+	config_set_defaults(config);
 	if (!text) {
 		errors_add(errors, path, 0, "cannot be read: %s",
 			   strerror(errno));

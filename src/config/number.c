@@ -126,8 +126,9 @@ number_describe(const struct number *n, const char *setting, char *out,
 	size_t left_out = n->size > SHOWN ? n->size - SHOWN : 0;
 
 	snprintf(out, room,
-		 "%s: found %s%.*s, expected an integer from %ld to %ld",
+		 "%s: found %s%.*s, expected an integer from %lld to %lld",
 		 setting, left_out > 0 ? "..." : "", (int)(n->size - left_out),
-		 n->text + left_out, option ? option->min : INT32_MIN,
-		 option ? option->max : INT32_MAX);
+		 n->text + left_out,
+		 option ? (long long)option->min : INT32_MIN,
+		 option ? (long long)option->max : INT32_MAX);
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/options.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "config/config.h"
-#include "record/format.h"
-#include "record/framer.h"
 
 /* In the order of their enumerations. */
-static const char *const protocols[] = { "tcp", "udp", NULL };
+const char *const config_protocols[] = { "tcp", "udp", NULL };
 static const char *const framings[] = {
 	[FRAMING_LINE] = "line",   [FRAMING_LF] = "lf",
 	[FRAMING_NUL] = "nul",     [FRAMING_OCTET_COUNTED] = "octet-counted",
@@ -18,9 +17,9 @@ static const char *const framings[] = {
 	[FRAMING_EXACT] = "exact", [FRAMING_EXACT + 1] = NULL,
 };
 static const char *const notes[] = { "none", "closed", "all", NULL };
-static const char *const types[] = { "stdout", "file", "syslog", "journal",
-				     NULL };
-static const char *const formats[] = { "text", "json", "raw", NULL };
+const char *const config_output_types[] = { "stdout", "file", "syslog",
+					    "journal", NULL };
+const char *const config_formats[] = { "text", "json", "raw", NULL };
 
 /* The keywords of syslog.conf(5); 12 to 15 as RFC 5424 describes them. */
 static const char *const facilities[] = {
@@ -38,6 +37,14 @@ static const char *const severities[] = { "emerg", "alert",   "crit",
 #define STREAMS (1U << OUTPUT_STDOUT | 1U << OUTPUT_FILE)
 #define FILES (1U << OUTPUT_FILE)
 #define MESSAGES (1U << OUTPUT_SYSLOG | 1U << OUTPUT_JOURNAL)
+
+/* option_set() writes so many bytes. */
+static_assert(sizeof(enum framing) == sizeof(unsigned) &&
+		      sizeof(enum protocol) == sizeof(unsigned) &&
+		      sizeof(enum format) == sizeof(unsigned) &&
+		      sizeof(enum output_type) == sizeof(unsigned) &&
+		      sizeof(enum connection_notes) == sizeof(unsigned),
+	      "an enumeration of another size than the table expects");
 
 #define INTEGER(key, field, low, high, value)                                  \
 	.name = (key), .type = OPTION_INTEGER, .offset = (field),              \
@@ -92,7 +99,7 @@ const struct option config_limits_options[] = {
 
 const struct option config_listener_options[] = {
 	{ CHOICE("protocol", offsetof(struct listener_config, protocol),
-		 protocols, PROTOCOL_TCP),
+		 config_protocols, PROTOCOL_TCP),
 	  .required = true },
 	{ INTEGER("port", offsetof(struct listener_config, port), 0, 65535, 0),
 	  .required = true },
@@ -102,9 +109,9 @@ const struct option config_listener_options[] = {
 		 offsetof(struct listener_config, interface), NULL) },
 	{ STRING("name", OPTION_NAME, offsetof(struct listener_config, name),
 		 NULL) },
-	/* The default depends on the protocol: config_complete(). */
+	/* The default depends on the protocol: config_complete_listeners(). */
 	{ CHOICE("framing", offsetof(struct listener_config, framing), framings,
-		 -1) },
+		 FRAMING_UNSET) },
 	{ .name = "outputs",
 	  .type = OPTION_NAMES,
 	  .offset = offsetof(struct listener_config, outputs) },
@@ -117,13 +124,13 @@ const struct option config_listener_options[] = {
 };
 
 const struct option config_output_options[] = {
-	{ CHOICE("type", offsetof(struct output_config, type), types,
-		 OUTPUT_STDOUT),
+	{ CHOICE("type", offsetof(struct output_config, type),
+		 config_output_types, OUTPUT_STDOUT),
 	  .required = true },
 	{ STRING("name", OPTION_TEXT, offsetof(struct output_config, name),
 		 NULL) },
-	{ CHOICE("format", offsetof(struct output_config, format), formats,
-		 FORMAT_TEXT),
+	{ CHOICE("format", offsetof(struct output_config, format),
+		 config_formats, FORMAT_TEXT),
 	  .applies = STREAMS },
 	{ STRING("path", OPTION_TEXT, offsetof(struct output_config, path),
 		 NULL),
@@ -155,9 +162,33 @@ option_find(const struct option *table, const char *name)
 }
 
 bool
-option_applies(const struct option *option, long kind)
+option_applies(const struct option *option, unsigned kind)
 {
 	return option->applies == 0 || option->applies & 1U << kind;
+}
+
+int
+option_choice(const char *const *choices, const char *name)
+{
+	for (int i = 0; choices[i]; i++)
+		if (strcmp(choices[i], name) == 0)
+			return i;
+	return -1;
+}
+
+unsigned
+option_get(const struct option *option, const void *target)
+{
+	unsigned value;
+
+	memcpy(&value, (const char *)target + option->offset, sizeof value);
+	return value;
+}
+
+void
+option_set(const struct option *option, void *target, unsigned value)
+{
+	memcpy((char *)target + option->offset, &value, sizeof value);
 }
 
 void
@@ -170,7 +201,7 @@ options_set_defaults(const struct option *table, void *target)
 		case OPTION_INTEGER:
 		case OPTION_CHOICE:
 		case OPTION_MODE:
-			*(long *)(void *)field = table->initial;
+			option_set(table, target, table->initial);
 			break;
 		case OPTION_NAME:
 		case OPTION_ADDRESS:

@@ -7,8 +7,8 @@
 
 #include "base/memory.h"
 #include "config/conflicts.h"
+#include "config/defaults.h"
 #include "config/options.h"
-#include "record/framer.h"
 
 /*
  * All members of a group: each by its row of the table, or it is unknown.
@@ -80,7 +80,7 @@ describe_place(const struct reader *r, const config_setting_t *group,
 
 /* Settings that mean nothing to an output of this type. */
 static void
-check_applies(struct reader *r, config_setting_t *group, long type)
+check_applies(struct reader *r, config_setting_t *group, enum output_type type)
 {
 	for (const struct option *o = config_output_options; o->name; o++) {
 		config_setting_t *member =
@@ -134,7 +134,8 @@ static void
 name_output(struct reader *r, struct output_config *output, unsigned wrong)
 {
 	const struct option *table = config_output_options;
-	bool is_unknown = is_wrong(wrong, table, "name") || output->type < 0 ||
+	bool is_unknown = is_wrong(wrong, table, "name") ||
+			  output->type == OUTPUT_UNKNOWN ||
 			  is_wrong(wrong, table, "path");
 	bool has_no_path = output->type == OUTPUT_FILE && !output->path;
 
@@ -161,7 +162,7 @@ read_output(struct reader *r, config_setting_t *group)
 	output = config_add_output(config);
 	wrong = read_group(r, group, table, output);
 	if (is_wrong(wrong, table, "type"))
-		output->type = -1;
+		output->type = OUTPUT_UNKNOWN;
 	else
 		check_output(r, group, output);
 	name_output(r, output, wrong);
@@ -203,7 +204,7 @@ check_framing(struct reader *r, config_setting_t *group,
 	      const struct listener_config *l)
 {
 	bool is_tcp = l->protocol == PROTOCOL_TCP;
-	bool fits = l->framing == FRAMING_LINE || l->framing < 0 ||
+	bool fits = l->framing == FRAMING_LINE || l->framing == FRAMING_UNSET ||
 		    is_tcp == (l->framing < FRAMING_DATAGRAM);
 
 	if (fits)

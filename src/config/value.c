@@ -96,7 +96,7 @@ value_wrong_type(struct reader *r, const config_setting_t *setting,
 
 static void
 read_integer(struct reader *r, const config_setting_t *setting,
-	     const struct option *option, long *field)
+	     const struct option *option, unsigned *field)
 {
 	int type = config_setting_type(setting);
 	long long value = config_setting_get_int64(setting);
@@ -107,17 +107,17 @@ read_integer(struct reader *r, const config_setting_t *setting,
 		value = config_setting_get_int(setting);
 	if ((type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64) &&
 	    value >= option->min && value <= option->max) {
-		*field = (long)value;
+		*field = (unsigned)value;
 		return;
 	}
-	snprintf(expected, sizeof expected, "an integer from %ld to %ld",
+	snprintf(expected, sizeof expected, "an integer from %u to %u",
 		 option->min, option->max);
 	value_wrong_type(r, setting, expected);
 }
 
 static void
 read_choice(struct reader *r, const config_setting_t *setting,
-	    const struct option *option, long *field)
+	    const struct option *option, unsigned *field)
 {
 	const char *value = config_setting_get_string(setting);
 	char expected[300] = "one of ";
@@ -125,7 +125,7 @@ read_choice(struct reader *r, const config_setting_t *setting,
 
 	for (long i = 0; option->choices[i]; i++) {
 		if (value && strcmp(value, option->choices[i]) == 0) {
-			*field = i;
+			*field = (unsigned)i;
 			return;
 		}
 		used += (size_t)snprintf(expected + used,
@@ -136,7 +136,7 @@ read_choice(struct reader *r, const config_setting_t *setting,
 }
 
 static void
-read_mode(struct reader *r, const config_setting_t *setting, long *field)
+read_mode(struct reader *r, const config_setting_t *setting, unsigned *field)
 {
 	const char *value = config_setting_get_string(setting);
 	size_t digits = value ? strspn(value, "01234567") : 0;
@@ -146,7 +146,7 @@ read_mode(struct reader *r, const config_setting_t *setting, long *field)
 		value_wrong_type(r, setting,
 				 "octal digits in quotes, such as \"0640\"");
 	else
-		*field = strtol(value, NULL, 8);
+		*field = (unsigned)strtoul(value, NULL, 8);
 }
 
 static bool

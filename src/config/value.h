@@ -6,6 +6,7 @@
 #include <libconfig.h>
 
 #include "config/config.h"
+#include "config/errors.h"
 #include "config/options.h"
 
 struct reader {

@@ -1,149 +1,139 @@
 /* SPDX-License-Identifier: MIT */
-/* The end of it: what the kernel holds is received, or told as abandoned. */
+#include "daemon/drain.h"
+
 #include "base/clock.h"
 #include "base/diag.h"
-#include "daemon/listeners.h"
-#include "daemon/listeners_internal.h"
+#include "input/acceptor.h"
+#include "input/poller.h"
+#include "input/udp.h"
 
 void
-drain_begin(struct listeners *ports)
+drain_begin(struct listeners *ls)
 {
-	ports->stopping = true;
-	/* From here on the main thread waits for the last one to leave. */
-	registry_want_wakeup(&ports->registry, true);
-	for (size_t i = 0; i < ports->count; i++) {
-		listener_stop_listening(&ports->list[i].listener);
-		if (ports->list[i].udp)
-			udp_stop(ports->list[i].udp);
+	ls->phase = LISTENERS_DRAINING;
+	/* The loop waits for the last connection to end. */
+	registry_want_wakeup(&ls->registry, true);
+	for (size_t i = 0; i < ls->count; i++) {
+		listener_stop_listening(&ls->list[i]);
+		if (ls->list[i].udp)
+			udp_stop(ls->list[i].udp);
 	}
-	registry_stop_all(&ports->registry);
+	registry_stop_all(&ls->registry);
 }
 
-/* Without a descriptor to spare accept() does not tell it, but the kernel. */
+/* Without a free descriptor accept(2) fails: ask the kernel's count. */
 static bool
-nobody_waits(const struct port *port)
+no_peer_waits(const struct listener *l)
 {
-	return !tcp_holds_one(&port->acceptor) &&
-	       sockets_pending(port->listener.socket.fd) == 0;
+	return !acceptor_holds_one(l) && sockets_pending(l->socket.fd) == 0;
 }
 
-/* Behind a door that is closed it would go on to drop, unseen. */
+/* Accept the peers that have connected; then close the socket. */
 static void
-close_drained(struct port *port)
-{
-	if (udp_is_done(port->udp) && !port->listener.is_shared)
-		listener_close_socket(&port->listener, true);
-}
-
-/* Whoever has connected is still heard; then the listener is closed. */
-static void
-drain_port(struct listeners *ports, struct port *port)
+drain_tcp(struct listeners *ls, struct listener *l)
 {
 	long long now_ms = clock_now_ms();
 	bool all = false;
 
-	if (!listener_is_tcp(port))
-		close_drained(port);
-	if (!listener_is_tcp(port) || port->listener.socket.fd < 0)
+	if (l->socket.fd < 0)
 		return;
 	/*
-	 * All of them, so that they are ended in one go; but to a socket that
-	 * others share they may come without end.
+	 * All of them now, so that they are shut down together; but peers of
+	 * a socket that others share may connect without end.
 	 */
-	while (!listener_is_backing_off(port, now_ms) &&
-	       !(all = listeners_accept_all(ports, port)) && !port->at_limit &&
-	       !port->listener.is_shared)
+	while (!listener_is_backing_off(l, now_ms) &&
+	       !(all = listeners_accept_all(ls, l)) && !l->at_limit &&
+	       !l->is_shared)
 		;
-	if (all || nobody_waits(port))
-		listener_close_socket(&port->listener, true);
+	if (all || no_peer_waits(l))
+		listener_close_socket(l, true);
 }
 
-/* Nobody receives any more, so nobody counts: the last notes are due. */
-static bool
-is_quiet(struct listeners *ports)
+/* Close it: blocked, it would go on dropping datagrams that nobody counts. */
+static void
+drain_udp(struct listener *l)
 {
-	for (size_t i = 0; i < ports->count; i++) {
-		const struct port *port = &ports->list[i];
+	if (udp_is_done(l->udp) && !l->is_shared)
+		listener_close_socket(l, true);
+}
 
-		if (listener_is_tcp(port) ? port->listener.socket.fd >= 0
-					  : !udp_is_done(port->udp))
+/* Whether no thread receives any more, so that none counts any more. */
+static bool
+all_is_received(struct listeners *ls, struct retired *retired)
+{
+	for (size_t i = 0; i < ls->count; i++) {
+		const struct listener *l = &ls->list[i];
+
+		if (listener_is_tcp(l) ? l->socket.fd >= 0
+				       : !udp_is_done(l->udp))
 			return false;
 	}
-	return retired_are_done(ports) && registry_count(&ports->registry) == 0;
+	return retired_are_done(retired) && registry_count(&ls->registry) == 0;
 }
 
 bool
-listeners_finish_summaries(struct listeners *ports)
+drain_is_done(struct listeners *ls, struct retired *retired)
 {
-	bool done = true;
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
 
-	for (size_t i = 0; i < ports->count; i++) {
-		struct port *port = &ports->list[i];
-
-		if (listener_is_tcp(port) && !ports->summaries_stopped)
-			note_summary_stop(&port->summary);
-		if (listener_is_tcp(port) &&
-		    !note_summary_is_done(&port->summary))
-			done = false;
+		if (listener_is_tcp(l))
+			drain_tcp(ls, l);
+		else
+			drain_udp(l);
 	}
-	ports->summaries_stopped = true;
-	return done;
+	registry_shut_down_blocked(&ls->registry);
+	return all_is_received(ls, retired) && listeners_finish_summaries(ls);
 }
 
-bool
-drain_continue(struct listeners *ports)
-{
-	for (size_t i = 0; i < ports->count; i++)
-		drain_port(ports, &ports->list[i]);
-	registry_shut_down_blocked(&ports->registry);
-	return is_quiet(ports) && listeners_finish_summaries(ports);
-}
-
-/* Nobody will hear them, but what they have sent is counted. */
 static void
-log_pending(struct port *port)
+log_waiting(struct listener *l)
 {
 	unsigned long long unread = 0;
-	unsigned count = tcp_abandon(&port->acceptor, &unread);
+	unsigned count = acceptor_abandon(l, &unread);
 
 	if (count > 0)
 		diag(LOG_ERR,
 		     "abandoned: listener %s: %u connections waiting, %llu "
 		     "bytes unread",
-		     port->listener.name, count, unread);
+		     l->name, count, unread);
+}
+
+static void
+log_connections(struct listeners *ls, bool goes_on)
+{
+	size_t count = registry_count(&ls->registry);
+	unsigned long long unread, held;
+
+	if (count == 0)
+		return;
+	unread = registry_count_unread(&ls->registry, &held);
+	diag(LOG_ERR,
+	     "abandoned: %zu connections, %llu bytes unread, %llu "
+	     "read and not yet records",
+	     count, goes_on ? 0 : unread, held);
 }
 
 void
-drain_log_unread(struct listeners *ports)
+drain_log_unread(struct listeners *ls, struct retired *retired)
 {
-	size_t count = registry_count(&ports->registry);
+	/* The next process goes on with the sockets and reads all. */
+	bool goes_on = ls->phase == LISTENERS_HANDING_OVER;
 
-	if (count > 0) {
-		unsigned long long unread, held;
+	log_connections(ls, goes_on);
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
 
-		unread = registry_count_unread(&ports->registry, &held);
-		if (ports->is_parking)
-			unread = 0; /* they are kept, and will be read */
-		diag(LOG_ERR,
-		     "abandoned: %zu connections, %llu bytes unread, %llu "
-		     "read and not yet records",
-		     count, unread, held);
-	}
-	for (size_t i = 0; i < ports->count; i++) {
-		struct port *port = &ports->list[i];
-
-		/* What is parked or shared is left to the next process. */
-		if (ports->is_parking || port->listener.is_shared)
+		if (goes_on || l->is_shared)
 			continue;
-		if (port->udp && !udp_is_done(port->udp))
-			udp_log_abandoned(port->udp);
-		if (listener_is_tcp(port) && port->listener.socket.fd >= 0)
-			log_pending(port);
+		if (l->udp && !udp_is_done(l->udp))
+			udp_log_abandoned(l->udp);
+		if (listener_is_tcp(l) && l->socket.fd >= 0)
+			log_waiting(l);
 	}
-	for (struct retired_listener *o = ports->retired; o; o = o->next)
-		if (o->udp && !udp_is_done(o->udp) && !ports->is_parking)
-			udp_log_abandoned(o->udp);
-	for (size_t i = 0; i < ports->count; i++)
-		if (listener_is_tcp(&ports->list[i]))
-			note_summary_log(&ports->list[i].summary);
+	if (!goes_on)
+		retired_log_abandoned(retired);
+	for (size_t i = 0; i < ls->count; i++)
+		if (ls->list[i].poller)
+			poller_log_unwritten(ls->list[i].poller);
 }

@@ -11,7 +11,7 @@
 size_t
 fd_limit_raise(const struct config *config)
 {
-	size_t wanted = (size_t)config->limits.max_connections;
+	size_t wanted = config->limits.max_connections;
 	size_t others = config->listener_count * 3 + config->output_count +
 			OTHER_DESCRIPTORS;
 	struct rlimit limit;

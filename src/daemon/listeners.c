@@ -9,161 +9,153 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
-#include "daemon/listeners_internal.h"
+#include "input/acceptor.h"
 #include "input/poller.h"
+#include "input/udp.h"
 #include "record/framer.h"
 
-/* Connections accepted in one turn, so that signals are never far. */
+/* Connections accepted in one turn: then signals are read again. */
 #define ACCEPTS 64
-#define REST_MS 1000
+#define RETRY_MS 1000
 
-static void
-prepare(struct listeners *ports, struct port *port,
-	const struct listener_config *config, struct listen_fds *in)
+/* A number is the key of a ledger entry: never use one twice. */
+static uint64_t
+find_last_connection(const struct ledger *ledger, const struct listen_fds *in)
 {
-	port->acceptor = (struct acceptor){
-		.listener = &port->listener,
-		.registry = &ports->registry,
-		.connection_number = &ports->connection_number,
+	uint64_t last = ledger_last_number(ledger);
+	uint64_t passed = listen_fds_last_number(in);
+
+	return last > passed ? last : passed;
+}
+
+void
+listeners_find(struct listeners *ls, const struct config *config,
+	       size_t max_connections, struct output_set *outputs, int wake_fd,
+	       int handover_fd, struct listen_fds *in)
+{
+	*ls = (struct listeners){
+		.config = config,
+		.outputs = outputs,
+		.max_connections = max_connections,
+		.wake_fd = wake_fd,
+		.count = config->listener_count,
 	};
-	port->listener.ledger = &ports->ledger;
-	listener_find(&port->listener, config, in);
+	registry_init(&ls->registry, wake_fd, handover_fd);
+	ledger_open(&ls->ledger, in);
+	atomic_store(&ls->last_connection,
+		     find_last_connection(&ls->ledger, in));
+	ls->list = memory_zeroed(ls->count, sizeof *ls->list);
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
+
+		l->registry = &ls->registry;
+		l->ledger = &ls->ledger;
+		l->last_connection = &ls->last_connection;
+		listener_find(l, &config->listeners[i], in);
+	}
 }
 
 static bool
-open_port(struct listeners *ports, struct port *port, long backlog,
-	  struct listen_fds *in)
+open_listener(struct listeners *ls, struct listener *l, bool beside,
+	      const struct listen_fds *in)
 {
-	const struct listener_config *config = port->listener.config;
-	size_t max_record = (size_t)config->limits.max_record;
-	size_t input = listener_is_tcp(port) ? framer_capacity(max_record)
-					     : udp_input_size(config);
-	struct saved_listener kept;
+	size_t input = listener_is_tcp(l)
+			     ? framer_capacity(l->config->limits.max_record)
+			     : udp_input_size(l->config);
+	struct saved_listener saved;
 
-	if (!listener_open(&port->listener, backlog, ports->retired,
-			   ports->outputs, input))
+	if (!listener_open(l, ls->config->backlog, beside, ls->outputs, input))
 		return false;
 	/* Before a thread counts on. */
-	if (listen_fds_listener_state(in, port->listener.key, &kept))
-		listener_restore(&port->listener, &kept);
+	if (listen_fds_listener_state(in, l->key, &saved))
+		listener_restore(l, &saved);
 	return true;
 }
 
 bool
-listeners_open(struct listeners *ports, const struct config *config,
-	       size_t max_connections, struct output_set *outputs, int wake_fd,
-	       int handover_fd, struct listen_fds *in)
+listeners_open(struct listeners *ls, bool beside, const struct listen_fds *in)
 {
-	uint64_t last, number;
-	bool opened = true;
-
-	registry_init(&ports->registry, wake_fd, handover_fd);
-	ledger_open(&ports->ledger, in);
-	/* No number twice: what the ledger has of an older one would be its. */
-	last = ledger_last_number(&ports->ledger);
-	number = listen_fds_last_number(in);
-	atomic_store(&ports->connection_number, number > last ? number : last);
-	ports->outputs = outputs;
-	ports->max_connections = max_connections;
-	ports->count = config->listener_count;
-	ports->list = memory_zeroed(ports->count, sizeof *ports->list);
-	for (size_t i = 0; i < ports->count; i++)
-		prepare(ports, &ports->list[i], &config->listeners[i], in);
-	retired_close_listeners(ports, in);
-	for (size_t i = 0; opened && i < ports->count; i++)
-		opened = open_port(ports, &ports->list[i], config->backlog, in);
-	return opened;
+	for (size_t i = 0; i < ls->count; i++)
+		if (!open_listener(ls, &ls->list[i], beside, in))
+			return false;
+	return true;
 }
 
 static bool
-start_udp(struct port *port, int wake_fd, const struct listen_fds *in)
+start(struct listeners *ls, struct listener *l, const struct listen_fds *in)
 {
-	struct saved_listener kept;
-	bool known = listen_fds_listener_state(in, port->listener.key, &kept);
+	struct saved_listener saved;
+	bool is_known;
 
-	if (!known && !port->listener.is_counted)
-		known = true; /* of a new socket, all that it dropped */
-	port->udp = udp_start(&port->listener, wake_fd, known ? &kept : NULL);
-	return port->udp;
-}
-
-static bool
-start_tcp(struct listeners *ports, struct port *port, int wake_fd)
-{
-	if (!note_summary_start(&port->summary, &port->listener, wake_fd))
-		return false;
-	port->listener.summary = &port->summary;
-	port->listener.poller = poller_start(&ports->registry);
-	return port->listener.poller;
+	if (listener_is_tcp(l)) {
+		l->poller = poller_start(l);
+		return l->poller;
+	}
+	is_known = listen_fds_listener_state(in, l->key, &saved);
+	/* Of a new socket all drops are to be reported: from 0 on. */
+	l->udp = udp_start(l, ls->wake_fd,
+			   is_known || !l->is_counted ? &saved : NULL);
+	return l->udp;
 }
 
 bool
-listeners_start(struct listeners *ports, int wake_fd, struct listen_fds *in)
+listeners_start(struct listeners *ls, const struct listen_fds *in)
 {
-	bool started = true;
-
-	for (size_t i = 0; started && i < ports->count; i++)
-		started = listener_is_tcp(&ports->list[i])
-				? start_tcp(ports, &ports->list[i], wake_fd)
-				: start_udp(&ports->list[i], wake_fd, in);
-	started = started && retired_start(ports, wake_fd, in);
-	if (started)
-		restart_take_over(ports, in);
-	else
+	for (size_t i = 0; i < ls->count; i++) {
+		if (start(ls, &ls->list[i], in))
+			continue;
 		diag(LOG_ERR, "cannot start a thread: %s", strerror(errno));
-	return started;
+		return false;
+	}
+	return true;
 }
 
 void
-listeners_log(const struct listeners *ports)
+listeners_log(const struct listeners *ls)
 {
-	for (size_t i = 0; i < ports->count; i++)
-		listener_log(&ports->list[i].listener);
+	for (size_t i = 0; i < ls->count; i++)
+		listener_log(&ls->list[i]);
 }
 
 void
-listeners_log_counters(const struct listeners *ports)
+listeners_log_counters(const struct listeners *ls)
 {
-	for (size_t i = 0; i < ports->count; i++)
-		listener_log_counters(&ports->list[i].listener);
+	for (size_t i = 0; i < ls->count; i++)
+		listener_log_counters(&ls->list[i]);
 }
 
-/* Whether it may take one more; if not, its peers wait in its queue. */
+/* Whether it may accept one more; if not, its peers wait in its queue. */
 static bool
-has_room(struct listeners *ports, struct port *port)
+has_room(struct listeners *ls, struct listener *l)
 {
-	size_t most = (size_t)port->listener.config->limits.max_connections;
-
-	return registry_count(&ports->registry) < ports->max_connections &&
-	       atomic_load(&port->listener.counters.connections) < most;
-}
-
-static bool
-is_alive(const struct port *port)
-{
-	return port->udp ? udp_is_alive(port->udp)
-			 : poller_is_alive(port->listener.poller,
-					   port->listener.pool.outputs);
+	return registry_count(&ls->registry) < ls->max_connections &&
+	       atomic_load(&l->counters.connections) <
+		       l->config->limits.max_connections;
 }
 
 bool
-listeners_are_alive(struct listeners *ports)
+listeners_are_alive(struct listeners *ls)
 {
 	bool alive = true;
 
-	for (size_t i = 0; i < ports->count; i++)
-		if (!is_alive(&ports->list[i]))
+	/* Ask each of them: the answer is about the time since the last. */
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
+
+		if (l->udp ? !udp_is_alive(l->udp)
+			   : !poller_is_alive(l->poller))
 			alive = false;
+	}
 	return alive;
 }
 
 void
-listeners_summarize(struct listeners *ports, char *out, size_t size)
+listeners_summarize(struct listeners *ls, char *out, size_t size)
 {
 	unsigned long long connections = 0, records = 0, lost = 0;
 
-	for (size_t i = 0; i < ports->count; i++) {
-		struct listener_counters *c = &ports->list[i].listener.counters;
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener_counters *c = &ls->list[i].counters;
 
 		connections += atomic_load(&c->connections);
 		records += atomic_load(&c->records);
@@ -175,98 +167,112 @@ listeners_summarize(struct listeners *ports, char *out, size_t size)
 }
 
 bool
-listeners_accept_all(struct listeners *ports, struct port *port)
+listeners_accept_all(struct listeners *ls, struct listener *l)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
-		port->at_limit = !has_room(ports, port);
-		if (port->at_limit)
+		l->at_limit = !has_room(ls, l);
+		if (l->at_limit)
 			return false;
-		switch (tcp_accept(&port->acceptor)) {
+		switch (acceptor_accept(l)) {
 		case ACCEPT_OK:
 			break;
 		case ACCEPT_NONE:
 			return true;
 		case ACCEPT_RETRY:
-			port->retry_at_ms = clock_now_ms() + REST_MS;
+			l->retry_at_ms = clock_now_ms() + RETRY_MS;
 			return false;
 		}
 	}
 	return false;
 }
 
-/* Full is said before it is asked again, so that no one leaves unseen. */
+/*
+ * Ask for a wakeup before the count is looked at again, so that no connection
+ * ends unseen in between.
+ */
 static void
-look_for_room(struct listeners *ports)
+look_for_room(struct listeners *ls)
 {
-	bool any_full = false;
+	bool any_at_limit = false;
 
-	for (size_t i = 0; i < ports->count; i++)
-		any_full |= ports->list[i].at_limit;
-	registry_want_wakeup(&ports->registry, any_full || ports->stopping);
-	for (size_t i = 0; any_full && i < ports->count; i++)
-		if (ports->list[i].at_limit)
-			ports->list[i].at_limit =
-				!has_room(ports, &ports->list[i]);
+	for (size_t i = 0; i < ls->count; i++)
+		any_at_limit |= ls->list[i].at_limit;
+	registry_want_wakeup(&ls->registry,
+			     any_at_limit || ls->phase != LISTENERS_SERVING);
+	for (size_t i = 0; any_at_limit && i < ls->count; i++)
+		if (ls->list[i].at_limit)
+			ls->list[i].at_limit = !has_room(ls, &ls->list[i]);
 }
 
-/* No event of the kernel's tells of one that was accepted already. */
+/* A connection that waits for a thread: the kernel has no event for it. */
 static bool
-is_due(const struct port *port, long long now_ms)
+is_due(const struct listener *l, long long now_ms)
 {
-	return tcp_holds_one(&port->acceptor) && !port->at_limit &&
-	       !listener_is_backing_off(port, now_ms);
+	return acceptor_holds_one(l) && !l->at_limit &&
+	       !listener_is_backing_off(l, now_ms);
 }
 
 void
-listeners_poll(struct listeners *ports, struct pollfd *polled,
-	       long long *until_ms)
+listeners_poll(struct listeners *ls, struct pollfd *polled, long long *until_ms)
 {
 	long long now_ms = clock_now_ms();
 
-	look_for_room(ports);
-	retired_are_done(ports);
-	for (size_t i = 0; i < ports->count; i++) {
-		struct port *port = &ports->list[i];
-		bool resting = listener_is_backing_off(port, now_ms);
+	look_for_room(ls);
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
+		bool backing_off = listener_is_backing_off(l, now_ms);
 
 		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
-		if (is_due(port, now_ms))
+		if (is_due(l, now_ms))
 			*until_ms = now_ms;
-		if (resting && port->retry_at_ms < *until_ms)
-			*until_ms = port->retry_at_ms;
-		if (listener_is_tcp(port) && !resting && !port->at_limit &&
-		    !ports->is_parking)
-			polled[i].fd = port->listener.socket.fd;
+		if (backing_off && l->retry_at_ms < *until_ms)
+			*until_ms = l->retry_at_ms;
+		if (listener_is_tcp(l) && !backing_off && !l->at_limit &&
+		    ls->phase != LISTENERS_HANDING_OVER)
+			polled[i].fd = l->socket.fd;
 	}
 }
 
 void
-listeners_accept(struct listeners *ports, const struct pollfd *polled)
+listeners_accept(struct listeners *ls, const struct pollfd *polled)
 {
 	long long now_ms = clock_now_ms();
 
-	for (size_t i = 0; i < ports->count; i++)
-		if (polled[i].revents || is_due(&ports->list[i], now_ms))
-			listeners_accept_all(ports, &ports->list[i]);
+	for (size_t i = 0; i < ls->count; i++)
+		if (polled[i].revents || is_due(&ls->list[i], now_ms))
+			listeners_accept_all(ls, &ls->list[i]);
+}
+
+bool
+listeners_finish_summaries(struct listeners *ls)
+{
+	bool finished = true;
+
+	for (size_t i = 0; i < ls->count; i++) {
+		struct poller *poller = ls->list[i].poller;
+
+		if (!poller)
+			continue;
+		poller_finish(poller);
+		finished = finished && poller_is_finished(poller);
+	}
+	return finished;
 }
 
 void
-listeners_close(struct listeners *ports)
+listeners_close(struct listeners *ls)
 {
-	for (size_t i = 0; i < ports->count; i++) {
-		struct port *port = &ports->list[i];
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
 
-		if (port->udp) {
-			udp_join(port->udp);
-		} else {
-			note_summary_join(&port->summary);
-			poller_stop(port->listener.poller);
-		}
-		tcp_close(&port->acceptor);
-		listener_close(&port->listener);
+		if (l->udp)
+			udp_join(l->udp);
+		if (l->poller)
+			poller_stop(l->poller);
+		acceptor_close(l);
+		listener_close(l);
 	}
-	free(ports->list);
-	retired_close(ports);
-	registry_destroy(&ports->registry);
-	ledger_close(&ports->ledger);
+	free(ls->list);
+	registry_destroy(&ls->registry);
+	ledger_close(&ls->ledger);
 }

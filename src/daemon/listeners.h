@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ports: all listeners and what receives for them.  The main thread polls
- * them, accepts for those of TCP, and has those of UDP drained by a thread
- * each.
+ * listeners: all listeners of the configuration, and the loop's view of them.
+ * The main thread polls them and accepts for those of TCP; a thread each
+ * drains those of UDP.  All calls are the main thread's; none blocks on
+ * outputs.
  */
 #ifndef PORTLOG_DAEMON_LISTENERS_H
 #define PORTLOG_DAEMON_LISTENERS_H
@@ -12,90 +13,87 @@
 #include <stddef.h>
 
 #include "config/config.h"
+#include "input/listener.h"
 #include "input/registry.h"
 #include "output/output_set.h"
 #include "system/ledger.h"
 #include "system/listen_fds.h"
 
-struct port;
-struct retired_listener;
+enum listeners_phase {
+	LISTENERS_SERVING,
+	LISTENERS_DRAINING,     /* a stop: see drain.h */
+	LISTENERS_HANDING_OVER, /* a restart: see restart.h */
+};
 
 struct listeners {
+	const struct config *config; /* borrowed, as are the outputs */
+	struct output_set *outputs;
 	struct registry registry;
 	struct ledger ledger;
-	atomic_ullong connection_number;
-	struct output_set *outputs; /* borrowed */
+	atomic_ullong last_connection; /* number, of all listeners */
 	size_t max_connections;
-	bool stopping, is_parking, summaries_stopped;
+	enum listeners_phase phase;
+	int wake_fd; /* an eventfd, rung when one of their threads is done */
 	size_t count;
-	struct port *list;
-	struct retired_listener *retired; /* NULL: there are none */
+	struct listener *list;
 };
 
 /*
- * Bind all listeners of the configuration, which must outlive them, as must
- * the outputs; then start their threads.  false: not all could be, and stderr
- * was told.  wake_fd is an eventfd that is rung when there is something to
- * look at: room for a connection, or a thread that is done.
+ * Take the sockets that systemd passed for them.  Both descriptors are
+ * eventfds and borrowed: handover_fd is rung when threads are to end for a
+ * restart.
  */
-bool listeners_open(struct listeners *, const struct config *,
+void listeners_find(struct listeners *, const struct config *,
 		    size_t max_connections, struct output_set *, int wake_fd,
 		    int handover_fd, struct listen_fds *);
-bool listeners_start(struct listeners *, int wake_fd, struct listen_fds *);
 
 /*
- * Without opening any: bind those listeners whose ports need a capability and
- * have systemd keep them for the process that opens them, without it.  false:
- * not all could be, or there is no systemd, and stderr was told.
+ * Bind the others, then start the threads of all.  beside: as listener_open()
+ * has it.  false: stderr has the reason.
  */
-bool low_ports_bind(const struct config *);
+bool listeners_open(struct listeners *, bool beside, const struct listen_fds *);
+bool listeners_start(struct listeners *, const struct listen_fds *);
 
-/* Tell on stderr where they listen, or their counters. */
+/* Log where they listen, or their counters, on stderr. */
 void listeners_log(const struct listeners *);
 void listeners_log_counters(const struct listeners *);
 
 /*
- * Fill one pollfd a port.  A port that rests, being full or short of
- * something, is left out, which is what keeps it from spinning; *until_ms is
- * brought forward to when one has rested enough.
+ * Fill one pollfd for each.  A listener that is at its limit or has failed to
+ * accept is left out, so that poll(2) does not spin; *until_ms is brought
+ * forward to when one is to be tried again.
  */
 void listeners_poll(struct listeners *, struct pollfd *, long long *until_ms);
 
 /* Accept for those that are ready. */
 void listeners_accept(struct listeners *, const struct pollfd *);
 
-/* Receive no more than what the kernel holds already. */
-void drain_begin(struct listeners *);
+/* Accept all that wait, as far as there is room; true: none waits any more. */
+bool listeners_accept_all(struct listeners *, struct listener *);
+
+/* Whether it failed to accept and waits before it tries again. */
+static inline bool
+listener_is_backing_off(const struct listener *listener, long long now_ms)
+{
+	return listener->retry_at_ms > now_ms;
+}
 
 /*
- * After drain_begin(), whenever something has changed: accept whoever had
- * connected by then; true once all is received and written.
- */
-bool drain_continue(struct listeners *);
-
-/*
- * In place of drain_begin() and drain_continue(): have all threads end between
- * two reads and leave the rest to the next process; true once all have.  Then
- * everything is kept that it needs to know, of those that have.
- */
-size_t restart_fd_count(struct listeners *); /* how many that leaves */
-void restart_begin(struct listeners *);
-bool restart_is_ready(struct listeners *);
-void restart_hand_over(struct listeners *);
-
-/*
- * Whether each thread that has to make progress has made some since this was
- * asked last.
+ * Whether each thread that must make progress has made some since this was
+ * last asked.
  */
 bool listeners_are_alive(struct listeners *);
 
-/* What `systemctl status` shows of them. */
+/* The text that `systemctl status` shows. */
 void listeners_summarize(struct listeners *, char *out, size_t size);
 
-/* Tell on stderr what is left of the kernel's to read. */
-void drain_log_unread(struct listeners *);
+/*
+ * Once no connection is left: have the last summaries of notes written.  true:
+ * they are.
+ */
+bool listeners_finish_summaries(struct listeners *);
 
-/* Once they are drained: join the threads and free all. */
+/* Once they are drained or handed over: join the threads and free all. */
 void listeners_close(struct listeners *);
 
 #endif

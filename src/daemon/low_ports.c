@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-/* The ports that need a capability, bound before the daemon runs without. */
+#include "daemon/low_ports.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/diag.h"
-#include "daemon/listeners.h"
 #include "input/listener.h"
-#include "system/notify.h"
+#include "system/fdstore.h"
+#include "system/socket_match.h"
 
-/* From this one on anybody may have a port; IPv6 goes by it too. */
-static long
+/* The first port that any user may bind; the kernel uses it for IPv6 too. */
+static unsigned
 first_free_port(void)
 {
 	FILE *file =
 		fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
 	char text[16];
-	long port = 1024; /* where the kernel does not say */
+	unsigned port = 1024; /* where the kernel does not say */
 
 	if (file && fgets(text, sizeof text, file))
-		port = strtol(text, NULL, 10);
+		port = (unsigned)strtoul(text, NULL, 10);
 	if (file)
 		fclose(file);
 	return port;
 }
 
-/* What systemd keeps already is in use, and is no fault. */
+/* A port that is in use because systemd stores our socket is no error. */
 static bool
-keep(const struct listener_config *config, long backlog)
+store(const struct listener_config *config, unsigned backlog)
 {
 	struct listener listener = { 0 };
 	/* One of ours that is given up shares its port: see
 	 * retired_close_listeners(). */
-	const char *action = listener_keep(&listener, config, backlog,
-					   sockets_have_port(config));
+	const char *action = listener_store(&listener, config, backlog,
+					    sockets_have_port(config));
 	int error = errno;
 
 	if (!action) {
@@ -49,7 +50,7 @@ keep(const struct listener_config *config, long backlog)
 bool
 low_ports_bind(const struct config *config)
 {
-	long first_free = first_free_port();
+	unsigned first_free = first_free_port();
 	bool all = true;
 
 	if (!fdstore_available()) {
@@ -60,7 +61,7 @@ low_ports_bind(const struct config *config)
 		const struct listener_config *l = &config->listeners[i];
 
 		if (l->port != 0 && l->port < first_free)
-			all &= keep(l, config->backlog);
+			all &= store(l, config->backlog);
 	}
 	fdstore_barrier();
 	return all;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A restart: what one process leaves, and the next one goes on with. */
+#include "daemon/restart.h"
+
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -10,88 +9,81 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
-#include "daemon/listeners.h"
-#include "daemon/listeners_internal.h"
-#include "input/connection.h"
-#include "system/notify.h"
+#include "input/acceptor.h"
+#include "input/connection_restore.h"
+#include "input/connection_thread.h"
+#include "input/udp.h"
+#include "system/fdstore.h"
 
 size_t
-restart_fd_count(struct listeners *ports)
+restart_fd_count(struct listeners *ls)
 {
-	/* And one for each that waits for a thread, and for what we know. */
-	return registry_count(&ports->registry) + 2 * ports->count + 1;
+	/* Each listener, one that waits there for a thread, and the state. */
+	return registry_count(&ls->registry) + 2 * ls->count + 1;
 }
 
 void
-restart_begin(struct listeners *ports)
+restart_begin(struct listeners *ls)
 {
-	ports->stopping = true;
-	ports->is_parking = true;
-	registry_want_wakeup(&ports->registry, true);
-	for (size_t i = 0; i < ports->count; i++)
-		if (ports->list[i].udp)
-			udp_hand_over_begin(ports->list[i].udp);
-	registry_hand_over(&ports->registry);
-}
-
-static bool
-is_quiet(struct listeners *ports)
-{
-	for (size_t i = 0; i < ports->count; i++)
-		if (ports->list[i].udp && !udp_is_done(ports->list[i].udp))
-			return false;
-	return retired_are_done(ports) &&
-	       registry_is_handed_over(&ports->registry);
+	ls->phase = LISTENERS_HANDING_OVER;
+	registry_want_wakeup(&ls->registry, true);
+	for (size_t i = 0; i < ls->count; i++)
+		if (ls->list[i].udp)
+			udp_leave_open(ls->list[i].udp);
+	registry_hand_over(&ls->registry);
 }
 
 bool
-restart_is_ready(struct listeners *ports)
+restart_is_ready(struct listeners *ls, struct retired *retired)
 {
-	return is_quiet(ports) && listeners_finish_summaries(ports);
+	for (size_t i = 0; i < ls->count; i++)
+		if (ls->list[i].udp && !udp_is_done(ls->list[i].udp))
+			return false;
+	return retired_are_done(retired) &&
+	       registry_is_handed_over(&ls->registry) &&
+	       listeners_finish_summaries(ls);
 }
 
-/* One that was accepted and has no thread: nothing is known of it yet. */
+/* A connection that waits for a thread: only its descriptor is to be kept. */
 static void
-keep_next(struct port *port)
+store_next(struct listener *l)
 {
-	struct connection *c = port->acceptor.next;
 	char name[FDSTORE_NAME];
 
-	if (!tcp_holds_one(&port->acceptor))
+	if (!acceptor_holds_one(l))
 		return;
-	listen_fds_connection_name(name, c->origin.connection,
-				   port->listener.key);
-	fdstore_add(c->entry.fd, name);
+	listen_fds_connection_name(name, l->next->origin.connection, l->key);
+	fdstore_add(l->next->entry.fd, name);
 }
 
 static void
-collect(struct listeners *ports, struct buffer *buffer)
+collect(struct listeners *ls, struct buffer *buffer)
 {
-	struct entry *entry;
+	struct registry_entry *entry;
 
-	saved_state_begin(buffer, atomic_load(&ports->connection_number));
-	for (size_t i = 0; i < ports->count; i++) {
-		struct port *port = &ports->list[i];
-		struct saved_listener kept;
+	saved_state_begin(buffer, atomic_load(&ls->last_connection));
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
+		struct saved_listener saved;
 
-		listener_save(&port->listener, &kept);
-		if (port->udp)
-			udp_save(port->udp, &kept);
+		listener_save(l, &saved);
+		if (l->udp)
+			udp_save(l->udp, &saved);
 		else
-			keep_next(port);
-		saved_state_add_listener(buffer, &kept);
+			store_next(l);
+		saved_state_add_listener(buffer, &saved);
 	}
-	while ((entry = registry_take(&ports->registry)))
-		connection_hand_over((struct connection *)entry, buffer);
+	while ((entry = registry_take(&ls->registry)))
+		connection_save((struct connection *)entry, buffer);
 }
 
 void
-restart_hand_over(struct listeners *ports)
+restart_hand_over(struct listeners *ls)
 {
 	struct buffer state = { 0 };
 	int fd;
 
-	collect(ports, &state);
+	collect(ls, &state);
 	fd = memfd_create("portlogd", MFD_CLOEXEC);
 	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
 		fdstore_add(fd, LISTEN_FDS_STATE);
@@ -106,15 +98,14 @@ restart_hand_over(struct listeners *ports)
 
 /* The listener of that key; NULL: it is not configured any more. */
 static struct listener *
-find_listener(struct listeners *ports, const char *key)
+find_listener(struct listeners *ls, const char *key)
 {
-	for (size_t i = 0; i < ports->count; i++)
-		if (strcmp(ports->list[i].listener.key, key) == 0)
-			return &ports->list[i].listener;
+	for (size_t i = 0; i < ls->count; i++)
+		if (strcmp(ls->list[i].key, key) == 0)
+			return &ls->list[i];
 	return NULL;
 }
 
-/* Nothing else is to be done before it is heard. */
 static void
 start(struct connection *c)
 {
@@ -131,54 +122,56 @@ start(struct connection *c)
 	}
 }
 
-/* Its peer, which may be gone by now; is remembered then, or nobody. */
+/* A peer that has gone meanwhile is known from the saved state alone. */
 static void
-find_peer(int fd, const struct saved_connection *kept, struct address *peer)
+find_peer(int fd, const struct saved_connection *saved, struct address *peer)
 {
 	peer->size = sizeof peer->in6;
 	if (getpeername(fd, &peer->any, &peer->size) == 0)
 		return;
-	memcpy(&peer->in6, kept->peer, sizeof kept->peer);
-	peer->size = kept->peer_size;
+	memcpy(&peer->in6, saved->peer, sizeof saved->peer);
+	peer->size = saved->peer_size;
 	if (peer->size == 0)
 		address_parse(peer, "::", 0);
 }
 
 static void
-take_over(struct listeners *ports, int fd, uint64_t number, const char *name,
-	  const struct saved_connection *kept, const unsigned char *held)
+take_over(struct listeners *ls, struct retired *retired, int fd,
+	  uint64_t number, const char *key,
+	  const struct saved_connection *saved, const unsigned char *held)
 {
-	struct listener *listener = find_listener(ports, name);
+	struct listener *listener = find_listener(ls, key);
 	bool is_retired = !listener;
 	struct connection *c;
 
 	if (is_retired)
-		listener = retired_find(ports, name);
-	while (!(c = connection_new(listener, &ports->registry)))
+		listener = retired_find(retired, key);
+	while (!(c = connection_new(listener)))
 		sleep(1);
-	find_peer(fd, kept, &c->entry.peer);
+	find_peer(fd, saved, &c->entry.peer);
 	c->entry.fd = fd;
 	connection_accepted(c, number);
-	connection_take_over(c, kept, held);
-	registry_add(&ports->registry, &c->entry);
+	connection_restore(c, saved, held);
+	registry_add(&ls->registry, &c->entry);
 	if (is_retired)
-		registry_block_input(&ports->registry, &c->entry);
+		registry_block_input(&ls->registry, &c->entry);
 	start(c);
 }
 
 void
-restart_take_over(struct listeners *ports, struct listen_fds *in)
+restart_take_over(struct listeners *ls, struct retired *retired,
+		  struct listen_fds *in)
 {
 	uint64_t number;
-	char name[FDSTORE_NAME];
+	char key[FDSTORE_NAME];
 	int fd;
 
-	while ((fd = listen_fds_take_connection(in, &number, name)) >= 0) {
-		struct saved_connection kept;
+	while ((fd = listen_fds_take_connection(in, &number, key)) >= 0) {
+		struct saved_connection saved;
 		const unsigned char *held;
 
-		listen_fds_connection_state(in, number, &kept, &held);
-		take_over(ports, fd, number, name, &kept, held);
+		listen_fds_connection_state(in, number, &saved, &held);
+		take_over(ls, retired, fd, number, key, &saved, held);
 	}
-	registry_shut_down_blocked(&ports->registry);
+	registry_shut_down_blocked(&ls->registry);
 }

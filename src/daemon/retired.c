@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Listeners that the process before us had, and that are configured no more. */
+#include "daemon/retired.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,56 +9,60 @@
 
 #include "base/diag.h"
 #include "base/memory.h"
-#include "daemon/listeners.h"
-#include "daemon/listeners_internal.h"
+#include "input/udp.h"
 #include "record/framer.h"
-#include "system/notify.h"
+#include "system/fdstore.h"
+#include "system/socket_match.h"
 
-/* Theirs goes to every output.  How datagrams were framed is not known. */
-static struct retired_listener *
-make(struct listeners *ports, const char *key, enum protocol protocol)
+struct retired_listener {
+	struct retired_listener *next;
+	struct listener listener; /* udp NULL: TCP, or read to its end */
+	struct listener_config config;
+};
+
+/* Nothing tells how its datagrams were framed: keep every byte. */
+static struct listener *
+make(struct retired *retired, const char *key, enum protocol protocol)
 {
-	const struct listener_config *any = ports->list[0].listener.config;
-	struct retired_listener *o = memory_zeroed(1, sizeof *o);
-	struct listener *listener = &o->listener;
-	size_t max_record = (size_t)any->limits.max_record;
+	struct listeners *ls = retired->listeners;
+	struct retired_listener *r = memory_zeroed(1, sizeof *r);
+	struct listener *l = &r->listener;
+	bool is_udp = protocol == PROTOCOL_UDP;
 
-	o->next = ports->retired;
-	ports->retired = o;
-	o->config.limits = any->limits;
-	o->config.protocol = protocol;
-	o->config.framing =
-		protocol == PROTOCOL_UDP ? FRAMING_EXACT : FRAMING_LINE;
-	listener->config = &o->config;
-	listener->socket.fd = -1;
-	listener->ledger = &ports->ledger;
-	snprintf(listener->key, sizeof listener->key, "%s", key);
-	snprintf(listener->name, sizeof listener->name, "%.*s",
-		 (int)strcspn(key, " "), key);
-	pool_init(&listener->pool, ports->outputs, UINT64_MAX,
-		  &listener->counters,
-		  protocol == PROTOCOL_UDP ? udp_input_size(&o->config)
-					   : framer_capacity(max_record),
-		  max_record);
-	return o;
+	r->next = retired->first;
+	retired->first = r;
+	r->config.limits = ls->list[0].config->limits;
+	r->config.protocol = protocol;
+	r->config.framing = is_udp ? FRAMING_EXACT : FRAMING_LINE;
+	l->config = &r->config;
+	l->socket.fd = -1;
+	l->ledger = &ls->ledger;
+	l->registry = &ls->registry;
+	snprintf(l->key, sizeof l->key, "%s", key);
+	snprintf(l->name, sizeof l->name, "%.*s", (int)strcspn(key, " "), key);
+	pool_init(&l->pool, ls->outputs, UINT64_MAX, &l->counters,
+		  is_udp ? udp_input_size(&r->config)
+			 : framer_capacity(r->config.limits.max_record),
+		  r->config.limits.max_record);
+	return l;
 }
 
 struct listener *
-retired_find(struct listeners *ports, const char *key)
+retired_find(struct retired *retired, const char *key)
 {
-	struct retired_listener *o = ports->retired;
+	struct retired_listener *r = retired->first;
 
-	while (o && strcmp(o->listener.key, key) != 0)
-		o = o->next;
-	return o ? &o->listener : &make(ports, key, PROTOCOL_TCP)->listener;
+	while (r && strcmp(r->listener.key, key) != 0)
+		r = r->next;
+	return r ? &r->listener : make(retired, key, PROTOCOL_TCP);
 }
 
 /*
- * Whoever waits in the queue of a listener has sent something, perhaps, and
- * has it acknowledged: they are kept as if they had been accepted before.
+ * A peer that waits to be accepted may have sent something, and the kernel has
+ * acknowledged it: accept it, as if the process before us had.
  */
 static void
-accept_waiting(struct listeners *ports, struct listen_fds *in, int fd,
+accept_waiting(struct listeners *ls, struct listen_fds *in, int fd,
 	       const char *key)
 {
 	unsigned waiting;
@@ -75,106 +80,121 @@ accept_waiting(struct listeners *ports, struct listen_fds *in, int fd,
 			break;
 		}
 		listen_fds_connection_name(
-			name,
-			atomic_fetch_add(&ports->connection_number, 1) + 1,
+			name, atomic_fetch_add(&ls->last_connection, 1) + 1,
 			key);
 		fdstore_add(peer, name);
 		listen_fds_add(in, peer, name);
 	}
 }
 
-/* It ends now, not when systemd has let go of it. */
+/* End it now: systemd may hold the socket a while longer. */
 static void
-retire_tcp(struct listeners *ports, struct listen_fds *in, int fd,
-	   const char *key, const char *name)
+retire_tcp(struct listeners *ls, struct listen_fds *in, int fd, const char *key,
+	   const char *name)
 {
-	accept_waiting(ports, in, fd, key);
+	accept_waiting(ls, in, fd, key);
 	shutdown(fd, SHUT_RD);
 	close(fd);
 	fdstore_remove(name);
 }
 
-/* Its thread comes with the others', and is to leave the port. */
+/* Its thread starts with the others' and leaves the port. */
 static void
-retire_udp(struct listeners *ports, int fd, const char *key, const char *name)
+retire_udp(struct retired *retired, int fd, const char *key, const char *name)
 {
-	struct listener *listener = &make(ports, key, PROTOCOL_UDP)->listener;
+	struct listener *l = make(retired, key, PROTOCOL_UDP);
 
 	sockets_share_port(fd);
-	listener->socket.fd = fd;
-	listener->was_passed = true;
-	listener->is_counted = sockets_is_counted(fd);
-	snprintf(listener->kept, sizeof listener->kept, "%s", name);
+	l->socket.fd = fd;
+	l->was_passed = true;
+	l->is_counted = sockets_is_counted(fd);
+	snprintf(l->store_name, sizeof l->store_name, "%s", name);
 }
 
 void
-retired_close_listeners(struct listeners *ports, struct listen_fds *in)
+retired_open(struct retired *retired, struct listeners *ls,
+	     struct listen_fds *in)
 {
 	char key[FDSTORE_NAME], name[FDSTORE_NAME];
 	bool any = false;
 	int fd;
 
+	*retired = (struct retired){ .listeners = ls };
 	while ((fd = listen_fds_take_unwanted(in, key)) >= 0) {
 		listen_fds_listener_name(name, key);
 		diag(LOG_WARNING, "passed and not wanted, closed: %s", name);
 		if (sockets_is_listener(fd, PROTOCOL_UDP))
-			retire_udp(ports, fd, key, name);
+			retire_udp(retired, fd, key, name);
 		else
-			retire_tcp(ports, in, fd, key, name);
+			retire_tcp(ls, in, fd, key, name);
 		any = true;
 	}
-	/* What is kept of a port is in the way of who wants to bind it. */
+	/* A socket that systemd still stores keeps its port in use. */
 	if (any)
 		fdstore_barrier();
 }
 
 bool
-retired_start(struct listeners *ports, int wake_fd, const struct listen_fds *in)
+retired_start(struct retired *retired, const struct listen_fds *in)
 {
-	for (struct retired_listener *o = ports->retired; o; o = o->next) {
-		struct saved_listener kept;
-		bool known =
-			listen_fds_listener_state(in, o->listener.key, &kept);
+	for (struct retired_listener *r = retired->first; r; r = r->next) {
+		struct listener *l = &r->listener;
+		struct saved_listener saved;
+		bool is_known = listen_fds_listener_state(in, l->key, &saved);
 
-		if (o->listener.socket.fd < 0)
+		if (l->socket.fd < 0)
 			continue;
-		o->udp = udp_start(&o->listener, wake_fd, known ? &kept : NULL);
-		if (!o->udp)
+		l->udp = udp_start(l, retired->listeners->wake_fd,
+				   is_known ? &saved : NULL);
+		if (!l->udp) {
+			diag(LOG_ERR, "cannot start a thread: %s",
+			     strerror(errno));
 			return false;
-		udp_stop(o->udp);
+		}
+		udp_stop(l->udp);
 	}
 	return true;
 }
 
 bool
-retired_are_done(struct listeners *ports)
+retired_are_done(struct retired *retired)
 {
 	bool done = true;
 
-	for (struct retired_listener *o = ports->retired; o; o = o->next) {
-		if (!o->udp)
+	for (struct retired_listener *r = retired->first; r; r = r->next) {
+		struct listener *l = &r->listener;
+
+		if (!l->udp)
 			continue;
-		if (!udp_is_done(o->udp)) {
+		if (!udp_is_done(l->udp)) {
 			done = false;
 			continue;
 		}
-		udp_join(o->udp);
-		o->udp = NULL;
-		/* Not before: until then another process could go on. */
-		listener_stop_listening(&o->listener);
-		listener_close_socket(&o->listener, true);
+		udp_join(l->udp);
+		l->udp = NULL;
+		/* Only now: until here a next process could have resumed it. */
+		listener_stop_listening(l);
+		listener_close_socket(l, true);
 	}
 	return done;
 }
 
 void
-retired_close(struct listeners *ports)
+retired_log_abandoned(struct retired *retired)
 {
-	while (ports->retired) {
-		struct retired_listener *o = ports->retired;
+	for (struct retired_listener *r = retired->first; r; r = r->next)
+		if (r->listener.udp && !udp_is_done(r->listener.udp))
+			udp_log_abandoned(r->listener.udp);
+}
 
-		ports->retired = o->next;
-		listener_close(&o->listener);
-		free(o);
+void
+retired_close(struct retired *retired)
+{
+	while (retired->first) {
+		struct retired_listener *r = retired->first;
+
+		retired->first = r->next;
+		listener_close(&r->listener);
+		free(r);
 	}
 }

@@ -16,11 +16,14 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
+#include "daemon/drain.h"
 #include "daemon/fd_limit.h"
 #include "daemon/listeners.h"
 #include "daemon/next_config.h"
+#include "daemon/restart.h"
 #include "daemon/watchdog.h"
 #include "output/output_set.h"
+#include "system/job.h"
 #include "system/notify.h"
 
 /*
@@ -29,24 +32,26 @@
  */
 #define SAME_SIGNAL_MS 50
 
-/* Whoever waits for files to be opened anew waits no longer for a stalled one.
- */
+/* systemd waits no longer for files to be reopened: one may stall. */
 #define REOPEN_MS 10000
-#define REOPEN_LOOK_MS 10
 
-/* What the main thread polls before the ports. */
+/* At the end, for a file that is being reopened. */
+#define SETTLE_MS 200
+
+/* What the main thread polls, before the listeners. */
 enum {
 	POLLED_SIGNAL,
 	POLLED_WAKE,
 	POLLED_BROKEN,
-	POLLED_PORTS,
+	POLLED_LISTENERS,
 };
 
 struct server {
 	const struct config *config;
 	const char *path; /* of its file, or NULL */
 	struct output_set *outputs;
-	struct listeners ports;
+	struct listeners listeners;
+	struct retired retired;
 	struct watchdog watchdog;
 	struct pollfd *polled;
 	long long reopening_until_ms; /* 0: it is not */
@@ -74,16 +79,16 @@ block_signals(void)
 static bool
 open_descriptors(struct server *s)
 {
-	const int fds[POLLED_PORTS] = {
+	const int fds[POLLED_LISTENERS] = {
 		[POLLED_SIGNAL] = block_signals(),
 		[POLLED_WAKE] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		[POLLED_BROKEN] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
 
-	s->polled = memory_zeroed(POLLED_PORTS + s->config->listener_count,
+	s->polled = memory_zeroed(POLLED_LISTENERS + s->config->listener_count,
 				  sizeof *s->polled);
 	s->handover_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	for (int i = 0; i < POLLED_PORTS; i++) {
+	for (int i = 0; i < POLLED_LISTENERS; i++) {
 		s->polled[i] =
 			(struct pollfd){ .fd = fds[i], .events = POLLIN };
 		if (fds[i] < 0 || s->handover_fd < 0) {
@@ -97,7 +102,7 @@ open_descriptors(struct server *s)
 static void
 log_counters(struct server *s)
 {
-	listeners_log_counters(&s->ports);
+	listeners_log_counters(&s->listeners);
 	output_set_log_counters(s->outputs);
 }
 
@@ -109,24 +114,22 @@ reopen(struct server *s)
 	s->reopening_until_ms = clock_now_ms() + REOPEN_MS;
 }
 
-/* An output that was busy opens its file after its write: it is looked for. */
+/* An output that was at a write reopens its file after that, and rings. */
 static void
 check_reopened(struct server *s, long long *until_ms)
 {
-	long long now_ms = clock_now_ms();
-
 	if (s->reopening_until_ms == 0)
 		return;
 	if (output_set_is_reopened(s->outputs) ||
-	    now_ms >= s->reopening_until_ms) {
+	    clock_now_ms() >= s->reopening_until_ms) {
 		s->reopening_until_ms = 0;
 		notify_ready();
-	} else if (now_ms + REOPEN_LOOK_MS < *until_ms) {
-		*until_ms = now_ms + REOPEN_LOOK_MS;
+	} else if (s->reopening_until_ms < *until_ms) {
+		*until_ms = s->reopening_until_ms;
 	}
 }
 
-/* Do what signals ask for; the one that ends the daemon is returned, or 0. */
+/* Act on signals; returns one that ends the daemon, or 0. */
 static int
 handle_signals(struct server *s)
 {
@@ -144,20 +147,21 @@ handle_signals(struct server *s)
 	return 0;
 }
 
-/* Wait for a signal, for whoever rings, and for new connections. */
+/* Wait for a signal, a thread that rings, or a connection. */
 static void
 wait_for_something(struct server *s, long long until_ms)
 {
 	const struct timespec pause = { .tv_nsec = 100000000 };
-	nfds_t count = POLLED_PORTS + s->ports.count;
+	nfds_t count = POLLED_LISTENERS + s->listeners.count;
 	long long left_ms;
 	eventfd_t rung;
 
 	check_reopened(s, &until_ms);
-	watchdog_feed(&s->watchdog, &s->ports);
+	watchdog_feed(&s->watchdog, &s->listeners);
 	if (watchdog_deadline_ms(&s->watchdog) < until_ms)
 		until_ms = watchdog_deadline_ms(&s->watchdog);
-	listeners_poll(&s->ports, s->polled + POLLED_PORTS, &until_ms);
+	retired_are_done(&s->retired);
+	listeners_poll(&s->listeners, s->polled + POLLED_LISTENERS, &until_ms);
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
 		left_ms = 0;
@@ -173,7 +177,7 @@ wait_for_something(struct server *s, long long until_ms)
 	}
 }
 
-/* Until a signal ends it, which is returned; 0: there is no stdout any more. */
+/* Until a signal ends it, which is returned; 0: stdout has no reader. */
 static int
 serve(struct server *s)
 {
@@ -184,21 +188,21 @@ serve(struct server *s)
 		number = handle_signals(s);
 		if (number != 0)
 			return number;
-		listeners_accept(&s->ports, s->polled + POLLED_PORTS);
+		listeners_accept(&s->listeners, s->polled + POLLED_LISTENERS);
 	}
 	return 0;
 }
 
-/* Whether all threads have done what they were told to, in the time there is.
- */
+/* Whether all threads have done their part within shutdown_timeout. */
 static bool
-finish(struct server *s, bool (*is_finished)(struct listeners *))
+finish(struct server *s,
+       bool (*is_finished)(struct listeners *, struct retired *))
 {
-	long timeout_s = s->config->shutdown_timeout_s;
+	unsigned timeout_s = s->config->shutdown_timeout_s;
 	long long begin_ms = clock_now_ms();
 	long long until_ms = begin_ms + timeout_s * 1000LL;
 
-	while (!is_finished(&s->ports)) {
+	while (!is_finished(&s->listeners, &s->retired)) {
 		wait_for_something(s, until_ms);
 		if (handle_signals(s) != 0 &&
 		    clock_now_ms() - begin_ms > SAME_SIGNAL_MS) {
@@ -206,42 +210,42 @@ finish(struct server *s, bool (*is_finished)(struct listeners *))
 			return false;
 		}
 		if (clock_now_ms() >= until_ms) {
-			diag(LOG_ERR, "giving up after %ld seconds", timeout_s);
+			diag(LOG_ERR, "giving up after %u seconds", timeout_s);
 			return false;
 		}
 	}
 	return true;
 }
 
-/* Whether all that the kernel holds was written. */
+/* A stop; false: not all that the kernel holds was written. */
 static bool
 drain(struct server *s)
 {
-	drain_begin(&s->ports);
-	return finish(s, drain_continue);
+	drain_begin(&s->listeners);
+	return finish(s, drain_is_done);
 }
 
-/* Leave all to the next process; false: not all was written. */
+/* A restart; false: not all was written. */
 static bool
 hand_over(struct server *s)
 {
 	bool all;
 
-	restart_begin(&s->ports);
+	restart_begin(&s->listeners);
 	all = finish(s, restart_is_ready);
-	/* Of who waits for an output the ledger tells; the rest goes on. */
-	restart_hand_over(&s->ports);
+	/* The ledger has the connections that wait for an output. */
+	restart_hand_over(&s->listeners);
 	return all;
 }
 
 static bool
 end(struct server *s, int number)
 {
-	/* Asked before it is told that we stop: who asks for what is known. */
+	/* Ask for the unit's job before STOPPING=1 is sent. */
 	bool restarts = number == SIGTERM &&
-			job_is_restart(restart_fd_count(&s->ports));
+			job_is_restart(restart_fd_count(&s->listeners));
 
-	/* It would leave what is kept to nobody. */
+	/* A process that cannot start would take over nothing. */
 	if (restarts && next_config_is_refused(s->path)) {
 		diag(LOG_ERR,
 		     "cannot restart with this configuration: ending all in "
@@ -260,9 +264,24 @@ static enum server_end
 abandon(struct server *s)
 {
 	output_set_abandon(s->outputs);
-	drain_log_unread(&s->ports);
+	drain_log_unread(&s->listeners, &s->retired);
 	output_set_log_unwritten(s->outputs);
 	return SERVER_ABANDONED;
+}
+
+/* Wait a moment for a file that is being reopened; false: it still is. */
+static bool
+wait_for_reopen(struct server *s)
+{
+	long long until_ms = clock_now_ms() + SETTLE_MS, left_ms;
+	eventfd_t rung;
+
+	while (output_set_is_reopening(s->outputs) &&
+	       (left_ms = until_ms - clock_now_ms()) > 0) {
+		poll(&s->polled[POLLED_WAKE], 1, (int)left_ms);
+		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
+	}
+	return !output_set_is_reopening(s->outputs);
 }
 
 /* false: what was written may not be there after all. */
@@ -271,36 +290,43 @@ clean_up(struct server *s)
 {
 	bool closed;
 
-	listeners_close(&s->ports);
+	listeners_close(&s->listeners);
+	retired_close(&s->retired);
 	/* A file that does not open is waited for no longer: all is written. */
-	if (!output_set_wait_for_reopen(s->outputs))
+	if (!wait_for_reopen(s))
 		return true;
 	closed = output_set_close(s->outputs);
-	for (int i = 0; i < POLLED_PORTS; i++)
+	for (int i = 0; i < POLLED_LISTENERS; i++)
 		close(s->polled[i].fd);
 	close(s->handover_fd);
 	free(s->polled);
 	return closed;
 }
 
-/* Open everything and start all threads; false: stderr was told why not. */
+/* Open everything and start all threads; false: stderr has the reason. */
 static bool
 start(struct server *s)
 {
 	size_t max_connections = fd_limit_raise(s->config);
-	struct listen_fds listen_fds;
 	int wake_fd = s->polled[POLLED_WAKE].fd;
+	struct listen_fds in;
 
-	listen_fds_open(&listen_fds);
-	s->outputs = output_set_open(s->config, s->polled[POLLED_BROKEN].fd);
-	if (!s->outputs ||
-	    !listeners_open(&s->ports, s->config, max_connections, s->outputs,
-			    wake_fd, s->handover_fd, &listen_fds) ||
-	    !listeners_start(&s->ports, wake_fd, &listen_fds))
+	listen_fds_open(&in);
+	s->outputs = output_set_open(s->config, wake_fd,
+				     s->polled[POLLED_BROKEN].fd);
+	if (!s->outputs)
 		return false;
-	listen_fds_close(&listen_fds);
+	listeners_find(&s->listeners, s->config, max_connections, s->outputs,
+		       wake_fd, s->handover_fd, &in);
+	retired_open(&s->retired, &s->listeners, &in);
+	if (!listeners_open(&s->listeners, s->retired.first, &in) ||
+	    !listeners_start(&s->listeners, &in) ||
+	    !retired_start(&s->retired, &in))
+		return false;
+	restart_take_over(&s->listeners, &s->retired, &in);
+	listen_fds_close(&in);
 	output_set_log(s->outputs);
-	listeners_log(&s->ports);
+	listeners_log(&s->listeners);
 	watchdog_init(&s->watchdog);
 	return true;
 }

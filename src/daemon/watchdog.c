@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "system/fdstore.h"
 #include "system/notify.h"
 
 #define STATUS_MS 3000
@@ -32,11 +33,11 @@ watchdog_deadline_ms(const struct watchdog *watchdog)
 }
 
 static void
-send_status(struct watchdog *watchdog, struct listeners *ports)
+send_status(struct watchdog *watchdog, struct listeners *listeners)
 {
 	char status[sizeof watchdog->status];
 
-	listeners_summarize(ports, status, sizeof status);
+	listeners_summarize(listeners, status, sizeof status);
 	if (strcmp(status, watchdog->status) == 0)
 		return;
 	memcpy(watchdog->status, status, sizeof status);
@@ -44,17 +45,17 @@ send_status(struct watchdog *watchdog, struct listeners *ports)
 }
 
 void
-watchdog_feed(struct watchdog *watchdog, struct listeners *ports)
+watchdog_feed(struct watchdog *watchdog, struct listeners *listeners)
 {
 	long long now_ms = clock_now_ms();
 
 	if (now_ms >= watchdog->alive_at_ms) {
 		watchdog->alive_at_ms = now_ms + watchdog->watchdog_ms;
-		if (listeners_are_alive(ports))
+		if (listeners_are_alive(listeners))
 			notify_watchdog();
 	}
 	if (now_ms >= watchdog->status_at_ms) {
 		watchdog->status_at_ms = now_ms + STATUS_MS;
-		send_status(watchdog, ports);
+		send_status(watchdog, listeners);
 	}
 }

@@ -9,24 +9,24 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
-#include "input/connection.h"
-#include "input/note_summary.h"
+#include "input/connection_thread.h"
+#include "input/poller.h"
 
-static enum accepted
-fall_short(const struct acceptor *a, int error)
+static enum acceptor_result
+retry(const struct listener *l, int error)
 {
 	static struct diag_limit limit;
 
 	diag_limited(&limit, LOG_ERR,
 		     "listener %s: cannot take another connection: %s; trying "
 		     "again every second",
-		     a->listener->name, strerror(error));
+		     l->name, strerror(error));
 	return ACCEPT_RETRY;
 }
 
-/* What accept(2) says of a connection that is no more, or of the listener. */
-static enum accepted
-accept_failed(const struct acceptor *a, int error)
+/* accept(2): these errors are of the connection, not of the listener. */
+static enum acceptor_result
+accept_failed(const struct listener *l, int error)
 {
 	switch (error) {
 	case EAGAIN:
@@ -43,79 +43,77 @@ accept_failed(const struct acceptor *a, int error)
 	case ENETUNREACH:
 		return ACCEPT_OK;
 	default:
-		return fall_short(a, error);
+		return retry(l, error);
 	}
 }
 
 static bool
-has_enough(const struct acceptor *a, const struct address *peer)
+source_is_at_limit(const struct listener *l, const struct address *peer)
 {
-	long most = a->listener->config->limits.max_connections_per_source;
+	size_t max = l->config->limits.max_connections_per_source;
 
-	return most > 0 &&
-	       registry_count_source(a->registry, peer,
-				     &a->listener->counters.connections) >=
-		       (size_t)most;
+	return max > 0 &&
+	       registry_count_source(l->registry, peer,
+				     &l->counters.connections) >= max;
 }
 
 static void
-refuse(struct acceptor *a, struct entry *entry)
+refuse(struct listener *l, struct registry_entry *entry)
 {
 	sockets_close(entry->fd);
 	entry->fd = -1;
-	atomic_fetch_add(&a->listener->counters.refused, 1);
-	note_summary_count(a->listener->summary, "refused", &entry->peer);
+	atomic_fetch_add(&l->counters.refused, 1);
+	note_summary_count(poller_summary(l->poller), "refused", &entry->peer);
 }
 
-static enum accepted
-start(struct acceptor *a)
+static enum acceptor_result
+start(struct listener *l)
 {
-	struct connection *c = a->next;
+	struct connection *c = l->next;
 	int error;
 
-	diag(LOG_DEBUG, "listener %s: connection %llu from %s",
-	     a->listener->name, (unsigned long long)c->origin.connection,
-	     c->origin.peer);
-	registry_add(a->registry, &c->entry);
+	diag(LOG_DEBUG, "listener %s: connection %llu from %s", l->name,
+	     (unsigned long long)c->origin.connection, c->origin.peer);
+	registry_add(l->registry, &c->entry);
 	error = thread_start(NULL, connection_main, c);
 	if (error) {
-		registry_remove(a->registry, &c->entry);
-		return fall_short(a, error);
+		registry_remove(l->registry, &c->entry);
+		return retry(l, error);
 	}
-	a->next = NULL; /* the thread's now */
+	l->next = NULL; /* the thread's now */
 	return ACCEPT_OK;
 }
 
-enum accepted
-tcp_accept(struct acceptor *a)
+enum acceptor_result
+acceptor_accept(struct listener *l)
 {
-	struct entry *entry;
+	struct registry_entry *entry;
 
-	/* Before it is accepted, so that it can wait in the kernel's queue. */
-	if (!a->next && !(a->next = connection_new(a->listener, a->registry)))
-		return fall_short(a, ENOMEM);
-	entry = &a->next->entry;
+	/* Allocate first: without memory the peer waits in the kernel. */
+	if (!l->next && !(l->next = connection_new(l)))
+		return retry(l, ENOMEM);
+	entry = &l->next->entry;
 	if (entry->fd >= 0)
-		return start(a);
+		return start(l);
 	entry->peer.size = sizeof entry->peer.in6;
-	entry->fd = accept4(a->listener->socket.fd, &entry->peer.any,
-			    &entry->peer.size, SOCK_CLOEXEC);
+	entry->fd = accept4(l->socket.fd, &entry->peer.any, &entry->peer.size,
+			    SOCK_CLOEXEC);
 	if (entry->fd < 0)
-		return accept_failed(a, errno);
-	if (has_enough(a, &entry->peer)) {
-		refuse(a, entry);
+		return accept_failed(l, errno);
+	if (source_is_at_limit(l, &entry->peer)) {
+		refuse(l, entry);
 		return ACCEPT_OK;
 	}
-	atomic_fetch_add(&a->listener->counters.accepted, 1);
-	connection_accepted(a->next,
-			    atomic_fetch_add(a->connection_number, 1) + 1);
-	return start(a);
+	atomic_fetch_add(&l->counters.accepted, 1);
+	connection_accepted(l->next,
+			    atomic_fetch_add(l->last_connection, 1) + 1);
+	return start(l);
 }
 
 bool
-tcp_holds_one(const struct acceptor *a)
+acceptor_holds_one(const struct listener *l)
 {
-	return a->next && a->next->entry.fd >= 0;
+	return l->next && l->next->entry.fd >= 0;
 }
 
 static unsigned long long
@@ -128,30 +126,29 @@ unread_bytes(int fd)
 }
 
 unsigned
-tcp_abandon(struct acceptor *a, unsigned long long *unread)
+acceptor_abandon(struct listener *l, unsigned long long *unread)
 {
 	unsigned count = 0;
 	int fd;
 
 	*unread = 0;
-	if (tcp_holds_one(a)) {
-		*unread += unread_bytes(a->next->entry.fd);
+	if (acceptor_holds_one(l)) {
+		*unread += unread_bytes(l->next->entry.fd);
 		count++;
 	}
-	while ((fd = accept4(a->listener->socket.fd, NULL, NULL,
-			     SOCK_CLOEXEC)) >= 0) {
+	while ((fd = accept4(l->socket.fd, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
 		*unread += unread_bytes(fd);
 		count++;
 		close(fd);
 	}
-	return count + sockets_pending(a->listener->socket.fd);
+	return count + sockets_pending(l->socket.fd);
 }
 
 void
-tcp_close(struct acceptor *a)
+acceptor_close(struct listener *l)
 {
-	if (tcp_holds_one(a))
-		close(a->next->entry.fd);
-	free(a->next);
-	a->next = NULL;
+	if (acceptor_holds_one(l))
+		close(l->next->entry.fd);
+	free(l->next);
+	l->next = NULL;
 }

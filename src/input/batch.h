@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/counters.h"
+#include "input/counters.h"
 #include "output/output_set.h"
 #include "record/record.h"
 

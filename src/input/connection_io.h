@@ -1,58 +1,54 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_read: what a connection's thread does while it lasts. */
+/*
+ * connection_io: from a connection's socket to records.  All calls are for the
+ * thread that the connection belongs to: its own, or the poller's.
+ */
 #ifndef PORTLOG_INPUT_CONNECTION_IO_H
 #define PORTLOG_INPUT_CONNECTION_IO_H
 
 #include "input/connection.h"
 
-enum ending {
-	ENDING_NONE,
-	ENDING_EOF,
-	ENDING_RESET,
-	ENDING_IDLE,
-	ENDING_SHUTDOWN,
-	ENDING_BAD_FRAME,
-	ENDING_ERROR,
-	ENDING_PARKED, /* it goes on in another process */
-};
-
-/* Memory is in hand only while there is data in it, or about to be. */
+/*
+ * A batch is borrowed only while data is in hand or about to be.  borrow waits
+ * while there is no memory.
+ */
 void connection_borrow(struct connection *);
 void connection_give_back(struct connection *);
 
-/* Add a frame to the batch; its bytes must hold until that is emitted. */
-void connection_add_frame(struct connection *, enum frame,
+/*
+ * Add a frame, or all frames that are complete, to a batch: the bytes must
+ * hold until that is written.  Blocks on outputs if it becomes full.
+ * take_records: whether there was any.
+ */
+void connection_add_frame(struct connection *, struct batch *, enum frame,
 			  const struct slice *);
+bool connection_take_records(struct connection *, struct batch *);
 
-/* Add all records that are there; whether any was. */
-bool connection_take_records(struct connection *);
-
-/* Receive bytes that the process before us has read, and held. */
-void connection_receive_held(struct connection *, const unsigned char *held,
-			     size_t size);
-
-/* Write a note of its own. */
+/* Write its own batch, and a note into it.  Blocks on outputs. */
+void connection_emit(struct connection *);
 void connection_note(struct connection *, const char *text);
 
-/* Have all that was added written, unless it is in a batch that is shared. */
-void connection_emit(struct connection *);
+/* Show what there is of an unfinished record, as a piece.  Blocks on outputs.
+ */
+void connection_flush(struct connection *);
 
-/* Read what there is, if anything: ENDING_NONE, or how it has ended. */
+/* When connection_flush() is due, on CLOCK_MONOTONIC; LLONG_MAX: never. */
+long long connection_flush_at_ms(const struct connection *);
+
+/*
+ * Read once, if there is anything to read, and write the records.
+ * ENDING_NONE, or how the connection has ended.  Blocks on outputs, and for
+ * 0.1 s where the kernel is short of memory.
+ */
 enum ending connection_receive(struct connection *);
 
 /*
- * The same, but for a batch that others share: records are added to it and not
- * emitted, and what is read goes to its input, *used bytes of which are in use.
- * Once it was emitted, the connection is to be told that it shares it no more.
+ * The same for a batch that several connections share: read into its input,
+ * from *used on, and add records without writing them.  Call
+ * connection_written() once the batch was written.
  */
-enum ending connection_receive_shared(struct connection *, struct batch *,
-				      size_t *used);
-void connection_unshare(struct connection *);
-
-/*
- * Wait until there is something to read or to do, and do it: ENDING_NONE, or
- * how the connection has ended.
- */
-enum ending connection_wait(struct connection *);
+enum ending connection_receive_into(struct connection *, struct batch *,
+				    size_t *used);
+void connection_written(struct connection *);
 
 #endif

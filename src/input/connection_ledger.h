@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_ledger: what the ledger has of a connection, and after a kill. */
+/*
+ * connection_ledger: what the ledger holds of a connection, for the process
+ * after a kill.  Only the thread that the connection belongs to writes it.  No
+ * call blocks.
+ */
 #ifndef PORTLOG_INPUT_CONNECTION_LEDGER_H
 #define PORTLOG_INPUT_CONNECTION_LEDGER_H
 
 #include "input/connection.h"
 
-/* A new connection; its thread is the only one to write from now on. */
+/* Claim an entry for a new connection. */
 void connection_ledger_enter(struct connection *);
 
-/* It is dropped; systemd has not heard it yet, and never will if we die now. */
+/*
+ * Called after systemd was told to drop the connection.  If we die before it
+ * reads that, the connection comes back, so the entry stays readable until its
+ * slot is reused.
+ */
 void connection_ledger_release(struct connection *);
 
-/* More was read: where the stream stands then. */
+/* More was read: where the stream stands now. */
 void connection_ledger_read(struct connection *);
 
-/* What is not held, and no record of the batch, is with the outputs. */
-void connection_ledger_done(struct connection *);
+/* The outputs have all records; only what the framer holds is in hand. */
+void connection_ledger_written(struct connection *);
 
-/* All that is to be told of it is with the outputs. */
+/* The outputs have all of it, the last note too: only to be closed. */
 void connection_ledger_closed(struct connection *);
 bool connection_ledger_was_closed(const struct connection *);
-
-/* Go on behind what a process that was killed has read. */
-void connection_resume(struct connection *);
-
-/* Tell what that has cost; its thread does it, since outputs may stall. */
-void connection_note_lost(struct connection *);
 
 #endif

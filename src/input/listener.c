@@ -9,13 +9,7 @@
 
 #include "base/diag.h"
 
-static const char *
-protocol_name(const struct listener *listener)
-{
-	return listener->config->protocol == PROTOCOL_TCP ? "tcp" : "udp";
-}
-
-/* Its name, with the port that it has, or is to have. */
+/* port: the one it has, or is to have. */
 static void
 set_name(struct listener *listener, unsigned port)
 {
@@ -24,10 +18,10 @@ set_name(struct listener *listener, unsigned port)
 			 listener->config->name);
 	else
 		snprintf(listener->name, sizeof listener->name, "%s/%u",
-			 protocol_name(listener), port);
+			 address_protocol(listener->config->protocol), port);
 }
 
-/* What is bound once only, so that two of one name are not taken for one. */
+/* Name, protocol, address and interface: that can be bound only once. */
 static void
 set_key(struct listener *listener)
 {
@@ -37,16 +31,16 @@ set_key(struct listener *listener)
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
 	address_format(&listener->socket.address, address);
 	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
-		 protocol_name(listener), address, interface ? " " : "",
-		 interface ? interface : "");
+		 address_protocol(listener->config->protocol), address,
+		 interface ? " " : "", interface ? interface : "");
 	fdstore_name(listener->key, key);
 }
 
 static void
-keep_socket(struct listener *listener)
+store_socket(struct listener *listener)
 {
-	listen_fds_listener_name(listener->kept, listener->key);
-	fdstore_add(listener->socket.fd, listener->kept);
+	listen_fds_listener_name(listener->store_name, listener->key);
+	fdstore_add(listener->socket.fd, listener->store_name);
 }
 
 void
@@ -54,17 +48,17 @@ listener_find(struct listener *listener, const struct listener_config *config,
 	      struct listen_fds *in)
 {
 	listener->config = config;
-	set_name(listener, (unsigned)config->port);
+	set_name(listener, config->port);
 	listener->socket.fd = listen_fds_take_listener(
-		in, config, listener->name, listener->kept);
+		in, config, listener->name, listener->store_name);
 	listener->was_passed = listener->socket.fd >= 0;
 	listener->is_counted =
 		listener->was_passed && sockets_is_counted(listener->socket.fd);
-	listener->is_shared = listener->was_passed && !listener->kept[0];
+	listener->is_shared = listener->was_passed && !listener->store_name[0];
 }
 
 bool
-listener_open(struct listener *listener, long backlog, bool beside,
+listener_open(struct listener *listener, unsigned backlog, bool beside,
 	      struct output_set *outputs, size_t input_size)
 {
 	const struct listener_config *config = listener->config;
@@ -76,16 +70,15 @@ listener_open(struct listener *listener, long backlog, bool beside,
 		return false;
 	set_key(listener);
 	if (!listener->was_passed && fdstore_available())
-		keep_socket(listener);
+		store_socket(listener);
 	pool_init(&listener->pool, outputs, config->output_mask,
-		  &listener->counters, input_size,
-		  (size_t)config->limits.max_record);
+		  &listener->counters, input_size, config->limits.max_record);
 	return true;
 }
 
 const char *
-listener_keep(struct listener *listener, const struct listener_config *config,
-	      long backlog, bool beside)
+listener_store(struct listener *listener, const struct listener_config *config,
+	       unsigned backlog, bool beside)
 {
 	struct bound *socket = &listener->socket;
 	const char *action = sockets_try(config, backlog, beside, socket);
@@ -96,7 +89,7 @@ listener_keep(struct listener *listener, const struct listener_config *config,
 	set_key(listener);
 	if (config->protocol == PROTOCOL_UDP)
 		sockets_leave_uncounted(socket->fd);
-	keep_socket(listener);
+	store_socket(listener);
 	return NULL;
 }
 
@@ -108,15 +101,15 @@ listener_stop_listening(const struct listener *listener)
 	if (listener->config->protocol == PROTOCOL_TCP)
 		sockets_block_input(listener->socket.fd);
 	if (fdstore_available())
-		fdstore_remove(listener->kept);
+		fdstore_remove(listener->store_name);
 }
 
 void
-listener_save(const struct listener *listener, struct saved_listener *kept)
+listener_save(const struct listener *listener, struct saved_listener *saved)
 {
 	const struct listener_counters *c = &listener->counters;
 
-	*kept = (struct saved_listener){
+	*saved = (struct saved_listener){
 		.records = c->records,
 		.bytes = c->bytes,
 		.accepted = c->accepted,
@@ -124,27 +117,27 @@ listener_save(const struct listener *listener, struct saved_listener *kept)
 		.lost = c->lost,
 		.truncated = c->truncated,
 	};
-	memcpy(kept->name, listener->key, sizeof kept->name);
+	memcpy(saved->name, listener->key, sizeof saved->name);
 }
 
 void
-listener_restore(struct listener *listener, const struct saved_listener *kept)
+listener_restore(struct listener *listener, const struct saved_listener *saved)
 {
 	struct listener_counters *c = &listener->counters;
 
-	c->records = kept->records;
-	c->bytes = kept->bytes;
-	c->accepted = kept->accepted;
-	c->refused = kept->refused;
-	c->lost = kept->lost;
-	c->truncated = kept->truncated;
+	c->records = saved->records;
+	c->bytes = saved->bytes;
+	c->accepted = saved->accepted;
+	c->refused = saved->refused;
+	c->lost = saved->lost;
+	c->truncated = saved->truncated;
 }
 
 void
 listener_log(const struct listener *listener)
 {
 	const struct bound *socket = &listener->socket;
-	long asked = listener->config->limits.receive_buffer;
+	unsigned asked = listener->config->limits.receive_buffer;
 	const char *interface = listener->config->interface;
 	const char *on = interface ? " on " : "";
 	char address[ADDRESS_TEXT];
@@ -157,8 +150,8 @@ listener_log(const struct listener *listener)
 		return;
 	}
 	diag(LOG_INFO,
-	     "listener %s: listening on udp %s%s%s, receive buffer: %ld bytes "
-	     "asked for, %ld granted%s",
+	     "listener %s: listening on udp %s%s%s, receive buffer: %u bytes "
+	     "asked for, %u granted%s",
 	     listener->name, address, on, interface, asked,
 	     socket->receive_buffer,
 	     socket->receive_buffer < asked ? " (net.core.rmem_max is less)"
@@ -170,9 +163,8 @@ listener_log_counters(const struct listener *listener)
 {
 	char text[256];
 
-	counters_format_listener(text, sizeof text,
-				 (enum protocol)listener->config->protocol,
-				 &listener->counters);
+	counters_format(&listener->counters, listener->config->protocol, text,
+			sizeof text);
 	diag(LOG_INFO, "listener %s: %s", listener->name, text);
 }
 
@@ -182,7 +174,7 @@ listener_note(struct listener *listener, const char *text)
 	struct origin origin = {
 		.listener = listener->name,
 		.peer = "-",
-		.protocol = (enum protocol)listener->config->protocol,
+		.protocol = listener->config->protocol,
 	};
 	struct record note = {
 		.origin = &origin,
@@ -203,7 +195,7 @@ listener_close_socket(struct listener *listener, bool ends)
 {
 	if (listener->socket.fd < 0)
 		return;
-	/* If it is kept it is to end now, not when systemd lets go of it. */
+	/* End it now: systemd may hold the socket a while longer. */
 	if (ends && !listener->is_shared)
 		shutdown(listener->socket.fd, SHUT_RD);
 	close(listener->socket.fd);

@@ -1,56 +1,51 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tally: what happens too often for a line each, such as health checks, is
- * counted for each source and noted once a minute.  A thread of its own writes
- * the notes, since whoever counts must not wait for an output; and each
- * listener has one, since none must wait for an output of another.
+ * note_summary: events that are too many for a note each, such as health
+ * checks, counted by source and noted once a minute.  Any thread may count,
+ * and none blocks; the listener's poller writes the notes.
  */
 #ifndef PORTLOG_INPUT_NOTE_SUMMARY_H
 #define PORTLOG_INPUT_NOTE_SUMMARY_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/address.h"
-#include "input/listener.h"
 
-#define NOTE_SUMMARY_SOURCES 512
+/*
+ * Entries that there are at most.  The last quarter is for events of sources
+ * that found no entry: those are counted together, as peer=others.
+ */
+#define NOTE_SUMMARY_ENTRIES 512
 
-struct summary {
-	struct listener *listener;
-	pthread_t thread;
+/* Room for a note and its NUL. */
+#define NOTE_SUMMARY_TEXT (ADDRESS_TEXT + 64)
+
+struct note_summary {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool stopping;
-	int done_fd; /* an eventfd, rung when the thread is done */
-	atomic_bool done;
+	int wake_fd; /* an eventfd, rung for the first entry; borrowed */
 	size_t count;
 	struct note_summary_entry {
 		const char *event;
-		struct address source; /* size 0: all that found no place */
+		struct address source; /* size 0: all others */
 		unsigned long long connections;
 		long long deadline_ms;
-	} entries[NOTE_SUMMARY_SOURCES];
+	} entries[NOTE_SUMMARY_ENTRIES]; /* in the order of their deadlines */
 };
 
-/* Start the thread of a listener; false and errno if there can be none. */
-bool note_summary_start(struct summary *, struct listener *, int done_fd);
+void note_summary_init(struct note_summary *, int wake_fd);
+void note_summary_destroy(struct note_summary *);
 
-/* Count one event: "EVENT connections=N peer=SOURCE". */
-void note_summary_count(struct summary *, const char *event,
+/* Count an event, a string constant: "EVENT connections=N peer=SOURCE". */
+void note_summary_count(struct note_summary *, const char *event,
 			const struct address *source);
 
-/* Let the thread note what there is and end; does not wait for it. */
-void note_summary_stop(struct summary *);
+/* When the next note is due, on CLOCK_MONOTONIC; LLONG_MAX: there is none. */
+long long note_summary_deadline_ms(struct note_summary *);
 
-bool note_summary_is_done(const struct summary *);
-
-/* Tell on stderr what was counted and is not noted yet. */
-void note_summary_log(struct summary *);
-
-/* Wait for its end and free all. */
-void note_summary_join(struct summary *);
+/* Take out the next note that is due at this time; false: there is none. */
+bool note_summary_take(struct note_summary *, long long now_ms,
+		       char text[NOTE_SUMMARY_TEXT]);
 
 #endif

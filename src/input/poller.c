@@ -2,6 +2,7 @@
 #include "input/poller.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -9,36 +10,49 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/thread.h"
+#include "input/connection_io.h"
 
-/* Looked after in one turn. */
+/* Connections served in one turn. */
 #define EVENTS 256
 
-/* Room for a read of who is small. */
-#define ROOM_BYTES 16384
+/* What is left of the input for one more small read. */
+#define READ_BYTES 16384
 
 /*
- * Whoever was quiet for so long goes back to its own thread; whoever has left
- * a record unfinished sooner, since its thread has the timer for that.
+ * A connection that was quiet for so long goes back to its own thread; sooner
+ * if it left a record unfinished, for only its thread has a timer for that.
  */
 #define QUIET_MS 500
 #define UNFINISHED_MS 50
 
+enum phase { SERVING, FINISHING, FINISHED };
+
 struct poller {
+	struct listener *listener;
 	struct registry *registry;
+	struct note_summary summary;
 	pthread_t thread;
 	int epoll_fd;
-	int wake_fd; /* an eventfd: look who is there */
-	atomic_bool closing;
-	atomic_ulong reads;  /* of all connections, in the crowd or not */
-	atomic_uint at_work; /* threads of connections that are out of it */
+	int wake_fd;         /* an eventfd, to leave epoll_wait(2) */
+	atomic_int phase;    /* enum phase */
+	atomic_uint reading; /* threads between begin_read and end_read */
 	unsigned cores;
-	atomic_ulong turns;    /* of the loop: it lives */
+	atomic_ulong turns;    /* of the loop */
 	unsigned long checked; /* turns that poller_is_alive() has seen */
-	long long swept_ms;    /* when quiet ones were looked for */
+	long long swept_ms;    /* when remove_quiet() was last at work */
 	pthread_mutex_t lock;
-	struct connection *members; /* under the lock */
+	struct connection *connections; /* under the lock */
 	struct epoll_event events[EVENTS];
+};
+
+/* Connections that are read into one batch and written together. */
+struct group {
+	struct batch *batch;
+	size_t used; /* bytes of its input */
+	struct connection *list[EVENTS];
+	size_t count;
 };
 
 static bool
@@ -47,7 +61,7 @@ is_empty(struct poller *poller)
 	bool empty;
 
 	pthread_mutex_lock(&poller->lock);
-	empty = !poller->members;
+	empty = !poller->connections;
 	pthread_mutex_unlock(&poller->lock);
 	return empty;
 }
@@ -56,65 +70,56 @@ is_empty(struct poller *poller)
 static void
 add(struct poller *poller, struct connection *c)
 {
-	c->poll_entry.next = poller->members;
-	c->poll_entry.link = &poller->members;
+	c->poll_entry.next = poller->connections;
+	c->poll_entry.link = &poller->connections;
 	if (c->poll_entry.next)
 		c->poll_entry.next->poll_entry.link = &c->poll_entry.next;
 	else
-		eventfd_write(poller->wake_fd, 1);
-	poller->members = c;
+		eventfd_write(poller->wake_fd, 1); /* its timeout changes */
+	poller->connections = c;
 }
 
 enum ending
 poller_serve(struct poller *poller, struct connection *c)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
-	bool handing_over, joins;
+	bool handing_over, is_added;
 
-	sem_init(&c->poll_entry.left, 0, 0);
+	sem_init(&c->poll_entry.removed, 0, 0);
 	c->poll_entry.ending = ENDING_NONE;
 	pthread_mutex_lock(&poller->lock);
-	/* Under the lock: it must not come after all were sent away. */
+	/* Under the lock: never add one after all were removed. */
 	handing_over = atomic_load(&poller->registry->handing_over);
-	joins = !handing_over && epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD,
-					   c->entry.fd, &event) == 0;
-	if (joins)
+	is_added = !handing_over && epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD,
+					      c->entry.fd, &event) == 0;
+	if (is_added)
 		add(poller, c);
 	pthread_mutex_unlock(&poller->lock);
-	while (joins && sem_wait(&c->poll_entry.left) != 0)
+	while (is_added && sem_wait(&c->poll_entry.removed) != 0)
 		;
-	sem_destroy(&c->poll_entry.left);
-	if (joins || handing_over)
-		return (enum ending)c->poll_entry.ending;
+	sem_destroy(&c->poll_entry.removed);
+	if (is_added || handing_over)
+		return c->poll_entry.ending;
 	c->coalesce = (struct coalesce){ 0 };
 	return connection_receive(c);
 }
 
 /* The lock is held.  From here on the connection is its own thread's again. */
 static void
-remove_entry(struct poller *poller, struct connection *c)
+remove_connection(struct poller *poller, struct connection *c)
 {
 	epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
 	*c->poll_entry.link = c->poll_entry.next;
 	if (c->poll_entry.next)
 		c->poll_entry.next->poll_entry.link = c->poll_entry.link;
-	sem_post(&c->poll_entry.left);
+	sem_post(&c->poll_entry.removed);
 }
 
-/* Those that are read and written together. */
-struct group {
-	struct batch *batch;
-	size_t used; /* bytes of its input */
-	struct connection *list[EVENTS];
-	size_t count;
-};
-
-/* Whether it is to stay, now that what it has sent is with the outputs. */
 static bool
 stays(const struct connection *c)
 {
 	return c->poll_entry.ending == ENDING_NONE && c->coalesce.active &&
-	       !c->is_bad;
+	       c->state == CONNECTION_OPEN;
 }
 
 static void
@@ -124,35 +129,48 @@ write_group(struct poller *poller, struct group *group)
 	for (size_t i = 0; i < group->count; i++) {
 		struct connection *c = group->list[i];
 
-		connection_unshare(c);
+		connection_written(c);
 		if (stays(c))
 			continue;
 		pthread_mutex_lock(&poller->lock);
-		remove_entry(poller, c);
+		remove_connection(poller, c);
 		pthread_mutex_unlock(&poller->lock);
 	}
 	group->count = group->used = 0;
 }
 
 static void
-serve(struct poller *poller, struct group *group, struct connection *c)
+read_into_group(struct poller *poller, struct group *group,
+		struct connection *c)
 {
-	const struct pool *pool = &c->listener->pool;
-
-	if (pool->input_size - group->used < ROOM_BYTES)
+	if (poller->listener->pool.input_size - group->used < READ_BYTES)
 		write_group(poller, group);
 	c->poll_entry.ending =
-		(int)connection_receive_shared(c, group->batch, &group->used);
+		connection_receive_into(c, group->batch, &group->used);
 	group->list[group->count++] = c;
 }
 
-/* Serve whoever has sent something; how many have. */
+/* How long epoll_wait(2) may sleep; -1: until there is an event. */
+static int
+timeout_ms(struct poller *poller)
+{
+	long long deadline_ms = note_summary_deadline_ms(&poller->summary);
+	long long left_ms;
+
+	if (!is_empty(poller))
+		return UNFINISHED_MS;
+	if (deadline_ms == LLONG_MAX)
+		return -1;
+	left_ms = deadline_ms - clock_now_ms();
+	return left_ms > 0 ? (int)left_ms : 0;
+}
+
+/* Read for all that have sent something; how many have. */
 static size_t
 serve_all(struct poller *poller)
 {
-	int timeout_ms = is_empty(poller) ? -1 : UNFINISHED_MS;
 	int ready = epoll_wait(poller->epoll_fd, poller->events, EVENTS,
-			       timeout_ms);
+			       timeout_ms(poller));
 	struct group group = { 0 };
 	size_t served = 0;
 	eventfd_t rung;
@@ -165,8 +183,8 @@ serve_all(struct poller *poller)
 			continue;
 		}
 		if (!group.batch)
-			group.batch = batch_borrow(&c->listener->pool);
-		serve(poller, &group, c);
+			group.batch = batch_borrow(&poller->listener->pool);
+		read_into_group(poller, &group, c);
 		served++;
 	}
 	if (group.batch) {
@@ -176,7 +194,7 @@ serve_all(struct poller *poller)
 	return served;
 }
 
-/* Those that were not read for a while; or all. */
+/* Remove the connections that were quiet for a while; or all. */
 static void
 remove_quiet(struct poller *poller, bool all)
 {
@@ -187,18 +205,29 @@ remove_quiet(struct poller *poller, bool all)
 		return;
 	poller->swept_ms = now_ms;
 	pthread_mutex_lock(&poller->lock);
-	for (c = poller->members; c; c = next) {
+	for (c = poller->connections; c; c = next) {
 		long long patience_ms =
 			framer_held(&c->framer) > 0 ? UNFINISHED_MS : QUIET_MS;
 
 		next = c->poll_entry.next;
 		if (!all && now_ms < c->received_ms + patience_ms)
 			continue;
-		c->coalesce =
-			(struct coalesce){ .backoff = c->coalesce.backoff };
-		remove_entry(poller, c);
+		c->coalesce = (struct coalesce){
+			.backoff = c->coalesce.backoff,
+		};
+		remove_connection(poller, c);
 	}
 	pthread_mutex_unlock(&poller->lock);
+}
+
+/* Write the summaries that are due; at the end, all. */
+static void
+write_summaries(struct poller *poller, long long now_ms)
+{
+	char text[NOTE_SUMMARY_TEXT];
+
+	while (note_summary_take(&poller->summary, now_ms, text))
+		listener_note(poller->listener, text);
 }
 
 static void *
@@ -206,20 +235,24 @@ poller_main(void *argument)
 {
 	const struct timespec pause = { .tv_nsec = POLLER_PAUSE_NS };
 	struct poller *poller = argument;
+	struct registry *registry = poller->registry;
 
-	while (!atomic_load(&poller->closing)) {
+	while (atomic_load(&poller->phase) == SERVING) {
 		size_t served = serve_all(poller);
-		bool handing_over =
-			atomic_load(&poller->registry->handing_over);
+		bool handing_over = atomic_load(&registry->handing_over);
 
-		if (handing_over) /* once seen it need not wake us again */
+		if (handing_over) /* seen once, it must not wake us again */
 			epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL,
-				  poller->registry->handover_fd, NULL);
+				  registry->handover_fd, NULL);
 		remove_quiet(poller, handing_over);
+		write_summaries(poller, clock_now_ms());
 		atomic_fetch_add(&poller->turns, 1);
 		if (served > 0 && served < EVENTS && !handing_over)
 			nanosleep(&pause, NULL);
 	}
+	write_summaries(poller, LLONG_MAX);
+	atomic_store(&poller->phase, FINISHED);
+	eventfd_write(registry->left_fd, 1);
 	return NULL;
 }
 
@@ -231,7 +264,7 @@ watch(const struct poller *poller, int fd)
 	return epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-/* errno is kept. */
+/* Leaves errno as it was. */
 static void
 free_all(struct poller *poller)
 {
@@ -241,26 +274,29 @@ free_all(struct poller *poller)
 		close(poller->epoll_fd);
 	if (poller->wake_fd >= 0)
 		close(poller->wake_fd);
+	note_summary_destroy(&poller->summary);
 	pthread_mutex_destroy(&poller->lock);
 	free(poller);
 	errno = error;
 }
 
 struct poller *
-poller_start(struct registry *registry)
+poller_start(struct listener *listener)
 {
 	struct poller *poller = calloc(1, sizeof *poller);
 
 	if (!poller)
 		return NULL;
-	poller->registry = registry;
+	poller->listener = listener;
+	poller->registry = listener->registry;
 	poller->cores = (unsigned)get_nprocs();
 	pthread_mutex_init(&poller->lock, NULL);
 	poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	note_summary_init(&poller->summary, poller->wake_fd);
 	if (poller->epoll_fd >= 0 && poller->wake_fd >= 0 &&
 	    watch(poller, poller->wake_fd) &&
-	    watch(poller, registry->handover_fd)) {
+	    watch(poller, poller->registry->handover_fd)) {
 		errno = thread_start(&poller->thread, poller_main, poller);
 		if (errno == 0)
 			return poller;
@@ -272,7 +308,7 @@ poller_start(struct registry *registry)
 bool
 poller_begin_read(struct poller *poller)
 {
-	if (atomic_fetch_add(&poller->at_work, 1) < poller->cores)
+	if (atomic_fetch_add(&poller->reading, 1) < poller->cores)
 		return true;
 	poller_end_read(poller);
 	return false;
@@ -281,32 +317,55 @@ poller_begin_read(struct poller *poller)
 void
 poller_end_read(struct poller *poller)
 {
-	atomic_fetch_sub(&poller->at_work, 1);
+	atomic_fetch_sub(&poller->reading, 1);
 }
 
-unsigned long
-poller_count_read(struct poller *poller)
+struct note_summary *
+poller_summary(struct poller *poller)
 {
-	return atomic_fetch_add_explicit(&poller->reads, 1,
-					 memory_order_relaxed) +
-	       1;
+	return &poller->summary;
 }
 
 bool
-poller_is_alive(struct poller *poller, struct output_set *outputs)
+poller_is_alive(struct poller *poller)
 {
 	unsigned long turns = atomic_load(&poller->turns);
 	bool moved = turns != poller->checked;
 
 	poller->checked = turns;
-	return moved || is_empty(poller) || output_set_is_writing(outputs);
+	return moved || is_empty(poller) ||
+	       output_set_is_writing(poller->listener->pool.outputs);
+}
+
+void
+poller_finish(struct poller *poller)
+{
+	int serving = SERVING;
+
+	if (atomic_compare_exchange_strong(&poller->phase, &serving, FINISHING))
+		eventfd_write(poller->wake_fd, 1);
+}
+
+bool
+poller_is_finished(const struct poller *poller)
+{
+	return atomic_load(&poller->phase) == FINISHED;
 }
 
 void
 poller_stop(struct poller *poller)
 {
-	atomic_store(&poller->closing, true);
-	eventfd_write(poller->wake_fd, 1);
+	poller_finish(poller);
 	pthread_join(poller->thread, NULL);
 	free_all(poller);
+}
+
+void
+poller_log_unwritten(struct poller *poller)
+{
+	char text[NOTE_SUMMARY_TEXT];
+
+	while (note_summary_take(&poller->summary, LLONG_MAX, text))
+		diag(LOG_ERR, "abandoned: listener %s: %s",
+		     poller->listener->name, text);
 }

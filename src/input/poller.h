@@ -1,45 +1,60 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connection_crowd: one thread that reads for all those connections of a
- * listener that are busy in small writes, while their own threads sleep.  To
- * wake a thread for each line costs more than all else that is done for it.
- * One that looks after many, and after each look lets more come together for a
- * while, as network cards moderate their interrupts, takes a fraction of that.
+ * poller: one thread of a TCP listener that reads for those of its connections
+ * which are busy with small writes, while their own threads sleep: to wake a
+ * thread for each line costs more than all else that is done for the line.
+ * After each turn the poller pauses, so that more comes together, as network
+ * cards moderate their interrupts.  It also writes the listener's summaries of
+ * notes, for those who count must not block on outputs.
  */
 #ifndef PORTLOG_INPUT_POLLER_H
 #define PORTLOG_INPUT_POLLER_H
 
-#include "input/connection_io.h"
+#include "input/connection.h"
+#include "input/note_summary.h"
 
-/* How long what arrives is kept waiting at the most, but for the work itself.
- */
+/* The pause after each turn: so much later a line may be written. */
 #define POLLER_PAUSE_NS 250000
 
-/* Start the thread; the register is borrowed.  NULL and errno: there is none.
+/*
+ * Start the thread for a listener, whose registry is set.  NULL and errno:
+ * there can be none.  Main thread.
  */
-struct poller *poller_start(struct registry *);
+struct poller *poller_start(struct listener *);
 
 /*
- * Have it read for a connection until that is busy no more, or has ended:
- * ENDING_NONE, or how.  Its own thread waits here.
+ * Let the poller read for a connection until that is no longer busy, or has
+ * ended: ENDING_NONE, or how.  The connection's thread waits here.
  */
 enum ending poller_serve(struct poller *, struct connection *);
 
 /*
- * A thread out of the crowd is about to read, and has done so.  false: there
- * are as many at work as there are cores, and one more would have to join.
+ * Call begin before a connection's own thread reads, and end after it.  false:
+ * as many read as there are cores, so that one more would be faster served by
+ * the poller.
  */
 bool poller_begin_read(struct poller *);
 void poller_end_read(struct poller *);
 
-/* Count a read of the listener's: how many there were, from all of its peers.
+/* Where threads count what is noted once a minute.  Any thread. */
+struct note_summary *poller_summary(struct poller *);
+
+/*
+ * Whether the thread has made a turn since this was last asked, or has
+ * nothing to do, or waits for an output.  Main thread.
  */
-unsigned long poller_count_read(struct poller *);
+bool poller_is_alive(struct poller *);
 
-/* Whether the thread has done anything since this was asked last, or waits. */
-bool poller_is_alive(struct poller *, struct output_set *);
-
-/* Nobody is in it any more: end the thread and free all. */
+/*
+ * Let it write all summaries and end; it serves no connection any more.  The
+ * registry's left_fd is rung when it has.  finish does not wait, stop waits and
+ * frees all.  Main thread.
+ */
+void poller_finish(struct poller *);
+bool poller_is_finished(const struct poller *);
 void poller_stop(struct poller *);
+
+/* Log the summaries that were not written, as abandoned.  Main thread. */
+void poller_log_unwritten(struct poller *);
 
 #endif

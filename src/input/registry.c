@@ -9,246 +9,254 @@
 #include "system/sockets.h"
 
 void
-registry_init(struct registry *c, int left_fd, int handover_fd)
+registry_init(struct registry *registry, int left_fd, int handover_fd)
 {
-	*c = (struct registry){ .left_fd = left_fd,
-				.handover_fd = handover_fd };
-	pthread_mutex_init(&c->lock, NULL);
+	*registry = (struct registry){ .left_fd = left_fd,
+				       .handover_fd = handover_fd };
+	pthread_mutex_init(&registry->lock, NULL);
 }
 
 void
-registry_destroy(struct registry *c)
+registry_destroy(struct registry *registry)
 {
-	pthread_mutex_destroy(&c->lock);
+	pthread_mutex_destroy(&registry->lock);
 }
 
-static struct entry **
-bucket_of(struct registry *c, const struct address *peer)
+static struct registry_entry **
+bucket_of(struct registry *registry, const struct address *peer)
 {
-	return &c->buckets[address_hash_host(peer) % REGISTRY_BUCKETS];
+	return &registry->buckets[address_hash_host(peer) % REGISTRY_BUCKETS];
 }
 
 size_t
-registry_count(struct registry *c)
+registry_count(struct registry *registry)
 {
 	size_t count;
 
-	pthread_mutex_lock(&c->lock);
-	count = c->count;
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
+	count = registry->count;
+	pthread_mutex_unlock(&registry->lock);
 	return count;
 }
 
 size_t
-registry_count_source(struct registry *c, const struct address *peer,
+registry_count_source(struct registry *registry, const struct address *peer,
 		      const atomic_ullong *count)
 {
 	size_t found = 0;
 
-	pthread_mutex_lock(&c->lock);
-	for (struct entry *m = *bucket_of(c, peer); m; m = m->next)
+	pthread_mutex_lock(&registry->lock);
+	for (struct registry_entry *m = *bucket_of(registry, peer); m;
+	     m = m->next)
 		found += m->count == count && address_same_host(&m->peer, peer);
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&registry->lock);
 	return found;
 }
 
 static void
-close_door(struct entry *entry)
+block_input(struct registry_entry *entry)
 {
-	if (!entry->input_blocked)
-		sockets_block_input(entry->fd);
-	entry->input_blocked = true;
-}
-
-/* Its thread reads what is there, then the end. */
-static void
-end(struct entry *entry)
-{
-	if (!entry->input_blocked || entry->stopped)
+	if (entry->state != ENTRY_OPEN)
 		return;
-	entry->stopped = true;
+	sockets_block_input(entry->fd);
+	entry->state = ENTRY_INPUT_BLOCKED;
+}
+
+/* Its thread reads what the kernel holds, then the end of the stream. */
+static void
+shut_down_if_blocked(struct registry_entry *entry)
+{
+	if (entry->state != ENTRY_INPUT_BLOCKED)
+		return;
 	shutdown(entry->fd, SHUT_RD);
+	entry->state = ENTRY_SHUT_DOWN;
 }
 
 static void
-for_each(struct registry *c, void (*act)(struct entry *))
+for_each(struct registry *registry, void (*act)(struct registry_entry *))
 {
 	for (size_t i = 0; i < REGISTRY_BUCKETS; i++)
-		for (struct entry *m = c->buckets[i]; m; m = m->next)
+		for (struct registry_entry *m = registry->buckets[i]; m;
+		     m = m->next)
 			act(m);
 }
 
 void
-registry_add(struct registry *c, struct entry *entry)
+registry_add(struct registry *registry, struct registry_entry *entry)
 {
-	struct entry **bucket = bucket_of(c, &entry->peer);
+	struct registry_entry **bucket = bucket_of(registry, &entry->peer);
 
-	pthread_mutex_lock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
 	entry->next = *bucket;
 	entry->link = bucket;
 	if (entry->next)
 		entry->next->link = &entry->next;
 	*bucket = entry;
-	c->count++;
+	registry->count++;
 	atomic_fetch_add(entry->count, 1);
-	if (c->stopping) {
-		close_door(entry);
-		c->shutdown_pending = true;
+	if (registry->stopping) {
+		block_input(entry);
+		registry->shutdown_pending = true;
 	}
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 static void
-take_out(struct registry *c, struct entry *entry)
+remove_entry(struct registry *registry, struct registry_entry *entry)
 {
 	*entry->link = entry->next;
 	if (entry->next)
 		entry->next->link = entry->link;
-	c->count--;
+	registry->count--;
 	atomic_fetch_sub(entry->count, 1);
 }
 
 void
-registry_remove(struct registry *c, struct entry *entry)
+registry_remove(struct registry *registry, struct registry_entry *entry)
 {
-	pthread_mutex_lock(&c->lock);
-	take_out(c, entry);
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
+	remove_entry(registry, entry);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 void
-registry_close(struct registry *c, struct entry *entry)
+registry_close(struct registry *registry, struct registry_entry *entry)
 {
-	pthread_mutex_lock(&c->lock);
-	take_out(c, entry);
-	/* Its end first, after which nothing more is taken of its peer. */
-	if (entry->stopped && !entry->unconfirmed)
+	pthread_mutex_lock(&registry->lock);
+	remove_entry(registry, entry);
+	/* Send the FIN first: unblocked, it must not receive any more. */
+	if (entry->state == ENTRY_SHUT_DOWN && !entry->unconfirmed)
 		sockets_send_fin(entry->fd);
-	if (entry->stopped)
+	if (entry->state == ENTRY_SHUT_DOWN)
 		sockets_unblock_input(entry->fd);
-	/* Under the lock, so that nobody meets a number that is reused. */
+	/* Under the lock: the kernel may give the number to another socket. */
 	if (entry->unconfirmed)
 		close(entry->fd); /* which resets it */
 	else
 		sockets_close(entry->fd);
-	/* And this too: once it is unlocked the register may be gone. */
-	if (atomic_load(&c->wanted))
-		eventfd_write(c->left_fd, 1);
-	pthread_mutex_unlock(&c->lock);
+	/* Under the lock too: the main thread frees the registry next. */
+	if (atomic_load(&registry->wanted))
+		eventfd_write(registry->left_fd, 1);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 void
-registry_stop_one(struct registry *c, struct entry *entry)
+registry_stop_one(struct registry *registry, struct registry_entry *entry)
 {
-	pthread_mutex_lock(&c->lock);
-	close_door(entry);
-	/* Its own thread is here, so that it stays; others need not wait. */
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
+	block_input(entry);
+	/* Unlocked: only this thread could close the descriptor. */
+	pthread_mutex_unlock(&registry->lock);
 	sockets_wait_for_inflight();
-	pthread_mutex_lock(&c->lock);
-	end(entry);
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
+	shut_down_if_blocked(entry);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 void
-registry_stop_all(struct registry *c)
+registry_stop_all(struct registry *registry)
 {
-	pthread_mutex_lock(&c->lock);
-	c->stopping = true;
-	for_each(c, close_door);
-	c->shutdown_pending = true;
-	pthread_mutex_unlock(&c->lock);
-	registry_shut_down_blocked(c);
+	pthread_mutex_lock(&registry->lock);
+	registry->stopping = true;
+	for_each(registry, block_input);
+	registry->shutdown_pending = true;
+	pthread_mutex_unlock(&registry->lock);
+	registry_shut_down_blocked(registry);
 }
 
 void
-registry_block_input(struct registry *c, struct entry *entry)
+registry_block_input(struct registry *registry, struct registry_entry *entry)
 {
-	pthread_mutex_lock(&c->lock);
-	close_door(entry);
-	c->shutdown_pending = true;
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
+	block_input(entry);
+	registry->shutdown_pending = true;
+	pthread_mutex_unlock(&registry->lock);
 }
 
 void
-registry_shut_down_blocked(struct registry *c)
+registry_shut_down_blocked(struct registry *registry)
 {
-	pthread_mutex_lock(&c->lock);
-	if (c->shutdown_pending) {
-		/* Locked: a door that is closed meanwhile would be too late. */
+	pthread_mutex_lock(&registry->lock);
+	if (registry->shutdown_pending) {
+		/*
+		 * Hold the lock: an entry that is blocked during this wait was
+		 * not waited for, and must not be shut down yet.
+		 */
 		sockets_wait_for_inflight();
-		for_each(c, end);
-		c->shutdown_pending = false;
+		for_each(registry, shut_down_if_blocked);
+		registry->shutdown_pending = false;
 	}
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 void
-registry_hand_over(struct registry *c)
+registry_hand_over(struct registry *registry)
 {
-	atomic_store(&c->handing_over, true);
-	eventfd_write(c->handover_fd, 1);
+	atomic_store(&registry->handing_over, true);
+	eventfd_write(registry->handover_fd, 1);
 }
 
 void
-registry_leave_open(struct registry *c, struct entry *entry)
+registry_leave_open(struct registry *registry, struct registry_entry *entry)
 {
-	pthread_mutex_lock(&c->lock);
-	entry->left_open = true;
-	c->left_open++;
-	eventfd_write(c->left_fd, 1);
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
+	entry->state = ENTRY_LEFT_OPEN;
+	registry->left_open++;
+	eventfd_write(registry->left_fd, 1);
+	pthread_mutex_unlock(&registry->lock);
 }
 
 bool
-registry_is_handed_over(struct registry *c)
+registry_is_handed_over(struct registry *registry)
 {
 	bool all;
 
-	pthread_mutex_lock(&c->lock);
-	all = c->left_open == c->count;
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
+	all = registry->left_open == registry->count;
+	pthread_mutex_unlock(&registry->lock);
 	return all;
 }
 
-struct entry *
-registry_take(struct registry *c)
+struct registry_entry *
+registry_take(struct registry *registry)
 {
-	struct entry *found = NULL;
+	struct registry_entry *found = NULL;
 
-	pthread_mutex_lock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
 	for (size_t i = 0; !found && i < REGISTRY_BUCKETS; i++)
-		for (found = c->buckets[i]; found && !found->left_open;)
+		for (found = registry->buckets[i];
+		     found && found->state != ENTRY_LEFT_OPEN;)
 			found = found->next;
 	if (found) {
-		take_out(c, found);
-		c->left_open--;
+		remove_entry(registry, found);
+		registry->left_open--;
 	}
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&registry->lock);
 	return found;
 }
 
 unsigned long long
-registry_count_unread(struct registry *c, unsigned long long *held)
+registry_count_unread(struct registry *registry, unsigned long long *held)
 {
 	unsigned long long sum = 0;
 
 	*held = 0;
-	pthread_mutex_lock(&c->lock);
+	pthread_mutex_lock(&registry->lock);
 	for (size_t i = 0; i < REGISTRY_BUCKETS; i++)
-		for (struct entry *m = c->buckets[i]; m; m = m->next) {
+		for (struct registry_entry *m = registry->buckets[i]; m;
+		     m = m->next) {
 			int unread = 0;
 
 			ioctl(m->fd, FIONREAD, &unread);
 			sum += (unsigned long long)unread;
 			*held += atomic_load(&m->held);
 		}
-	pthread_mutex_unlock(&c->lock);
+	pthread_mutex_unlock(&registry->lock);
 	return sum;
 }
 
 void
-registry_want_wakeup(struct registry *c, bool wanted)
+registry_want_wakeup(struct registry *registry, bool wanted)
 {
-	atomic_store(&c->wanted, wanted);
+	atomic_store(&registry->wanted, wanted);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * connections: the register of live TCP connections.  The main thread enters
- * each, its own thread takes it out; both know from here how many there are.
+ * registry: all live TCP connections.  The main thread adds each, its own
+ * thread removes it; the limits are counted here.  The lock is inside, and no
+ * call blocks on outputs.
  */
 #ifndef PORTLOG_INPUT_REGISTRY_H
 #define PORTLOG_INPUT_REGISTRY_H
@@ -15,32 +16,37 @@
 
 #define REGISTRY_BUCKETS 1024
 
-/* A connection's place in the register, part of the connection. */
-struct entry {
-	struct entry *next, **link;
+enum registry_state {
+	ENTRY_OPEN,
+	ENTRY_INPUT_BLOCKED, /* the kernel takes nothing more of its peer */
+	ENTRY_SHUT_DOWN,     /* and its thread reads the end of the stream */
+	ENTRY_LEFT_OPEN,     /* its thread has ended: for the next process */
+};
+
+/* A connection's place in the registry.  It is the first field of that. */
+struct registry_entry {
+	struct registry_entry *next, **link;
 	struct address peer;
-	atomic_ullong *count; /* of its listener; borrowed */
-	atomic_size_t held;   /* bytes read and not yet records */
-	int fd;               /* closed by registry_close() alone */
-	bool left_open;       /* its thread has ended */
-	bool input_blocked;   /* takes nothing more of its peer */
-	bool stopped;         /* and was told so, once that had settled */
-	bool unconfirmed; /* an output did not take all of it: no end in order
-			   */
+	atomic_ullong *count;      /* of its listener; borrowed */
+	atomic_size_t held;        /* bytes read that are no record yet */
+	int fd;                    /* closed by registry_close() alone */
+	enum registry_state state; /* under the lock */
+	bool unconfirmed; /* an output did not take all: end with a reset */
 };
 
 struct registry {
 	pthread_mutex_t lock;
-	struct entry *buckets[REGISTRY_BUCKETS]; /* by the peer's host */
+	/* Under the lock: */
+	struct registry_entry *buckets[REGISTRY_BUCKETS]; /* by host */
 	size_t count;
-	bool stopping;
-	bool shutdown_pending; /* of some the door is closed, and that is all */
-	size_t left_open;      /* of count, those whose threads have ended */
-	atomic_bool
-		handing_over; /* threads are to end and leave all as it is */
-	int handover_fd;      /* an eventfd, readable from then on */
-	atomic_bool wanted;   /* the main thread wants to know who leaves */
-	int left_fd;          /* the eventfd that tells it */
+	size_t left_open;      /* of count, those in that state */
+	bool stopping;         /* block the input of whatever is added */
+	bool shutdown_pending; /* some have their input blocked, no more */
+
+	atomic_bool handing_over; /* threads are to end between two reads */
+	int handover_fd;          /* an eventfd, readable from then on */
+	atomic_bool wanted;       /* ring left_fd when an entry is removed */
+	int left_fd;              /* an eventfd */
 };
 
 /* Both descriptors are borrowed. */
@@ -49,54 +55,58 @@ void registry_destroy(struct registry *);
 
 size_t registry_count(struct registry *);
 
-/* How many there are from the host of this address, to whose count this is. */
+/* How many entries of this host have that count. */
 size_t registry_count_source(struct registry *, const struct address *,
 			     const atomic_ullong *count);
 
 /*
- * Enter it, and count it for its listener.  Of one that comes after
- * registry_stop_all() the door is closed: registry_shut_down_blocked() is due.
+ * Add an entry, and count it for its listener.  After registry_stop_all() its
+ * input is blocked: call registry_shut_down_blocked() next.  Main thread.
  */
-void registry_add(struct registry *, struct entry *);
+void registry_add(struct registry *, struct registry_entry *);
 
-/* Take it out again and leave its descriptor as it is. */
-void registry_remove(struct registry *, struct entry *);
+/* Remove an entry and leave its descriptor open.  Main thread. */
+void registry_remove(struct registry *, struct registry_entry *);
 
-/* Take it out, close its descriptor, and ring left_fd where that is wanted. */
-void registry_close(struct registry *, struct entry *);
+/* Remove an entry and close its descriptor.  The connection's thread. */
+void registry_close(struct registry *, struct registry_entry *);
 
 /*
- * From now on the kernel takes nothing more from this peer: its thread reads
- * what is there already, then the end of the stream.
+ * Let the kernel take nothing more of this peer; its thread then reads what
+ * the kernel holds, and the end.  Waits some milliseconds for packets in
+ * flight.  The connection's thread.
  */
-void registry_stop_one(struct registry *, struct entry *);
+void registry_stop_one(struct registry *, struct registry_entry *);
 
-/* The same for all, and for those that come. */
+/* The same for all entries, and for those added later.  Main thread. */
 void registry_stop_all(struct registry *);
 
 /*
- * The two halves of registry_stop_one(), where many are to be stopped: what
- * takes time is done once, for all of them.
+ * registry_stop_one() in two steps, for many entries: block each, then wait
+ * once for packets in flight and shut all of them down.  Main thread.
  */
-void registry_block_input(struct registry *, struct entry *);
+void registry_block_input(struct registry *, struct registry_entry *);
 void registry_shut_down_blocked(struct registry *);
 
 /*
- * From now on each thread is to call registry_leave_open() and end, as soon as
- * it has nothing to write; all stay in the register.
+ * Have each thread call registry_leave_open() and end, as soon as it has
+ * nothing to write.  The entries stay.  Main thread; leave_open: its thread.
  */
 void registry_hand_over(struct registry *);
-void registry_leave_open(struct registry *, struct entry *);
+void registry_leave_open(struct registry *, struct registry_entry *);
 bool registry_is_handed_over(struct registry *);
 
-/* One of those that are parked, taken out; NULL: there are no more. */
-struct entry *registry_take(struct registry *);
+/* Remove an entry that was left open; NULL: there is none.  Main thread. */
+struct registry_entry *registry_take(struct registry *);
 
-/* The bytes that nobody has read yet, and *held, those read but no more. */
+/*
+ * The bytes that the kernel holds for all entries; *held: those that were read
+ * and are no record yet.
+ */
 unsigned long long registry_count_unread(struct registry *,
 					 unsigned long long *held);
 
-/* Whether the main thread waits for connections to leave. */
+/* Whether left_fd is rung when an entry is removed.  Main thread. */
 void registry_want_wakeup(struct registry *, bool);
 
 #endif

@@ -25,7 +25,7 @@
 static size_t
 slot_size(const struct listener_config *config)
 {
-	size_t size = (size_t)config->limits.max_record + 2;
+	size_t size = config->limits.max_record + 2;
 
 	return config->framing == FRAMING_LINE || size > DATAGRAM_BYTES
 		     ? DATAGRAM_BYTES
@@ -231,7 +231,7 @@ udp_save(const struct udp *u, struct saved_listener *kept)
 }
 
 void
-udp_hand_over_begin(struct udp *u)
+udp_leave_open(struct udp *u)
 {
 	eventfd_write(u->stop_fd, 1);
 }

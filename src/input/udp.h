@@ -29,7 +29,7 @@ struct udp *udp_start(struct listener *, int done_fd,
 void udp_stop(struct udp *);
 
 /* Let it end, and leave what the kernel holds to the next process. */
-void udp_hand_over_begin(struct udp *);
+void udp_leave_open(struct udp *);
 
 /* Once it is done: what the next process is to know. */
 void udp_save(const struct udp *, struct saved_listener *);

@@ -50,7 +50,7 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	size_t after = u->left - size;
 
 	framer_init(&framer, FRAMING_LINE,
-		    (size_t)u->listener->config->limits.max_record);
+		    u->listener->config->limits.max_record);
 	framer_lend(&framer, data, size);
 	framer_received(&framer, size);
 	if (size == 0)
@@ -85,7 +85,7 @@ add_whole(struct udp *u, struct batch *batch, struct record *record,
 	  struct datagram *d, size_t size)
 {
 	const struct listener_config *config = u->listener->config;
-	size_t max_record = (size_t)config->limits.max_record, kept = size;
+	size_t max_record = config->limits.max_record, kept = size;
 	const unsigned char *data = d->space.iov_base;
 
 	u->left -= size;

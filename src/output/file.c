@@ -90,7 +90,7 @@ static bool
 open_file(struct sink *sink)
 {
 	const struct output_config *config = sink->config;
-	int fd = open_or_create(config->path, (mode_t)config->mode);
+	int fd = open_or_create(config->path, config->mode);
 
 	if (fd < 0)
 		return false;

@@ -156,10 +156,8 @@ send_journal(struct sink *sink, const struct record *record)
 		add_number(&entry, "PORTLOG_RECORD", record->number);
 	add(&entry, "PORTLOG_TAG", tag);
 	add(&entry, "SYSLOG_IDENTIFIER", sink->config->ident);
-	add_number(&entry, "SYSLOG_FACILITY",
-		   (unsigned long long)sink->config->facility);
-	add_number(&entry, "PRIORITY",
-		   (unsigned long long)sink->config->severity);
+	add_number(&entry, "SYSLOG_FACILITY", sink->config->facility);
+	add_number(&entry, "PRIORITY", sink->config->severity);
 	if (!look(&found))
 		return false;
 	error = sd_journal_sendv(entry.fields, (int)entry.count);

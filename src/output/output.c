@@ -33,13 +33,14 @@ path_of(const struct output *output)
 
 bool
 output_open(struct output *output, const struct output_config *config,
-	    int broken_fd)
+	    int wake_fd, int broken_fd)
 {
 	const char *path;
 
 	pthread_mutex_init(&output->queue, NULL);
 	pthread_mutex_init(&output->lock, NULL);
 	output->config = config;
+	output->wake_fd = wake_fd;
 	output->broken_fd = broken_fd;
 	output->ops = ops_by_type[config->type];
 	output->sink.config = config;
@@ -85,6 +86,7 @@ reopen(struct output *output)
 		     output->config->name, path, *path ? ": " : "",
 		     strerror(errno));
 	atomic_store(&output->reopened, asked);
+	eventfd_write(output->wake_fd, 1);
 }
 
 bool
@@ -265,8 +267,8 @@ note_stall(struct output *output)
 			send_all(output, &note, 1);
 			continue;
 		}
-		format_records((enum format)output->config->format, line,
-			       sizeof line, &size, &note, 1);
+		format_records(output->config->format, line, sizeof line, &size,
+			       &note, 1);
 		write_all(output, line, size, 1);
 	}
 }
@@ -290,13 +292,13 @@ output_emit(struct output *output, const char *data, size_t size,
 	    const struct record *records, size_t count)
 {
 	lock_in_turn(output);
-	counters_begin_write(&output->counters);
+	output_counters_begin_write(&output->counters);
 	if (output->ops->send)
 		send_all(output, records, count);
 	else
 		write_all(output, data, size, count);
 	note_stall(output);
-	counters_end_write(&output->counters);
+	output_counters_end_write(&output->counters);
 	pthread_mutex_unlock(&output->lock);
 	output_reopen(output);
 }

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/counters.h"
 #include "config/config.h"
+#include "output/output_counters.h"
 #include "output/sink.h"
 #include "record/record.h"
 
@@ -25,7 +25,8 @@ struct output {
 	atomic_uint reopened;  /* and up to which it is done */
 	atomic_bool abandoned; /* nobody is to write any more */
 	atomic_bool broken;    /* its reader is gone for good */
-	int broken_fd;         /* rung then; borrowed */
+	int broken_fd;         /* an eventfd, rung then; borrowed */
+	int wake_fd; /* an eventfd, rung after a reopening; borrowed */
 	pthread_mutex_t queue; /* whoever is next for the lock has it */
 	pthread_mutex_t lock;
 	/* Under the lock: */
@@ -38,7 +39,8 @@ struct output {
  * Open it; false: it cannot be, and stderr was told why.  broken_fd is an
  * eventfd, rung when stdout has lost its reader.
  */
-bool output_open(struct output *, const struct output_config *, int broken_fd);
+bool output_open(struct output *, const struct output_config *, int wake_fd,
+		 int broken_fd);
 
 /* Whether it takes rendered bytes, not records. */
 bool output_is_stream(const struct output *);

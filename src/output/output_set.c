@@ -3,36 +3,40 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 
 #include "base/diag.h"
 #include "base/memory.h"
 #include "base/thread.h"
+#include "config/options.h"
 #include "output/output.h"
 #include "record/format.h"
 
 /* Small records are written by the hundred: one write is about this long. */
 #define RENDERED_BYTES 262144
 
-#define SETTLE_MS 200
 #define FREEZE_NS 300000000L
 
 struct output_set {
-	atomic_uint reopeners; /* threads that open files anew */
+	int wake_fd;           /* an eventfd; borrowed */
+	atomic_uint reopeners; /* threads that reopen files */
 	size_t count;
 	struct output list[];
 };
 
 struct output_set *
-output_set_open(const struct config *config, int broken_fd)
+output_set_open(const struct config *config, int wake_fd, int broken_fd)
 {
 	size_t count = config->output_count;
 	struct output_set *outputs = memory_zeroed(
 		1, sizeof *outputs + count * sizeof outputs->list[0]);
 
+	outputs->wake_fd = wake_fd;
 	for (; outputs->count < count; outputs->count++)
 		if (!output_open(&outputs->list[outputs->count],
-				 &config->outputs[outputs->count], broken_fd)) {
+				 &config->outputs[outputs->count], wake_fd,
+				 broken_fd)) {
 			output_set_close(outputs);
 			return NULL;
 		}
@@ -100,10 +104,13 @@ static void *
 reopen_main(void *argument)
 {
 	struct output_set *outputs = argument;
+	int wake_fd = outputs->wake_fd;
 
 	for (size_t i = 0; i < outputs->count; i++)
 		output_reopen(&outputs->list[i]);
+	/* Once that is 0 the set may be freed. */
 	atomic_fetch_sub(&outputs->reopeners, 1);
+	eventfd_write(wake_fd, 1);
 	return NULL;
 }
 
@@ -118,14 +125,9 @@ output_set_reopen(struct output_set *outputs)
 }
 
 bool
-output_set_wait_for_reopen(const struct output_set *outputs)
+output_set_is_reopening(const struct output_set *outputs)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
-
-	for (int ms = 0; ms < SETTLE_MS && atomic_load(&outputs->reopeners);
-	     ms++)
-		nanosleep(&pause, NULL);
-	return atomic_load(&outputs->reopeners) == 0;
+	return atomic_load(&outputs->reopeners) > 0;
 }
 
 bool
@@ -162,7 +164,6 @@ output_set_is_broken(const struct output_set *outputs, uint64_t set)
 void
 output_set_log(struct output_set *outputs)
 {
-	static const char *const formats[] = { "text", "json", "raw" };
 	static const char *const types[] = { "stdout", "file", "syslog",
 					     "the journal" };
 
@@ -170,8 +171,9 @@ output_set_log(struct output_set *outputs)
 		const struct output_config *c = outputs->list[i].config;
 
 		diag(LOG_INFO, "output %s: writing %s to %s", c->name,
-		     output_is_stream(&outputs->list[i]) ? formats[c->format]
-							 : "records",
+		     output_is_stream(&outputs->list[i])
+			     ? config_formats[c->format]
+			     : "records",
 		     c->path ? c->path : types[c->type]);
 	}
 }
@@ -182,8 +184,8 @@ output_set_log_counters(struct output_set *outputs)
 	for (size_t i = 0; i < outputs->count; i++) {
 		char text[256];
 
-		counters_format_output(text, sizeof text,
-				       &outputs->list[i].counters);
+		output_counters_format(&outputs->list[i].counters, text,
+				       sizeof text);
 		diag(LOG_INFO, "output %s: %s", outputs->list[i].config->name,
 		     text);
 	}

@@ -17,7 +17,8 @@ struct output_set;
  * could not be opened, and stderr was told.  When stdout loses its reader,
  * broken_fd, an eventfd, is rung.
  */
-struct output_set *output_set_open(const struct config *, int broken_fd);
+struct output_set *output_set_open(const struct config *, int wake_fd,
+				   int broken_fd);
 
 /* What output_set_emit() needs to render records of at most max_record bytes.
  */
@@ -40,8 +41,8 @@ void output_set_reopen(struct output_set *);
 /* Whether all of them are done with it. */
 bool output_set_is_reopened(const struct output_set *);
 
-/* Wait a moment for the thread; false: it is still at it. */
-bool output_set_wait_for_reopen(const struct output_set *);
+/* Whether that thread still runs: then they cannot be closed. */
+bool output_set_is_reopening(const struct output_set *);
 
 /* Whether one of them is at a write: it may stand still. */
 bool output_set_is_writing(struct output_set *);

@@ -54,7 +54,7 @@ put_header(const struct sink *sink, char *out, const struct record *record)
 
 	localtime_r(&record->time.tv_sec, &local);
 	strftime(time, sizeof time, "%b %e %H:%M:%S", &local);
-	return (size_t)snprintf(out, MESSAGE_BYTES, "<%ld>%s %s[%d]: %s %s ",
+	return (size_t)snprintf(out, MESSAGE_BYTES, "<%u>%s %s[%d]: %s %s ",
 				config->facility << 3 | config->severity, time,
 				config->ident, (int)getpid(),
 				record->origin->listener, record->origin->peer);

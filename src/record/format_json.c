@@ -146,9 +146,8 @@ put_origin(char *out, const struct origin *origin)
 			 strlen(origin->listener));
 	out[used++] = '"';
 	if (origin->protocol != PROTOCOL_NONE)
-		used += put(out + used, origin->protocol == PROTOCOL_TCP
-						? ",\"protocol\":\"tcp\""
-						: ",\"protocol\":\"udp\"");
+		used += (size_t)sprintf(out + used, ",\"protocol\":\"%s\"",
+					address_protocol(origin->protocol));
 	if (strcmp(origin->peer, "-") != 0) {
 		const char *host, *port;
 		size_t size;

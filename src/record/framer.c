@@ -186,6 +186,7 @@ framer_next(struct framer *f, struct slice *out)
 	case FRAMING_CHUNK:
 	case FRAMING_DATAGRAM:
 	case FRAMING_EXACT:
+	case FRAMING_UNSET:
 		break;
 	}
 	return framer_held(f) == 0 ? FRAME_NONE

@@ -20,6 +20,7 @@ enum framing {
 	FRAMING_DATAGRAM, /* UDP: a datagram, one trailing LF or CRLF off */
 	FRAMING_EXACT,    /* UDP: a datagram, every byte */
 	FRAMING_REST,     /* what follows a bad frame: one last record */
+	FRAMING_UNSET,    /* of a configuration: the default of its protocol */
 };
 
 enum frame {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The job that systemd is at with this unit.  A restart and a stop begin with
- * the same signal, and only after a restart is what was kept passed on.
- */
+#include "system/job.h"
+
 #ifdef HAVE_LIBSYSTEMD
 
 #include <stdlib.h>
@@ -10,7 +8,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/clock.h"
-#include "system/notify.h"
+#include "system/fdstore.h"
 
 #define SYSTEMD "org.freedesktop.systemd1"
 #define PATIENCE_MS 1000LL
@@ -104,6 +102,15 @@ job_is_restart(size_t descriptors)
 	if (bus)
 		sd_bus_flush_close_unref(bus);
 	return restarts;
+}
+
+#else
+
+bool
+job_is_restart(size_t descriptors)
+{
+	(void)descriptors;
+	return false;
 }
 
 #endif

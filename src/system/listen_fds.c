@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#ifdef HAVE_LIBSYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "base/memory.h"
-#include "system/sockets.h"
+#include "system/socket_match.h"
 
 #define STORED_LISTENER "listener "
 #define STORED_CONNECTION "connection "
@@ -33,6 +36,22 @@ listen_fds_connection_name(char out[FDSTORE_NAME], uint64_t number,
 	snprintf(text, sizeof text, STORED_CONNECTION "%llu of %.168s",
 		 (unsigned long long)number, listener);
 	fdstore_name(out, text);
+}
+
+/* sd_listen_fds(3): how many, from *first on; the names are allocated. */
+static size_t
+take_passed(int *first, char ***names)
+{
+#ifdef HAVE_LIBSYSTEMD
+	int count = sd_listen_fds_with_names(1, names);
+
+	*first = SD_LISTEN_FDS_START;
+	return count > 0 ? (size_t)count : 0;
+#else
+	*first = 0;
+	*names = NULL;
+	return 0;
+#endif
 }
 
 /* Take one out: it is the caller's now. */
@@ -83,7 +102,7 @@ listen_fds_open(struct listen_fds *in)
 	int fd, first;
 
 	*in = (struct listen_fds){ 0 };
-	in->count = fdstore_listen_fds(&first, &in->names);
+	in->count = take_passed(&first, &in->names);
 	in->fds = memory_zeroed(in->count, sizeof *in->fds);
 	for (size_t i = 0; i < in->count; i++)
 		in->fds[i] = first + (int)i;
@@ -105,7 +124,7 @@ static size_t
 find_listener(const struct listen_fds *in, const struct listener_config *config,
 	      const char *name)
 {
-	enum protocol protocol = (enum protocol)config->protocol;
+	enum protocol protocol = config->protocol;
 	char bound[FDSTORE_NAME], kept[FDSTORE_NAME];
 	size_t i;
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "system/notify.h"
+#include "system/fdstore.h"
 #include "system/saved_state.h"
 
 struct listen_fds {

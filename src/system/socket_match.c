@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which sockets are there already, and which listeners they are of. */
+#include "system/socket_match.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +20,6 @@ get(int fd, int option)
 
 	getsockopt(fd, SOL_SOCKET, option, &value, &size);
 	return value;
-}
-
-void
-sockets_get_interface(int fd, char interface[IF_NAMESIZE])
-{
-	socklen_t size = IF_NAMESIZE;
-
-	interface[0] = '\0';
-	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
 }
 
 bool
@@ -75,8 +67,7 @@ sockets_match(int fd, const struct listener_config *config)
 	struct address bound = { .size = sizeof bound.in6 };
 
 	sockets_get_interface(fd, interface);
-	return sockets_is_listener(fd, (enum protocol)config->protocol) &&
-	       !is_connected(fd) &&
+	return sockets_is_listener(fd, config->protocol) && !is_connected(fd) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&
 	       is_address(config, &bound) &&
 	       strcmp(interface, config->interface ? config->interface : "") ==
@@ -176,18 +167,4 @@ bool
 sockets_have_port(const struct listener_config *config)
 {
 	return list_ours(config, false);
-}
-
-bool
-sockets_is_counted(int fd)
-{
-	return get(fd, SO_RXQ_OVFL) == 1;
-}
-
-void
-sockets_leave_uncounted(int fd)
-{
-	int no = 0;
-
-	setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &no, sizeof no);
 }

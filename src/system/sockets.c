@@ -32,8 +32,8 @@ sockets_failed(const struct listener_config *config, const char *action)
 {
 	bool colon = strchr(config->address, ':');
 
-	diag(LOG_ERR, "cannot %s %s %s%s%s:%ld%s%s: %s", action,
-	     config->protocol == PROTOCOL_TCP ? "tcp" : "udp", colon ? "[" : "",
+	diag(LOG_ERR, "cannot %s %s %s%s%s:%u%s%s: %s", action,
+	     address_protocol(config->protocol), colon ? "[" : "",
 	     config->address, colon ? "]" : "", config->port,
 	     config->interface ? " on " : "",
 	     config->interface ? config->interface : "", strerror(errno));
@@ -88,8 +88,8 @@ set_tcp(int fd)
  * The kernel doubles what is asked for, to make room for its own bookkeeping,
  * and tells the doubled number: half of it is what compares (socket(7)).
  */
-static long
-set_receive_buffer(int fd, long asked)
+static unsigned
+set_receive_buffer(int fd, unsigned asked)
 {
 	int granted = 0;
 	socklen_t size = sizeof granted;
@@ -97,11 +97,11 @@ set_receive_buffer(int fd, long asked)
 	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)asked) != 0)
 		set(fd, SOL_SOCKET, SO_RCVBUF, (int)asked);
 	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
-	return granted / 2;
+	return (unsigned)granted / 2;
 }
 
 static bool
-set_udp(int fd, long receive_buffer, struct bound *bound)
+set_udp(int fd, unsigned receive_buffer, struct bound *bound)
 {
 	bound->receive_buffer = set_receive_buffer(fd, receive_buffer);
 	return set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) == 0 &&
@@ -153,7 +153,7 @@ bind_to_port(int fd, const struct address *address, bool beside)
 }
 
 const char *
-sockets_try(const struct listener_config *config, long backlog, bool beside,
+sockets_try(const struct listener_config *config, unsigned backlog, bool beside,
 	    struct bound *bound)
 {
 	struct address address;
@@ -178,8 +178,8 @@ sockets_try(const struct listener_config *config, long backlog, bool beside,
 }
 
 bool
-sockets_bind(const struct listener_config *config, long backlog, bool beside,
-	     struct bound *bound)
+sockets_bind(const struct listener_config *config, unsigned backlog,
+	     bool beside, struct bound *bound)
 {
 	const char *action = sockets_try(config, backlog, beside, bound);
 
@@ -187,7 +187,7 @@ sockets_bind(const struct listener_config *config, long backlog, bool beside,
 }
 
 bool
-sockets_adopt(int fd, const struct listener_config *config, long backlog,
+sockets_adopt(int fd, const struct listener_config *config, unsigned backlog,
 	      struct bound *bound)
 {
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
@@ -286,6 +286,15 @@ sockets_bytes_delivered(int fd, int *error)
 	       has_ended(fd, info.tcpi_state, error);
 }
 
+void
+sockets_get_interface(int fd, char interface[IF_NAMESIZE])
+{
+	socklen_t size = IF_NAMESIZE;
+
+	interface[0] = '\0';
+	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+}
+
 /*
  * A connected UDP socket takes nothing but from the other end: port 9 here, or
  * of a neighbour where its interface has no way to this host.
@@ -317,4 +326,20 @@ sockets_dropped(int fd)
 
 	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size);
 	return memory[SK_MEMINFO_DROPS];
+}
+
+bool
+sockets_is_counted(int fd)
+{
+	int counted = 0;
+	socklen_t size = sizeof counted;
+
+	getsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &counted, &size);
+	return counted;
+}
+
+void
+sockets_leave_uncounted(int fd)
+{
+	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 0);
 }

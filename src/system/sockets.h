@@ -13,7 +13,8 @@
 struct bound {
 	int fd;
 	struct address address;
-	long receive_buffer; /* UDP: granted, in bytes, as setsockopt counts */
+	unsigned receive_buffer; /* UDP: granted, in bytes, as setsockopt counts
+				  */
 };
 
 /*
@@ -22,14 +23,14 @@ struct bound {
  * was dropped.  beside: where sockets_share_port() allows it; the port may be
  * in use then.  false: it could not, and stderr was told why.
  */
-bool sockets_bind(const struct listener_config *, long backlog, bool beside,
+bool sockets_bind(const struct listener_config *, unsigned backlog, bool beside,
 		  struct bound *);
 
 /*
  * The same in silence: NULL, or what could not be done, which errno and then
  * sockets_failed() tell; that returns false.
  */
-const char *sockets_try(const struct listener_config *, long backlog,
+const char *sockets_try(const struct listener_config *, unsigned backlog,
 			bool beside, struct bound *);
 bool sockets_failed(const struct listener_config *, const char *action);
 
@@ -40,27 +41,11 @@ void sockets_share_port(int fd);
  * The same with a socket that another process has bound and passed to us, and
  * whose door it may have closed.
  */
-bool sockets_adopt(int fd, const struct listener_config *, long backlog,
+bool sockets_adopt(int fd, const struct listener_config *, unsigned backlog,
 		   struct bound *);
 
 /* The interface that a socket is bound to; "": to none. */
 void sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
-
-/* Whether a socket is a listener of this protocol. */
-bool sockets_is_listener(int fd, enum protocol);
-
-/* Whether it is bound to what the configuration asks for; port 0 is any. */
-bool sockets_match(int fd, const struct listener_config *);
-
-/* And whether it is IPv4's too just where all addresses are asked for. */
-bool sockets_fits_families(int fd, const struct listener_config *);
-
-/*
- * Whether this user has a socket there, in any process or in none; or on the
- * same port, of whatever address.
- */
-bool sockets_are_ours(const struct listener_config *);
-bool sockets_have_port(const struct listener_config *);
 
 /*
  * Whether somebody has begun to tell what a UDP socket drops: all that it has

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "config/config.h"
+#include "config/defaults.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,13 +7,12 @@
 
 #include "base/memory.h"
 #include "config/options.h"
-#include "record/framer.h"
 
 /* Where the built-in default listens: the port of the lesson. */
 #define DEFAULT_PORT 8888
 
 void
-config_defaults(struct config *config)
+config_set_defaults(struct config *config)
 {
 	*config = (struct config){ 0 };
 	options_set_defaults(config_top_options, config);
@@ -51,22 +50,16 @@ config_add_output(struct config *config)
 void
 config_complete_outputs(struct config *config)
 {
-	static const char *const names[] = {
-		[OUTPUT_STDOUT] = "stdout",
-		[OUTPUT_FILE] = "file",
-		[OUTPUT_SYSLOG] = "syslog",
-		[OUTPUT_JOURNAL] = "journal",
-	};
-
 	if (config->output_count == 0)
 		config_add_output(config);
 	for (size_t i = 0; i < config->output_count; i++) {
 		struct output_config *output = &config->outputs[i];
 
 		if (!output->name)
-			output->name =
-				memory_copy(output->path ? output->path
-							 : names[output->type]);
+			output->name = memory_copy(
+				output->path
+					? output->path
+					: config_output_types[output->type]);
 	}
 }
 
@@ -100,13 +93,13 @@ config_complete_listeners(struct config *config)
 		bool is_tcp = l->protocol == PROTOCOL_TCP;
 		char name[16];
 
-		if (l->framing < 0)
+		if (l->framing == FRAMING_UNSET)
 			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
 		l->output_mask = output_mask(config, l);
 		if (l->name || l->port == 0)
 			continue;
-		snprintf(name, sizeof name, "%s/%ld", is_tcp ? "tcp" : "udp",
-			 l->port);
+		snprintf(name, sizeof name, "%s/%u",
+			 config_protocols[l->protocol], l->port);
 		l->name = memory_copy(name);
 	}
 }

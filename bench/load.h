@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * sender: one load on one receiver, over loopback.  Every line is the same
- * letters, so that what was delivered can be counted.
- */
-#ifndef BENCH_SENDER_H
-#define BENCH_SENDER_H
+/* load: what the sender sends, and what sending and probing share. */
+#ifndef BENCH_LOAD_H
+#define BENCH_LOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,17 +27,11 @@ struct peer {
 	size_t sent, total; /* bytes */
 };
 
-long long sender_now_ns(void);
-_Noreturn void sender_fail(const char *what);
-void sender_pause(void);
+long long load_now_ns(void);
+_Noreturn void load_fail(const char *what);
+void load_pause(void);
 
 /* One write, as far as the kernel takes it; false: it takes nothing now. */
-bool sender_push(const struct load *, struct peer *, const char *data);
-
-/* Line by line: the next goes when the one before is in the log. */
-void probe_each_line(const struct load *, struct peer *, const char *data);
-
-/* At load->rate, with a probe every 10 ms on a few of the connections. */
-void probe_under_load(const struct load *, struct peer *, const char *data);
+bool load_push(const struct load *, struct peer *, const char *data);
 
 #endif

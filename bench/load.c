@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+_Noreturn void
+load_fail(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+long long
+load_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+/* Until something more is due. */
+void
+load_pause(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
+}
+
+bool
+load_push(const struct load *load, struct peer *peer, const char *data)
+{
+	size_t size = (size_t)(load->line_bytes * load->write_lines);
+	size_t begin = peer->sent % size, rest = peer->total - peer->sent;
+	ssize_t sent;
+
+	if (size - begin < rest)
+		rest = size - begin;
+	sent = send(peer->fd, data + begin, rest, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && errno != EAGAIN)
+		load_fail("send");
+	if (sent > 0)
+		peer->sent += (size_t)sent;
+	return sent > 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* dump: a configuration as text.  Main thread. */
+#ifndef PORTLOG_CONFIG_DUMP_H
+#define PORTLOG_CONFIG_DUMP_H
+
+#include <stdio.h>
+
+#include "config/config.h"
+
+/* Print all of it as a configuration that loads to the same. */
+void config_dump(const struct config *, FILE *);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* load: a libconfig file to struct config, with every error.  Main thread. */
+#ifndef PORTLOG_CONFIG_LOAD_H
+#define PORTLOG_CONFIG_LOAD_H
+
+#include "config/config.h"
+#include "config/errors.h"
+
+/*
+ * Read a file, or size bytes of text, at least one, as if they were that
+ * file's.  Use the configuration only if there is no error; free it in any
+ * case.
+ */
+void config_load(struct config *, const char *path, struct errors *);
+void config_parse(struct config *, const char *path, const char *text,
+		  size_t size, struct errors *);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "input/connection_thread.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "input/connection_io.h"
+#include "input/connection_ledger.h"
+#include "input/connection_restore.h"
+#include "input/poller.h"
+#include "system/fdstore.h"
+
+static const char *const ending_names[] = {
+	[ENDING_EOF] = "eof",
+	[ENDING_RESET] = "reset",
+	[ENDING_IDLE] = "idle",
+	[ENDING_SHUTDOWN] = "shutdown",
+	[ENDING_BAD_FRAME] = "bad-frame",
+	[ENDING_ERROR] = "error",
+};
+
+struct connection *
+connection_new(struct listener *listener)
+{
+	struct connection *c = malloc(sizeof *c);
+
+	if (!c)
+		return NULL;
+	*c = (struct connection){
+		.entry = { .fd = -1, .count = &listener->counters.connections },
+		.listener = listener,
+		.registry = listener->registry,
+	};
+	return c;
+}
+
+void
+connection_accepted(struct connection *c, uint64_t number)
+{
+	const struct listener_config *config = c->listener->config;
+
+	c->origin = (struct origin){ .listener = c->listener->name,
+				     .connection = number,
+				     .protocol = PROTOCOL_TCP };
+	address_format(&c->entry.peer, c->origin.peer);
+	framer_init(&c->framer, config->framing, config->limits.max_record);
+	c->opened_ms = c->received_ms = clock_now_ms();
+}
+
+static long long
+idle_at_ms(const struct connection *c)
+{
+	long long timeout_s = c->listener->config->limits.idle_timeout_s;
+
+	return timeout_s > 0 && c->state == CONNECTION_OPEN
+		     ? c->received_ms + timeout_s * 1000
+		     : LLONG_MAX;
+}
+
+/* Read what the kernel has, and nothing after it. */
+static void
+stop(struct connection *c, enum connection_state state)
+{
+	c->state = state;
+	registry_stop_one(c->registry, &c->entry);
+}
+
+/* While all cores read, one more thread would only be one more to wake. */
+static enum ending
+receive_or_poll(struct connection *c)
+{
+	struct poller *poller = c->listener->poller;
+	enum ending ending;
+
+	if (!poller || c->framer.framing == FRAMING_CHUNK ||
+	    c->coalesce.is_large)
+		return connection_receive(c);
+	if (!poller_begin_read(poller)) {
+		c->coalesce.active = true;
+		return poller_serve(poller, c);
+	}
+	ending = connection_receive(c);
+	poller_end_read(poller);
+	return ending;
+}
+
+/* Until a moment on CLOCK_MONOTONIC, as poll(2) wants it. */
+static int
+timeout_until(long long at_ms)
+{
+	long long left_ms;
+
+	if (at_ms == LLONG_MAX)
+		return -1;
+	left_ms = at_ms - clock_now_ms();
+	return left_ms <= 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* Wait for input or a timer, and act: ENDING_NONE, or how it has ended. */
+static enum ending
+serve_once(struct connection *c)
+{
+	struct pollfd ready[] = {
+		{ .fd = c->entry.fd, .events = POLLIN },
+		{ .fd = c->registry->handover_fd, .events = POLLIN },
+	};
+	long long flush_ms = connection_flush_at_ms(c);
+	long long idle_ms = idle_at_ms(c), now_ms;
+
+	if (atomic_load(&c->registry->handing_over))
+		return ENDING_HANDOVER;
+	if (c->state == CONNECTION_FRAMING_FAILED)
+		stop(c, CONNECTION_STOPPED_FRAMING);
+	if (c->coalesce.active)
+		return poller_serve(c->listener->poller, c);
+	poll(ready, 2, timeout_until(flush_ms < idle_ms ? flush_ms : idle_ms));
+	if (ready[0].revents)
+		return receive_or_poll(c);
+	now_ms = clock_now_ms();
+	if (now_ms >= idle_ms)
+		stop(c, CONNECTION_STOPPED_IDLE);
+	if (now_ms >= flush_ms)
+		connection_flush(c);
+	return ENDING_NONE;
+}
+
+/* A health check: the peer connected, sent nothing and left. */
+static bool
+is_probe(const struct connection *c, enum ending ending)
+{
+	return c->bytes == 0 && ending != ENDING_SHUTDOWN;
+}
+
+static void
+note_closed(struct connection *c, enum ending ending)
+{
+	enum connection_notes notes =
+		c->listener->config->limits.connection_notes;
+	long long ms = clock_now_ms() - c->opened_ms;
+	char text[160];
+
+	if (notes == NOTES_NONE)
+		return;
+	if (notes != NOTES_ALL && is_probe(c, ending) && c->listener->poller) {
+		note_summary_count(poller_summary(c->listener->poller),
+				   "probes", &c->entry.peer);
+		return;
+	}
+	snprintf(text, sizeof text,
+		 "closed reason=%s records=%llu bytes=%llu seconds=%lld.%03lld",
+		 ending_names[ending], (unsigned long long)c->records,
+		 (unsigned long long)c->bytes, ms / 1000, ms % 1000);
+	connection_note(c, text);
+}
+
+/* Write all before the peer sees us close. */
+static void
+finish(struct connection *c, enum ending ending)
+{
+	struct slice slice;
+	enum frame frame;
+
+	connection_borrow(c);
+	/* An unfinished record has the time of its read; no bytes, of now. */
+	if (framer_held(&c->framer) == 0)
+		clock_gettime(CLOCK_REALTIME, &c->time);
+	while ((frame = framer_end(&c->framer, &slice)) != FRAME_NONE)
+		connection_add_frame(c, c->batch, frame, &slice);
+	connection_emit(c);
+	note_closed(c, ending);
+	connection_give_back(c);
+}
+
+/* Put it into the fd store: from now on it outlives this process. */
+static void
+store(struct connection *c)
+{
+	char name[FDSTORE_NAME];
+
+	if (!fdstore_available() || c->resumed)
+		return;
+	connection_ledger_enter(c);
+	listen_fds_connection_name(name, c->origin.connection,
+				   c->listener->key);
+	fdstore_add(c->entry.fd, name);
+}
+
+/* Send the FIN now: systemd may hold the socket a while longer. */
+static void
+unstore(struct connection *c)
+{
+	char name[FDSTORE_NAME];
+
+	if (!fdstore_available())
+		return;
+	if (!c->entry.unconfirmed)
+		sockets_send_fin(c->entry.fd);
+	listen_fds_connection_name(name, c->origin.connection,
+				   c->listener->key);
+	fdstore_remove(name);
+	connection_ledger_release(c);
+}
+
+static void
+leave(struct connection *c)
+{
+	unstore(c);
+	registry_close(c->registry, &c->entry);
+	free(c);
+}
+
+static void
+note_begin(struct connection *c)
+{
+	if (c->resumed)
+		connection_note_lost(c);
+	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
+		connection_note(c, "opened");
+}
+
+void *
+connection_main(void *argument)
+{
+	struct connection *c = argument;
+	enum ending ending;
+
+	store(c);
+	if (connection_ledger_was_closed(c)) {
+		leave(c); /* an earlier process was about to do so */
+		return NULL;
+	}
+	note_begin(c);
+	do {
+		if (c->batch && framer_held(&c->framer) == 0)
+			connection_give_back(c);
+		ending = serve_once(c);
+	} while (ending == ENDING_NONE);
+	if (ending == ENDING_HANDOVER) {
+		registry_leave_open(c->registry, &c->entry);
+		return NULL;
+	}
+	finish(c, ending);
+	/* An end in order is a receipt: there is none if an output failed. */
+	c->entry.unconfirmed = output_set_is_broken(
+		c->listener->pool.outputs, c->listener->pool.output_mask);
+	if (!c->entry.unconfirmed)
+		connection_ledger_closed(c);
+	diag(LOG_DEBUG, "connection %llu: closed: %s",
+	     (unsigned long long)c->origin.connection, ending_names[ending]);
+	leave(c);
+	return NULL;
+}
