@@ -197,6 +197,23 @@ class Files(unittest.TestCase):
         there = set(all_sources() + sources("tests/*.[ch]", "tests/*.py"))
         self.assertEqual(there - named, set())
 
+    @unittest.skipUnless(os.path.isdir(os.path.join(TOP, ".github")),
+                         "a tarball has no .github")
+    def test_every_step_of_ci_has_a_job_in_the_workflow(self):
+        steps = dict(re.findall(r"(?m)^step ([\w-]+) ([\w-]+) ",
+                                read(".ci", "run")))
+        if not steps:
+            self.skipTest(".ci/run has no groups")
+        workflow = read(".github", "workflows", "ci.yml")
+        jobs = set(re.findall(r"group: ([\w-]+)\}", workflow))
+        jobs.update(re.search(r"group: \[(.*)\]", workflow).group(1)
+                    .split(", "))
+        self.assertEqual(jobs - set(steps) - set(steps.values()), set())
+        # What others need runs before them, unasked.
+        self.assertEqual({step for step, group in steps.items()
+                          if group != "prepare" and not {step, group} & jobs},
+                         set())
+
 
 if __name__ == "__main__":
     main()

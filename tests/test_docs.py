@@ -2,6 +2,8 @@
 """What users read is true: held to the table of settings and to the daemon."""
 import os
 import re
+import shutil
+import subprocess
 import tempfile
 import unittest
 
@@ -31,6 +33,16 @@ def settings():
     names += re.findall(r'\.name = "(\w+)"', table)
     return set(names)
 
+
+def version():
+    """The one in configure.ac, from which all others follow."""
+    return re.search(r"^AC_INIT\(\[portlog\], \[([\d.]+)\]\)",
+                     read("configure.ac"), re.M).group(1)
+
+
+# The top of a release in NEWS.
+RELEASE = re.compile(r"(?m)^portlog (\d+\.\d+\.\d+), "
+                     r"(unreleased|\d{4}-\d\d-\d\d)$")
 
 # An option without a letter, in the help.
 LONG = re.compile(r"(?m)^ +--([\w-]+)")
@@ -137,6 +149,105 @@ class Documents(unittest.TestCase):
         for target in re.findall(r"\]\(([^)#:]+)\)", read("README.md")):
             with self.subTest(target=target):
                 self.assertTrue(os.path.exists(os.path.join(TOP, target)))
+
+
+class Version(unittest.TestCase):
+    """It is set in configure.ac."""
+
+    def test_the_programs_print_it(self):
+        self.assertEqual(run("-V").stdout, f"portlogd {version()}\n")
+        self.assertEqual(portlog("-V").stdout.decode(),
+                         f"portlog {version()}\n")
+
+    def test_the_newest_release_of_news_has_it(self):
+        self.assertEqual(RELEASE.match(read("NEWS")).group(1), version())
+
+    def test_the_newest_release_of_the_debian_package_has_it(self):
+        changelog = read("debian", "changelog")
+        self.assertEqual(re.match(r"portlog \((.*?)\) ", changelog).group(1),
+                         version())
+
+    def test_no_document_repeats_it(self):
+        # What was measured, was measured with one version.
+        results = re.compile(r"<!-- results -->.*?<!-- end of results -->",
+                             re.S)
+        number = re.compile(rf"(?<![\d.]){re.escape(version())}(?![\d.]*\d)")
+        for path in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md",
+                     "SECURITY.md", "Makefile.am", "etc/Dockerfile",
+                     "tests/README.md", "fuzz/README.md", "systemd/README.md",
+                     "man/portlog.1", "man/portlogd.8",
+                     "man/portlogd.conf.5", "debian/control", "debian/rules"):
+            with self.subTest(path=path):
+                self.assertNotRegex(results.sub("", read(path)), number)
+
+
+class News(unittest.TestCase):
+    """By release; each with what was added, changed and fixed."""
+
+    def test_releases_go_from_the_newest_to_the_oldest(self):
+        releases = RELEASE.findall(read("NEWS"))
+        numbers = [[int(part) for part in number.split(".")]
+                   for number, _ in releases]
+        self.assertEqual(numbers, sorted(numbers, reverse=True))
+        dates = [date for _, date in releases]
+        self.assertNotIn("unreleased", dates[1:])
+        dates = [date for date in dates if date != "unreleased"]
+        self.assertEqual(dates, sorted(dates, reverse=True))
+
+    def test_a_release_has_headings_and_each_of_them_has_entries(self):
+        order = ["Added", "Changed", "Fixed"]
+        for text in RELEASE.split(read("NEWS"))[3::3]:
+            parts = re.split(r"(?m)^(\w+)$", text)
+            headings, lists = parts[1::2], parts[2::2]
+            self.assertTrue(headings)
+            self.assertEqual(headings,
+                             [name for name in order if name in headings])
+            for heading, entries in zip(headings, lists):
+                with self.subTest(heading=heading):
+                    self.assertRegex(entries, r"\A\n\n(- [A-Za-z]"
+                                     r"([^\n]*\n  (?=\S))*[^\n]*[.]\n)+\n*\Z")
+
+    def test_lines_are_at_most_80_columns_wide(self):
+        for line in read("NEWS").split("\n"):
+            self.assertLessEqual(len(line), 80, line)
+
+
+class Maintainer(unittest.TestCase):
+    def named(self, directory):
+        """The one of the package, and the one of its newest release."""
+        control = read(directory, "control")
+        changelog = read(directory, "changelog")
+        return (re.search(r"(?m)^Maintainer: (.*)$", control).group(1),
+                re.search(r"(?m)^ -- (.*?)  \w", changelog).group(1))
+
+    def test_the_package_and_its_newest_release_name_the_same(self):
+        package, release = self.named("debian")
+        self.assertEqual(package, release)
+
+    def test_no_other_file_has_the_address(self):
+        address = re.search(r"<(.*)>", self.named("debian")[0]).group(1)
+        for path in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "NEWS",
+                     "configure.ac", "debian/copyright"):
+            with self.subTest(path=path):
+                self.assertNotIn(address, read(path))
+
+    @unittest.skipUnless(".invalid>" in read("debian", "control"),
+                         "the maintainer was named")
+    def test_the_command_of_contributing_md_replaces_it(self):
+        command = re.search(r"(?m)^ {4}(sed .*)$",
+                            read("CONTRIBUTING.md")).group(1)
+        self.assertIn("NAME <ADDRESS>", command)
+        with tempfile.TemporaryDirectory() as directory:
+            copy = os.path.join(directory, "debian")
+            os.mkdir(copy)
+            for name in ("changelog", "control", "copyright", "rules"):
+                shutil.copyfile(os.path.join(TOP, "debian", name),
+                                os.path.join(copy, name))
+            subprocess.run(
+                command.replace("NAME <ADDRESS>", "Jo Doe <jo@example.org>"),
+                shell=True, check=True, cwd=directory)
+            self.assertEqual(self.named(copy),
+                             ("Jo Doe <jo@example.org>",) * 2)
 
 
 if __name__ == "__main__":
