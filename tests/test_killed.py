@@ -155,7 +155,7 @@ class InHand(keeper.Case):
             line.sendall(b"ab")
             counted.sendall(b"9 ab")
             daemon.wait_for_bytes(0, 2)
-            daemon.wait_for_bytes(1, 4 if turn == 0 else 6)
+            daemon.wait_for_bytes(1, 4 if turn == 0 else 10)
             daemon.kill()
             expected[line] += ["lost bytes=2"]
             expected[counted] += ["lost bytes=2"]
