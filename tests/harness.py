@@ -3,6 +3,7 @@
 
 Nothing here sleeps for a fixed time: what is expected is polled for, and a
 test that waits in vain fails after PATIENCE seconds with the log in hand.
+What is not to happen is watched for as long as the test says.
 """
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -39,6 +41,15 @@ def wait_for(condition, what="a condition"):
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
+        time.sleep(0.005)
+
+
+def watch(seconds, condition, what="a condition"):
+    """Poll for so long, and fail as soon as condition() is not true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not condition():
+            raise AssertionError(f"not for {seconds} s: {what}")
         time.sleep(0.005)
 
 
@@ -394,6 +405,63 @@ def end_of(connection):
         received += data
 
 
-def main():
-    """Run the tests of the calling file."""
-    unittest.main(verbosity=2)
+def each(suite):
+    """The tests of a suite, one by one."""
+    for test in suite:
+        yield from each(test) if isinstance(test, unittest.TestSuite) else (
+            test,)
+
+
+def run_alone(test, output):
+    """Run a test in this process, and end it."""
+    passed = False
+    try:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        passed = unittest.TextTestRunner(verbosity=2).run(
+            unittest.TestSuite([test])).wasSuccessful()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(not passed)
+
+
+def side_by_side(tests, jobs):
+    """Run each test in a process of its own; how many have failed."""
+    running, failed = {}, 0
+    while tests or running:
+        if tests and len(running) < jobs:
+            output = tempfile.TemporaryFile("w+", encoding="utf-8")
+            pid = os.fork()
+            if pid == 0:
+                run_alone(tests[0], output)
+            running[pid] = output
+            del tests[0]
+            continue
+        pid, status = os.wait()
+        with running.pop(pid) as output:
+            output.seek(0)
+            said = output.read()
+        failed += status != 0
+        # Of those that pass their names are enough.
+        print((said if status else said.partition("\n---")[0]).rstrip("\n"),
+              flush=True)
+    return failed
+
+
+def main(jobs=1):
+    """Run the tests of the calling file, so many of them side by side.
+
+    More than one is for tests that mostly wait.  Those that are named on the
+    command line run one after another, and so do all with PORTLOG_JOBS=1.
+    """
+    jobs = min(jobs, int(os.environ.get("PORTLOG_JOBS", jobs)))
+    if jobs == 1 or len(sys.argv) > 1:
+        unittest.main(verbosity=2)
+    tests = list(each(unittest.defaultTestLoader.loadTestsFromName(
+        "__main__")))
+    begin, count = time.monotonic(), len(tests)
+    failed = side_by_side(tests, jobs)
+    print(f"Ran {count} tests in {time.monotonic() - begin:.1f} s, {jobs} at "
+          f"a time: {f'{failed} FAILED' if failed else 'OK'}")
+    sys.exit(failed > 0)

@@ -118,4 +118,4 @@ class Ends(keeper.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=3)

@@ -624,4 +624,4 @@ class Held(keeper.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

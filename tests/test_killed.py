@@ -538,4 +538,4 @@ class Stalled(keeper.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

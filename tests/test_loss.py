@@ -218,4 +218,4 @@ class Flood(law.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

@@ -2,11 +2,10 @@
 """A restart of the service loses, doubles and splits nothing."""
 import re
 import subprocess
-import time
 
 import harness
 import law
-from harness import wait_for
+from harness import wait_for, watch
 from machine import MachineCase
 
 LOG = "/var/log/portlog/log"
@@ -232,8 +231,7 @@ class Signs(MachineCase):
         connection.sendall(b"one\n")
         self.wait_for_lines(LOG, 1)
         pid = self.machine.main_pid()
-        time.sleep(5)
-        self.assertEqual(self.machine.main_pid(), pid)
+        watch(5, lambda: self.machine.main_pid() == pid, "the same process")
         self.machine.write("/run/stopper.py", STOPPER)
         # That of UDP, the last to start before the connection's.
         threads = sorted(int(t) for t in self.machine.output(

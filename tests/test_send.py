@@ -595,4 +595,4 @@ class Usage(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=4)
