@@ -7,6 +7,7 @@ What is not to happen is watched for as long as the test says.
 """
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -291,6 +292,51 @@ def connect_udp(to):
     udp.bind(("127.0.0.2" if host == "127.0.0.1" else host, 0))
     udp.connect(to)
     return udp
+
+
+def tcp(settings=""):
+    """A listener of a configuration, on any port."""
+    return f'{{ protocol = "tcp"; port = 0; {settings} }}'
+
+
+def udp(settings=""):
+    return tcp(settings).replace('"tcp"', '"udp"')
+
+
+def configured(*listeners, limits="", output='type = "stdout";', top=""):
+    """A configuration: these listeners, and one output for all of them."""
+    return (f"limits = {{ {limits} }};\nlisteners = (" +
+            ",\n".join(listeners) +
+            f");\noutputs = ( {{ {output} }} );\n{top}\n")
+
+
+def to_file(*listeners, path="@DIR@/log", limits="", more=""):
+    """The same, to a file in which nothing is flushed before it is whole."""
+    return configured(*listeners, limits="flush_timeout = 0; " + limits,
+                      output=f'type = "file"; path = "{path}"; {more}')
+
+
+def free_port():
+    """One that is free, for TCP and for UDP, at any address.
+
+    Where it can be it is none of those that the kernel gives to others.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range",
+              encoding="ascii") as file:
+        first = int(file.read().split()[0])
+    ports = (10000, first) if first > 11000 else (1024, 65536)
+
+    def look():
+        port = random.randrange(*ports)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            try:
+                for probe in (stream, datagrams):
+                    probe.bind(("0.0.0.0", port))
+            except OSError:
+                return None
+        return port
+    return wait_for(look, "a port that is free")
 
 
 def run(*arguments, **options):

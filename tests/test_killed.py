@@ -16,8 +16,8 @@ from signal import SIGTERM
 import harness
 import keeper
 import law
-from harness import TURNS, wait_for
-from keeper import configured, tcp, udp
+from harness import TURNS, to_file, wait_for
+from keeper import tcp, udp
 from tracer import Tracer
 
 LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
@@ -179,7 +179,7 @@ class InHand(keeper.Case):
         stream = self.tcp(daemon)
         stream.sendall(b"a" * 1500)
         daemon.wait_for_bytes(0, 1500)
-        daemon.restart(configured(LINE, limits="max_record = 1024;"))
+        daemon.restart(to_file(LINE, limits="max_record = 1024;"))
         self.wait_until_told(daemon, stream, ["a" * 1024])
         daemon.kill()
         stream.sendall(b"b\n")

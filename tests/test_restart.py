@@ -2,13 +2,15 @@
 """A restart of the service loses, doubles and splits nothing."""
 import re
 import subprocess
+from functools import partial
 
 import harness
 import law
-from harness import wait_for, watch
+from harness import to_file, wait_for, watch
 from machine import MachineCase
 
 LOG = "/var/log/portlog/log"
+configured = partial(to_file, path=LOG)
 LINE = '{ protocol = "tcp"; port = 8888; }'
 COUNTED = ('{ protocol = "tcp"; port = 8889; name = "counted"; '
            'framing = "octet-counted"; }')
@@ -27,12 +29,6 @@ for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
 print("stopped", flush=True)
 sys.stdin.read()
 """
-
-
-def configured(*listeners):
-    return ("limits = { flush_timeout = 0; };\nlisteners = (" +
-            ",\n".join(listeners) + ");\noutputs = ( { type = \"file\"; "
-            f'path = "{LOG}"; }} );\n')
 
 
 class Restarts(MachineCase):

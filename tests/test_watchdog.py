@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""STATUS and WATCHDOG: signs of life, and none of a thread that stands still."""
+"""STATUS and WATCHDOG: signs of life, but not of a thread that stands still."""
 import contextlib
 import os
 import shutil
