@@ -64,7 +64,8 @@ class ShortCase(law.Case):
         daemon = self.daemon(config=BOTH, wrap=wrap, env=env)
         self.stream(daemon, "first", limit=10)
         self.datagrams_of(daemon, "packets", 1, limit=10)
-        self.wait_for_records(daemon, self.streams[-1], 10)
+        for sender in (self.streams[-1], self.datagrams[-1]):
+            self.wait_for_records(daemon, sender, 10)
         # What else the main thread had to do it has done before it tells.
         daemon.counters()
         return daemon
