@@ -188,8 +188,7 @@ START_TEST(counts_what_a_broken_pipe_left_unwritten)
 }
 END_TEST
 
-Suite *
-output_suite(void)
+SUITE(output)
 {
 	Suite *suite = suite_create("output");
 	TCase *tests = tcase_create("output");
