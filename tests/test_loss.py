@@ -169,15 +169,19 @@ class Interface(harness.Case):
         ip = harness.INTERFACES
         harness.namespaces("n", f"{ip} pair a0 a1 $$ && "
                            f"{ip} address a0 fd09::1")
-        neighbour = subprocess.Popen(
-            [*harness.namespaces("n"), "sleep", "60"])
+        wrap = harness.namespaces("n")
+        neighbour = subprocess.Popen([*wrap, "sleep", "60"])
         self.addCleanup(neighbour.wait)
         self.addCleanup(neighbour.kill)
         wait_for(lambda: os.readlink(f"/proc/{neighbour.pid}/ns/net") !=
                  os.readlink("/proc/self/ns/net"), "its namespace")
-        there = ("nsenter", "-t", str(neighbour.pid), "-n")
+        # A user's are both of one user namespace, or they could not be joined.
+        enter = ("nsenter", "-t", str(neighbour.pid))
+        own = wrap[1] == "-rn"
+        user = (*enter, "-U", "--preserve-credentials") if own else ()
+        there = (*(user or enter), "-n")
         # Once only, as what has this name is slow to go with a namespace.
-        wrap = (*harness.namespaces("n"), "sh", "-c", f"""
+        wrap = (*user, "unshare", "-n", "sh", "-c", f"""
             {ip} pair v0 v1 {neighbour.pid} && {ip} address v0 fd09::1 &&
             {ip} up v0 && {ip} up lo && exec "$@" """, "sh")
         daemon = self.daemon(wrap=wrap, config="""
