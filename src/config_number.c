@@ -164,13 +164,12 @@ expect(const struct number *n, const char *setting, char out[100])
 		snprintf(out, 100, "a decimal or hexadecimal integer");
 		return;
 	}
-	if (!fits(n)) {
+	if (!fits(n) || !significant(n, digits)) {
 		snprintf(out, 100, "an integer from %ld to %ld",
 			 option ? option->least : INT32_MIN,
 			 option ? option->most : INT32_MAX);
 		return;
 	}
-	significant(n, digits);
 	snprintf(out, 100, "it without the leading zero: write %s",
 		 digits[1] == '\0'  ? "0"
 		 : digits[0] == '-' ? digits
