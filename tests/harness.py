@@ -10,6 +10,7 @@ import os
 import random
 import re
 import select
+import shlex
 import signal
 import socket
 import struct
@@ -24,6 +25,9 @@ PORTLOGD = os.environ.get("PORTLOGD", "./portlogd")
 PORTLOG = os.environ.get("PORTLOG", "./portlog")
 TOP = os.environ.get("TOP_SRCDIR", os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
+# For a script of a namespace: how it calls interfaces.py.
+INTERFACES = shlex.join((sys.executable, os.path.join(
+    TOP, "tests", "interfaces.py")))
 PATIENCE = float(os.environ.get("PORTLOG_PATIENCE", "20"))
 # How many times over a fault is injected at another moment each time.
 TURNS = int(os.environ.get("PORTLOG_TURNS", "3"))
@@ -386,6 +390,9 @@ class Case(unittest.TestCase):
         return daemon
 
     def end(self, daemon):
+        if not daemon.process:  # the test went no further
+            daemon.close()
+            return
         try:
             if daemon.process.poll() is None:
                 daemon.signal(signal.SIGCONT)
@@ -414,6 +421,7 @@ def namespaces(flags, script="true"):
     is skipped where the kernel or its settings do not allow them.
     """
     users = ("",) if os.geteuid() == 0 else ()
+    reasons = []
     for user in (*users, "r"):
         wrap = ("unshare", f"-{user}{flags}", "sh", "-c",
                 f'{{ {script}; }} && exec "$@"', "sh")
@@ -422,8 +430,9 @@ def namespaces(flags, script="true"):
                            timeout=PATIENCE)
             return wrap
         except (OSError, subprocess.CalledProcessError) as error:
-            reason = getattr(error, "stderr", b"") or error
-    raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reason}")
+            said = getattr(error, "stderr", b"").decode().strip()
+            reasons.append(said or str(error))
+    raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reasons[0]}")
 
 
 def needs_ipv6():

@@ -319,9 +319,10 @@ class Zones(unittest.TestCase):
 
     def peer_on(self, interface):
         """What JSON says of one on an interface of that name."""
-        wrap = harness.namespaces("n", f"""ip link set lo name "{interface}" &&
-            ip link set dev "{interface}" up &&
-            ip addr add fe80::1/64 dev "{interface}" nodad""")
+        wrap = harness.namespaces("n", f"""
+            {harness.INTERFACES} rename lo "{interface}" &&
+            {harness.INTERFACES} up "{interface}" &&
+            {harness.INTERFACES} address "{interface}" fe80::1""")
         with harness.Daemon("-f", "json", "-l", "udp:[fe80::1%1]:0",
                             wrap=wrap) as daemon:
             enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]

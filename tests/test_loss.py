@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """UDP: what the receive buffer cannot hold is told, to the datagram."""
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -161,30 +162,32 @@ class Interface(harness.Case):
 
     def test_none_vanishes_between_the_last_read_and_the_end(self):
         # Skipped where there is nothing to make such a way with.
-        harness.namespaces("n", "command -v nsenter && "
-                           "ip link add a0 type veth peer name a1 && "
-                           "ip addr add fd09::1/64 dev a0 nodad")
-        neighbour = subprocess.Popen(
-            [*harness.namespaces("n"), "sleep", "60"])
+        ip = harness.INTERFACES
+        harness.namespaces("n", f"{ip} pair a0 a1 $$ && "
+                           f"{ip} address a0 fd09::1")
+        wrap = harness.namespaces("n")
+        neighbour = subprocess.Popen([*wrap, "sleep", "60"])
         self.addCleanup(neighbour.wait)
         self.addCleanup(neighbour.kill)
         wait_for(lambda: os.readlink(f"/proc/{neighbour.pid}/ns/net") !=
                  os.readlink("/proc/self/ns/net"), "its namespace")
-        there = ("nsenter", "-t", str(neighbour.pid), "-n")
+        # A user's are both of one user namespace, or they could not be joined.
+        enter = ("nsenter", "-t", str(neighbour.pid))
+        own = wrap[1] == "-rn"
+        user = (*enter, "-U", "--preserve-credentials") if own else ()
+        there = (*(user or enter), "-n")
         # Once only, as what has this name is slow to go with a namespace.
-        wrap = (*harness.namespaces("n"), "sh", "-c", f"""
-            ip link add v0 type veth peer name v1 netns {neighbour.pid} &&
-            ip addr add fd09::1/64 dev v0 nodad && ip link set v0 up &&
-            ip link set lo up && exec "$@" """, "sh")
+        wrap = (*user, "unshare", "-n", "sh", "-c", f"""
+            {ip} pair v0 v1 {neighbour.pid} && {ip} address v0 fd09::1 &&
+            {ip} up v0 && {ip} up lo && exec "$@" """, "sh")
         daemon = self.daemon(wrap=wrap, config="""
             listeners = ( { protocol = "udp"; port = 7777;
                             address = "fd09::1"; interface = "v0"; } );""")
         # Its namespace must outlive it, for somebody there is to refuse.
         namespace = os.open(f"/proc/{daemon.process.pid}/ns/net", os.O_RDONLY)
         self.addCleanup(os.close, namespace)
-        subprocess.run([*there, "ip", "addr", "add", "fd09::2/64", "dev",
-                        "v1", "nodad"], check=True)
-        subprocess.run([*there, "ip", "link", "set", "v1", "up"], check=True)
+        for words in ("address v1 fd09::2", "up v1"):
+            subprocess.run([*there, *shlex.split(f"{ip} {words}")], check=True)
         sender = subprocess.Popen([*there, sys.executable, "-c", SENDER],
                                   stdout=subprocess.PIPE)
         self.addCleanup(sender.kill)

@@ -554,7 +554,7 @@ class Default(unittest.TestCase):
                        timeout=harness.PATIENCE)
 
     def test_without_a_file_it_is_port_8888_and_text_on_stdout(self):
-        wrap = harness.namespaces("mn", f"ip link set lo up; {self.own}")
+        wrap = harness.namespaces("mn", f"{harness.INTERFACES} up lo && {self.own}")
         with Daemon(wrap=wrap) as daemon:
             self.assertEqual([(l[0], l[1], l[3]) for l in daemon.listening],
                              [("tcp/8888", "tcp", "8888"),
@@ -576,7 +576,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             self.assertEqual(daemon.stop(), 0)
 
     def test_without_a_file_format_and_output_are_taken(self):
-        wrap = harness.namespaces("mn", f"ip link set lo up; {self.own}")
+        wrap = harness.namespaces("mn", f"{harness.INTERFACES} up lo && {self.own}")
         with Daemon("-f", "json", wrap=wrap) as daemon:
             self.talk(daemon, """
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:

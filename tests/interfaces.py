@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Network interfaces for a test's script, where there is no iproute2.
+
+    interfaces.py up NAME
+    interfaces.py rename NAME ANOTHER
+    interfaces.py address NAME IPV6-ADDRESS     # its network is a /64
+    interfaces.py pair NAME PEER PID            # PEER is in the network of PID
+
+They need CAP_NET_ADMIN in the network that they are run in.
+"""
+import fcntl
+import os
+import socket
+import struct
+import sys
+
+SIOCGIFFLAGS, SIOCSIFFLAGS = 0x8913, 0x8914
+SIOCSIFADDR, SIOCSIFNAME = 0x8916, 0x8923
+IFF_UP = 1
+NAME_BYTES = 16
+# rtnetlink(7)
+RTM_NEWLINK, RTM_NEWADDR = 16, 20
+NLMSG_ERROR = 2
+REQUEST = 0x001 | 0x004 | 0x200 | 0x400  # REQUEST, ACK, EXCL, CREATE
+IFLA_IFNAME, IFLA_LINKINFO, IFLA_NET_NS_PID = 3, 18, 19
+IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFA_ADDRESS = 1
+IFA_F_NODAD = 0x02
+
+
+def request(call, name, value):
+    """An ioctl() of an interface; what the kernel made of the value."""
+    data = struct.pack(f"{NAME_BYTES}s24s", os.fsencode(name), value)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        return fcntl.ioctl(any_socket, call, data)[NAME_BYTES:]
+
+
+def up(name):
+    flags = struct.unpack_from("H", request(SIOCGIFFLAGS, name, b""))[0]
+    request(SIOCSIFFLAGS, name, struct.pack("H", flags | IFF_UP))
+
+
+def rename(name, another):
+    request(SIOCSIFNAME, name, os.fsencode(another))
+
+
+def attribute(kind, value):
+    size = 4 + len(value)
+    return struct.pack("HH", size, kind) + value + b"\0" * (-size % 4)
+
+
+def ask(kind, message):
+    """A request to the kernel, and its answer, which is an errno."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
+                       socket.NETLINK_ROUTE) as kernel:
+        kernel.send(struct.pack("IHHII", 16 + len(message), kind, REQUEST, 1,
+                                0) + message)
+        answer = kernel.recv(65536)
+    answer_kind, = struct.unpack_from("H", answer, 4)
+    error, = struct.unpack_from("i", answer, 16)
+    if answer_kind != NLMSG_ERROR or error:
+        raise OSError(-error, os.strerror(-error))
+
+
+def address(name, text):
+    """Without detection of duplicates: it can be bound to at once."""
+    ask(RTM_NEWADDR, struct.pack(
+        "BBBBi", socket.AF_INET6, 64, IFA_F_NODAD, 0,
+        socket.if_nametoindex(name)) + attribute(
+            IFA_ADDRESS, socket.inet_pton(socket.AF_INET6, text)))
+
+
+def pair(name, peer, pid):
+    """Two interfaces of type veth: what is sent to one arrives at the other."""
+    link = bytes(16)  # struct ifinfomsg
+    there = link + attribute(IFLA_IFNAME, os.fsencode(peer)) + attribute(
+        IFLA_NET_NS_PID, struct.pack("I", int(pid)))
+    info = attribute(IFLA_INFO_KIND, b"veth") + attribute(
+        IFLA_INFO_DATA, attribute(VETH_INFO_PEER, there))
+    ask(RTM_NEWLINK, link + attribute(IFLA_IFNAME, os.fsencode(name)) +
+        attribute(IFLA_LINKINFO, info))
+
+
+if __name__ == "__main__":
+    try:
+        {"up": up, "rename": rename, "address": address,
+         "pair": pair}[sys.argv[1]](*sys.argv[2:])
+    except OSError as error:
+        sys.exit(f"interfaces.py {' '.join(sys.argv[1:])}: {error}")
