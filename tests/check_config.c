@@ -115,6 +115,29 @@ static const struct {
 	{ "limits = { backlog = 00000000000000000000000000000000000000000000000"
 	  "0000000000000000004294967297; };",
 	  1, "0004294967297, expected" },
+	{ "limits = { backlog =\n 0514; };", 2,
+	  "backlog: found 0514, expected it without the leading zero: write "
+	  "514" },
+	{ "limits = { backlog = 0888; };", 1, "zero: write 888" },
+	{ "limits = { backlog = -07L; };", 1, "zero: write -7" },
+	{ "limits = { backlog = 00; };", 1, "zero: write 0" },
+	{ "limits = { backlog = 99999999999999999999; };", 1,
+	  "backlog: found 99999999999999999999, expected an integer from 1 "
+	  "to" },
+	{ "limits = { backlog = 0xFFFFFFFFFFFFFFFFFF; };", 1,
+	  "found 0xFFFFFFFFFFFFFFFFFF, expected an integer" },
+	{ "limits = { backlog = 0b11; };", 1,
+	  "backlog: found 0b11, expected a decimal or hexadecimal integer" },
+	{ "limits = { backlog = 0O17L; };", 1, "found 0O17L, expected a dec" },
+	{ "limits = { backlog = [ 1, 99999999999 ]; };", 1,
+	  "backlog: found 99999999999, expected an integer" },
+	{ "outputs = ( { type = \"file\"; path =\n\"/a\\v\"; } );", 2,
+	  "path: found a backslash before \"v\", expected two backslashes" },
+	{ "outputs = ( { type = \"stdout\"; },\n# none\n);", 3,
+	  "found a comma before the end of a list" },
+	{ TCP "outputs = [ \"stdout\", ];" END, 1,
+	  "found a comma before the end of a list" },
+	{ "limits =\n\v{ };", 2, "found a vertical tab, expected a space" },
 	{ "limits = 5;", 1, "limits: found 5, expected a group" },
 	{ "connection_notes = \"some\";", 1,
 	  "expected one of \"none\", \"closed\", \"all\"" },
@@ -170,8 +193,9 @@ static const struct {
 	{ "limits = {\n max_record 5;\n};", 2, "syntax error" },
 	{ "limits = { backlog = 1; backlog = 2; };", 1,
 	  "found a setting that its group has already, expected each once" },
-	{ "@include \"/nonexistent/file\"\n", 1,
-	  "found \"/nonexistent/file\", which cannot be read: No such file" },
+	{ "@include \"nonexistent/file\"\n", 1,
+	  "found \"nonexistent/file\", which cannot be read: No such file" },
+	{ "@include \"/etc/hosts\"\n", 1, "@include: found an absolute path" },
 	{ "@include \".\"\n", 1, "which cannot be read: Is a directory" },
 	{ "outputs = ( { type = \"file\";\n path = \"/a\\x00b\"; } );", 2,
 	  "path: found an escaped NUL, expected text" },
@@ -209,9 +233,7 @@ static const char *const right[] = {
 	"limits = { idle_timeout = 514backlog = 1max_record = "
 	"0xAmax_connections"
 	" = 1; };",
-	"limits = { backlog = "
-	"00000000000000000000000000000000000000000000000000"
-	"000000000000000000000000000514L; };",
+	"limits = { backlog = 514L; idle_timeout = 0; };",
 	TCP "name = \"a\\\\x00\";" END,
 	"# 99999999999\n// 99999999999\n/* 99999999999\n */ limits = {};",
 	"limits = {}; # \"\nlimits2_is_not = 1 # 4294967296\n"

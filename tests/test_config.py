@@ -297,12 +297,48 @@ class Integers(Case):
                        "limits = { backlog = 4294967297; };\n",
                        4, "backlog: found 4294967297")
 
-    def test_an_integer_may_have_any_number_of_zeros_before_it(self):
+    def test_a_zero_before_an_integer_is_refused_with_what_to_write(self):
+        for value, right in (("0514", "514"), ("00", "0"), ("08", "8"),
+                             ("0888", "888"), ("-07", "-7"), ("+05", "5"),
+                             ("0514L", "514"), ("-00", "0"),
+                             (50 * "0" + "514", "514")):
+            self.one_fault(PLACES["listener"].replace(
+                "= 0;", f"= {value};").format('name = "x"'), 1,
+                "port: found " + re.escape(value) + ", expected it without "
+                rf"the leading zero: write {right}\Z")
+
+    def test_many_zeros_before_an_integer_are_not_all_shown(self):
         text = PLACES["listener"].replace("= 0", "= " + 70 * "0" + "%s")
-        self.assertIn("port = 514;", self.dump(
-            text.format('name = "x"') % "514"))
+        self.one_fault(text.format('name = "x"') % "514", 1,
+                       r"port: found \.\.\.0+514, expected it without")
         self.one_fault(text.format('name = "x"') % "4294976184", 1,
-                       r"port: found \.\.\.0+4294976184, expected")
+                       r"port: found \.\.\.0+4294976184, expected an integer")
+
+    def test_more_digits_than_any_integer_has_are_one_fault(self):
+        for value in (20 * "9", 20 * "9" + "L", "9223372036854775808",
+                      "0x" + 18 * "F", "0xFFFFFFFFFFFFFFFFL", "-" + 19 * "9"):
+            self.one_fault(f"limits = {{ idle_timeout = {value}; }};", 1,
+                           f"idle_timeout: found {value}, expected an integer "
+                           "from 0 to 31536000")
+
+    def test_the_other_faults_of_numbers_are_told_beside_such_a_one(self):
+        found = self.faults(f"limits = {{ backlog = {20 * '9'};\n"
+                            "idle_timeout = 08; };\n")
+        self.assertEqual([line for line, _ in found], [1, 2])
+
+    def test_one_that_libconfig_18_alone_knows_is_refused(self):
+        for value in ("0b101", "0B11", "0o17", "0O7", "0q17", "0Q7L"):
+            self.one_fault(f"limits = {{ idle_timeout = {value}; }};", 1,
+                           f"idle_timeout: found {value}, expected a decimal "
+                           "or hexadecimal integer")
+        self.assertIn("idle_timeout = 0;", self.dump(
+            "limits = { idle_timeout = 0backlog = 5 };"))
+
+    def test_one_that_fits_no_array_of_others_is_one_fault(self):
+        for value in ("99999999999", "99999999999L", "0x1FFFFFFFF"):
+            self.one_fault(f"limits = {{ backlog = [ 1, {value} ]; }};", 1,
+                           f"backlog: found {value}, expected an integer from "
+                           "1 to 2147483647")
 
     def test_an_integer_ends_where_a_name_can_begin(self):
         for value in ("4294976184", "0x100002222"):
@@ -386,6 +422,29 @@ class Values(Case):
                 self.one_fault(
                     self.place(group, name).format(f'{name} = "{value}"'), 2,
                     f"{name}: found an escaped NUL, expected text")
+
+    def test_an_escape_that_libconfig_18_alone_knows_is_refused(self):
+        for group, name in (("file", "path"), ("output", "name")):
+            for letter in "abv":
+                self.one_fault(
+                    self.place(group, name).format(rf'{name} = "/x\{letter}y"'),
+                    2, f'{name}: found a backslash before "{letter}", '
+                    "expected two backslashes")
+        self.assertIn(r'path = "/\\a";', self.dump(
+            PLACES["file"].replace("/nowhere/log", r"/\\a").format('mode = "640"')))
+
+    def test_a_comma_before_the_end_of_a_list_is_refused(self):
+        for text in ('outputs = ( { type = "stdout"; },\n);',
+                     'outputs = ( { type = "stdout"; }, # one\n/* , */);',
+                     "listeners = (,\n);",
+                     'listeners = ( { protocol = "tcp"; port = 1;\n'
+                     'outputs = [ "stdout", ]; } );'):
+            self.one_fault(text, 2, "found a comma before the end of a list")
+        self.dump("limits = { backlog = 5, };")
+
+    def test_a_vertical_tab_is_no_space(self):
+        self.one_fault("limits\n = \v { };", 2, "found a vertical tab")
+        self.dump('# \v\noutputs = ( { type = "file"; path = "/\v"; } );')
 
     def test_modes_have_three_or_four_octal_digits(self):
         for value, shown in (("0640", "0640"), ("600", "0600"),
@@ -776,11 +835,35 @@ class Files(Case):
         self.assertIn("backlog = 98;", self.dump(
             'limits = {\n@include "sub/more.conf"\n};\n'))
 
+    def test_a_fault_in_an_included_file_is_one_where_the_path_is_short(self):
+        self.write("limits = { backlog = 0514;\n backlo = 1; };\n", "more.conf")
+        self.write('@include "more.conf"\n')
+        for path in ("portlogd.conf", "./portlogd.conf"):
+            result = run("-t", "-c", path, cwd=self.dir)
+            self.assertEqual(
+                re.findall(r"^(\S+): ", result.stderr, re.M),
+                ["./more.conf:1", "./more.conf:2"], result.stderr)
+
+    def test_an_absolute_path_of_an_include_is_refused(self):
+        path = self.write("backlog = 98;", "limits.conf")
+        self.one_fault(f'limits = {{\n@include "{path}"\n}};\n', 2,
+                       "@include: found an absolute path, expected a relative")
+
+    def test_a_comment_that_ends_an_included_file_needs_a_newline(self):
+        for comment in ("# the end", "// the end", "#"):
+            included = self.write(f"backlog = 98;\n{comment}", "limits.conf")
+            text = 'limits = {\n@include "limits.conf"\n};\n'
+            self.assertEqual(
+                self.faults(text),
+                [(included, 2, "found a comment without a newline behind it")])
+            self.write(f"backlog = 98;\n{comment}\n", "limits.conf")
+            self.assertIn("backlog = 98;", self.dump(text))
+
     def test_files_that_include_each_other_are_refused(self):
         self.write('@include "portlogd.conf"\n' * 2, "more.conf")
         found = self.faults('@include "more.conf"\n' * 2)
         self.assertEqual(len(found), 1)
-        self.assertIn("too deep", found[0][1])
+        self.assertIn("nested too deep", found[0][1])
 
     def test_a_nul_byte_in_an_included_file_is_told_there(self):
         included = self.write(b"backlog = 1;\n\0idle_timeout = 0;\n",

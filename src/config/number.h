@@ -9,7 +9,8 @@
 struct number {
 	const char *text;
 	size_t size;
-	bool is_integer, is_hexadecimal, is_long;
+	bool is_integer, is_hexadecimal;
+	bool is_dialect; /* 0b1, 0o7, 0q7: for libconfig 1.8 alone */
 };
 
 /*
@@ -18,8 +19,11 @@ struct number {
  */
 void number_read(struct number *, const char *text, size_t size);
 
-/* Whether it is no integer, or one that its type can hold. */
-bool number_fits(const struct number *);
+/* Whether it is no integer, or one that every libconfig reads the same. */
+bool number_is_right(const struct number *);
+
+/* Whether no libconfig ends its reading there. */
+bool number_is_readable(const struct number *);
 
 /* What is wrong with it as the value of that setting. */
 void number_describe(const struct number *, const char *setting, char *out,

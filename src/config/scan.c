@@ -30,8 +30,17 @@ struct scan {
 	char setting[64];
 	char *setting_file;
 	unsigned setting_line;
-	bool good, is_too_deep;
+	bool good, in_array, after_comma, is_too_deep;
 };
+
+/* What is another thing to each libconfig, or what none must read. */
+static void
+refuse(struct scan *s, const char *text)
+{
+	errors_add(s->reader->errors, s->source->file, s->source->line, "%s",
+		   text);
+	s->good = false;
+}
 
 /* libconfig takes a NUL for the end of what it reads. */
 static void
@@ -106,11 +115,14 @@ sees(const struct scan *s, const char *words)
 	       memcmp(s->source->at, words, size) == 0;
 }
 
+/* libconfig 1.5 takes none that ends with an included file. */
 static void
 skip_line(struct scan *s)
 {
 	while (peek(s, 0) != 0 && peek(s, 0) != '\n')
 		step(s);
+	if (peek(s, 0) == 0 && s->source > s->sources)
+		refuse(s, "found a comment without a newline behind it");
 }
 
 static void
@@ -133,13 +145,23 @@ add_value(struct scan *s, unsigned line, const char *text)
 			 text);
 }
 
+/* A NUL, or one that libconfig 1.8 reads and others leave as it stands. */
 static void
-refuse_escaped_nul(struct scan *s)
+check_escape(struct scan *s)
 {
+	int next = peek(s, 1);
 	char text[128];
 
-	snprintf(text, sizeof text, "%s: found an escaped NUL, expected text",
-		 s->setting);
+	if (sees(s, "\\x00") || sees(s, "\\X00"))
+		snprintf(text, sizeof text,
+			 "%s: found an escaped NUL, expected text", s->setting);
+	else if (next != 0 && strchr("abv", next))
+		snprintf(text, sizeof text,
+			 "%s: found a backslash before \"%c\", expected two "
+			 "backslashes",
+			 s->setting, next);
+	else
+		return;
 	add_value(s, s->source->line, text);
 }
 
@@ -148,8 +170,8 @@ skip_string(struct scan *s)
 {
 	step(s);
 	while (more(s) && peek(s, 0) != '"') {
-		if (sees(s, "\\x00") || sees(s, "\\X00"))
-			refuse_escaped_nul(s);
+		if (peek(s, 0) == '\\')
+			check_escape(s);
 		if (peek(s, 0) == '\\' && peek(s, 1) != 0)
 			step(s);
 		step(s);
@@ -194,8 +216,12 @@ take_number(struct scan *s)
 	struct number number;
 
 	number_read(&number, source->at, (size_t)(source->end - source->at));
-	if (!number_fits(&number))
+	if (!number_is_right(&number))
 		refuse_number(s, &number);
+	/* Another type in an array is where some versions end. */
+	if (!number_is_readable(&number) ||
+	    (s->in_array && !number_is_right(&number)))
+		s->good = false;
 	source->at += number.size;
 }
 
@@ -203,9 +229,16 @@ take_number(struct scan *s)
 static void
 include(struct scan *s, unsigned line, const char *name)
 {
-	char *file = reader_include(s->reader, name), *text;
+	char *file, *text;
 	size_t size;
 
+	/* To libconfig 1.5 it is one as any other, to others it is not. */
+	if (*name == '/') {
+		refuse(s, "@include: found an absolute path, expected a "
+			  "relative one");
+		return;
+	}
+	file = reader_include(s->reader, name);
 	text = config_file_read(file, &size);
 	if (!text) {
 		errors_add(s->reader->errors, s->source->file, line,
@@ -257,10 +290,27 @@ take_include(struct scan *s)
 	if (peek(s, 0) != '"')
 		return;
 	step(s);
-	if (s->source < s->sources + DEPTH)
+	if (s->source < s->sources + DEPTH) {
 		include(s, line, name);
-	else
-		s->is_too_deep = true;
+		return;
+	}
+	refuse(s, "@include: found files nested too deep");
+	s->is_too_deep = true;
+}
+
+/* libconfig 1.5 has no comma before the end of a list, others have. */
+static void
+take_mark(struct scan *s)
+{
+	int c = peek(s, 0);
+
+	if ((c == ')' || c == ']') && s->after_comma)
+		refuse(s, "found a comma before the end of a list, expected a "
+			  "value");
+	if (c == '\v')
+		refuse(s, "found a vertical tab, expected a space");
+	s->in_array = c == '[' || (s->in_array && c != ']');
+	step(s);
 }
 
 static void
@@ -268,6 +318,7 @@ take(struct scan *s)
 {
 	int c = peek(s, 0), next = peek(s, 1);
 	bool sign = c == '-' || c == '+';
+	bool is_value = !isspace(c) && !strchr("#/@", c);
 
 	if (c == '"')
 		skip_string(s);
@@ -283,7 +334,9 @@ take(struct scan *s)
 	else if (sees_include(s))
 		take_include(s);
 	else
-		step(s);
+		take_mark(s);
+	if (is_value)
+		s->after_comma = c == ',';
 }
 
 bool

@@ -27,6 +27,10 @@ reader_file(const struct reader *r, const char *name)
 
 	if (!name)
 		return memory_copy(r->path);
+#if LIBCONFIG_VER_MAJOR > 1 || LIBCONFIG_VER_MINOR > 5
+	/* It begins with the directory already. */
+	return memory_copy(name);
+#endif
 	path = reader_include(r, name);
 	if (access(path, F_OK) == 0)
 		return path;
