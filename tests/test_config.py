@@ -290,12 +290,17 @@ class Integers(Case):
                 [(included, 2, f"port: found {value}, expected an integer "
                   "from 0 to 65535")])
 
-    def test_a_text_goes_on_where_an_included_file_ends_within_a_string(self):
-        self.write('name = "a', "name.conf")
-        self.one_fault('outputs = ( { type = "stdout";\n'
-                       '@include "name.conf"\n"; } );\n'
-                       "limits = { backlog = 4294967297; };\n",
-                       4, "backlog: found 4294967297")
+    def test_a_string_that_does_not_end_hides_no_integer(self):
+        included = self.write('name = "a', "name.conf")
+        text = "found a string without an end, expected a quotation mark on "\
+            "the same line"
+        self.assertEqual(
+            self.faults('outputs = ( { type = "stdout";\n'
+                        '@include "name.conf"\n"; } );\n'
+                        "limits = { backlog = 4294967297; };\n"),
+            [(included, 1, text), (3, text),
+             (4, "backlog: found 4294967297, expected an integer from 1 to "
+              "2147483647")])
 
     def test_a_zero_before_an_integer_is_refused_with_what_to_write(self):
         for value, right in (("0514", "514"), ("00", "0"), ("08", "8"),

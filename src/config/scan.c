@@ -3,8 +3,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
-#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,348 +13,353 @@
 #include "config/number.h"
 #include "config/read_file.h"
 
-/* As deep as libconfig lets files include each other. */
+/* How deep files may include each other, as in libconfig. */
 #define DEPTH 10
 
+#define INCLUDE "@include"
+#define SPACES " \t\r\n\f"
+#define OF_NAMES                                                               \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_*"
+
 struct source {
-	char *file;
-	char *text; /* NULL: the caller's */
-	const char *begin, *at, *end;
-	unsigned line;
+	struct source *next;     /* of all files */
+	struct source *includer; /* NULL: this is the main file */
+	unsigned depth, line;
+	char *path, *text;
+	const char *at;
 };
 
 struct scan {
-	struct reader *reader;
-	struct source sources[DEPTH + 1];
-	struct source *source; /* the innermost */
-	/* The last name seen, and where. */
-	char setting[64];
-	char *setting_file;
-	unsigned setting_line;
-	bool good, in_array, after_comma, is_too_deep;
+	struct tokens *tokens;
+	struct errors *errors;
+	struct source *source; /* the file being read; NULL: all are */
+	size_t name;           /* the token that names the setting, or 0 */
+	char setting[64];      /* its text */
+	bool good;
 };
 
-/* What is another thing to each libconfig, or what none must read. */
+/* An error that leaves nothing to give to libconfig. */
 static void
 refuse(struct scan *s, const char *text)
 {
-	errors_add(s->reader->errors, s->source->file, s->source->line, "%s",
-		   text);
+	errors_add(s->errors, s->source->path, s->source->line, "%s", text);
 	s->good = false;
 }
 
-/* libconfig takes a NUL for the end of what it reads. */
+/* An error of a value: libconfig is given all, and its setting is marked. */
 static void
-refuse_nul(struct scan *s, const struct source *source)
+refuse_value(struct scan *s, const char *text)
 {
-	size_t size = (size_t)(source->end - source->begin);
-	const char *nul = memchr(source->begin, '\0', size);
-	unsigned line = 1;
-
-	if (!nul)
-		return;
-	for (const char *c = source->begin; c < nul; c++)
-		line += *c == '\n';
-	errors_add(s->reader->errors, source->file, line,
-		   "found a NUL byte, expected text");
-	s->good = false;
+	errors_add(s->errors, s->source->path, s->source->line, "%s: %s",
+		   s->setting, text);
+	s->tokens->list[s->name].is_reported = true;
+	s->good = s->good && s->name > 0;
 }
 
 static void
-begin(struct scan *s, char *file, const char *text, size_t size)
+add(struct scan *s, const char *text, size_t size)
 {
-	*s->source = (struct source){ .file = file,
-				      .begin = text,
-				      .at = text,
-				      .end = text + size,
-				      .line = 1 };
-	refuse_nul(s, s->source);
+	struct tokens *t = s->tokens;
+
+	t->list = memory_grow(t->list, t->count + 1, sizeof *t->list);
+	t->list[t->count++] = (struct token){
+		.text = text,
+		.size = size,
+		.file = s->source->path,
+		.line = s->source->line,
+	};
+}
+
+/* The next size bytes are a token. */
+static void
+take(struct scan *s, size_t size)
+{
+	add(s, s->source->at, size);
+	s->source->at += size;
 }
 
 static void
-end(struct scan *s)
+skip(struct scan *s, size_t size)
 {
-	free(s->source->file);
-	free(s->source->text);
+	for (; size > 0; size--)
+		s->source->line += *s->source->at++ == '\n';
 }
 
-/* Whether there is more text; libconfig goes on where an included file ends. */
-static bool
-more(struct scan *s)
+/* A NUL would end the text: report the first one, and go on behind it. */
+static void
+check_nul(struct scan *s, char *text, size_t size)
 {
-	while (s->source->at == s->source->end && s->source > s->sources) {
-		end(s);
-		s->source--;
+	bool found = false;
+
+	for (char *c = text; c < text + size; c++) {
+		if (*c == '\0' && !found)
+			refuse(s, "found a NUL byte, expected text");
+		found = found || *c == '\0';
+		s->source->line += *c == '\n';
+		if (*c == '\0')
+			*c = ' ';
 	}
-	return s->source->at < s->source->end;
+	s->source->line = 1;
 }
 
-/* The character so far ahead in this file, 0 after its end. */
-static int
-peek(const struct scan *s, size_t ahead)
-{
-	const struct source *source = s->source;
-
-	return (size_t)(source->end - source->at) > ahead
-		     ? (unsigned char)source->at[ahead]
-		     : 0;
-}
-
+/* Go on in this file; text is followed by a NUL. */
 static void
-step(struct scan *s)
+begin(struct scan *s, char *path, char *text, size_t size)
 {
-	s->source->line += *s->source->at++ == '\n';
+	struct source *source = memory_zeroed(1, sizeof *source);
+
+	*source = (struct source){
+		.next = s->tokens->sources,
+		.includer = s->source,
+		.depth = s->source ? s->source->depth + 1 : 0,
+		.line = 1,
+		.path = path,
+		.text = text,
+		.at = text,
+	};
+	s->tokens->sources = source;
+	s->source = source;
+	check_nul(s, text, size);
 }
 
-/* Whether the text goes on with these words. */
-static bool
-sees(const struct scan *s, const char *words)
-{
-	size_t size = strlen(words);
-
-	return (size_t)(s->source->end - s->source->at) >= size &&
-	       memcmp(s->source->at, words, size) == 0;
-}
-
-/* libconfig 1.5 takes none that ends with an included file. */
 static void
 skip_line(struct scan *s)
 {
-	while (peek(s, 0) != 0 && peek(s, 0) != '\n')
-		step(s);
-	if (peek(s, 0) == 0 && s->source > s->sources)
+	skip(s, strcspn(s->source->at, "\n"));
+	if (*s->source->at == '\0' && s->source->includer)
 		refuse(s, "found a comment without a newline behind it");
 }
 
 static void
 skip_comment(struct scan *s)
 {
-	step(s);
-	step(s);
-	while (more(s) && !sees(s, "*/"))
-		step(s);
-	for (int i = 0; i < 2 && more(s); i++)
-		step(s);
+	const char *at = s->source->at, *end = strstr(at + 2, "*/");
+
+	if (!end)
+		refuse(s, "found a comment without an end, expected \"*/\"");
+	skip(s, end ? (size_t)(end + 2 - at) : strlen(at));
 }
 
+/* At is behind a backslash. */
 static void
-add_value(struct scan *s, unsigned line, const char *text)
+check_escape(struct scan *s, const char *at)
 {
-	errors_add_value(s->reader->errors, s->source->file, line,
-			 &(struct error_setting){ s->setting, s->setting_file,
-						  s->setting_line },
-			 text);
-}
+	char text[80];
 
-/* A NUL, or one that libconfig 1.8 reads and others leave as it stands. */
-static void
-check_escape(struct scan *s)
-{
-	int next = peek(s, 1);
-	char text[128];
-
-	if (sees(s, "\\x00") || sees(s, "\\X00"))
-		snprintf(text, sizeof text,
-			 "%s: found an escaped NUL, expected text", s->setting);
-	else if (next != 0 && strchr("abv", next))
-		snprintf(text, sizeof text,
-			 "%s: found a backslash before \"%c\", expected two "
-			 "backslashes",
-			 s->setting, next);
-	else
+	if (strncasecmp(at, "x00", 3) == 0)
+		refuse_value(s, "found an escaped NUL, expected text");
+	if (!strchr("abv", *at))
 		return;
-	add_value(s, s->source->line, text);
+	snprintf(text, sizeof text,
+		 "found a backslash before \"%c\", expected two backslashes",
+		 *at);
+	refuse_value(s, text);
 }
 
 static void
-skip_string(struct scan *s)
+take_string(struct scan *s)
 {
-	step(s);
-	while (more(s) && peek(s, 0) != '"') {
-		if (peek(s, 0) == '\\')
-			check_escape(s);
-		if (peek(s, 0) == '\\' && peek(s, 1) != 0)
-			step(s);
-		step(s);
+	const char *at = s->source->at;
+	size_t size = 1;
+
+	for (; !strchr("\"\n", at[size]); size++) {
+		if (at[size] != '\\' || strchr("\n", at[size + 1]))
+			continue;
+		check_escape(s, at + ++size);
 	}
-	if (more(s))
-		step(s);
-}
-
-static bool
-is_of_name(int c)
-{
-	return isalnum(c) || (c != 0 && strchr("_-*", c));
-}
-
-static void
-take_name(struct scan *s)
-{
-	size_t size = 0;
-
-	free(s->setting_file);
-	s->setting_file = memory_copy(s->source->file);
-	s->setting_line = s->source->line;
-	for (; is_of_name(peek(s, 0)); step(s))
-		if (size < sizeof s->setting - 1)
-			s->setting[size++] = (char)peek(s, 0);
-	s->setting[size] = '\0';
-}
-
-static void
-refuse_number(struct scan *s, const struct number *number)
-{
-	char text[256];
-
-	number_describe(number, s->setting, text, sizeof text);
-	add_value(s, s->source->line, text);
+	if (at[size] == '"') {
+		take(s, size + 1);
+		return;
+	}
+	refuse(s, "found a string without an end, expected a quotation mark "
+		  "on the same line");
+	skip(s, size);
 }
 
 static void
 take_number(struct scan *s)
 {
-	struct source *source = s->source;
+	char text[200];
 	struct number number;
 
-	number_read(&number, source->at, (size_t)(source->end - source->at));
-	if (!number_is_right(&number))
-		refuse_number(s, &number);
-	/* Another type in an array is where some versions end. */
-	if (!number_is_readable(&number) ||
-	    (s->in_array && !number_is_right(&number)))
-		s->good = false;
-	source->at += number.size;
+	number_read(&number, s->source->at);
+	if (number_is_right(&number)) {
+		take(s, number.size);
+		return;
+	}
+	number_describe(&number, s->setting, text, sizeof text);
+	refuse_value(s, text);
+	add(s, "0", 1);
+	skip(s, number.size);
 }
 
-/* Go on in the file of that name, and then behind its name here. */
+/* What follows is the value of the setting that this token names. */
 static void
-include(struct scan *s, unsigned line, const char *name)
+set_name(struct scan *s, size_t token)
 {
-	char *file, *text;
+	const struct token *name = &s->tokens->list[token];
+	size_t size = name->size;
+
+	if (size >= sizeof s->setting)
+		size = sizeof s->setting - 1;
+	s->name = token;
+	memcpy(s->setting, name->text, size);
+	s->setting[size] = '\0';
+}
+
+static void
+take_mark(struct scan *s)
+{
+	const struct token *last = &s->tokens->list[s->tokens->count - 1];
+	char c = *s->source->at;
+
+	if (c == '=' || c == ':')
+		set_name(s, s->tokens->count - 1);
+	else if (c == '}')
+		set_name(s, 0);
+	/* libconfig 1.5 knows none of these, others do. */
+	else if ((c == ')' || c == ']') && *last->text == ',')
+		refuse(s, "found a comma before the end of a list, expected a "
+			  "value");
+	else if (c == '\v')
+		refuse(s, "found a vertical tab, expected a space");
+	take(s, 1);
+}
+
+/* The path of a file that stands beside the main one. */
+static char *
+beside_main(const struct scan *s, const char *name, size_t size)
+{
+	char *copy = memory_copy(s->tokens->list[0].file), *path;
+
+	if (asprintf(&path, "%s/%.*s", dirname(copy), (int)size, name) < 0)
+		memory_missing();
+	free(copy);
+	return path;
+}
+
+static void
+include(struct scan *s, const char *name, size_t name_size)
+{
+	char *path, *text;
 	size_t size;
 
-	/* To libconfig 1.5 it is one as any other, to others it is not. */
-	if (*name == '/') {
-		refuse(s, "@include: found an absolute path, expected a "
-			  "relative one");
+	path = beside_main(s, name, name_size);
+	text = config_file_read(path, &size);
+	if (text) {
+		begin(s, path, text, size);
 		return;
 	}
-	file = reader_include(s->reader, name);
-	text = config_file_read(file, &size);
-	if (!text) {
-		errors_add(s->reader->errors, s->source->file, line,
-			   "@include: found \"%s\", which cannot be read: %s",
-			   name, strerror(errno));
-		s->good = false;
-		free(file);
-		return;
-	}
-	s->source++;
-	begin(s, file, text, size);
-	s->source->text = text;
-}
-
-/* It is one at the beginning of a line only. */
-static bool
-sees_include(const struct scan *s)
-{
-	const char *before = s->source->at;
-
-	while (before > s->source->begin &&
-	       (before[-1] == ' ' || before[-1] == '\t'))
-		before--;
-	return sees(s, "@include") &&
-	       (before == s->source->begin || before[-1] == '\n');
+	errors_add(s->errors, s->source->path, s->source->line,
+		   "@include: found \"%.*s\", which cannot be read: %s",
+		   (int)name_size, name, strerror(errno));
+	s->good = false;
+	free(path);
 }
 
 static void
 take_include(struct scan *s)
 {
-	unsigned line = s->source->line;
-	char name[PATH_MAX];
-	size_t size = 0;
+	const char *name = s->source->at + strlen(INCLUDE);
+	size_t size;
 
-	for (size_t i = strlen("@include"); i > 0; i--)
-		step(s);
-	while (peek(s, 0) == ' ' || peek(s, 0) == '\t')
-		step(s);
-	if (peek(s, 0) != '"')
-		return;
-	step(s);
-	for (; peek(s, 0) != 0 && peek(s, 0) != '"'; step(s)) {
-		if (sees(s, "\\\\") || sees(s, "\\\""))
-			step(s);
-		if (size < sizeof name - 1)
-			name[size++] = (char)peek(s, 0);
-	}
-	name[size] = '\0';
-	if (peek(s, 0) != '"')
-		return;
-	step(s);
-	if (s->source < s->sources + DEPTH) {
-		include(s, line, name);
+	name += strspn(name, " \t");
+	size = *name == '"' ? strcspn(++name, "\"\n") : 0;
+	s->source->at = name + size;
+	if (name[size] != '"' || size == 0 || size > PATH_MAX) {
+		refuse(s, "@include: expected the name of a file in quotation "
+			  "marks");
 		return;
 	}
-	refuse(s, "@include: found files nested too deep");
-	s->is_too_deep = true;
-}
-
-/* libconfig 1.5 has no comma before the end of a list, others have. */
-static void
-take_mark(struct scan *s)
-{
-	int c = peek(s, 0);
-
-	if ((c == ')' || c == ']') && s->after_comma)
-		refuse(s, "found a comma before the end of a list, expected a "
-			  "value");
-	if (c == '\v')
-		refuse(s, "found a vertical tab, expected a space");
-	s->in_array = c == '[' || (s->in_array && c != ']');
-	step(s);
+	s->source->at++;
+	if (*name == '/') {
+		refuse(s, "@include: found an absolute path, expected a "
+			  "relative one");
+	} else if (s->source->depth < DEPTH) {
+		include(s, name, size);
+	} else {
+		refuse(s, "@include: found files nested too deep");
+		s->source = NULL;
+	}
 }
 
 static void
-take(struct scan *s)
+take_one(struct scan *s)
 {
-	int c = peek(s, 0), next = peek(s, 1);
-	bool sign = c == '-' || c == '+';
-	bool is_value = !isspace(c) && !strchr("#/@", c);
+	const char *at = s->source->at;
 
-	if (c == '"')
-		skip_string(s);
-	else if (c == '#' || (c == '/' && next == '/'))
+	if (strchr(SPACES, *at))
+		skip(s, 1);
+	else if (*at == '#' || strncmp(at, "//", 2) == 0)
 		skip_line(s);
-	else if (c == '/' && next == '*')
+	else if (strncmp(at, "/*", 2) == 0)
 		skip_comment(s);
-	else if (isalpha(c) || c == '*')
-		take_name(s);
-	else if (isdigit(c) || c == '.' ||
-		 (sign && (isdigit(next) || next == '.')))
-		take_number(s);
-	else if (sees_include(s))
+	else if (*at == '"')
+		take_string(s);
+	else if (strncmp(at, INCLUDE, strlen(INCLUDE)) == 0)
 		take_include(s);
+	else if (number_begins(at))
+		take_number(s);
+	else if (isalpha((unsigned char)*at) || *at == '*')
+		take(s, strspn(at, OF_NAMES));
 	else
 		take_mark(s);
-	if (is_value)
-		s->after_comma = c == ',';
 }
 
 bool
-config_scan(struct reader *reader, const char *text, size_t size)
+config_scan(struct tokens *tokens, const char *path, const char *text,
+	    size_t size, struct errors *errors)
 {
-	struct scan s = { .reader = reader,
-			  .source = s.sources,
-			  .setting_file = memory_copy(reader->path),
-			  .good = true };
+	struct scan s = { .tokens = tokens, .errors = errors, .good = true };
+	char *copy = memory_zeroed(size + 1, 1);
 
-	begin(&s, memory_copy(reader->path), text, size);
-	/* Too deep is for libconfig to tell, which stops there. */
-	while (!s.is_too_deep && more(&s))
-		take(&s);
-	for (; s.source > s.sources; s.source--)
-		end(&s);
-	end(&s);
-	free(s.setting_file);
+	*tokens = (struct tokens){ 0 };
+	memcpy(copy, text, size);
+	begin(&s, memory_copy(path), copy, size);
+	add(&s, "value", strlen("value"));
+	set_name(&s, 0);
+	while (s.source) {
+		if (*s.source->at != '\0') {
+			take_one(&s);
+			continue;
+		}
+		if (!s.source->includer)
+			add(&s, "", 0);
+		s.source = s.source->includer;
+	}
 	return s.good;
+}
+
+char *
+tokens_text(const struct tokens *tokens)
+{
+	size_t size = 1;
+	char *text, *at;
+
+	for (size_t i = 1; i < tokens->count; i++)
+		size += tokens->list[i].size + 1;
+	at = text = memory_zeroed(size, 1);
+	for (size_t i = 1; i < tokens->count; i++) {
+		const struct token *token = &tokens->list[i];
+
+		memcpy(at, token->text, token->size);
+		at += token->size;
+		*at++ = '\n';
+	}
+	return text;
+}
+
+void
+tokens_free(struct tokens *tokens)
+{
+	struct source *source = tokens->sources, *next;
+
+	for (; source; source = next) {
+		next = source->next;
+		free(source->path);
+		free(source->text);
+		free(source);
+	}
+	free(tokens->list);
+	*tokens = (struct tokens){ 0 };
 }
