@@ -37,15 +37,12 @@ add_syntax_error(struct reader *r)
 static void
 parse(struct reader *r)
 {
-	char *text = tokens_text(&r->tokens);
-
 	config_init(&r->tree);
-	if (config_read_string(&r->tree, text))
+	if (config_read_string(&r->tree, r->scanned.text.data))
 		config_read_tree(r);
 	else
 		add_syntax_error(r);
 	config_destroy(&r->tree);
-	free(text);
 }
 
 void
@@ -55,9 +52,9 @@ config_parse(struct config *config, const char *path, const char *text,
 	struct reader reader = { .errors = errors, .config = config };
 
 	config_set_defaults(config);
-	if (config_scan(&reader.tokens, path, text, size, errors))
+	if (config_scan(&reader.scanned, path, text, size, errors))
 		parse(&reader);
-	tokens_free(&reader.tokens);
+	scanned_free(&reader.scanned);
 	errors_sort(errors);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/number.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,121 +25,88 @@ bool
 number_begins(const char *text)
 {
 	text += is_of(*text, "+-");
-	return is_of(*text, DIGITS ".");
+	return is_of(*text, DIGITS) || (*text == '.' && is_of(text[1], DIGITS));
 }
 
-/* The size of a fraction, of an exponent or of both; 0 for an integer. */
+/* The size of 0, a letter and digits, or 0 if text begins with other things. */
 static size_t
-fraction_size(const char *text)
+prefixed(const char *text, const char *letters, const char *digits)
 {
-	size_t size = 0, digits, mark;
+	size_t size = *text == '0' && is_of(text[1], letters)
+			    ? strspn(text + 2, digits)
+			    : 0;
 
-	if (*text == '.')
-		size = 1 + strspn(text + 1, DIGITS);
-	if (!is_of(text[size], "eE"))
-		return size;
-	mark = is_of(text[size + 1], "+-") ? 2 : 1;
-	digits = strspn(text + size + mark, DIGITS);
-	return digits > 0 ? size + mark + digits : size;
+	return size > 0 ? 2 + size : 0;
 }
 
-/* A number with a letter after its first 0, or else a decimal one. */
-static void
-read_digits(struct number *n)
+/* Its size and its base: 2 for what libconfig 1.8 alone knows, 0: no integer.
+ */
+static size_t
+number_size(const char *text, int *base)
 {
-	const char *text = n->text;
-	size_t fraction;
+	size_t hexadecimal = prefixed(text, "xX", HEXADECIMAL_DIGITS);
+	size_t binary = prefixed(text, "bBoOqQ", DIGITS);
+	size_t size = hexadecimal + binary;
+	char *end;
 
-	if (*text == '0' && is_of(text[1], "xX") &&
-	    is_of(text[2], HEXADECIMAL_DIGITS)) {
-		n->base = 16;
-		n->size = 2 + strspn(text + 2, HEXADECIMAL_DIGITS);
-	} else if (*text == '0' && is_of(text[1], "bBoOqQ") &&
-		   is_of(text[2], DIGITS)) {
-		n->base = 2;
-		n->size = 2 + strspn(text + 2, DIGITS);
-	} else {
-		n->size = is_of(*text, "+-");
-		n->size += strspn(text + n->size, DIGITS);
-		fraction = fraction_size(text + n->size);
-		n->base = fraction > 0 ? 0 : 10;
-		n->size += fraction;
+	*base = binary > 0 ? 2 : 16;
+	if (size == 0) {
+		strtod(text, &end);
+		size = (size_t)(end - text);
+		*base = strcspn(text, ".eE") < size ? 0 : 10;
 	}
-}
-
-void
-number_read(struct number *n, const char *text)
-{
-	n->text = text;
-	read_digits(n);
-	for (int i = 0; i < 2 && n->base > 0 && text[n->size] == 'L'; i++)
-		n->size++;
-}
-
-/* No setting takes more, with L or without. */
-static bool
-fits(const struct number *n, long long *value)
-{
-	errno = 0;
-	*value = strtoll(n->text, NULL, n->base);
-	return errno == 0 && *value >= INT32_MIN && *value <= INT32_MAX;
+	for (int i = 0; i < 2 && *base > 0 && text[size] == 'L'; i++)
+		size++;
+	return size;
 }
 
 /* libconfig 1.7 takes it for octal, 1.5 and 1.8 do not. */
 static bool
-has_leading_zero(const struct number *n)
+has_leading_zero(const char *text)
 {
-	const char *first = n->text + is_of(*n->text, "+-");
-
-	return n->base == 10 && *first == '0' && is_of(first[1], DIGITS);
+	text += is_of(*text, "+-");
+	return *text == '0' && is_of(text[1], DIGITS);
 }
 
-bool
-number_is_right(const struct number *n)
+/* An integer of that setting, or of any where it is none of ours. */
+static void
+expect_integer(const char *setting, char out[80])
 {
-	long long value;
-
-	return n->base == 0 ||
-	       (n->base != 2 && fits(n, &value) && !has_leading_zero(n));
-}
-
-/* The range of a setting, if it is one of ours that has one. */
-static const struct option *
-find_integer(const char *name)
-{
-	const struct option *option = option_find(config_limits_options, name);
+	const struct option *option =
+		option_find(config_limits_options, setting);
 
 	if (!option)
-		option = option_find(config_listener_options, name);
-	return option && option->type == OPTION_INTEGER ? option : NULL;
+		option = option_find(config_listener_options, setting);
+	if (option && option->type == OPTION_INTEGER)
+		snprintf(out, 80, "an integer from %u to %u", option->min,
+			 option->max);
+	else
+		snprintf(out, 80, "an integer from %d to %d", INT32_MIN,
+			 INT32_MAX);
 }
 
-/* What would have been right in its place. */
-static void
-expect(const struct number *n, const char *setting, char out[100])
+size_t
+number_check(const char *text, const char *setting, char wrong[200])
 {
-	const struct option *option = find_integer(setting);
+	char expected[80] = "a decimal or hexadecimal integer";
+	int base;
+	size_t size = number_size(text, &base);
+	size_t hidden = size > SHOWN ? size - SHOWN : 0;
 	long long value;
 
-	if (n->base == 2)
-		snprintf(out, 100, "a decimal or hexadecimal integer");
-	else if (fits(n, &value))
-		snprintf(out, 100, "it without the leading zero: write %lld",
-			 value);
-	else
-		snprintf(out, 100, "an integer from %lld to %lld",
-			 option ? (long long)option->min : INT32_MIN,
-			 option ? (long long)option->max : INT32_MAX);
-}
-
-void
-number_describe(const struct number *n, const char *setting, char *out,
-		size_t size)
-{
-	size_t hidden = n->size > SHOWN ? n->size - SHOWN : 0;
-	char expected[100];
-
-	expect(n, setting, expected);
-	snprintf(out, size, "found %s%.*s, expected %s", hidden ? "..." : "",
-		 (int)(n->size - hidden), n->text + hidden, expected);
+	*wrong = '\0';
+	if (base == 0)
+		return size;
+	errno = 0;
+	value = strtoll(text, NULL, base);
+	if (errno != 0 || value < INT32_MIN || value > INT32_MAX)
+		expect_integer(setting, expected);
+	else if (base == 10 && has_leading_zero(text))
+		snprintf(expected, sizeof expected,
+			 "it without the leading zero: write %lld", value);
+	else if (base != 2)
+		return size;
+	snprintf(wrong, 200, "found %s%.*s, expected %s", hidden ? "..." : "",
+		 (int)(size - hidden), text + hidden, expected);
+	return size;
 }

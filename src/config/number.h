@@ -6,25 +6,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct number {
-	const char *text;
-	size_t size;
-	int base; /* 10 or 16; 2 for what libconfig 1.8 alone knows; 0: float */
-};
-
 bool number_begins(const char *text);
 
 /*
- * The number that text begins with.  It ends where it can be no longer, so that
- * 514name is 514 and a name.
+ * The size of the number that text begins with.  It ends where it can be no
+ * longer, so that 514name is 514 and a name.  If it is an integer that not
+ * every libconfig reads the same, wrong says so of this setting; else it is
+ * empty.
  */
-void number_read(struct number *, const char *text);
-
-/* Whether it is no integer, or one that every libconfig reads the same. */
-bool number_is_right(const struct number *);
-
-/* What is wrong with it as the value of that setting. */
-void number_describe(const struct number *, const char *setting, char *out,
-		     size_t size);
+size_t number_check(const char *text, const char *setting, char wrong[200]);
 
 #endif

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,60 +21,54 @@
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_*"
 
 struct source {
-	struct source *next;     /* of all files */
-	struct source *includer; /* NULL: this is the main file */
-	unsigned depth, line;
-	char *path, *text;
-	const char *at;
+	const char *file;
+	const char *at; /* what comes next; a NUL is the end */
+	unsigned line;
 };
 
 struct scan {
-	struct tokens *tokens;
+	struct scanned *out;
 	struct errors *errors;
-	struct source *source; /* the file being read; NULL: all are */
-	size_t name;           /* the token that names the setting, or 0 */
-	char setting[64];      /* its text */
-	bool good;
+	struct source *source; /* the file that is being read */
+	unsigned depth;        /* of included files, this one too */
+	size_t setting;        /* the token that names it, 0 for none */
+	char name[64];         /* of this setting */
+	char word[64];         /* the last that may be a name */
+	bool good, is_too_deep;
 };
 
-/* An error that leaves nothing to give to libconfig. */
+/* An error after which libconfig cannot be given the text. */
 static void
 refuse(struct scan *s, const char *text)
 {
-	errors_add(s->errors, s->source->path, s->source->line, "%s", text);
+	errors_add(s->errors, s->source->file, s->source->line, "%s", text);
 	s->good = false;
 }
 
-/* An error of a value: libconfig is given all, and its setting is marked. */
+/* The value of the present setting is an error. */
 static void
 refuse_value(struct scan *s, const char *text)
 {
-	errors_add(s->errors, s->source->path, s->source->line, "%s: %s",
-		   s->setting, text);
-	s->tokens->list[s->name].is_reported = true;
-	s->good = s->good && s->name > 0;
+	errors_add(s->errors, s->source->file, s->source->line, "%s: %s",
+		   s->name, text);
+	s->out->tokens[s->setting].is_reported = true;
+	s->good = s->good && s->setting > 0;
 }
 
 static void
 add(struct scan *s, const char *text, size_t size)
 {
-	struct tokens *t = s->tokens;
+	struct scanned *out = s->out;
 
-	t->list = memory_grow(t->list, t->count + 1, sizeof *t->list);
-	t->list[t->count++] = (struct token){
-		.text = text,
-		.size = size,
-		.file = s->source->path,
+	buffer_add(&out->text, text, size);
+	buffer_add(&out->text, "\n", 1);
+	out->tokens =
+		memory_grow(out->tokens, out->count + 1, sizeof *out->tokens);
+	out->tokens[out->count++] = (struct token){
+		.file = s->source->file,
 		.line = s->source->line,
+		.first = *text,
 	};
-}
-
-/* The next size bytes are a token. */
-static void
-take(struct scan *s, size_t size)
-{
-	add(s, s->source->at, size);
-	s->source->at += size;
 }
 
 static void
@@ -85,48 +78,18 @@ skip(struct scan *s, size_t size)
 		s->source->line += *s->source->at++ == '\n';
 }
 
-/* A NUL would end the text: report the first one, and go on behind it. */
 static void
-check_nul(struct scan *s, char *text, size_t size)
+take(struct scan *s, size_t size)
 {
-	bool found = false;
-
-	for (char *c = text; c < text + size; c++) {
-		if (*c == '\0' && !found)
-			refuse(s, "found a NUL byte, expected text");
-		found = found || *c == '\0';
-		s->source->line += *c == '\n';
-		if (*c == '\0')
-			*c = ' ';
-	}
-	s->source->line = 1;
-}
-
-/* Go on in this file; text is followed by a NUL. */
-static void
-begin(struct scan *s, char *path, char *text, size_t size)
-{
-	struct source *source = memory_zeroed(1, sizeof *source);
-
-	*source = (struct source){
-		.next = s->tokens->sources,
-		.includer = s->source,
-		.depth = s->source ? s->source->depth + 1 : 0,
-		.line = 1,
-		.path = path,
-		.text = text,
-		.at = text,
-	};
-	s->tokens->sources = source;
-	s->source = source;
-	check_nul(s, text, size);
+	add(s, s->source->at, size);
+	skip(s, size);
 }
 
 static void
 skip_line(struct scan *s)
 {
 	skip(s, strcspn(s->source->at, "\n"));
-	if (*s->source->at == '\0' && s->source->includer)
+	if (*s->source->at == '\0' && s->depth > 0)
 		refuse(s, "found a comment without a newline behind it");
 }
 
@@ -159,66 +122,65 @@ check_escape(struct scan *s, const char *at)
 static void
 take_string(struct scan *s)
 {
-	const char *at = s->source->at;
-	size_t size = 1;
+	const char *at = s->source->at + 1;
 
-	for (; !strchr("\"\n", at[size]); size++) {
-		if (at[size] != '\\' || strchr("\n", at[size + 1]))
-			continue;
-		check_escape(s, at + ++size);
-	}
-	if (at[size] == '"') {
-		take(s, size + 1);
+	/* strchr() finds a NUL in any text. */
+	for (; !strchr("\"\n", *at); at++)
+		if (*at == '\\' && !strchr("\n", at[1]))
+			check_escape(s, ++at);
+	if (*at == '"') {
+		take(s, (size_t)(at + 1 - s->source->at));
 		return;
 	}
 	refuse(s, "found a string without an end, expected a quotation mark "
 		  "on the same line");
-	skip(s, size);
+	s->source->at = at;
 }
 
+/* One that is an error is replaced by one that is none. */
 static void
 take_number(struct scan *s)
 {
-	char text[200];
-	struct number number;
+	char wrong[200];
+	size_t size = number_check(s->source->at, s->name, wrong);
 
-	number_read(&number, s->source->at);
-	if (number_is_right(&number)) {
-		take(s, number.size);
-		return;
+	if (*wrong != '\0') {
+		refuse_value(s, wrong);
+		add(s, "0", 1);
+		skip(s, size);
+	} else {
+		take(s, size);
 	}
-	number_describe(&number, s->setting, text, sizeof text);
-	refuse_value(s, text);
-	add(s, "0", 1);
-	skip(s, number.size);
 }
 
-/* What follows is the value of the setting that this token names. */
 static void
-set_name(struct scan *s, size_t token)
+take_name(struct scan *s)
 {
-	const struct token *name = &s->tokens->list[token];
-	size_t size = name->size;
+	size_t size = strspn(s->source->at, OF_NAMES);
 
-	if (size >= sizeof s->setting)
-		size = sizeof s->setting - 1;
-	s->name = token;
-	memcpy(s->setting, name->text, size);
-	s->setting[size] = '\0';
+	snprintf(s->word, sizeof s->word, "%.*s", (int)size, s->source->at);
+	take(s, size);
+}
+
+static void
+set_setting(struct scan *s, size_t token, const char *name)
+{
+	s->setting = token;
+	snprintf(s->name, sizeof s->name, "%s", name);
 }
 
 static void
 take_mark(struct scan *s)
 {
-	const struct token *last = &s->tokens->list[s->tokens->count - 1];
+	size_t last = s->out->count - 1;
 	char c = *s->source->at;
 
 	if (c == '=' || c == ':')
-		set_name(s, s->tokens->count - 1);
+		set_setting(s, last, s->word);
 	else if (c == '}')
-		set_name(s, 0);
-	/* libconfig 1.5 knows none of these, others do. */
-	else if ((c == ')' || c == ']') && *last->text == ',')
+		set_setting(s, 0, "value");
+	/* libconfig 1.5 knows neither of these, others do. */
+	else if ((c == ')' || c == ']') && s->out->tokens[last].first == ',')
 		refuse(s, "found a comma before the end of a list, expected a "
 			  "value");
 	else if (c == '\v')
@@ -226,61 +188,67 @@ take_mark(struct scan *s)
 	take(s, 1);
 }
 
-/* The path of a file that stands beside the main one. */
-static char *
-beside_main(const struct scan *s, const char *name, size_t size)
-{
-	char *copy = memory_copy(s->tokens->list[0].file), *path;
+/* Text[size] is a NUL. */
+static void scan_file(struct scan *, const char *file, const char *text,
+		      size_t size);
 
-	if (asprintf(&path, "%s/%.*s", dirname(copy), (int)size, name) < 0)
+/* The path of an included file, which stands beside the main one. */
+static char *
+add_file(struct scan *s, const char *name, int size)
+{
+	struct scanned *out = s->out;
+	char *main = memory_copy(out->tokens[0].file), *path;
+
+	if (asprintf(&path, "%s/%.*s", dirname(main), size, name) < 0)
 		memory_missing();
-	free(copy);
+	free(main);
+	out->files = memory_grow(out->files, out->file_count + 1,
+				 sizeof *out->files);
+	out->files[out->file_count++] = path;
 	return path;
 }
 
 static void
-include(struct scan *s, const char *name, size_t name_size)
+include(struct scan *s, const char *name, int name_size)
 {
-	char *path, *text;
+	char *path = add_file(s, name, name_size), *text;
 	size_t size;
 
-	path = beside_main(s, name, name_size);
 	text = config_file_read(path, &size);
-	if (text) {
-		begin(s, path, text, size);
+	if (!text) {
+		errors_add(s->errors, s->source->file, s->source->line,
+			   INCLUDE ": found \"%.*s\", which cannot be read: %s",
+			   name_size, name, strerror(errno));
+		s->good = false;
 		return;
 	}
-	errors_add(s->errors, s->source->path, s->source->line,
-		   "@include: found \"%.*s\", which cannot be read: %s",
-		   (int)name_size, name, strerror(errno));
-	s->good = false;
-	free(path);
+	s->depth++;
+	scan_file(s, path, text, size);
+	s->depth--;
+	free(text);
 }
 
 static void
 take_include(struct scan *s)
 {
-	const char *name = s->source->at + strlen(INCLUDE);
-	size_t size;
+	const char *name = s->source->at + strlen(INCLUDE), *end;
 
 	name += strspn(name, " \t");
-	size = *name == '"' ? strcspn(++name, "\"\n") : 0;
-	s->source->at = name + size;
-	if (name[size] != '"' || size == 0 || size > PATH_MAX) {
-		refuse(s, "@include: expected the name of a file in quotation "
-			  "marks");
+	end = *name == '"' ? strpbrk(++name, "\"\n") : NULL;
+	s->is_too_deep = s->depth == DEPTH;
+	s->source->at = name;
+	if (!end || *end != '"') {
+		refuse(s, INCLUDE ": expected the name of a file in quotes");
 		return;
 	}
-	s->source->at++;
-	if (*name == '/') {
-		refuse(s, "@include: found an absolute path, expected a "
-			  "relative one");
-	} else if (s->source->depth < DEPTH) {
-		include(s, name, size);
-	} else {
-		refuse(s, "@include: found files nested too deep");
-		s->source = NULL;
-	}
+	s->source->at = end + 1;
+	if (s->is_too_deep)
+		refuse(s, INCLUDE ": found files nested too deep");
+	else if (*name == '/')
+		refuse(s, INCLUDE ": found an absolute path, expected a "
+				  "relative one");
+	else
+		include(s, name, (int)(end - name));
 }
 
 static void
@@ -301,65 +269,49 @@ take_one(struct scan *s)
 	else if (number_begins(at))
 		take_number(s);
 	else if (isalpha((unsigned char)*at) || *at == '*')
-		take(s, strspn(at, OF_NAMES));
+		take_name(s);
 	else
 		take_mark(s);
 }
 
+static void
+scan_file(struct scan *s, const char *file, const char *text, size_t size)
+{
+	struct source source = { .file = file, .at = text, .line = 1 };
+	struct source *includer = s->source;
+	const char *nul = memchr(text, '\0', size);
+
+	s->source = &source;
+	if (!includer)
+		add(s, "", 0); /* tokens[0] */
+	if (nul) {
+		skip(s, (size_t)(nul - text));
+		refuse(s, "found a NUL byte, expected text");
+	}
+	while (!nul && *source.at != '\0' && !s->is_too_deep)
+		take_one(s);
+	s->source = includer;
+}
+
 bool
-config_scan(struct tokens *tokens, const char *path, const char *text,
+config_scan(struct scanned *out, const char *path, const char *text,
 	    size_t size, struct errors *errors)
 {
-	struct scan s = { .tokens = tokens, .errors = errors, .good = true };
-	char *copy = memory_zeroed(size + 1, 1);
+	struct scan s = { .out = out, .errors = errors, .good = true };
 
-	*tokens = (struct tokens){ 0 };
-	memcpy(copy, text, size);
-	begin(&s, memory_copy(path), copy, size);
-	add(&s, "value", strlen("value"));
-	set_name(&s, 0);
-	while (s.source) {
-		if (*s.source->at != '\0') {
-			take_one(&s);
-			continue;
-		}
-		if (!s.source->includer)
-			add(&s, "", 0);
-		s.source = s.source->includer;
-	}
+	*out = (struct scanned){ 0 };
+	set_setting(&s, 0, "value");
+	scan_file(&s, path, text, size);
+	buffer_add(&out->text, "", 1);
 	return s.good;
 }
 
-char *
-tokens_text(const struct tokens *tokens)
-{
-	size_t size = 1;
-	char *text, *at;
-
-	for (size_t i = 1; i < tokens->count; i++)
-		size += tokens->list[i].size + 1;
-	at = text = memory_zeroed(size, 1);
-	for (size_t i = 1; i < tokens->count; i++) {
-		const struct token *token = &tokens->list[i];
-
-		memcpy(at, token->text, token->size);
-		at += token->size;
-		*at++ = '\n';
-	}
-	return text;
-}
-
 void
-tokens_free(struct tokens *tokens)
+scanned_free(struct scanned *scanned)
 {
-	struct source *source = tokens->sources, *next;
-
-	for (; source; source = next) {
-		next = source->next;
-		free(source->path);
-		free(source->text);
-		free(source);
-	}
-	free(tokens->list);
-	*tokens = (struct tokens){ 0 };
+	for (size_t i = 0; i < scanned->file_count; i++)
+		free(scanned->files[i]);
+	free(scanned->files);
+	free(scanned->tokens);
+	buffer_free(&scanned->text);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_scan: splits a configuration into tokens, so that libconfig reads them
- * and neither files nor digits.  libconfig 1.5 reads 4294967810 as 514, drops
- * the NUL of "a\x00b" and ends the process where it cannot read an included
- * file; and 1.5, 1.7 and 1.8 read 0514, 0b1, "\a" and ( 1, ) differently.  All
- * of this is an error here.
+ * config_scan: splits a configuration into tokens, so that libconfig reads
+ * these alone.  libconfig 1.5 reads 4294967810 as 514, drops the NUL of
+ * "a\x00b" and ends the process where it cannot read an included file;
+ * and 1.5, 1.7 and 1.8 read 0514, 0b1, "\a" and ( 1, ) differently.  All of
+ * this is an error.
  */
 #ifndef PORTLOG_CONFIG_SCAN_H
 #define PORTLOG_CONFIG_SCAN_H
@@ -12,34 +12,33 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "config/errors.h"
 
-/* A name, a value or a punctuation mark, and where it stands. */
+/* A name, a value or a punctuation mark. */
 struct token {
-	const char *text;
-	size_t size;
 	const char *file;
 	unsigned line;
-	bool is_reported; /* a name whose value has an error */
+	char first;       /* its first character */
+	bool is_reported; /* it names a setting whose value is an error */
 };
 
-/* List[0] stands for the text as a whole, the last one for its end. */
-struct tokens {
-	struct token *list;
+/* Tokens[0] stands for the whole, in front of the first one. */
+struct scanned {
+	struct buffer text; /* for libconfig: tokens[n] is its line n + 1 */
+	struct token *tokens;
 	size_t count;
-	struct source *sources; /* the files that tokens point into */
+	char **files;
+	size_t file_count;
 };
 
 /*
  * The tokens of text, which is that of the file named path, and of the files
  * that it includes.  Returns false if libconfig cannot be given them.
  */
-bool config_scan(struct tokens *, const char *path, const char *text,
+bool config_scan(struct scanned *, const char *path, const char *text,
 		 size_t size, struct errors *);
 
-/* A text for libconfig: line n is list[n].  Freed by the caller. */
-char *tokens_text(const struct tokens *);
-
-void tokens_free(struct tokens *);
+void scanned_free(struct scanned *);
 
 #endif

@@ -12,15 +12,25 @@
 const struct token *
 reader_token(const struct reader *r, unsigned line)
 {
-	const struct tokens *t = &r->tokens;
+	const struct scanned *s = &r->scanned;
 
-	return &t->list[line < t->count ? line : t->count - 1];
+	if (line == 0 || line > s->count)
+		line = (unsigned)s->count;
+	return &s->tokens[line - 1];
 }
 
 const struct token *
 setting_token(const struct reader *r, const config_setting_t *setting)
 {
-	return reader_token(r, config_setting_source_line(setting));
+	const struct token *token =
+		reader_token(r, config_setting_source_line(setting));
+
+	/* libconfig has read on behind a string of a list. */
+	if (!config_setting_name(setting) &&
+	    config_setting_type(setting) == CONFIG_TYPE_STRING)
+		while (token->first != '"')
+			token--;
+	return token;
 }
 
 void

@@ -11,7 +11,7 @@
 #include "config/scan.h"
 
 struct reader {
-	struct tokens tokens;
+	struct scanned scanned;
 	struct errors *errors;
 	struct config *config;
 	config_t tree;
