@@ -738,6 +738,13 @@ listeners = (
         self.assertEqual(
             found, [(1, f"port: found {n}, expected an integer from 0 to "
                      "65535") for n in (70000, 80000)])
+        found = self.faults('listeners = ( { protocol = "tcp"; port = 65536; }'
+                            ', { protocol = "udp"; port = 4294976184; }, '
+                            '{ protocol = "udp"; port = 80000; } );')
+        self.assertEqual(
+            sorted(found),
+            [(1, f"port: found {n}, expected an integer from 0 to 65535")
+             for n in (4294976184, 65536, 80000)])
 
     def test_a_syntax_error_is_told_with_its_line(self):
         for text, line in (("limits = {\n backlog = ;\n};\n", 2),
@@ -827,6 +834,20 @@ class Files(Case):
                              ("portlogd.conf/x", "Not a directory")):
             said = self.one_fault(f'# one\n@include "{name}"\n', 2, reason)
             self.assertIn(f'found "{name}"', said)
+
+    def test_an_include_in_a_comment_or_a_string_is_none(self):
+        self.dump('# @include "none.conf"\n/*\n@include "none.conf"\n*/\n'
+                  'outputs = ( { type = "file"; path =\n'
+                  '"@include \\"none.conf\\""; } );\n')
+
+    def test_a_comment_or_a_string_ends_in_the_file_where_it_begins(self):
+        for text, said in (("/* backlog = 1;", "a comment without an end"),
+                           ('name = "', "a string without an end")):
+            included = self.write(f"\n{text}", "more.conf")
+            found = self.faults('limits = {\n@include "more.conf"\n'
+                                'backlog = 5; /* " */\n};\n')
+            self.assertEqual([f[:2] for f in found], [(included, 2)])
+            self.assertIn(said, found[0][2])
 
     def test_all_includes_that_cannot_be_read_are_told(self):
         found = self.faults('@include "a.conf"\n@include "."\n'

@@ -68,7 +68,7 @@ has_leading_zero(const char *text)
 	return *text == '0' && is_of(text[1], DIGITS);
 }
 
-/* An integer of that setting, or of any where it is none of ours. */
+/* What that setting may be instead of an integer that is too large. */
 static void
 expect_integer(const char *setting, char out[80])
 {
@@ -81,8 +81,7 @@ expect_integer(const char *setting, char out[80])
 		snprintf(out, 80, "an integer from %u to %u", option->min,
 			 option->max);
 	else
-		snprintf(out, 80, "an integer from %d to %d", INT32_MIN,
-			 INT32_MAX);
+		snprintf(out, 80, "another value");
 }
 
 size_t

@@ -234,15 +234,13 @@ take_include(struct scan *s)
 	const char *name = s->source->at + strlen(INCLUDE), *end;
 
 	name += strspn(name, " \t");
-	end = *name == '"' ? strpbrk(++name, "\"\n") : NULL;
+	name += *name == '"';
+	end = name + strcspn(name, "\"\n");
+	s->source->at = end + (*end == '"');
 	s->is_too_deep = s->depth == DEPTH;
-	s->source->at = name;
-	if (!end || *end != '"') {
+	if (name[-1] != '"' || *end != '"')
 		refuse(s, INCLUDE ": expected the name of a file in quotes");
-		return;
-	}
-	s->source->at = end + 1;
-	if (s->is_too_deep)
+	else if (s->is_too_deep)
 		refuse(s, INCLUDE ": found files nested too deep");
 	else if (*name == '/')
 		refuse(s, INCLUDE ": found an absolute path, expected a "
