@@ -30,14 +30,14 @@ struct scan {
 	struct scanned *out;
 	struct errors *errors;
 	struct source *source; /* the file that is being read */
-	unsigned depth;        /* of included files, this one too */
-	size_t setting;        /* the token that names it, 0 for none */
-	char name[64];         /* of this setting */
-	char word[64];         /* the last that may be a name */
+	unsigned depth;        /* how many files include it */
+	size_t setting;        /* the token that names the present one, or 0 */
+	char name[64];         /* of the present setting */
+	char word[64];         /* the last word: a name, if "=" follows */
 	bool good, is_too_deep;
 };
 
-/* An error after which libconfig cannot be given the text. */
+/* An error that keeps the text from libconfig. */
 static void
 refuse(struct scan *s, const char *text)
 {
@@ -45,7 +45,7 @@ refuse(struct scan *s, const char *text)
 	s->good = false;
 }
 
-/* The value of the present setting is an error. */
+/* An error in the value of the present setting; libconfig reads the others. */
 static void
 refuse_value(struct scan *s, const char *text)
 {
@@ -55,6 +55,7 @@ refuse_value(struct scan *s, const char *text)
 	s->good = s->good && s->setting > 0;
 }
 
+/* The next token, which stands here. */
 static void
 add(struct scan *s, const char *text, size_t size)
 {
@@ -86,14 +87,6 @@ take(struct scan *s, size_t size)
 }
 
 static void
-skip_line(struct scan *s)
-{
-	skip(s, strcspn(s->source->at, "\n"));
-	if (*s->source->at == '\0' && s->depth > 0)
-		refuse(s, "found a comment without a newline behind it");
-}
-
-static void
 skip_comment(struct scan *s)
 {
 	const char *at = s->source->at, *end = strstr(at + 2, "*/");
@@ -103,7 +96,7 @@ skip_comment(struct scan *s)
 	skip(s, end ? (size_t)(end + 2 - at) : strlen(at));
 }
 
-/* At is behind a backslash. */
+/* At points behind a backslash. */
 static void
 check_escape(struct scan *s, const char *at)
 {
@@ -124,7 +117,7 @@ take_string(struct scan *s)
 {
 	const char *at = s->source->at + 1;
 
-	/* strchr() finds a NUL in any text. */
+	/* strchr() finds the NUL too. */
 	for (; !strchr("\"\n", *at); at++)
 		if (*at == '\\' && !strchr("\n", at[1]))
 			check_escape(s, ++at);
@@ -137,7 +130,7 @@ take_string(struct scan *s)
 	s->source->at = at;
 }
 
-/* One that is an error is replaced by one that is none. */
+/* libconfig gets 0 in place of a number that is an error. */
 static void
 take_number(struct scan *s)
 {
@@ -179,7 +172,7 @@ take_mark(struct scan *s)
 		set_setting(s, last, s->word);
 	else if (c == '}')
 		set_setting(s, 0, "value");
-	/* libconfig 1.5 knows neither of these, others do. */
+	/* libconfig 1.5, 1.7 and 1.8 do not agree on these two. */
 	else if ((c == ')' || c == ']') && s->out->tokens[last].first == ',')
 		refuse(s, "found a comma before the end of a list, expected a "
 			  "value");
@@ -257,7 +250,7 @@ take_one(struct scan *s)
 	if (strchr(SPACES, *at))
 		skip(s, 1);
 	else if (*at == '#' || strncmp(at, "//", 2) == 0)
-		skip_line(s);
+		skip(s, strcspn(at, "\n"));
 	else if (strncmp(at, "/*", 2) == 0)
 		skip_comment(s);
 	else if (*at == '"')
