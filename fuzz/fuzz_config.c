@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_config: any text as a configuration, and its dump as another. */
+#include <errno.h>
+#include <libconfig.h>
+#include <stdlib.h>
+
 #include "config/defaults.h"
 #include "config/dump.h"
 #include "config/load.h"
+#include "config/scan.h"
 
 #include "fuzz.h"
 
@@ -86,6 +91,78 @@ check_dump(const struct config *config)
 	free(text);
 }
 
+/* No line of digits is one that libconfig 1.5 wraps or 1.7 takes for octal. */
+static void
+check_integers(const char *text)
+{
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+		const char *first = line + (*line == '-' || *line == '+');
+		int base = strncasecmp(line, "0x", 2) == 0 ? 16 : 10;
+		long long value;
+		char *end;
+
+		errno = 0;
+		value = strtoll(line, &end, base);
+		if (end == line || (*end != '\n' && *end != 'L'))
+			continue;
+		REQUIRE(errno == 0);
+		REQUIRE(value >= INT32_MIN && value <= INT32_MAX);
+		REQUIRE(base == 16 || *first != '0' || end == first + 1);
+	}
+}
+
+/* What libconfig makes of a text; the line of its error in *line, or 0. */
+static char *
+understood(const char *text, unsigned *line)
+{
+	char *out = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&out, &size);
+	config_t tree;
+
+	REQUIRE(stream != NULL);
+	config_init(&tree);
+	*line = 0;
+	if (config_read_string(&tree, text))
+		config_write(&tree, stream);
+	else
+		*line = (unsigned)config_error_line(&tree);
+	config_destroy(&tree);
+	fclose(stream);
+	return out;
+}
+
+/* Libconfig makes the same of the tokens as of the text, line by line. */
+static void
+check_tokens(const struct scanned *scanned, const char *text)
+{
+	unsigned line, again_line;
+	char *out = understood(text, &line);
+	char *again = understood(scanned->text.data, &again_line);
+
+	REQUIRE((line == 0) == (again_line == 0));
+	REQUIRE(strcmp(out, again) == 0);
+	if (again_line > 0 && again_line <= scanned->count)
+		REQUIRE(scanned->tokens[again_line - 1].line == line);
+	free(out);
+	free(again);
+}
+
+static void
+check_scan(const char *text, size_t size)
+{
+	struct errors errors = { 0 };
+	struct scanned scanned;
+
+	if (config_scan(&scanned, "fuzz.conf", text, size, &errors)) {
+		check_integers(scanned.text.data);
+		if (errors.count == 0)
+			check_tokens(&scanned, text);
+	}
+	scanned_free(&scanned);
+	errors_free(&errors);
+}
+
 /* An input names no file of the machine that it is run on. */
 static bool
 names_a_file(const uint8_t *data, size_t size)
@@ -98,16 +175,24 @@ fuzz_config(const uint8_t *data, size_t size)
 {
 	struct errors errors = { 0 };
 	struct config config;
+	char *text;
 
-	if (size == 0 || names_a_file(data, size))
+	if (names_a_file(data, size))
 		return 0;
-	config_parse(&config, "fuzz.conf", (const char *)data, size, &errors);
+	text = calloc(1, size + 2);
+	REQUIRE(text != NULL);
+	memcpy(text, data, size);
+	/* libconfig 1.5 wants it behind a comment. */
+	text[size] = '\n';
+	config_parse(&config, "fuzz.conf", text, size + 1, &errors);
 	check_faults(&errors);
 	if (errors.count == 0) {
 		check_config(&config);
 		check_dump(&config);
 	}
+	check_scan(text, size + 1);
 	config_free(&config);
 	errors_free(&errors);
+	free(text);
 	return 0;
 }

@@ -290,12 +290,17 @@ class Integers(Case):
                 [(included, 2, f"port: found {value}, expected an integer "
                   "from 0 to 65535")])
 
-    def test_a_text_goes_on_where_an_included_file_ends_within_a_string(self):
-        self.write('name = "a', "name.conf")
-        self.one_fault('outputs = ( { type = "stdout";\n'
-                       '@include "name.conf"\n"; } );\n'
-                       "limits = { backlog = 4294967297; };\n",
-                       4, "backlog: found 4294967297")
+    def test_a_string_that_does_not_end_hides_no_integer(self):
+        included = self.write('name = "a', "name.conf")
+        text = "found a string without an end, expected a quotation mark on "\
+            "the same line"
+        self.assertEqual(
+            self.faults('outputs = ( { type = "stdout";\n'
+                        '@include "name.conf"\n"; } );\n'
+                        "limits = { backlog = 4294967297; };\n"),
+            [(included, 1, text), (3, text),
+             (4, "backlog: found 4294967297, expected an integer from 1 to "
+              "2147483647")])
 
     def test_a_zero_before_an_integer_is_refused_with_what_to_write(self):
         for value, right in (("0514", "514"), ("00", "0"), ("08", "8"),
@@ -733,6 +738,13 @@ listeners = (
         self.assertEqual(
             found, [(1, f"port: found {n}, expected an integer from 0 to "
                      "65535") for n in (70000, 80000)])
+        found = self.faults('listeners = ( { protocol = "tcp"; port = 65536; }'
+                            ', { protocol = "udp"; port = 4294976184; }, '
+                            '{ protocol = "udp"; port = 80000; } );')
+        self.assertEqual(
+            sorted(found),
+            [(1, f"port: found {n}, expected an integer from 0 to 65535")
+             for n in (4294976184, 65536, 80000)])
 
     def test_a_syntax_error_is_told_with_its_line(self):
         for text, line in (("limits = {\n backlog = ;\n};\n", 2),
@@ -823,6 +835,20 @@ class Files(Case):
             said = self.one_fault(f'# one\n@include "{name}"\n', 2, reason)
             self.assertIn(f'found "{name}"', said)
 
+    def test_an_include_in_a_comment_or_a_string_is_none(self):
+        self.dump('# @include "none.conf"\n/*\n@include "none.conf"\n*/\n'
+                  'outputs = ( { type = "file"; path =\n'
+                  '"@include \\"none.conf\\""; } );\n')
+
+    def test_a_comment_or_a_string_ends_in_the_file_where_it_begins(self):
+        for text, said in (("/* backlog = 1;", "a comment without an end"),
+                           ('name = "', "a string without an end")):
+            included = self.write(f"\n{text}", "more.conf")
+            found = self.faults('limits = {\n@include "more.conf"\n'
+                                'backlog = 5; /* " */\n};\n')
+            self.assertEqual([f[:2] for f in found], [(included, 2)])
+            self.assertIn(said, found[0][2])
+
     def test_all_includes_that_cannot_be_read_are_told(self):
         found = self.faults('@include "a.conf"\n@include "."\n'
                             "limits = { backlog = 4294967297; };\n")
@@ -849,15 +875,11 @@ class Files(Case):
         self.one_fault(f'limits = {{\n@include "{path}"\n}};\n', 2,
                        "@include: found an absolute path, expected a relative")
 
-    def test_a_comment_that_ends_an_included_file_needs_a_newline(self):
+    def test_a_comment_may_end_an_included_file_without_a_newline(self):
         for comment in ("# the end", "// the end", "#"):
-            included = self.write(f"backlog = 98;\n{comment}", "limits.conf")
-            text = 'limits = {\n@include "limits.conf"\n};\n'
-            self.assertEqual(
-                self.faults(text),
-                [(included, 2, "found a comment without a newline behind it")])
-            self.write(f"backlog = 98;\n{comment}\n", "limits.conf")
-            self.assertIn("backlog = 98;", self.dump(text))
+            self.write(f"backlog = 98;\n{comment}", "limits.conf")
+            self.assertIn("backlog = 98;", self.dump(
+                'limits = {\n@include "limits.conf"\n};\n'))
 
     def test_files_that_include_each_other_are_refused(self):
         self.write('@include "portlogd.conf"\n' * 2, "more.conf")

@@ -10,37 +10,6 @@
 
 #include "base/memory.h"
 
-bool
-errors_has_value(const struct errors *errors,
-		 const struct error_setting *setting)
-{
-	for (size_t i = 0; i < errors->count; i++) {
-		const struct error_setting *s = &errors->list[i].setting;
-
-		if (s->name && s->line == setting->line &&
-		    strcmp(s->name, setting->name) == 0 &&
-		    strcmp(s->file, setting->file) == 0)
-			return true;
-	}
-	return false;
-}
-
-static struct error *
-add(struct errors *errors, const char *file, unsigned line, const char *text)
-{
-	struct error *error;
-
-	errors->list = memory_grow(errors->list, errors->count + 1,
-				   sizeof *errors->list);
-	error = &errors->list[errors->count++];
-	*error = (struct error){
-		.file = memory_copy(file),
-		.line = line,
-		.text = memory_copy(text),
-	};
-	return error;
-}
-
 void
 errors_add(struct errors *errors, const char *file, unsigned line,
 	   const char *format, ...)
@@ -51,17 +20,12 @@ errors_add(struct errors *errors, const char *file, unsigned line,
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	add(errors, file, line, text);
-}
-
-void
-errors_add_value(struct errors *errors, const char *file, unsigned line,
-		 const struct error_setting *setting, const char *text)
-{
-	add(errors, file, line, text)->setting = (struct error_setting){
-		.name = memory_copy(setting->name),
-		.file = memory_copy(setting->file),
-		.line = setting->line,
+	errors->list = memory_grow(errors->list, errors->count + 1,
+				   sizeof *errors->list);
+	errors->list[errors->count++] = (struct error){
+		.file = memory_copy(file),
+		.line = line,
+		.text = memory_copy(text),
 	};
 }
 
@@ -70,8 +34,6 @@ free_fault(struct error *error)
 {
 	free(error->file);
 	free(error->text);
-	free(error->setting.name);
-	free(error->setting.file);
 }
 
 static int

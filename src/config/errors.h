@@ -6,19 +6,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A setting, and where its name stands. */
-struct error_setting {
-	char *name;
-	char *file;
-	unsigned line;
-};
-
 struct error {
 	char *file;
 	unsigned line;
 	char *text;
-	/* That whose value libconfig changes on reading; no name: no such. */
-	struct error_setting setting;
 };
 
 struct errors {
@@ -29,14 +20,6 @@ struct errors {
 /* Note a fault, printf-like; all text is copied. */
 void errors_add(struct errors *, const char *file, unsigned line,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
-
-/*
- * Note that the value of a setting, on this line, is one that libconfig
- * changes, and ask for that: what it makes of it is then no fault of its own.
- */
-void errors_add_value(struct errors *, const char *file, unsigned line,
-		      const struct error_setting *, const char *text);
-bool errors_has_value(const struct errors *, const struct error_setting *);
 
 /*
  * Put them into the order of their files and lines, each once: a file may be

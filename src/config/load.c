@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <libconfig.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "config/defaults.h"
 #include "config/read.h"
 #include "config/read_file.h"
@@ -27,48 +25,36 @@ explain(const char *text)
 }
 
 static void
-syntax_fault(struct reader *r)
+add_syntax_error(struct reader *r)
 {
-	char *file = reader_file(r, config_error_file(&r->tree));
+	const struct token *token =
+		reader_token(r, (unsigned)config_error_line(&r->tree));
 
-	errors_add(r->errors, file, (unsigned)config_error_line(&r->tree), "%s",
+	errors_add(r->errors, token->file, token->line, "%s",
 		   explain(config_error_text(&r->tree)));
-	free(file);
 }
 
 static void
-parse(struct reader *r, const char *text, size_t size)
+parse(struct reader *r)
 {
-	/* It is read only, and fmemopen() has no const to say so. */
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
-	FILE *stream = fmemopen((void *)(uintptr_t)text, size, "r");
-	bool parsed = stream && config_read(&r->tree, stream);
-
-	if (stream)
-		fclose(stream);
-	if (parsed)
+	config_init(&r->tree);
+	if (config_read_string(&r->tree, r->scanned.text.data))
 		config_read_tree(r);
 	else
-		syntax_fault(r);
+		add_syntax_error(r);
+	config_destroy(&r->tree);
 }
 
 void
 config_parse(struct config *config, const char *path, const char *text,
 	     size_t size, struct errors *errors)
 {
-	char *copy = memory_copy(path);
-	struct reader reader = { .path = path,
-				 .directory = dirname(copy),
-				 .errors = errors,
-				 .config = config };
+	struct reader reader = { .errors = errors, .config = config };
 
 	config_set_defaults(config);
-	config_init(&reader.tree);
-	config_set_include_dir(&reader.tree, reader.directory);
-	if (config_scan(&reader, text, size))
-		parse(&reader, text, size);
-	config_destroy(&reader.tree);
-	free(copy);
+	if (config_scan(&reader.scanned, path, text, size, errors))
+		parse(&reader);
+	scanned_free(&reader.scanned);
 	errors_sort(errors);
 }
 
@@ -84,8 +70,6 @@ config_load(struct config *config, const char *path, struct errors *errors)
 			   strerror(errno));
 		return;
 	}
-	/* libconfig 1.5 wants a newline after a comment that ends the file. */
-	text[size] = '\n';
-	config_parse(config, path, text, size + 1, errors);
+	config_parse(config, path, text, size, errors);
 	free(text);
 }

@@ -7,8 +7,8 @@
 #include "config/errors.h"
 
 /*
- * Read a file, or size bytes of text, at least one, as if they were that
- * file's.  Use the configuration only if there is no error; free it in any
+ * Read a file, or size bytes of text as if they were that file's; a NUL is
+ * behind them.  Use the configuration only if there is no error; free it in any
  * case.
  */
 void config_load(struct config *, const char *path, struct errors *);

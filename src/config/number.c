@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/number.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,122 +12,100 @@
 #define DIGITS "0123456789"
 #define HEXADECIMAL_DIGITS DIGITS "abcdefABCDEF"
 
-/* What is shown of one with more digits than anybody can count: its end. */
+/* How much of a long number is shown: its end. */
 #define SHOWN 60
 
-/* How many bytes, from `from` on, are of a set. */
-static size_t
-span(const struct number *n, size_t room, size_t from, const char *set)
-{
-	size_t at = from;
-
-	while (at < room && n->text[at] != '\0' && strchr(set, n->text[at]))
-		at++;
-	return at - from;
-}
-
-/* A fraction, an exponent or both: it is no integer. */
-static void
-read_fraction(struct number *n, size_t room)
-{
-	size_t mark, digits;
-
-	if (span(n, room, n->size, ".") > 0) {
-		n->is_integer = false;
-		n->size += 1 + span(n, room, n->size + 1, DIGITS);
-	}
-	if (span(n, room, n->size, "eE") == 0)
-		return;
-	mark = span(n, room, n->size + 1, "+-") > 0 ? 2 : 1;
-	digits = span(n, room, n->size + mark, DIGITS);
-	if (digits == 0)
-		return;
-	n->is_integer = false;
-	n->size += mark + digits;
-}
-
-void
-number_read(struct number *n, const char *text, size_t size)
-{
-	size_t digits;
-
-	*n = (struct number){ .text = text, .is_integer = true };
-	digits = span(n, size, 2, HEXADECIMAL_DIGITS);
-	n->is_hexadecimal =
-		text[0] == '0' && span(n, size, 1, "xX") > 0 && digits > 0;
-	if (n->is_hexadecimal) {
-		n->size = 2 + digits;
-	} else {
-		n->size = text[0] == '-' || text[0] == '+';
-		n->size += span(n, size, n->size, DIGITS);
-		read_fraction(n, size);
-	}
-	if (!n->is_integer || span(n, size, n->size, "L") == 0)
-		return;
-	n->is_long = true;
-	n->size += span(n, size, n->size, "L") > 1 ? 2 : 1;
-}
-
-/* Its sign and its digits but for zeros that lead; false if they are many. */
 static bool
-significant(const struct number *n, char out[24])
+is_of(char c, const char *set)
 {
-	bool sign = n->text[0] == '-' || n->text[0] == '+';
-	size_t first = sign + (n->is_hexadecimal ? 2 : 0), digits;
-
-	first += span(n, n->size, first, "0");
-	digits = span(n, n->size, first, HEXADECIMAL_DIGITS);
-	if (digits > 19)
-		return false;
-	out[0] = sign ? n->text[0] : '0';
-	memcpy(out + 1, n->text + first, digits);
-	out[1 + digits] = '\0';
-	return true;
+	return c != '\0' && strchr(set, c);
 }
 
 bool
-number_fits(const struct number *n)
+number_begins(const char *text)
 {
-	char digits[24];
-	long long value;
-
-	if (!n->is_integer)
-		return true;
-	if (!significant(n, digits))
-		return false;
-	errno = 0;
-	if (n->is_hexadecimal) {
-		unsigned long long bits = strtoull(digits, NULL, 16);
-
-		return errno == 0 && (n->is_long || bits <= INT32_MAX);
-	}
-	value = strtoll(digits, NULL, 10);
-	return errno == 0 &&
-	       (n->is_long || (value >= INT32_MIN && value <= INT32_MAX));
+	text += is_of(*text, "+-");
+	return is_of(*text, DIGITS) || (*text == '.' && is_of(text[1], DIGITS));
 }
 
-/* The range of a setting, if it is one of ours that has one. */
-static const struct option *
-find_integer(const char *name)
+/* The size of 0, a letter and digits, or 0 if text begins with other things. */
+static size_t
+prefixed(const char *text, const char *letters, const char *digits)
 {
-	const struct option *option = option_find(config_limits_options, name);
+	size_t size = *text == '0' && is_of(text[1], letters)
+			    ? strspn(text + 2, digits)
+			    : 0;
+
+	return size > 0 ? 2 + size : 0;
+}
+
+/* Its size and its base: 2 for what libconfig 1.8 alone knows, 0: no integer.
+ */
+static size_t
+number_size(const char *text, int *base)
+{
+	size_t hexadecimal = prefixed(text, "xX", HEXADECIMAL_DIGITS);
+	size_t binary = prefixed(text, "bBoOqQ", DIGITS);
+	size_t size = hexadecimal + binary;
+	char *end;
+
+	*base = binary > 0 ? 2 : 16;
+	if (size == 0) {
+		strtod(text, &end);
+		size = (size_t)(end - text);
+		*base = strcspn(text, ".eE") < size ? 0 : 10;
+	}
+	for (int i = 0; i < 2 && *base > 0 && text[size] == 'L'; i++)
+		size++;
+	return size;
+}
+
+/* libconfig 1.7 takes it for octal, 1.5 and 1.8 do not. */
+static bool
+has_leading_zero(const char *text)
+{
+	text += is_of(*text, "+-");
+	return *text == '0' && is_of(text[1], DIGITS);
+}
+
+/* What that setting may be instead of an integer that is too large. */
+static void
+expect_integer(const char *setting, char out[80])
+{
+	const struct option *option =
+		option_find(config_limits_options, setting);
 
 	if (!option)
-		option = option_find(config_listener_options, name);
-	return option && option->type == OPTION_INTEGER ? option : NULL;
+		option = option_find(config_listener_options, setting);
+	if (option && option->type == OPTION_INTEGER)
+		snprintf(out, 80, "an integer from %u to %u", option->min,
+			 option->max);
+	else
+		snprintf(out, 80, "another value");
 }
 
-void
-number_describe(const struct number *n, const char *setting, char *out,
-		size_t room)
+size_t
+number_check(const char *text, const char *setting, char wrong[200])
 {
-	const struct option *option = find_integer(setting);
-	size_t left_out = n->size > SHOWN ? n->size - SHOWN : 0;
+	char expected[80] = "a decimal or hexadecimal integer";
+	int base;
+	size_t size = number_size(text, &base);
+	size_t hidden = size > SHOWN ? size - SHOWN : 0;
+	long long value;
 
-	snprintf(out, room,
-		 "%s: found %s%.*s, expected an integer from %lld to %lld",
-		 setting, left_out > 0 ? "..." : "", (int)(n->size - left_out),
-		 n->text + left_out,
-		 option ? (long long)option->min : INT32_MIN,
-		 option ? (long long)option->max : INT32_MAX);
+	*wrong = '\0';
+	if (base == 0)
+		return size;
+	errno = 0;
+	value = strtoll(text, NULL, base);
+	if (errno != 0 || value < INT32_MIN || value > INT32_MAX)
+		expect_integer(setting, expected);
+	else if (base == 10 && has_leading_zero(text))
+		snprintf(expected, sizeof expected,
+			 "it without the leading zero: write %lld", value);
+	else if (base != 2)
+		return size;
+	snprintf(wrong, 200, "found %s%.*s, expected %s", hidden ? "..." : "",
+		 (int)(size - hidden), text + hidden, expected);
+	return size;
 }

@@ -63,19 +63,17 @@ describe_place(const struct reader *r, const config_setting_t *group,
 {
 	const config_setting_t *list = config_setting_parent(group);
 	const config_setting_t *first = config_setting_get_elem(list, 0);
-	char *file, *here = reader_file(r, config_setting_source_file(group));
+	const struct token *here = setting_token(r, group), *there;
 	bool is_here;
 
 	/* What is no group has no number. */
 	for (unsigned i = 1; !config_setting_is_group(first) || number-- > 0;
 	     i++)
 		first = config_setting_get_elem(list, i);
-	file = reader_file(r, config_setting_source_file(first));
-	is_here = strcmp(file, here) == 0;
-	snprintf(out, 256, "line %u%s%s", config_setting_source_line(first),
-		 is_here ? "" : " of ", is_here ? "" : file);
-	free(file);
-	free(here);
+	there = setting_token(r, first);
+	is_here = strcmp(there->file, here->file) == 0;
+	snprintf(out, 256, "line %u%s%s", there->line, is_here ? "" : " of ",
+		 is_here ? "" : there->file);
 }
 
 /* Settings that mean nothing to an output of this type. */
@@ -176,7 +174,7 @@ check_outputs(struct reader *r, config_setting_t *names)
 
 	/* That it is neither array nor list was told by its value. */
 	if (!names || !config_setting_is_aggregate(names) ||
-	    config_setting_is_group(names))
+	    config_setting_is_group(names) || value_is_reported(r, names))
 		return;
 	for (size_t i = 0; i < r->config->output_count; i++)
 		known[i] = r->config->outputs[i].name;

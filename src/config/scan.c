@@ -3,8 +3,8 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdint.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,295 +12,297 @@
 #include "config/number.h"
 #include "config/read_file.h"
 
-/* As deep as libconfig lets files include each other. */
+/* How deep files may include each other, as in libconfig. */
 #define DEPTH 10
 
+#define INCLUDE "@include"
+#define SPACES " \t\r\n\f"
+#define OF_NAMES                                                               \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_*"
+
 struct source {
-	char *file;
-	char *text; /* NULL: the caller's */
-	const char *begin, *at, *end;
+	const char *file;
+	const char *at; /* what comes next; a NUL is the end */
 	unsigned line;
 };
 
 struct scan {
-	struct reader *reader;
-	struct source sources[DEPTH + 1];
-	struct source *source; /* the innermost */
-	/* The last name seen, and where. */
-	char setting[64];
-	char *setting_file;
-	unsigned setting_line;
+	struct scanned *out;
+	struct errors *errors;
+	struct source *source; /* the file that is being read */
+	unsigned depth;        /* how many files include it */
+	size_t setting;        /* the token that names the present one, or 0 */
+	char name[64];         /* of the present setting */
+	char word[64];         /* the last word: a name, if "=" follows */
 	bool good, is_too_deep;
 };
 
-/* libconfig takes a NUL for the end of what it reads. */
+/* An error that keeps the text from libconfig. */
 static void
-refuse_nul(struct scan *s, const struct source *source)
+refuse(struct scan *s, const char *text)
 {
-	size_t size = (size_t)(source->end - source->begin);
-	const char *nul = memchr(source->begin, '\0', size);
-	unsigned line = 1;
-
-	if (!nul)
-		return;
-	for (const char *c = source->begin; c < nul; c++)
-		line += *c == '\n';
-	errors_add(s->reader->errors, source->file, line,
-		   "found a NUL byte, expected text");
+	errors_add(s->errors, s->source->file, s->source->line, "%s", text);
 	s->good = false;
 }
 
+/* An error in the value of the present setting; libconfig reads the others. */
 static void
-begin(struct scan *s, char *file, const char *text, size_t size)
+refuse_value(struct scan *s, const char *text)
 {
-	*s->source = (struct source){ .file = file,
-				      .begin = text,
-				      .at = text,
-				      .end = text + size,
-				      .line = 1 };
-	refuse_nul(s, s->source);
+	errors_add(s->errors, s->source->file, s->source->line, "%s: %s",
+		   s->name, text);
+	s->out->tokens[s->setting].is_reported = true;
+	s->good = s->good && s->setting > 0;
 }
 
+/* The next token, which stands here. */
 static void
-end(struct scan *s)
+add(struct scan *s, const char *text, size_t size)
 {
-	free(s->source->file);
-	free(s->source->text);
-}
+	struct scanned *out = s->out;
 
-/* Whether there is more text; libconfig goes on where an included file ends. */
-static bool
-more(struct scan *s)
-{
-	while (s->source->at == s->source->end && s->source > s->sources) {
-		end(s);
-		s->source--;
-	}
-	return s->source->at < s->source->end;
-}
-
-/* The character so far ahead in this file, 0 after its end. */
-static int
-peek(const struct scan *s, size_t ahead)
-{
-	const struct source *source = s->source;
-
-	return (size_t)(source->end - source->at) > ahead
-		     ? (unsigned char)source->at[ahead]
-		     : 0;
+	buffer_add(&out->text, text, size);
+	buffer_add(&out->text, "\n", 1);
+	out->tokens =
+		memory_grow(out->tokens, out->count + 1, sizeof *out->tokens);
+	out->tokens[out->count++] = (struct token){
+		.file = s->source->file,
+		.line = s->source->line,
+		.first = *text,
+	};
 }
 
 static void
-step(struct scan *s)
+skip(struct scan *s, size_t size)
 {
-	s->source->line += *s->source->at++ == '\n';
-}
-
-/* Whether the text goes on with these words. */
-static bool
-sees(const struct scan *s, const char *words)
-{
-	size_t size = strlen(words);
-
-	return (size_t)(s->source->end - s->source->at) >= size &&
-	       memcmp(s->source->at, words, size) == 0;
+	for (; size > 0; size--)
+		s->source->line += *s->source->at++ == '\n';
 }
 
 static void
-skip_line(struct scan *s)
+take(struct scan *s, size_t size)
 {
-	while (peek(s, 0) != 0 && peek(s, 0) != '\n')
-		step(s);
+	add(s, s->source->at, size);
+	skip(s, size);
 }
 
 static void
 skip_comment(struct scan *s)
 {
-	step(s);
-	step(s);
-	while (more(s) && !sees(s, "*/"))
-		step(s);
-	for (int i = 0; i < 2 && more(s); i++)
-		step(s);
+	const char *at = s->source->at, *end = strstr(at + 2, "*/");
+
+	if (!end)
+		refuse(s, "found a comment without an end, expected \"*/\"");
+	skip(s, end ? (size_t)(end + 2 - at) : strlen(at));
+}
+
+/* At points behind a backslash. */
+static void
+check_escape(struct scan *s, const char *at)
+{
+	char text[80];
+
+	if (strncasecmp(at, "x00", 3) == 0)
+		refuse_value(s, "found an escaped NUL, expected text");
+	if (!strchr("abv", *at))
+		return;
+	snprintf(text, sizeof text,
+		 "found a backslash before \"%c\", expected two backslashes",
+		 *at);
+	refuse_value(s, text);
 }
 
 static void
-add_value(struct scan *s, unsigned line, const char *text)
+take_string(struct scan *s)
 {
-	errors_add_value(s->reader->errors, s->source->file, line,
-			 &(struct error_setting){ s->setting, s->setting_file,
-						  s->setting_line },
-			 text);
-}
+	const char *at = s->source->at + 1;
 
-static void
-refuse_escaped_nul(struct scan *s)
-{
-	char text[128];
-
-	snprintf(text, sizeof text, "%s: found an escaped NUL, expected text",
-		 s->setting);
-	add_value(s, s->source->line, text);
-}
-
-static void
-skip_string(struct scan *s)
-{
-	step(s);
-	while (more(s) && peek(s, 0) != '"') {
-		if (sees(s, "\\x00") || sees(s, "\\X00"))
-			refuse_escaped_nul(s);
-		if (peek(s, 0) == '\\' && peek(s, 1) != 0)
-			step(s);
-		step(s);
+	/* strchr() finds the NUL too. */
+	for (; !strchr("\"\n", *at); at++)
+		if (*at == '\\' && !strchr("\n", at[1]))
+			check_escape(s, ++at);
+	if (*at == '"') {
+		take(s, (size_t)(at + 1 - s->source->at));
+		return;
 	}
-	if (more(s))
-		step(s);
+	refuse(s, "found a string without an end, expected a quotation mark "
+		  "on the same line");
+	s->source->at = at;
 }
 
-static bool
-is_of_name(int c)
+/* libconfig gets 0 in place of a number that is an error. */
+static void
+take_number(struct scan *s)
 {
-	return isalnum(c) || (c != 0 && strchr("_-*", c));
+	char wrong[200];
+	size_t size = number_check(s->source->at, s->name, wrong);
+
+	if (*wrong != '\0') {
+		refuse_value(s, wrong);
+		add(s, "0", 1);
+		skip(s, size);
+	} else {
+		take(s, size);
+	}
 }
 
 static void
 take_name(struct scan *s)
 {
-	size_t size = 0;
+	size_t size = strspn(s->source->at, OF_NAMES);
 
-	free(s->setting_file);
-	s->setting_file = memory_copy(s->source->file);
-	s->setting_line = s->source->line;
-	for (; is_of_name(peek(s, 0)); step(s))
-		if (size < sizeof s->setting - 1)
-			s->setting[size++] = (char)peek(s, 0);
-	s->setting[size] = '\0';
+	snprintf(s->word, sizeof s->word, "%.*s", (int)size, s->source->at);
+	take(s, size);
 }
 
 static void
-refuse_number(struct scan *s, const struct number *number)
+set_setting(struct scan *s, size_t token, const char *name)
 {
-	char text[256];
-
-	number_describe(number, s->setting, text, sizeof text);
-	add_value(s, s->source->line, text);
+	s->setting = token;
+	snprintf(s->name, sizeof s->name, "%s", name);
 }
 
 static void
-take_number(struct scan *s)
+take_mark(struct scan *s)
 {
-	struct source *source = s->source;
-	struct number number;
+	size_t last = s->out->count - 1;
+	char c = *s->source->at;
 
-	number_read(&number, source->at, (size_t)(source->end - source->at));
-	if (!number_fits(&number))
-		refuse_number(s, &number);
-	source->at += number.size;
+	if (c == '=' || c == ':')
+		set_setting(s, last, s->word);
+	else if (c == '}')
+		set_setting(s, 0, "value");
+	/* libconfig 1.5, 1.7 and 1.8 do not agree on these two. */
+	else if ((c == ')' || c == ']') && s->out->tokens[last].first == ',')
+		refuse(s, "found a comma before the end of a list, expected a "
+			  "value");
+	else if (c == '\v')
+		refuse(s, "found a vertical tab, expected a space");
+	take(s, 1);
 }
 
-/* Go on in the file of that name, and then behind its name here. */
-static void
-include(struct scan *s, unsigned line, const char *name)
+/* Text[size] is a NUL. */
+static void scan_file(struct scan *, const char *file, const char *text,
+		      size_t size);
+
+/* The path of an included file, which stands beside the main one. */
+static char *
+add_file(struct scan *s, const char *name, int size)
 {
-	char *file = reader_include(s->reader, name), *text;
+	struct scanned *out = s->out;
+	char *main = memory_copy(out->tokens[0].file), *path;
+
+	if (asprintf(&path, "%s/%.*s", dirname(main), size, name) < 0)
+		memory_missing();
+	free(main);
+	out->files = memory_grow(out->files, out->file_count + 1,
+				 sizeof *out->files);
+	out->files[out->file_count++] = path;
+	return path;
+}
+
+static void
+include(struct scan *s, const char *name, int name_size)
+{
+	char *path = add_file(s, name, name_size), *text;
 	size_t size;
 
-	text = config_file_read(file, &size);
+	text = config_file_read(path, &size);
 	if (!text) {
-		errors_add(s->reader->errors, s->source->file, line,
-			   "@include: found \"%s\", which cannot be read: %s",
-			   name, strerror(errno));
+		errors_add(s->errors, s->source->file, s->source->line,
+			   INCLUDE ": found \"%.*s\", which cannot be read: %s",
+			   name_size, name, strerror(errno));
 		s->good = false;
-		free(file);
 		return;
 	}
-	s->source++;
-	begin(s, file, text, size);
-	s->source->text = text;
-}
-
-/* It is one at the beginning of a line only. */
-static bool
-sees_include(const struct scan *s)
-{
-	const char *before = s->source->at;
-
-	while (before > s->source->begin &&
-	       (before[-1] == ' ' || before[-1] == '\t'))
-		before--;
-	return sees(s, "@include") &&
-	       (before == s->source->begin || before[-1] == '\n');
+	s->depth++;
+	scan_file(s, path, text, size);
+	s->depth--;
+	free(text);
 }
 
 static void
 take_include(struct scan *s)
 {
-	unsigned line = s->source->line;
-	char name[PATH_MAX];
-	size_t size = 0;
+	const char *name = s->source->at + strlen(INCLUDE), *end;
 
-	for (size_t i = strlen("@include"); i > 0; i--)
-		step(s);
-	while (peek(s, 0) == ' ' || peek(s, 0) == '\t')
-		step(s);
-	if (peek(s, 0) != '"')
-		return;
-	step(s);
-	for (; peek(s, 0) != 0 && peek(s, 0) != '"'; step(s)) {
-		if (sees(s, "\\\\") || sees(s, "\\\""))
-			step(s);
-		if (size < sizeof name - 1)
-			name[size++] = (char)peek(s, 0);
-	}
-	name[size] = '\0';
-	if (peek(s, 0) != '"')
-		return;
-	step(s);
-	if (s->source < s->sources + DEPTH)
-		include(s, line, name);
+	name += strspn(name, " \t");
+	name += *name == '"';
+	end = name + strcspn(name, "\"\n");
+	s->source->at = end + (*end == '"');
+	s->is_too_deep = s->depth == DEPTH;
+	if (name[-1] != '"' || *end != '"')
+		refuse(s, INCLUDE ": expected the name of a file in quotes");
+	else if (s->is_too_deep)
+		refuse(s, INCLUDE ": found files nested too deep");
+	else if (*name == '/')
+		refuse(s, INCLUDE ": found an absolute path, expected a "
+				  "relative one");
 	else
-		s->is_too_deep = true;
+		include(s, name, (int)(end - name));
 }
 
 static void
-take(struct scan *s)
+take_one(struct scan *s)
 {
-	int c = peek(s, 0), next = peek(s, 1);
-	bool sign = c == '-' || c == '+';
+	const char *at = s->source->at;
 
-	if (c == '"')
-		skip_string(s);
-	else if (c == '#' || (c == '/' && next == '/'))
-		skip_line(s);
-	else if (c == '/' && next == '*')
+	if (strchr(SPACES, *at))
+		skip(s, 1);
+	else if (*at == '#' || strncmp(at, "//", 2) == 0)
+		skip(s, strcspn(at, "\n"));
+	else if (strncmp(at, "/*", 2) == 0)
 		skip_comment(s);
-	else if (isalpha(c) || c == '*')
-		take_name(s);
-	else if (isdigit(c) || c == '.' ||
-		 (sign && (isdigit(next) || next == '.')))
-		take_number(s);
-	else if (sees_include(s))
+	else if (*at == '"')
+		take_string(s);
+	else if (strncmp(at, INCLUDE, strlen(INCLUDE)) == 0)
 		take_include(s);
+	else if (number_begins(at))
+		take_number(s);
+	else if (isalpha((unsigned char)*at) || *at == '*')
+		take_name(s);
 	else
-		step(s);
+		take_mark(s);
+}
+
+static void
+scan_file(struct scan *s, const char *file, const char *text, size_t size)
+{
+	struct source source = { .file = file, .at = text, .line = 1 };
+	struct source *includer = s->source;
+	const char *nul = memchr(text, '\0', size);
+
+	s->source = &source;
+	if (!includer)
+		add(s, "", 0); /* tokens[0] */
+	if (nul) {
+		skip(s, (size_t)(nul - text));
+		refuse(s, "found a NUL byte, expected text");
+	}
+	while (!nul && *source.at != '\0' && !s->is_too_deep)
+		take_one(s);
+	s->source = includer;
 }
 
 bool
-config_scan(struct reader *reader, const char *text, size_t size)
+config_scan(struct scanned *out, const char *path, const char *text,
+	    size_t size, struct errors *errors)
 {
-	struct scan s = { .reader = reader,
-			  .source = s.sources,
-			  .setting_file = memory_copy(reader->path),
-			  .good = true };
+	struct scan s = { .out = out, .errors = errors, .good = true };
 
-	begin(&s, memory_copy(reader->path), text, size);
-	/* Too deep is for libconfig to tell, which stops there. */
-	while (!s.is_too_deep && more(&s))
-		take(&s);
-	for (; s.source > s.sources; s.source--)
-		end(&s);
-	end(&s);
-	free(s.setting_file);
+	*out = (struct scanned){ 0 };
+	set_setting(&s, 0, "value");
+	scan_file(&s, path, text, size);
+	buffer_add(&out->text, "", 1);
 	return s.good;
+}
+
+void
+scanned_free(struct scanned *scanned)
+{
+	for (size_t i = 0; i < scanned->file_count; i++)
+		free(scanned->files[i]);
+	free(scanned->files);
+	free(scanned->tokens);
+	buffer_free(&scanned->text);
 }

@@ -4,54 +4,55 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 
 #define NAME_BYTES 64
 
-char *
-reader_include(const struct reader *r, const char *name)
+const struct token *
+reader_token(const struct reader *r, unsigned line)
 {
-	size_t size = strlen(r->directory) + 1 + strlen(name) + 1;
-	char *path = memory_zeroed(1, size);
+	const struct scanned *s = &r->scanned;
 
-	snprintf(path, size, "%s/%s", r->directory, name);
-	return path;
+	if (line == 0 || line > s->count)
+		line = (unsigned)s->count;
+	return &s->tokens[line - 1];
 }
 
-char *
-reader_file(const struct reader *r, const char *name)
+const struct token *
+setting_token(const struct reader *r, const config_setting_t *setting)
 {
-	char *path;
+	const struct token *token =
+		reader_token(r, config_setting_source_line(setting));
 
-	if (!name)
-		return memory_copy(r->path);
-#if LIBCONFIG_VER_MAJOR > 1 || LIBCONFIG_VER_MINOR > 5
-	/* It begins with the directory already. */
-	return memory_copy(name);
-#endif
-	path = reader_include(r, name);
-	if (access(path, F_OK) == 0)
-		return path;
-	free(path);
-	return memory_copy(name);
+	/* libconfig has read on behind a string of a list. */
+	if (!config_setting_name(setting) &&
+	    config_setting_type(setting) == CONFIG_TYPE_STRING)
+		while (token->first != '"')
+			token--;
+	return token;
 }
 
 void
 error_at(struct reader *r, const config_setting_t *setting, const char *format,
 	 ...)
 {
-	char *file = reader_file(r, config_setting_source_file(setting));
-	unsigned line = config_setting_source_line(setting);
+	const struct token *token = setting_token(r, setting);
 	char text[512];
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	errors_add(r->errors, file, line, "%s", text);
-	free(file);
+	errors_add(r->errors, token->file, token->line, "%s", text);
+}
+
+bool
+value_is_reported(const struct reader *r, const config_setting_t *setting)
+{
+	if (!config_setting_name(setting))
+		setting = config_setting_parent(setting);
+	return setting_token(r, setting)->is_reported;
 }
 
 /* What a setting is, in words and with its value where that is short. */
@@ -93,6 +94,8 @@ value_wrong_type(struct reader *r, const config_setting_t *setting,
 	const char *name = config_setting_name(setting);
 	char found[128];
 
+	if (value_is_reported(r, setting))
+		return;
 	describe(found, setting);
 	error_at(r, setting, "%s%sfound %s, expected %s", name ? name : "",
 		 name ? ": " : "", found, expected);
@@ -232,21 +235,6 @@ read_names(struct reader *r, const config_setting_t *setting,
 	}
 }
 
-/* Whether libconfig has changed the value, and that was found before. */
-static bool
-was_reported(const struct reader *r, const config_setting_t *setting)
-{
-	struct error_setting known = {
-		.name = config_setting_name(setting),
-		.file = reader_file(r, config_setting_source_file(setting)),
-		.line = config_setting_source_line(setting),
-	};
-	bool told = known.name && errors_has_value(r->errors, &known);
-
-	free(known.file);
-	return told;
-}
-
 bool
 value_read(struct reader *r, const config_setting_t *setting,
 	   const struct option *option, void *target)
@@ -254,7 +242,7 @@ value_read(struct reader *r, const config_setting_t *setting,
 	void *field = (char *)target + option->offset;
 	size_t errors = r->errors->count;
 
-	if (was_reported(r, setting))
+	if (value_is_reported(r, setting))
 		return false;
 	switch (option->type) {
 	case OPTION_INTEGER:

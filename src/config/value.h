@@ -8,31 +8,29 @@
 #include "config/config.h"
 #include "config/errors.h"
 #include "config/options.h"
+#include "config/scan.h"
 
 struct reader {
-	const char *path;
-	char *directory; /* of path: what @include is relative to */
+	struct scanned scanned;
 	struct errors *errors;
 	struct config *config;
 	config_t tree;
 	bool has_unknown_names; /* outputs whose faults hide how to call them */
 };
 
-/*
- * The file that libconfig knows as name, NULL for the main one.  1.5 leaves
- * out the directory of an included file.  Freed by the caller.
- */
-char *reader_file(const struct reader *, const char *name);
+/* What stands on that line of the text that libconfig was given. */
+const struct token *reader_token(const struct reader *, unsigned line);
 
-/*
- * The file that @include "name" reads, whichever it stands in: beside the main
- * one, which 1.5 does even to an absolute path.  Freed by the caller.
- */
-char *reader_include(const struct reader *, const char *name);
+/* Where a setting stands in its file: its name, or the value in a list. */
+const struct token *setting_token(const struct reader *,
+				  const config_setting_t *);
 
 /* A fault at the line of a setting. */
 void error_at(struct reader *, const config_setting_t *, const char *format,
 	      ...) __attribute__((format(printf, 3, 4)));
+
+/* Whether the scan has reported the value of a setting, or of its list. */
+bool value_is_reported(const struct reader *, const config_setting_t *);
 
 /* The setting is there, but of another type than what is expected. */
 void value_wrong_type(struct reader *, const config_setting_t *,
