@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/diag.h"
+#include "base/program.h"
 #include "client/command.h"
 #include "client/lines.h"
 #include "client/stream.h"
@@ -69,14 +70,14 @@ parse_options(struct decode *d, int argc, char **argv)
 			printf("%s\n%s", usage, help);
 			return -1;
 		default:
-			return command_misused(usage, NULL);
+			return program_misused(usage, NULL);
 		}
 	}
 	if (!d->has_terminator && d->terminator == '\0')
-		return command_misused(usage,
+		return program_misused(usage,
 				       "found -0 and -r, expected one of them");
 	if (argc - optind > 1)
-		return command_misused(usage, "expected one FILE at the most");
+		return program_misused(usage, "expected one FILE at the most");
 	if (optind < argc && strcmp(argv[optind], "-") != 0)
 		d->file = argv[optind];
 	return 0;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/program.h"
 #include "client/command.h"
 #include "client/lines.h"
 #include "client/replay.h"
@@ -78,7 +79,7 @@ parse_options(struct options *o, int argc, char **argv)
 			break;
 		case 's':
 			if (!parse_speed(optarg, &o->replay.speed))
-				return command_misused(
+				return program_misused(
 					usage,
 					"-s: found \"%s\", expected a number "
 					"from 0 on",
@@ -86,7 +87,7 @@ parse_options(struct options *o, int argc, char **argv)
 			break;
 		case 'f':
 			if (!parse_framing(optarg, &o->replay.framing))
-				return command_misused(
+				return program_misused(
 					usage,
 					"-f: found \"%s\", expected line, lf, "
 					"nul, octet-counted or none",
@@ -96,11 +97,11 @@ parse_options(struct options *o, int argc, char **argv)
 			printf("%s\n%s", usage, help);
 			return -1;
 		default:
-			return command_misused(usage, NULL);
+			return program_misused(usage, NULL);
 		}
 	}
 	if (argc - optind != 3)
-		return command_misused(usage, "expected FILE, HOST and PORT");
+		return program_misused(usage, "expected FILE, HOST and PORT");
 	o->file = argv[optind];
 	o->replay.host = argv[optind + 1];
 	o->replay.port = argv[optind + 2];

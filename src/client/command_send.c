@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "client/command.h"
 #include "client/dial.h"
 #include "client/send.h"
@@ -44,7 +45,7 @@ parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 			break;
 		case 'w':
 			if (!command_parse_ms(optarg, &s->timeout_ms))
-				return command_misused(
+				return program_misused(
 					usage,
 					"-w: found \"%s\", expected seconds",
 					optarg);
@@ -53,11 +54,11 @@ parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 			printf("%s\n%s", usage, help);
 			return -1;
 		default:
-			return command_misused(usage, NULL);
+			return program_misused(usage, NULL);
 		}
 	}
 	if (argc - optind != 2)
-		return command_misused(usage, "expected HOST and PORT");
+		return program_misused(usage, "expected HOST and PORT");
 	s->host = argv[optind];
 	s->port = argv[optind + 1];
 	return command_check_port(usage, s->port);

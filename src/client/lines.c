@@ -27,7 +27,7 @@ read_block(struct lines *lines)
 		lines->begin = 0;
 	}
 	do
-		size = read(lines->fd, buffer_room(memory, BLOCK_BYTES),
+		size = read(lines->fd, buffer_reserve(memory, BLOCK_BYTES),
 			    BLOCK_BYTES);
 	while (size < 0 && errno == EINTR);
 	if (size < 0)

@@ -10,7 +10,7 @@
 #include "input/connection_ledger.h"
 
 /* The pause before it is tried again where the kernel has no memory. */
-#define RETRY_NS 100000000
+#define RETRY_MS 100
 
 void
 connection_borrow(struct connection *c)
@@ -202,12 +202,10 @@ ending_of(const struct connection *c)
 static enum ending
 receive_failed(int error)
 {
-	const struct timespec pause = { .tv_nsec = RETRY_NS };
-
 	switch (error) {
 	case ENOBUFS:
 	case ENOMEM:
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(RETRY_MS);
 		return ENDING_NONE;
 	case EAGAIN:
 	case EINTR:
