@@ -250,7 +250,7 @@ connection_receive(struct connection *c)
 static void
 keep_unfinished(struct connection *c)
 {
-	const unsigned char *rest = framer_rest(&c->framer);
+	const unsigned char *rest = framer_held_bytes(&c->framer);
 	size_t held = framer_held(&c->framer);
 
 	framer_lend(&c->framer, NULL, 0);
