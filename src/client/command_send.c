@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* portlog send: stdin to a port, with a receipt. */
+/* portlog send: send stdin to a port, and wait for the receipt. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static const char help[] =
 	"with\n"
 	"portlogd, that it is in the log.  See portlog(1).\n";
 
-/* 0: go on; -1: only help was asked for; else the exit code. */
+/* Returns 0; -1: help was printed; else the exit code. */
 static int
 parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 {

@@ -94,7 +94,7 @@ send_datagrams(struct send *s)
 
 	if (!send_connect(s))
 		return;
-	lines_init(&lines, STDIN_FILENO);
+	lines_open(&lines, "-");
 	progress_start(&s->progress);
 	while (lines_next(&lines, &line))
 		if (!(lines.number == 1 ? send_first : send_datagram)(s, &lines,
@@ -102,7 +102,7 @@ send_datagrams(struct send *s)
 			break;
 	if (lines.error)
 		send_input_failed(s, lines.error);
-	lines_free(&lines);
+	lines_close(&lines);
 	if (s->progress.lines > 0 && !s->without_receipt &&
 	    is_refused(s->fd, REFUSAL_MS))
 		tell_refused(s);
