@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* load: a libconfig file to struct config, with every error.  Main thread. */
+/*
+ * load: a libconfig file to struct config, with every error.  Blocks on the
+ * file.  Without memory the process ends.  Main thread.
+ */
 #ifndef PORTLOG_CONFIG_LOAD_H
 #define PORTLOG_CONFIG_LOAD_H
 
@@ -7,9 +10,9 @@
 #include "config/errors.h"
 
 /*
- * Read a file, or size bytes of text, at least one, as if they were that
- * file's.  Use the configuration only if there is no error; free it in any
- * case.
+ * Read a file; or size bytes of text, at least one, as the content of a file of
+ * that name.  Use the configuration only if there is no error, and free it in
+ * any case.
  */
 void config_load(struct config *, const char *path, struct errors *);
 void config_parse(struct config *, const char *path, const char *text,
