@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bytes: what is done with any run of bytes.  Pure. */
+/* bytes: counts and hashes bytes.  Pure. */
 #ifndef PORTLOG_BASE_BYTES_H
 #define PORTLOG_BASE_BYTES_H
 

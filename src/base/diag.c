@@ -17,8 +17,8 @@
 /* A pipe that poll(2) calls writable takes a page at once. */
 #define LINE_BYTES 4096
 #define TEXT_BYTES (LINE_BYTES / ESCAPE_GROWTH - 64)
-#define PATIENCE_MS 200
-#define QUIET_S 60 /* between two lines of one diag_limit */
+#define MAX_WAIT_MS 200
+#define INTERVAL_S 60 /* between two lines of one diag_limit */
 
 static const char *program_name = "diag"; /* until diag_init() */
 static bool is_verbose, is_journal;
@@ -88,7 +88,7 @@ write_line(int priority, const char *text)
 		       (const unsigned char *)text, &size);
 	line[used++] = '\n';
 	/* After one wait in vain, log only what stderr takes at once. */
-	is_stalled = poll(&writable, 1, is_stalled ? 0 : PATIENCE_MS) != 1;
+	is_stalled = poll(&writable, 1, is_stalled ? 0 : MAX_WAIT_MS) != 1;
 	if (!is_stalled && write(STDERR_FILENO, line, used) < 0)
 		return; /* an error of stderr cannot be logged */
 }
@@ -134,7 +134,7 @@ diag_limited(struct diag_limit *limit, int priority, const char *format, ...)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (now.tv_sec < next ||
 	    !atomic_compare_exchange_strong(&limit->next_s, &next,
-					    now.tv_sec + QUIET_S)) {
+					    now.tv_sec + INTERVAL_S)) {
 		atomic_fetch_add(&limit->suppressed, 1);
 		return;
 	}

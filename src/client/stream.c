@@ -25,7 +25,7 @@ make_key(const struct log_line *line)
 
 	end = key + snprintf(key, size, "%.*s %.*s", (int)line->listener_size,
 			     line->listener, (int)line->peer_size, line->peer);
-	/* A peer may connect again from the same port; text cannot tell. */
+	/* A peer may connect again from one port; JSON has a number then. */
 	if (line->connection > 0)
 		snprintf(end, size - (size_t)(end - key), " (%llu)",
 			 (unsigned long long)line->connection);
@@ -56,7 +56,7 @@ streams_get(struct streams *streams, const struct log_line *line)
 	stream->key = make_key(line);
 	stream->fd = -1;
 	if (!tsearch(stream, &streams->tree, compare))
-		memory_missing();
+		memory_exhausted();
 	streams->count++;
 	return stream;
 }
