@@ -57,7 +57,7 @@ is_wrong(unsigned wrong, const struct option *table, const char *name)
 	return wrong >> (option_find(table, name) - table) & 1;
 }
 
-/* Where the group of that number in the list of this one stands, in words. */
+/* Say in words where group `number` of the list that holds group stands. */
 static void
 describe_place(const struct reader *r, const config_setting_t *group,
 	       size_t number, char out[256])
@@ -67,7 +67,7 @@ describe_place(const struct reader *r, const config_setting_t *group,
 	char *file, *here = reader_file(r, config_setting_source_file(group));
 	bool is_here;
 
-	/* What is no group has no number. */
+	/* Only groups are counted. */
 	for (unsigned i = 1; !config_setting_is_group(first) || number-- > 0;
 	     i++)
 		first = config_setting_get_elem(list, i);

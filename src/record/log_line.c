@@ -29,7 +29,7 @@ days_of(int year, int month)
 	return month == 2 ? 28 + is_leap : 30 + ((month + month / 8) & 1);
 }
 
-/* By hand, since strptime() takes too long for every line. */
+/* By hand, since strptime() has no microseconds and skips spaces. */
 static bool
 parse_time(const char *text, int values[PARTS])
 {
