@@ -39,7 +39,7 @@ void errors_add_value(struct errors *, const char *file, unsigned line,
 bool errors_has_value(const struct errors *, const struct error_setting *);
 
 /*
- * Sort them by file and line, and remove those that are repeated: a file may be
+ * Put them into the order of their files and lines, each once: a file may be
  * included twice.
  */
 void errors_sort(struct errors *);

@@ -10,9 +10,9 @@
 #include "config/errors.h"
 
 /*
- * Read a file; or size bytes of text, at least one, as the content of a file of
- * that name.  Use the configuration only if there is no error, and free it in
- * any case.
+ * Read a file, or size bytes of text, at least one, as if they were that
+ * file's.  Use the configuration only if there is no error; free it in any
+ * case.
  */
 void config_load(struct config *, const char *path, struct errors *);
 void config_parse(struct config *, const char *path, const char *text,
