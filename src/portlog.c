@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* portlog: send to a port, decode a log, replay it. */
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 #include "base/diag.h"
+#include "base/program.h"
 #include "client/command.h"
 
 static const struct {
@@ -36,7 +35,7 @@ run(int argc, char **argv)
 	static char program[] = "portlog";
 
 	if (argc < 2)
-		return command_misused(usage, "expected a command");
+		return program_misused(usage, "expected a command");
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(argv[1], commands[i].name) == 0) {
 			/* What getopt() begins its messages with. */
@@ -49,7 +48,7 @@ run(int argc, char **argv)
 		 strcmp(argv[1], "--version") == 0)
 		puts("portlog " PACKAGE_VERSION);
 	else
-		return command_misused(
+		return program_misused(
 			usage, "found \"%s\", expected a command", argv[1]);
 	return EX_OK;
 }
@@ -57,12 +56,10 @@ run(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	int result;
+	int result, flushed;
 
 	diag_init("portlog");
 	result = run(argc, argv);
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return result;
-	diag(LOG_ERR, "cannot write to stdout");
-	return EXIT_FAILURE;
+	flushed = program_flush_stdout();
+	return flushed == EX_OK ? result : flushed;
 }

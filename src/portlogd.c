@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* portlogd: writes down what arrives on TCP and UDP ports.  main(). */
+/* portlogd: logs all that it receives on TCP and UDP ports.  main(). */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "base/diag.h"
 #include "base/memory.h"
+#include "base/program.h"
 #include "config/command_line.h"
 #include "config/defaults.h"
 #include "config/dump.h"
@@ -22,7 +22,7 @@
 
 #define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
 
-/* What getopt_long() says of an option without a letter. */
+/* What getopt_long() returns for an option without a letter. */
 #define KEEP_LOW_PORTS 256
 
 struct options {
@@ -61,19 +61,6 @@ static const char help[] =
 	"8888\n"
 	"of every address and writes text to stdout.  See portlogd(8).\n";
 
-__attribute__((format(printf, 1, 2))) static int
-usage_error(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	fputs("portlogd: ", stderr);
-	vfprintf(stderr, format, arguments);
-	va_end(arguments);
-	fprintf(stderr, "\n%s", usage);
-	return EX_USAGE;
-}
-
 static void
 add_listener(struct options *o, const char *text)
 {
@@ -84,7 +71,7 @@ add_listener(struct options *o, const char *text)
 	line->listeners[line->listener_count++] = text;
 }
 
-/* An option that getopt_long() returned; false: it is not known. */
+/* Take an option that getopt_long() returned.  false: it is unknown. */
 static bool
 take_option(struct options *o, int c)
 {
@@ -124,7 +111,7 @@ take_option(struct options *o, int c)
 	}
 }
 
-/* EX_OK or EX_USAGE; getopt_long() itself reports what it does not know. */
+/* Returns EX_OK or EX_USAGE.  getopt_long() prints its own errors. */
 static int
 parse_options(struct options *o, int argc, char **argv)
 {
@@ -145,19 +132,18 @@ parse_options(struct options *o, int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "c:l:f:o:tTvhV", known, NULL)) !=
 	       -1)
-		if (!take_option(o, c)) {
-			fputs(usage, stderr);
-			return EX_USAGE;
-		}
+		if (!take_option(o, c))
+			return program_misused(usage, NULL);
 	if (optind < argc)
-		return usage_error("found \"%s\", expected options only",
-				   argv[optind]);
+		return program_misused(usage,
+				       "found \"%s\", expected options only",
+				       argv[optind]);
 	return EX_OK;
 }
 
-/* A file that cannot be reached is not absent. */
+/* Only these errors say that it is absent; others that it cannot be reached. */
 static bool
-default_is_there(void)
+default_config_exists(void)
 {
 	struct stat status;
 
@@ -165,26 +151,31 @@ default_is_there(void)
 	       (errno != ENOENT && errno != ENOTDIR);
 }
 
-/* What excludes what.  A file that is named must be used; so must the rest. */
+/* Refuse options that exclude each other: each that is given must be used. */
 static int
 check_options(struct options *o)
 {
 	if (o->test + o->dump + o->keep_low_ports > 1)
-		return usage_error("found more than one of -t, -T and "
-				   "--keep-low-ports");
+		return program_misused(usage,
+				       "found more than one of -t, -T and "
+				       "--keep-low-ports");
 	if (o->config && o->line.listener_count > 0)
-		return usage_error("found -c and -l, expected one of them");
+		return program_misused(usage,
+				       "found -c and -l, expected one of them");
 	if (o->config && (o->line.format || o->line.output))
-		return usage_error("found -c with %s, which only goes without "
-				   "a configuration file",
-				   o->line.format ? "-f" : "-o");
-	if (o->config || o->line.listener_count > 0 || !default_is_there())
+		return program_misused(
+			usage,
+			"found -c with %s, which only goes without "
+			"a configuration file",
+			o->line.format ? "-f" : "-o");
+	if (o->config || o->line.listener_count > 0 || !default_config_exists())
 		return EX_OK;
 	o->config = DEFAULT_CONFIG;
 	if (o->line.format || o->line.output)
-		return usage_error("found %s without -l, but there is a "
-				   "configuration file, %s",
-				   o->line.format ? "-f" : "-o", o->config);
+		return program_misused(usage,
+				       "found %s without -l, but there is a "
+				       "configuration file, %s",
+				       o->line.format ? "-f" : "-o", o->config);
 	return EX_OK;
 }
 
@@ -195,7 +186,7 @@ configure_from_options(struct config *config, const struct options *o)
 
 	return command_line_configure(config, &o->line, error)
 		     ? EX_OK
-		     : usage_error("%s", error);
+		     : program_misused(usage, "%s", error);
 }
 
 static int
@@ -206,27 +197,17 @@ configure_from_file(struct config *config, const struct options *o)
 
 	config_load(config, o->config, &errors);
 	result = errors.count > 0 ? EX_CONFIG : EX_OK;
-	/* After --keep-low-ports the daemon starts, and prints them itself. */
+	/* The daemon, which starts after --keep-low-ports, logs them itself. */
 	for (size_t i = 0; !o->keep_low_ports && i < errors.count; i++) {
-		const struct error *f = &errors.list[i];
+		const struct error *e = &errors.list[i];
 
-		if (f->line > 0)
-			diag_plain("%s:%u: %s", f->file, f->line, f->text);
+		if (e->line > 0)
+			diag_plain("%s:%u: %s", e->file, e->line, e->text);
 		else
-			diag_plain("%s: %s", f->file, f->text);
+			diag_plain("%s: %s", e->file, e->text);
 	}
 	errors_free(&errors);
 	return result;
-}
-
-/* stdout may be full or closed: then nobody got what was asked for. */
-static int
-flushed(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return EX_OK;
-	diag(LOG_ERR, "cannot write to stdout");
-	return EXIT_FAILURE;
 }
 
 static int
@@ -236,7 +217,7 @@ run(const struct config *config, const char *path)
 	case SERVER_STOPPED:
 		return EX_OK;
 	case SERVER_ABANDONED:
-		_exit(EXIT_FAILURE); /* under threads that still use it all */
+		_exit(EXIT_FAILURE); /* threads still use all memory */
 	case SERVER_FAILED:
 		break;
 	}
@@ -252,10 +233,10 @@ check_or_run(const struct options *o)
 
 	if (result == EX_OK && o->test) {
 		printf("%s: ok\n", o->config ? o->config : "command line");
-		result = flushed();
+		result = program_flush_stdout();
 	} else if (result == EX_OK && o->dump) {
 		config_dump(&config, stdout);
-		result = flushed();
+		result = program_flush_stdout();
 	} else if (result == EX_OK && o->keep_low_ports) {
 		result = low_ports_bind(&config) ? EX_OK : EXIT_FAILURE;
 	} else if (result == EX_OK) {
@@ -277,10 +258,10 @@ main(int argc, char **argv)
 	result = parse_options(&options, argc, argv);
 	if (result == EX_OK && options.help) {
 		printf("%s\n%s", usage, help);
-		result = flushed();
+		result = program_flush_stdout();
 	} else if (result == EX_OK && options.version) {
 		puts("portlogd " PACKAGE_VERSION);
-		result = flushed();
+		result = program_flush_stdout();
 	} else if (result == EX_OK) {
 		result = check_options(&options);
 		if (result == EX_OK)

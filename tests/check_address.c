@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/bytes.h"
 #include "config/command_line.h"
 
 static const struct {
@@ -109,6 +110,14 @@ START_TEST(parses_listeners)
 }
 END_TEST
 
+/* Kept across releases: keys of the ledger are such hashes. */
+START_TEST(hashes_as_fnv_1a)
+{
+	ck_assert(bytes_hash("", 0) == UINT64_C(0xcbf29ce484222325));
+	ck_assert(bytes_hash("foobar", 6) == UINT64_C(0x85944171f73967e8));
+}
+END_TEST
+
 START_TEST(knows_one_host_by_either_family)
 {
 	struct address a, b, c;
@@ -132,6 +141,7 @@ SUITE(address)
 	tcase_add_loop_test(tests, parses_and_formats, 0,
 			    sizeof addresses / sizeof *addresses);
 	tcase_add_test(tests, splits_what_it_formatted);
+	tcase_add_test(tests, hashes_as_fnv_1a);
 	tcase_add_loop_test(tests, parses_listeners, 0,
 			    sizeof listeners / sizeof *listeners);
 	tcase_add_test(tests, knows_one_host_by_either_family);

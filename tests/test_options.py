@@ -23,6 +23,7 @@ BAD = (
     (["--nothing"], "--nothing"),
     (["operand"], 'found "operand", expected options only'),
     (["-l", "tcp:0", "operand"], 'found "operand"'),
+    (["\x1b[31m"], r'found "\\x1b\[31m", expected'),
     (["-l"], "requires an argument|'l'"),
     (["-c"], "requires an argument|'c'"),
     (["--help=yes"], "--help"),

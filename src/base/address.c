@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 const char *
 address_protocol(enum protocol protocol)
 {
@@ -81,7 +83,7 @@ address_parse_port(const char *text, uint16_t *port)
 	return value <= UINT16_MAX;
 }
 
-/* The four bytes of IPv4, also where they came through an IPv6 socket. */
+/* The four bytes of an IPv4 address, "::ffff:192.0.2.7" too; NULL: IPv6. */
 static const unsigned char *
 ipv4_bytes(const struct address *address)
 {
@@ -92,7 +94,7 @@ ipv4_bytes(const struct address *address)
 	return NULL;
 }
 
-/* The kernel lets a name hold all but "/", ":" and what is space to it. */
+/* The kernel refuses only "/", ":" and spaces in the name of an interface. */
 static bool
 is_printable(const char *zone)
 {
@@ -127,7 +129,7 @@ address_format_host(const struct address *address, char text[ADDRESS_TEXT])
 void
 address_format(const struct address *address, char text[ADDRESS_TEXT])
 {
-	/* Both kinds keep their port at the same place. */
+	/* sockaddr_in and sockaddr_in6 have their port at the same offset. */
 	unsigned port = ntohs(address->in.sin_port);
 	char host[ADDRESS_TEXT];
 
@@ -162,13 +164,8 @@ address_same_host(const struct address *a, const struct address *b)
 unsigned
 address_hash_host(const struct address *address)
 {
-	const unsigned char *bytes = ipv4_bytes(address);
-	size_t size = bytes ? 4 : 16;
-	unsigned hash = 2166136261U; /* FNV-1a */
+	const unsigned char *ipv4 = ipv4_bytes(address);
 
-	if (!bytes)
-		bytes = address->in6.sin6_addr.s6_addr;
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ bytes[i]) * 16777619U;
-	return hash;
+	return (unsigned)(ipv4 ? bytes_hash(ipv4, 4)
+			       : bytes_hash(&address->in6.sin6_addr, 16));
 }

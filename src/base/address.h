@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* address: numeric addresses and ports as text and as sockaddr; never DNS. */
+/*
+ * address: numeric addresses and ports, as text and as sockaddr.  Nothing here
+ * asks DNS; a zone ("%eth0") is looked up among this host's interfaces.  Any
+ * thread.
+ */
 #ifndef PORTLOG_BASE_ADDRESS_H
 #define PORTLOG_BASE_ADDRESS_H
 
@@ -23,21 +27,21 @@ struct address {
 	socklen_t size;
 };
 
-/* Room for an address as text with its port, brackets, zone and a NUL. */
+/* The size of an address as text with port, brackets, zone and a NUL. */
 #define ADDRESS_TEXT 80
 
 /*
- * A numeric IPv4 or IPv6 address ("192.0.2.1", "::1", "fe80::1%eth0") and
- * port; false if text is neither.
+ * Parse a numeric IPv4 or IPv6 address ("192.0.2.1", "::1", "fe80::1%eth0")
+ * and add the port.  false: text is no such address.
  */
 bool address_parse(struct address *, const char *text, uint16_t port);
 
-/* A port in digits, 0 to 65535; false if text is none. */
+/* Parse a port in digits, 0 to 65535.  false: text is none. */
 bool address_parse_port(const char *text, uint16_t *port);
 
 /*
- * "192.0.2.7:51034" or "[2001:db8::7]:51034"; an IPv4 address that came
- * through an IPv6 socket is shown as IPv4.
+ * "192.0.2.7:51034" or "[2001:db8::7]:51034".  An IPv4 peer of an IPv6 socket
+ * ("::ffff:192.0.2.7") is shown as IPv4.
  */
 void address_format(const struct address *, char text[ADDRESS_TEXT]);
 
@@ -45,8 +49,8 @@ void address_format(const struct address *, char text[ADDRESS_TEXT]);
 void address_format_host(const struct address *, char text[ADDRESS_TEXT]);
 
 /*
- * The parts of what address_format() wrote: where its host begins and how
- * long it is, and where its port begins.
+ * Split what address_format() wrote into its host, of *host_size bytes, and
+ * its port, up to the NUL.  Both are borrowed from text.
  */
 void address_split(const char *text, const char **host, size_t *host_size,
 		   const char **port);
@@ -54,7 +58,7 @@ void address_split(const char *text, const char **host, size_t *host_size,
 /* Whether it is IPv4 written as IPv6, "::ffff:192.0.2.7". */
 bool address_is_mapped(const struct address *);
 
-/* Whether two addresses are of one host, and a small hash of that host. */
+/* Whether two addresses are of one host; a hash that is equal if they are. */
 bool address_same_host(const struct address *, const struct address *);
 unsigned address_hash_host(const struct address *);
 

@@ -29,7 +29,10 @@ base64_encode(char *out, const unsigned char *data, size_t size)
 	return used;
 }
 
-/* Four characters, padding of them at the end, to 24 bits; -1: they are not. */
+/*
+ * The 24 bits of four characters, the last of which, as many as padding, must
+ * be "=".  -1: they are not base64.
+ */
 static long
 decode_four(const char *text, size_t padding)
 {

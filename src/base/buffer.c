@@ -7,7 +7,7 @@
 #include "base/memory.h"
 
 char *
-buffer_room(struct buffer *buffer, size_t size)
+buffer_reserve(struct buffer *buffer, size_t size)
 {
 	if (buffer->capacity - buffer->size < size) {
 		buffer->capacity = 2 * buffer->capacity + size;
@@ -20,7 +20,7 @@ void
 buffer_add(struct buffer *buffer, const void *data, size_t size)
 {
 	if (size > 0)
-		memcpy(buffer_room(buffer, size), data, size);
+		memcpy(buffer_reserve(buffer, size), data, size);
 	buffer->size += size;
 }
 

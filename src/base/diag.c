@@ -14,13 +14,13 @@
 
 #include "base/escape.h"
 
-/* A line is at most a page, which a pipe that is not full takes at once. */
+/* A pipe that poll(2) calls writable takes a page at once. */
 #define LINE_BYTES 4096
 #define TEXT_BYTES (LINE_BYTES / ESCAPE_GROWTH - 64)
-#define PATIENCE_MS 200
-#define QUIET_S 60
+#define MAX_WAIT_MS 200
+#define INTERVAL_S 60 /* between two lines of one diag_limit */
 
-static const char *program_name = "portlogd";
+static const char *program_name = "diag"; /* until diag_init() */
 static bool is_verbose, is_journal;
 static atomic_bool is_stalled;
 
@@ -41,9 +41,9 @@ stderr_is_journal(void)
 }
 
 /*
- * Whoever started us may have closed some of 0, 1 and 2, and what is opened
- * next would then be taken for them.  What is only read from cannot be
- * written to: a missing stdout is found when it is opened as an output.
+ * The parent may have closed some of 0, 1 and 2; the next files to be opened
+ * would take their places.  /dev/null is opened for reading only, so that a
+ * missing stdout is still found when an output is to write to it.
  */
 static void
 occupy_standard_descriptors(void)
@@ -71,7 +71,7 @@ diag_be_verbose(void)
 	is_verbose = true;
 }
 
-/* A negative priority: an error, without the program's name. */
+/* A negative priority: the line of diag_plain(), an error to the journal. */
 static void
 write_line(int priority, const char *text)
 {
@@ -87,10 +87,10 @@ write_line(int priority, const char *text)
 	used += escape(line + used, sizeof line - used - 1,
 		       (const unsigned char *)text, &size);
 	line[used++] = '\n';
-	/* Once it was waited for in vain, only what fits at once is told. */
-	is_stalled = poll(&writable, 1, is_stalled ? 0 : PATIENCE_MS) != 1;
+	/* After one wait in vain, log only what stderr takes at once. */
+	is_stalled = poll(&writable, 1, is_stalled ? 0 : MAX_WAIT_MS) != 1;
 	if (!is_stalled && write(STDERR_FILENO, line, used) < 0)
-		return; /* there is nobody left to tell */
+		return; /* an error of stderr cannot be logged */
 }
 
 void
@@ -134,7 +134,7 @@ diag_limited(struct diag_limit *limit, int priority, const char *format, ...)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	if (now.tv_sec < next ||
 	    !atomic_compare_exchange_strong(&limit->next_s, &next,
-					    now.tv_sec + QUIET_S)) {
+					    now.tv_sec + INTERVAL_S)) {
 		atomic_fetch_add(&limit->suppressed, 1);
 		return;
 	}

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diag: the daemon's own voice, on stderr.  A call writes one line, escaped,
- * and leaves errno as it was.  It never waits for long: where nobody reads
- * stderr the line is dropped, for a log must not stop over its own remarks.
+ * base/: helpers that know nothing of the programs that use them, and include
+ * nothing else of src/.
+ *
+ * diag: the program's own log, on stderr.  Each call writes one line, escaped.
+ * Any thread.  A call waits up to 200 ms for stderr to take the line, then
+ * drops it: a daemon must not stop because stderr is not read.
  */
 #ifndef PORTLOG_BASE_DIAG_H
 #define PORTLOG_BASE_DIAG_H
@@ -12,23 +15,26 @@
 #include <syslog.h>
 
 /*
- * To be called first of all.  Under systemd lines begin with their priority as
- * "<N>", elsewhere with the program's name.  Descriptors 0, 1 and 2 that are
- * closed are taken, by what can only be read from.
+ * Call it before all else.  Where stderr is the journal's, lines begin with
+ * their priority as "<N>", elsewhere with the program's name.  Opens /dev/null
+ * in place of each of descriptors 0, 1 and 2 that is closed.  Main thread.
  */
 void diag_init(const char *program);
 
-/* Tell debug messages too. */
+/* Log debug messages too.  Main thread, before there are others. */
 void diag_be_verbose(void);
 
-/* priority is one of syslog(3): LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG. */
+/*
+ * priority is one of syslog(3): LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG.
+ * What is beyond 959 bytes is cut off.  errno is left as it was.
+ */
 void diag(int priority, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A line without priority or program: faults of a file, as compilers tell. */
+/* A line without priority or program, as compilers write errors of a file. */
 void diag_plain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* What may happen often and is told once a minute, with a count. */
+/* The same for what may happen often: logged once a minute, with a count. */
 struct diag_limit {
 	atomic_llong next_s; /* CLOCK_MONOTONIC */
 	atomic_uint suppressed;

@@ -34,9 +34,9 @@ is_plain(unsigned char byte)
 }
 
 /*
- * Nearly all that is received is plain text, so sixteen bytes are looked at in
- * one go: a vector of GCC's is a register where the processor has such, and
- * eight bytes and eight where it has not.  A TAB costs a second look.
+ * Most data is plain text, so sixteen bytes are tested at once.  GCC compiles
+ * the vector to one register, or to two of eight bytes.  A TAB is not plain to
+ * block_is_plain(): it is tested again by is_plain().
  */
 #define BLOCK 16
 typedef unsigned char block __attribute__((vector_size(BLOCK)));
@@ -52,7 +52,7 @@ block_is_plain(block bytes)
 	return (other[0] | other[1]) == 0;
 }
 
-/* Copy a block whatever is in it; whether all of it is plain. */
+/* Copy a block, plain or not; whether all of it is plain. */
 static bool
 copy_block(char *out, const unsigned char *data)
 {
@@ -64,8 +64,8 @@ copy_block(char *out, const unsigned char *data)
 }
 
 /*
- * Copy the plain bytes that data begins with, and say how many they are; out
- * has room for size bytes, and what is behind those is not to be looked at.
+ * Copy the plain bytes that data begins with, and return how many.  Both data
+ * and out have size bytes; whole blocks may be copied past the plain ones.
  */
 static size_t
 copy_plain(char *out, const unsigned char *data, size_t size)
@@ -110,8 +110,8 @@ escape_byte(char *out, unsigned char byte)
 }
 
 /*
- * One character that is not plain, or one byte that belongs to none: its
- * length in data is returned, what it becomes is in out, *length bytes.
+ * Escape one character that is not plain, or one byte that is no UTF-8, to
+ * *length bytes of out.  Returns the bytes of data that it has.
  */
 static size_t
 escape_character(char out[16], size_t *length, const unsigned char *data,
@@ -134,24 +134,24 @@ escape_character(char out[16], size_t *length, const unsigned char *data,
 }
 
 size_t
-escape(char *out, size_t room, const unsigned char *data, size_t *size)
+escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 {
 	size_t used = 0, written = 0;
 
-	while (used < *size && written < room) {
+	while (used < *size && written < capacity) {
 		char escaped[16];
 		size_t length, plain = *size - used, n;
 
-		if (plain > room - written)
-			plain = room - written;
+		if (plain > capacity - written)
+			plain = capacity - written;
 		plain = copy_plain(out + written, data + used, plain);
 		used += plain;
 		written += plain;
-		if (used == *size || written == room)
+		if (used == *size || written == capacity)
 			break;
 		n = escape_character(escaped, &length, data + used,
 				     *size - used);
-		if (length > room - written)
+		if (length > capacity - written)
 			break;
 		memcpy(out + written, escaped, length);
 		used += n;
@@ -161,7 +161,7 @@ escape(char *out, size_t room, const unsigned char *data, size_t *size)
 	return written;
 }
 
-/* The value of a lower-case hexadecimal digit, -1 for anything else. */
+/* The value of a lower-case hexadecimal digit; -1: it is none. */
 static int
 digit_value(char c)
 {
@@ -170,7 +170,7 @@ digit_value(char c)
 	return digit ? (int)(digit - hexadecimal) : -1;
 }
 
-/* The byte of one escape, after its backslash: its length, 0 if it is none. */
+/* Read one escape, after its backslash.  Returns its length; 0: it is none. */
 static size_t
 unescape_byte(unsigned char *byte, const char *text, size_t size)
 {
@@ -193,7 +193,7 @@ unescape_byte(unsigned char *byte, const char *text, size_t size)
 }
 
 long
-unescape(unsigned char *out, const char *text, size_t size, size_t *fault)
+unescape(unsigned char *out, const char *text, size_t size, size_t *bad_offset)
 {
 	size_t read = 0, written = 0;
 
@@ -211,7 +211,7 @@ unescape(unsigned char *out, const char *text, size_t size, size_t *fault)
 		n = unescape_byte(out + written, text + read + 1,
 				  size - read - 1);
 		if (n == 0) {
-			*fault = read;
+			*bad_offset = read;
 			return -1;
 		}
 		read += 1 + n;

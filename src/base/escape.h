@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* escape: any bytes to one printable line fragment, and exactly back. */
+/* escape: any bytes to part of one printable line, and exactly back.  Pure. */
 #ifndef PORTLOG_BASE_ESCAPE_H
 #define PORTLOG_BASE_ESCAPE_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A byte becomes at most this many: \xHH. */
+/* One byte becomes at most this many: \xHH. */
 #define ESCAPE_GROWTH 4
 
 /*
@@ -19,18 +19,19 @@ bool escape_is_harmless(uint32_t code_point);
 
 /*
  * Write data escaped to out: valid UTF-8, no byte below 0x20 but TAB, no 0x7f,
- * no NUL at the end.  Stops before a character that does not fit into room;
- * ESCAPE_GROWTH * *size always suffices.  Sets *size to the bytes of data
- * that were written and returns the bytes of out that they took.
+ * no NUL at the end.  Stops before a character that does not fit into
+ * capacity; ESCAPE_GROWTH * *size always suffices.  Returns the bytes written
+ * to out, and sets *size to the bytes of data that they stand for.
  */
-size_t escape(char *out, size_t room, const unsigned char *data, size_t *size);
+size_t escape(char *out, size_t capacity, const unsigned char *data,
+	      size_t *size);
 
 /*
- * The bytes that text stands for, into out, which has room for size bytes and
- * may be text itself.
- * Returns their number, or -1 and the place of the first fault in *fault
- * where text is not what escape() writes.
+ * Write the bytes that text stands for to out, which takes up to size bytes
+ * and may be text itself.  Returns how many; -1: escape() does not write this
+ * text, and *bad_offset is where its first wrong backslash stands.
  */
-long unescape(unsigned char *out, const char *text, size_t size, size_t *fault);
+long unescape(unsigned char *out, const char *text, size_t size,
+	      size_t *bad_offset);
 
 #endif

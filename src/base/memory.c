@@ -7,34 +7,34 @@
 #include <string.h>
 
 void
-memory_missing(void)
+memory_exhausted(void)
 {
 	fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
 	exit(EXIT_FAILURE);
 }
 
 static void *
-present(void *memory)
+or_exit(void *memory)
 {
 	if (!memory)
-		memory_missing();
+		memory_exhausted();
 	return memory;
 }
 
 void *
 memory_zeroed(size_t count, size_t size)
 {
-	return present(calloc(count ? count : 1, size));
+	return or_exit(calloc(count ? count : 1, size));
 }
 
 void *
 memory_grow(void *memory, size_t count, size_t size)
 {
-	return present(reallocarray(memory, count, size));
+	return or_exit(reallocarray(memory, count, size));
 }
 
 char *
 memory_copy(const char *text)
 {
-	return present(strdup(text));
+	return or_exit(strdup(text));
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * memory: allocation by the daemon while it starts, and by the companion, for
- * which to run short of it is the end: these say so on stderr and exit with 1.
- * Once the daemon serves it calls malloc() and copes.
+ * memory: allocation for code that cannot continue without memory: a daemon
+ * that starts, a command.  Where there is none these log that, and end the
+ * process with exit code 1.  A daemon that serves calls malloc() instead.  Any
+ * thread.
  */
 #ifndef PORTLOG_BASE_MEMORY_H
 #define PORTLOG_BASE_MEMORY_H
@@ -14,7 +15,7 @@ void *memory_zeroed(size_t count, size_t size);
 void *memory_grow(void *memory, size_t count, size_t size);
 char *memory_copy(const char *text);
 
-/* What they do where there is none. */
-void memory_missing(void) __attribute__((noreturn));
+/* End the process as they do. */
+void memory_exhausted(void) __attribute__((noreturn));
 
 #endif

@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 /*
- * No thread keeps a large buffer on its stack; the deepest way is that into
- * libsystemd.  Sanitizers widen every frame.
+ * No thread has a large buffer on its stack; calls into libsystemd go deepest.
+ * Sanitizers widen every frame.
  */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STACK_BYTES 524288

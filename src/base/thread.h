@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* thread: threads with a small stack, so that ten thousand of them are cheap.
- */
+/* thread: threads with small stacks, for ten thousand of them.  Any thread. */
 #ifndef PORTLOG_BASE_THREAD_H
 #define PORTLOG_BASE_THREAD_H
 
 #include <pthread.h>
 
 /*
- * Start main(argument), to be joined, or detached where thread is NULL.
- * Returns 0, or what pthread_create() says: EAGAIN where there can be no more.
+ * Start main(argument) in a thread, for the caller to join; thread NULL: in a
+ * detached one.  Returns 0 or an error of pthread_create(), such as EAGAIN.
  */
 int thread_start(pthread_t *thread, void *(*main)(void *), void *argument);
 

@@ -4,9 +4,9 @@
 #include <stdbool.h>
 
 /*
- * What a first byte announces (RFC 3629, section 4): the length of its
- * character, 0 if it begins none, and the range of the second byte, which
- * alone keeps out overlong forms, surrogates and what lies beyond U+10FFFF.
+ * The length of the character that a first byte begins (RFC 3629, section 4),
+ * 0 if it begins none, and the range of its second byte.  That range alone
+ * excludes overlong forms, surrogates and code points beyond U+10FFFF.
  */
 static size_t
 announced_length(unsigned char first, unsigned char *low, unsigned char *high)
@@ -24,7 +24,7 @@ announced_length(unsigned char first, unsigned char *low, unsigned char *high)
 	return first < 0xf5 ? 4 : 0;
 }
 
-/* Whether data, all of it, is a character or the beginning of one. */
+/* Whether data is one character or the beginning of one, and nothing more. */
 static bool
 begins_character(const unsigned char *data, size_t size, size_t *length)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* utf8: which bytes are UTF-8 (RFC 3629), and where a string may be cut. */
+/* utf8: which bytes are UTF-8 (RFC 3629), and where to cut it.  Pure. */
 #ifndef PORTLOG_BASE_UTF8_H
 #define PORTLOG_BASE_UTF8_H
 
@@ -7,17 +7,17 @@
 #include <stdint.h>
 
 /*
- * The character that data begins with: its length in bytes, 1 to 4, and its
- * code point.  0 where no whole valid character stands there; overlong forms,
+ * Decode the character that data begins with.  Returns its length in bytes, 1
+ * to 4; 0: data begins with no whole valid character.  Overlong forms,
  * surrogates and code points beyond U+10FFFF are not valid.
  */
 size_t utf8_decode(const unsigned char *data, size_t size,
 		   uint32_t *code_point);
 
 /*
- * Where to cut data so that its last character is not split: at most size,
- * less than size where the last bytes are the beginning of a character whose
- * rest may follow.  0 only if size is 0: what has no boundary is cut as it is.
+ * Where to cut data so that no character is split: before the last bytes if
+ * they only begin a character, else at size.  Returns 0 only if size is 0;
+ * data that is one unfinished character is not shortened.
  */
 size_t utf8_cut(const unsigned char *data, size_t size);
 

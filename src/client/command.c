@@ -3,31 +3,12 @@
 
 #include <ctype.h>
 #include <getopt.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
 
 #include "base/address.h"
-#include "base/diag.h"
+#include "base/program.h"
 
-#define MOST_SECONDS (14.0 * 24 * 60 * 60)
-
-int
-command_misused(const char *usage, const char *format, ...)
-{
-	if (format) {
-		char text[512];
-		va_list arguments;
-
-		va_start(arguments, format);
-		vsnprintf(text, sizeof text, format, arguments);
-		va_end(arguments);
-		diag(LOG_ERR, "%s", text);
-	}
-	fputs(usage, stderr);
-	return EX_USAGE;
-}
+#define MAX_SECONDS (14.0 * 24 * 60 * 60)
 
 bool
 command_parse_ms(const char *text, int *ms)
@@ -36,13 +17,16 @@ command_parse_ms(const char *text, int *ms)
 	double seconds = strtod(text, &end);
 
 	if (end == text || *end != '\0' || !(seconds >= 0) ||
-	    seconds > MOST_SECONDS)
+	    seconds > MAX_SECONDS)
 		return false;
 	*ms = (int)(seconds * 1000);
 	return true;
 }
 
-/* getaddrinfo() takes "" for 0 and 65537 for 1; no name is without a letter. */
+/*
+ * getaddrinfo() takes "" for 0 and 65537 for 1, so only digits that are a port
+ * pass, or what has a letter: the name of a service.
+ */
 static bool
 is_port(const char *text)
 {
@@ -60,7 +44,7 @@ command_check_port(const char *usage, const char *port)
 {
 	if (is_port(port))
 		return 0;
-	return command_misused(
+	return program_misused(
 		usage,
 		"PORT: found \"%s\", expected 1 to 65535, or the "
 		"name of a service",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* portlog decode: a text log back to the bytes that were sent. */
+/* portlog decode: a text log back to the bytes that the peers sent. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/diag.h"
+#include "base/program.h"
 #include "client/command.h"
 #include "client/lines.h"
 #include "client/stream.h"
@@ -20,12 +20,12 @@
 #define BLOCK_BYTES 262144
 
 struct decode {
-	const char *file;            /* NULL: stdin */
+	const char *file;            /* "-": stdin */
 	const char *peer, *listener; /* NULL: all */
 	char terminator;
 	bool has_terminator;
 	bool has_failed;
-	struct streams streams; /* those that have pieces */
+	struct streams streams; /* with a record that is not complete */
 	struct buffer out;
 };
 
@@ -46,6 +46,7 @@ static const char help[] =
 	"number,\n"
 	"and left out; the exit code is 1 then.  See portlog(1).\n";
 
+/* Returns 0; -1: help was printed; else the exit code. */
 static int
 parse_options(struct decode *d, int argc, char **argv)
 {
@@ -69,15 +70,15 @@ parse_options(struct decode *d, int argc, char **argv)
 			printf("%s\n%s", usage, help);
 			return -1;
 		default:
-			return command_misused(usage, NULL);
+			return program_misused(usage, NULL);
 		}
 	}
 	if (!d->has_terminator && d->terminator == '\0')
-		return command_misused(usage,
+		return program_misused(usage,
 				       "found -0 and -r, expected one of them");
 	if (argc - optind > 1)
-		return command_misused(usage, "expected one FILE at the most");
-	if (optind < argc && strcmp(argv[optind], "-") != 0)
+		return program_misused(usage, "expected one FILE at the most");
+	if (optind < argc)
 		d->file = argv[optind];
 	return 0;
 }
@@ -99,7 +100,7 @@ write_out(struct decode *d)
 	d->out.size = 0;
 }
 
-/* The last of a record: what there is of it already comes before. */
+/* Put the last bytes of a record, behind the pieces of it that came before. */
 static void
 put_record(struct decode *d, struct stream *stream, const char *data,
 	   size_t size)
@@ -114,7 +115,7 @@ put_record(struct decode *d, struct stream *stream, const char *data,
 }
 
 static bool
-is_text(const char *text, const char *data, size_t size)
+is_equal(const char *text, const char *data, size_t size)
 {
 	return strlen(text) == size && memcmp(text, data, size) == 0;
 }
@@ -126,13 +127,13 @@ is_peer(const char *wanted, const struct log_line *line)
 	const char *host = line->peer;
 	size_t size = colon ? (size_t)(colon - host) : line->peer_size;
 
-	if (is_text(wanted, line->peer, line->peer_size))
+	if (is_equal(wanted, line->peer, line->peer_size))
 		return true;
 	if (size > 2 && host[0] == '[') {
 		host++;
 		size -= 2;
 	}
-	return is_text(wanted, host, size);
+	return is_equal(wanted, host, size);
 }
 
 static bool
@@ -141,7 +142,7 @@ is_wanted(const struct decode *d, const struct log_line *line)
 	if (line->tag == TAG_NOTE)
 		return false;
 	if (d->listener &&
-	    !is_text(d->listener, line->listener, line->listener_size))
+	    !is_equal(d->listener, line->listener, line->listener_size))
 		return false;
 	return !d->peer || is_peer(d->peer, line);
 }
@@ -164,7 +165,7 @@ decode_line(struct decode *d, const struct log_line *line)
 		streams_remove(&d->streams, stream);
 }
 
-/* The log ends before the record does. */
+/* Put a record that the log does not end. */
 static void
 put_unfinished(struct stream *stream, void *decode)
 {
@@ -172,59 +173,49 @@ put_unfinished(struct stream *stream, void *decode)
 }
 
 static void
-malformed(struct decode *d, const struct lines *lines, const char *expected)
+decode_lines(struct decode *d, struct lines *lines)
 {
-	d->has_failed = true;
-	diag(LOG_ERR, "%s:%llu: expected %s", d->file ? d->file : "stdin",
-	     lines->number, expected);
-}
-
-static void
-decode_file(struct decode *d, int fd)
-{
-	struct lines lines;
+	const char *name = strcmp(d->file, "-") == 0 ? "stdin" : d->file;
 	struct line line;
 
-	lines_init(&lines, fd);
-	while (lines_next(&lines, &line)) {
+	while (lines_next(lines, &line)) {
 		struct log_line log_line;
 		const char *expected =
 			log_line_parse_text(&log_line, line.text, line.size);
 
 		if (!line.is_whole)
 			expected = "a newline at the end of the last line";
-		if (expected)
-			malformed(d, &lines, expected);
-		else
+		if (!expected) {
 			decode_line(d, &log_line);
+			continue;
+		}
+		diag(LOG_ERR, "%s:%llu: expected %s", name, lines->number,
+		     expected);
+		d->has_failed = true;
 	}
 	streams_drain(&d->streams, put_unfinished, d);
 	write_out(d);
-	if (lines.error) {
-		diag(LOG_ERR, "%s: %s", d->file ? d->file : "stdin",
-		     strerror(lines.error));
+	if (lines->error) {
+		diag(LOG_ERR, "%s: %s", name, strerror(lines->error));
 		d->has_failed = true;
 	}
-	lines_free(&lines);
 }
 
 int
 command_decode(int argc, char **argv)
 {
-	struct decode d = { .terminator = '\n', .has_terminator = true };
-	int result = parse_options(&d, argc, argv), fd = STDIN_FILENO;
+	struct decode d = { .file = "-",
+			    .terminator = '\n',
+			    .has_terminator = true };
+	int result = parse_options(&d, argc, argv);
+	struct lines lines;
 
 	if (result != 0)
 		return result < 0 ? EX_OK : result;
-	if (d.file)
-		fd = open(d.file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		diag(LOG_ERR, "%s: %s", d.file, strerror(errno));
+	if (!lines_open(&lines, d.file))
 		return EXIT_FAILURE;
-	}
-	decode_file(&d, fd);
+	decode_lines(&d, &lines);
+	lines_close(&lines);
 	buffer_free(&d.out);
-	if (d.file)
-		close(fd);
 	return d.has_failed ? EXIT_FAILURE : EX_OK;
 }

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* portlog replay: the records of a log, sent again. */
-#include <errno.h>
-#include <fcntl.h>
+/* portlog replay: send the records of a log again. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/diag.h"
+#include "base/program.h"
 #include "client/command.h"
 #include "client/lines.h"
 #include "client/replay.h"
@@ -65,7 +62,7 @@ parse_framing(const char *text, enum replay_framing *framing)
 	return false;
 }
 
-/* 0: go on; -1: only help was asked for; else the exit code. */
+/* Returns 0; -1: help was printed; else the exit code. */
 static int
 parse_options(struct options *o, int argc, char **argv)
 {
@@ -78,7 +75,7 @@ parse_options(struct options *o, int argc, char **argv)
 			break;
 		case 's':
 			if (!parse_speed(optarg, &o->replay.speed))
-				return command_misused(
+				return program_misused(
 					usage,
 					"-s: found \"%s\", expected a number "
 					"from 0 on",
@@ -86,7 +83,7 @@ parse_options(struct options *o, int argc, char **argv)
 			break;
 		case 'f':
 			if (!parse_framing(optarg, &o->replay.framing))
-				return command_misused(
+				return program_misused(
 					usage,
 					"-f: found \"%s\", expected line, lf, "
 					"nul, octet-counted or none",
@@ -96,39 +93,25 @@ parse_options(struct options *o, int argc, char **argv)
 			printf("%s\n%s", usage, help);
 			return -1;
 		default:
-			return command_misused(usage, NULL);
+			return program_misused(usage, NULL);
 		}
 	}
 	if (argc - optind != 3)
-		return command_misused(usage, "expected FILE, HOST and PORT");
+		return program_misused(usage, "expected FILE, HOST and PORT");
 	o->file = argv[optind];
 	o->replay.host = argv[optind + 1];
 	o->replay.port = argv[optind + 2];
 	return command_check_port(usage, o->replay.port);
 }
 
-/* A connection each, all at a time if need be. */
-static void
-raise_descriptors(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/* Whether all lines were records, and all records could be sent. */
+/* Replay all lines.  false: a line was refused or not read, and logged. */
 static bool
-replay_file(struct replay *replay, const char *file, int fd)
+replay_lines(struct replay *replay, const char *file, struct lines *lines)
 {
-	struct lines lines;
 	struct line line;
 	bool good = true;
 
-	lines_init(&lines, fd);
-	while (lines_next(&lines, &line)) {
+	while (lines_next(lines, &line)) {
 		bool is_json = line.size > 0 && line.text[0] == '{';
 		struct log_line log_line;
 		const char *expected =
@@ -143,40 +126,34 @@ replay_file(struct replay *replay, const char *file, int fd)
 			log_line_free(&log_line);
 		if (!expected)
 			continue;
-		diag(LOG_ERR, "%s:%llu: expected %s", file, lines.number,
+		diag(LOG_ERR, "%s:%llu: expected %s", file, lines->number,
 		     expected);
 		good = false;
 	}
-	if (lines.error)
-		diag(LOG_ERR, "%s: %s", file, strerror(lines.error));
-	good = good && !lines.error;
-	lines_free(&lines);
-	return good;
+	if (lines->error)
+		diag(LOG_ERR, "%s: %s", file, strerror(lines->error));
+	return good && !lines->error;
 }
 
 int
 command_replay(int argc, char **argv)
 {
-	struct options o = { .replay = { .speed = 1 }, .file = "-" };
-	int result = parse_options(&o, argc, argv), fd = STDIN_FILENO;
+	struct options o = { .replay = { .speed = 1 } };
+	int result = parse_options(&o, argc, argv);
 	struct replay *replay;
+	struct lines lines;
 	bool good;
 
 	if (result != 0)
 		return result < 0 ? EX_OK : result;
-	if (strcmp(o.file, "-") != 0)
-		fd = open(o.file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		diag(LOG_ERR, "%s: %s", o.file, strerror(errno));
+	if (!lines_open(&lines, o.file))
 		return EXIT_FAILURE;
-	}
-	raise_descriptors();
+	program_raise_fd_limit(); /* one descriptor for each connection */
 	replay = replay_start(&o.replay);
 	if (!replay)
 		return EXIT_FAILURE;
-	good = replay_file(replay, o.file, fd);
+	good = replay_lines(replay, o.file, &lines);
 	good = replay_end(replay) && good;
-	if (fd != STDIN_FILENO)
-		close(fd);
+	lines_close(&lines);
 	return good ? EX_OK : EXIT_FAILURE;
 }

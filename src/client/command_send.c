@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* portlog send: stdin to a port, with a receipt. */
+/* portlog send: send stdin to a port, and wait for the receipt. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/program.h"
 #include "client/command.h"
 #include "client/dial.h"
 #include "client/send.h"
@@ -28,7 +29,7 @@ static const char help[] =
 	"with\n"
 	"portlogd, that it is in the log.  See portlog(1).\n";
 
-/* 0: go on; -1: only help was asked for; else the exit code. */
+/* Returns 0; -1: help was printed; else the exit code. */
 static int
 parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 {
@@ -44,7 +45,7 @@ parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 			break;
 		case 'w':
 			if (!command_parse_ms(optarg, &s->timeout_ms))
-				return command_misused(
+				return program_misused(
 					usage,
 					"-w: found \"%s\", expected seconds",
 					optarg);
@@ -53,11 +54,11 @@ parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 			printf("%s\n%s", usage, help);
 			return -1;
 		default:
-			return command_misused(usage, NULL);
+			return program_misused(usage, NULL);
 		}
 	}
 	if (argc - optind != 2)
-		return command_misused(usage, "expected HOST and PORT");
+		return program_misused(usage, "expected HOST and PORT");
 	s->host = argv[optind];
 	s->port = argv[optind + 1];
 	return command_check_port(usage, s->port);

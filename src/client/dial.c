@@ -8,13 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
 
-/* An IPv6 address without the brackets that it has before a port. */
+/* The address of "[ADDRESS]"; any other host as it is. */
 static const char *
 without_brackets(const char *host, char bare[ADDRESS_TEXT])
 {
@@ -56,13 +55,14 @@ dial_error(int fd)
 	return error;
 }
 
-/* Wait until a connection is made or has failed: 0, or why. */
+/* Wait until a socket is connected: 0, or an error. */
 static int
 wait_connected(int fd, int timeout_ms)
 {
-	struct pollfd made = { .fd = fd, .events = POLLOUT };
+	struct pollfd connected = { .fd = fd, .events = POLLOUT };
 
-	return poll(&made, 1, timeout_ms) == 0 ? ETIMEDOUT : dial_error(fd);
+	return poll(&connected, 1, timeout_ms) == 0 ? ETIMEDOUT
+						    : dial_error(fd);
 }
 
 static int
@@ -78,7 +78,7 @@ dial_one(const struct addrinfo *address, int timeout_ms)
 		error = errno == EINPROGRESS ? wait_connected(fd, timeout_ms)
 					     : errno;
 	if (error == 0) {
-		/* A line goes out when it is there, not with the next one. */
+		/* Send each line at once; the next may come much later. */
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 		return fd;
 	}
@@ -100,15 +100,14 @@ dial_next(struct addrinfo **next, int timeout_ms)
 	return fd;
 }
 
-/* Room in a device's queue (ENOBUFS) is an event that poll(2) does not know. */
+/* poll(2) does not wait for space in a device's queue (ENOBUFS). */
 void
 dial_wait(int fd)
 {
 	struct pollfd writable = { .fd = fd, .events = POLLOUT };
-	const struct timespec pause = { .tv_nsec = 1000000 };
 
 	if (errno == ENOBUFS)
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(1);
 	else
 		poll(&writable, 1, -1);
 }
@@ -127,7 +126,6 @@ dial_discard(int fd)
 	return size < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* Its system acknowledges all of it, or it is lost. */
 bool
 dial_was_taken(int fd)
 {
@@ -143,7 +141,7 @@ dial_was_taken(int fd)
 bool
 dial_receipt(int fd, int timeout_ms)
 {
-	struct pollfd closed = { .fd = fd, .events = POLLIN };
+	struct pollfd readable = { .fd = fd, .events = POLLIN };
 	long long until_ms = clock_now_ms() + timeout_ms;
 
 	if (shutdown(fd, SHUT_WR) != 0)
@@ -156,7 +154,7 @@ dial_receipt(int fd, int timeout_ms)
 			errno = ETIMEDOUT;
 			return false;
 		}
-		poll(&closed, 1, (int)left_ms);
+		poll(&readable, 1, (int)left_ms);
 	}
 	return dial_was_taken(fd);
 }

@@ -2,19 +2,27 @@
 #include "client/lines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/diag.h"
+
 #define BLOCK_BYTES 262144
 
-void
-lines_init(struct lines *lines, int fd)
+bool
+lines_open(struct lines *lines, const char *path)
 {
-	*lines = (struct lines){ .fd = fd };
+	*lines = (struct lines){ .fd = STDIN_FILENO };
+	if (strcmp(path, "-") != 0)
+		lines->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (lines->fd < 0)
+		diag(LOG_ERR, "%s: %s", path, strerror(errno));
+	return lines->fd >= 0;
 }
 
-/* Read a block behind what there is; false: there is no more. */
-static bool
+/* Append a block to the bytes held, which move to the beginning of memory. */
+static void
 read_block(struct lines *lines)
 {
 	struct buffer *memory = &lines->memory;
@@ -27,14 +35,13 @@ read_block(struct lines *lines)
 		lines->begin = 0;
 	}
 	do
-		size = read(lines->fd, buffer_room(memory, BLOCK_BYTES),
+		size = read(lines->fd, buffer_reserve(memory, BLOCK_BYTES),
 			    BLOCK_BYTES);
 	while (size < 0 && errno == EINTR);
 	if (size < 0)
 		lines->error = errno;
 	lines->ended = size <= 0;
 	memory->size += size > 0 ? (size_t)size : 0;
-	return size > 0;
 }
 
 bool
@@ -67,7 +74,9 @@ lines_next(struct lines *lines, struct line *line)
 }
 
 void
-lines_free(struct lines *lines)
+lines_close(struct lines *lines)
 {
 	buffer_free(&lines->memory);
+	if (lines->fd != STDIN_FILENO)
+		close(lines->fd);
 }

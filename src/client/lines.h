@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* lines: the lines of a file, as long as they may be, read in large blocks. */
+/*
+ * lines: the lines of a file, of any length, read in large blocks.  Without
+ * memory for a line the process ends.  One thread.
+ */
 #ifndef PORTLOG_CLIENT_LINES_H
 #define PORTLOG_CLIENT_LINES_H
 
@@ -9,29 +12,31 @@
 #include "base/buffer.h"
 
 struct lines {
-	int fd; /* borrowed */
+	int fd;
 	struct buffer memory;
-	size_t begin;              /* of what was not yet given */
-	unsigned long long number; /* of the line given last, from 1 */
+	size_t begin;              /* in memory, of the next line */
+	unsigned long long number; /* of the last line returned, from 1 */
 	bool ended;
-	int error; /* errno, where reading failed */
+	int error; /* errno of the read(2) that failed, or 0 */
 };
 
-/* A line without its LF; it may be changed, and holds until the next. */
+/* A line without its LF.  It may be changed, and is valid until the next. */
 struct line {
 	char *text;
 	size_t size;
-	bool is_whole; /* it had an LF */
+	bool is_whole; /* an LF followed */
 };
 
-void lines_init(struct lines *, int fd);
+/* Open a file; "-" is stdin.  false: logged. */
+bool lines_open(struct lines *, const char *path);
 
 /*
- * The next line, once its LF was read, so that a terminal's lines come as they
- * are entered; false at the end, or where reading failed: lines->error.
+ * Read the next line.  Blocks until its LF was read and no longer, so that
+ * lines typed at a terminal come one by one.  false: the end, or lines->error.
  */
 bool lines_next(struct lines *, struct line *);
 
-void lines_free(struct lines *);
+/* Free the memory and close the file, but not stdin. */
+void lines_close(struct lines *);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "client/dial.h"
 
-/* Take one out; the last takes its place. */
+/* Close and remove one; the last takes its place. */
 static void
 finish(struct pending_closes *all, size_t i, bool is_good)
 {
@@ -43,14 +43,14 @@ pending_closes_add(struct pending_closes *all, int fd, const char *name)
 }
 
 void
-pending_closes_wait(struct pending_closes *all, double most_s)
+pending_closes_wait(struct pending_closes *all, double timeout_s)
 {
-	struct timespec most = { .tv_sec = (time_t)most_s };
+	struct timespec timeout = { .tv_sec = (time_t)timeout_s };
 
-	most.tv_nsec = (long)((most_s - (double)most.tv_sec) * 1e9);
-	if (ppoll(all->sockets, all->count, &most, NULL) <= 0)
+	timeout.tv_nsec = (long)((timeout_s - (double)timeout.tv_sec) * 1e9);
+	if (ppoll(all->sockets, all->count, &timeout, NULL) <= 0)
 		return;
-	/* From the end, so that what takes a place was looked at before. */
+	/* From the end: what finish() moves to i was checked already. */
 	for (size_t i = all->count; i-- > 0;) {
 		int fd = all->sockets[i].fd;
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* receipts: streams that have ended, and that the other side has to close. */
+/*
+ * pending_closes: streams that we have ended and the peer has not: its end is
+ * the receipt.  One thread.
+ */
 #ifndef PORTLOG_CLIENT_PENDING_CLOSES_H
 #define PORTLOG_CLIENT_PENDING_CLOSES_H
 
@@ -11,18 +14,21 @@ struct pending_closes {
 	struct pollfd *sockets;
 	char **names;
 	size_t count, capacity;
-	/* Called for each that fails; errno as of dial_receipt(). */
+	/* Called for each stream that fails; errno as of dial_receipt(). */
 	void (*failed)(void *argument, const char *name);
 	void *argument;
 };
 
-/* End a stream, which is to be closed and forgotten with its receipt. */
+/* End our side of a stream, and take fd over.  name is copied. */
 void pending_closes_add(struct pending_closes *, int fd, const char *name);
 
-/* Wait until any comes, or so long; and sleep so long where none is due. */
-void pending_closes_wait(struct pending_closes *, double most_s);
+/*
+ * Wait until a peer ends a stream or for timeout_s seconds, also if there are
+ * no streams.  Closes those that have ended or failed.
+ */
+void pending_closes_wait(struct pending_closes *, double timeout_s);
 
-/* All that are still due have failed, and all is freed. */
+/* Those that are left have failed, with ETIMEDOUT.  Free all. */
 void pending_closes_end(struct pending_closes *);
 
 #endif

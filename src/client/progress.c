@@ -12,7 +12,7 @@
 #define FIRST_MS 1000
 #define EVERY_MS 500
 
-/* Back to the first column, and off with what stands there. */
+/* To the first column, and erase the line. */
 #define ERASE "\r\033[K"
 
 static void
@@ -27,7 +27,6 @@ show(struct progress *p)
 		bytes / mebibyte, bytes / mebibyte / seconds);
 }
 
-/* A thread, for the caller may be held up in any call. */
 static void *
 run(void *progress)
 {

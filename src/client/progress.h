@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* progress: how far a long command is, on stderr if that is a terminal. */
+/*
+ * progress: lines and bytes so far, shown on stderr if that is a terminal.  A
+ * thread shows them, whatever the command waits for.  All calls are the
+ * command's thread's.
+ */
 #ifndef PORTLOG_CLIENT_PROGRESS_H
 #define PORTLOG_CLIENT_PROGRESS_H
 
@@ -8,7 +12,7 @@
 #include <stdbool.h>
 
 struct progress {
-	atomic_ullong lines, bytes; /* so far: the user's to count */
+	atomic_ullong lines, bytes; /* so far; the caller counts */
 	atomic_bool is_shown;
 	bool is_running;
 	long long started_ms;
@@ -17,16 +21,15 @@ struct progress {
 };
 
 /*
- * Show it, after a second and twice a second from then on, whatever the caller
- * waits for meanwhile; but not where stdin is a terminal too, at which somebody
- * may be in the middle of a line.
+ * Show it after a second, then twice a second.  Does nothing if stdin is a
+ * terminal too: the user may be typing a line there.
  */
 void progress_start(struct progress *);
 
-/* Take it off the screen for a message; it comes back. */
+/* Erase it before a message; it is shown again afterwards. */
 void progress_hide(struct progress *);
 
-/* Take it off the screen for good. */
+/* Erase it and end the thread.  It need not be started. */
 void progress_end(struct progress *);
 
 #endif

@@ -14,7 +14,7 @@
 #include "client/pending_closes.h"
 #include "client/stream.h"
 
-/* How long to wait for any more receipts. */
+/* Give up when no receipt has come for so long. */
 #define RECEIPT_S 30
 
 struct replay {
@@ -24,7 +24,7 @@ struct replay {
 	struct buffer message;
 	bool has_begun, has_failed;
 	struct timespec first; /* the time of the first record */
-	double begin_s;        /* when it was sent, on CLOCK_MONOTONIC */
+	double begin_s;        /* when it was sent; of now_s() */
 	struct pending_closes pending_closes;
 };
 
@@ -37,12 +37,9 @@ now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/*
- * Until the record is due; one that is late is sent at once.  Receipts are
- * collected meanwhile.
- */
+/* Wait until a record is to be sent, and collect receipts meanwhile. */
 static void
-wait_until_due(struct replay *r, const struct timespec *time)
+wait_for_time(struct replay *r, const struct timespec *time)
 {
 	double after_s, left_s;
 
@@ -87,7 +84,7 @@ replay_start(const struct replay_options *options)
 	return NULL;
 }
 
-/* Wait for any receipt; false where none is due, or none comes. */
+/* Wait for one receipt.  false: none is pending, or none came in time. */
 static bool
 collect_one(struct replay *r)
 {
@@ -101,8 +98,9 @@ collect_one(struct replay *r)
 	return r->pending_closes.count < count;
 }
 
+/* Connect a stream that is not connected.  false: logged. */
 static bool
-is_connected(struct replay *r, struct stream *stream)
+connect_stream(struct replay *r, struct stream *stream)
 {
 	struct addrinfo *next;
 
@@ -138,7 +136,7 @@ send_all(int fd, const char *data, size_t size)
 static void
 send_message(struct replay *r, struct stream *stream)
 {
-	if (!is_connected(r, stream))
+	if (!connect_stream(r, stream))
 		return;
 	if (send_all(stream->fd, r->message.data, r->message.size))
 		return;
@@ -148,7 +146,7 @@ send_message(struct replay *r, struct stream *stream)
 }
 
 static void
-ask_receipt(struct stream *stream, void *replay)
+close_stream(struct stream *stream, void *replay)
 {
 	struct replay *r = replay;
 
@@ -158,11 +156,11 @@ ask_receipt(struct stream *stream, void *replay)
 		close(stream->fd);
 }
 
-/* No peer holds up the others, unless there are no times to keep. */
+/* With times to keep, do not wait: a slow peer would delay the others. */
 static void
 end_stream(struct replay *r, struct stream *stream)
 {
-	ask_receipt(stream, r);
+	close_stream(stream, r);
 	streams_remove(&r->streams, stream);
 	if (r->options->speed <= 0)
 		collect_one(r);
@@ -178,14 +176,16 @@ is_joined(const struct replay *r)
 	       r->options->framing == REPLAY_OCTET_COUNTED;
 }
 
-/* Whether it ends a record, and not with the stream. */
+/* Whether this line completes a record; TAG_END says that it was cut off. */
 static bool
 is_whole(const struct log_line *line)
 {
 	return line->tag == TAG_WHOLE || line->tag == TAG_TRUNCATED;
 }
 
-/* One that never ended was announced as longer than it is, and none as empty.
+/*
+ * A record that its stream's end cut off was shorter than its count: count one
+ * byte more.  Never send a count of 0.
  */
 static void
 put_count(struct replay *r, const struct stream *stream,
@@ -199,7 +199,7 @@ put_count(struct replay *r, const struct stream *stream,
 		buffer_add(&r->message, count, (size_t)digits);
 }
 
-/* What goes over the wire for a record, or for a piece, into r->message. */
+/* Put what is sent for a record or a piece into r->message. */
 static void
 put_record(struct replay *r, struct stream *stream, const struct log_line *line)
 {
@@ -216,7 +216,7 @@ put_record(struct replay *r, struct stream *stream, const struct log_line *line)
 		buffer_add(&r->message, framing == REPLAY_NUL ? "" : "\n", 1);
 }
 
-/* The last byte of a record up to the end of this line, or 0. */
+/* The last byte of a record so far, this line included; 0: it has none. */
 static char
 last_byte(struct stream *stream, const struct log_line *line)
 {
@@ -226,7 +226,7 @@ last_byte(struct stream *stream, const struct log_line *line)
 	return last;
 }
 
-/* What a record must not be, lest another arrives in its place; or NULL. */
+/* NULL; or what was expected: the peer would read another record than this. */
 static const char *
 find_change(const struct replay *r, struct stream *stream,
 	    const struct log_line *line)
@@ -278,7 +278,7 @@ take_note(struct replay *r, const struct log_line *line)
 	struct stream *stream;
 
 	if (log_line_is_note(line, "opened")) {
-		is_connected(r, streams_get(&r->streams, line));
+		connect_stream(r, streams_get(&r->streams, line));
 		return;
 	}
 	stream = log_line_is_note(line, "closed")
@@ -295,7 +295,7 @@ replay_take(struct replay *r, const struct log_line *line)
 
 	if (!log_line_time(line, &time))
 		return "a time, such as 2026-11-23T07:12:01.123456Z";
-	wait_until_due(r, &time);
+	wait_for_time(r, &time);
 	if (line->tag != TAG_NOTE)
 		return send_record(r, line);
 	take_note(r, line);
@@ -307,7 +307,7 @@ replay_end(struct replay *r)
 {
 	bool good;
 
-	streams_drain(&r->streams, ask_receipt, r);
+	streams_drain(&r->streams, close_stream, r);
 	while (collect_one(r))
 		;
 	pending_closes_end(&r->pending_closes);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* replay: sends records again, a connection for each peer, at their times. */
+/*
+ * replay: sends the records of a log again, at their times, over a connection
+ * for each of the log.  One thread; all calls wait for the peer.
+ */
 #ifndef PORTLOG_CLIENT_REPLAY_H
 #define PORTLOG_CLIENT_REPLAY_H
 
@@ -8,11 +11,12 @@
 #include "base/address.h"
 #include "record/log_line.h"
 
+/* What is sent with each record, so that the peer can tell them apart. */
 enum replay_framing {
-	REPLAY_LINE,          /* an LF behind each record, or a CRLF */
-	REPLAY_LF,            /* an LF behind each */
-	REPLAY_NUL,           /* a NUL */
-	REPLAY_OCTET_COUNTED, /* RFC 6587: its length before it */
+	REPLAY_LINE,          /* an LF after it; records may not end in CR */
+	REPLAY_LF,            /* an LF after it */
+	REPLAY_NUL,           /* a NUL after it */
+	REPLAY_OCTET_COUNTED, /* RFC 6587: its size before it */
 	REPLAY_NONE,          /* nothing */
 };
 
@@ -20,23 +24,24 @@ struct replay_options {
 	const char *host, *port; /* borrowed */
 	enum protocol protocol;
 	enum replay_framing framing;
-	double speed; /* so many times as fast; 0: at once */
+	double speed; /* a factor; 0: do not wait between records */
 };
 
 struct replay;
 
-/* NULL: the host is not known, and stderr was told. */
+/* The options are borrowed until replay_end().  NULL: no such host; logged. */
 struct replay *replay_start(const struct replay_options *);
 
 /*
- * Wait for the time of a line, and send it.  Returns NULL, or what the line
- * should have been; what fails in the network is told on stderr.
+ * Wait until the time of a line, and send its record.  Returns NULL, or what
+ * was expected, text to put behind "expected ": the record would arrive
+ * changed. Errors of the network are logged, and counted by replay_end().
  */
 const char *replay_take(struct replay *, const struct log_line *);
 
 /*
- * Close all that is open, wait for the other side to close too, and free all;
- * false if anything has failed since the start.
+ * End all streams, wait until the peer has ended them too, and free all.
+ * false: something has failed since the start, and was logged.
  */
 bool replay_end(struct replay *);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* send: the lines of standard input to a port, with a receipt. */
+/*
+ * send: standard input to a port, and the receipt.  One thread; all calls wait
+ * for the peer.  What fails is logged, and sets has_failed.
+ */
 #ifndef PORTLOG_CLIENT_SEND_H
 #define PORTLOG_CLIENT_SEND_H
 
@@ -12,20 +15,23 @@ struct send {
 	const char *host, *port; /* borrowed */
 	bool without_receipt;
 	int timeout_ms;           /* -1: none */
-	struct addrinfo *next;    /* borrowed: addresses not yet tried */
-	int fd;                   /* -1, then the caller's to close */
-	struct progress progress; /* what was handed over to the system */
-	bool has_ended;           /* the other side has, before us */
-	bool told_refusal, has_failed;
+	struct addrinfo *next;    /* borrowed: the addresses not yet tried */
+	int fd;                   /* at first -1; the caller closes it */
+	struct progress progress; /* what the kernel has taken */
+	bool peer_ended;          /* its side of the stream, before our end */
+	bool refusal_logged, has_failed;
 };
 
-/* All of it, to the end; what fails is told on stderr and in has_failed. */
+/* Send all of it over TCP. */
 void send_stream(struct send *);
 
-/* The same, a datagram a line. */
+/* Send all of it over UDP, a datagram for each line. */
 void send_datagrams(struct send *);
 
-/* For their use.  What fails is told; all return false where it has. */
+/*
+ * For these two alone: connect; log a failure of the network, or of stdin.  All
+ * return false on failure.
+ */
 bool send_connect(struct send *);
 bool send_failed(struct send *, const char *what);
 bool send_input_failed(struct send *, int error);

@@ -11,11 +11,10 @@
 #include "client/dial.h"
 #include "client/lines.h"
 
-/* What a refusal may take to come back: only the first datagram waits for it.
- */
+/* How long the refusal of a datagram may take to come back. */
 #define REFUSAL_MS 200
 
-/* Whether a datagram that was sent has come back as refused by then. */
+/* Whether a datagram that was sent is refused within wait_ms. */
 static bool
 is_refused(int fd, int wait_ms)
 {
@@ -25,19 +24,19 @@ is_refused(int fd, int wait_ms)
 	return dial_error(fd) == ECONNREFUSED;
 }
 
-/* Told once; what follows may find a receiver again, so it is still sent. */
+/* Log it once.  Go on to send: the next datagrams may find a receiver. */
 static void
-tell_refused(struct send *s)
+log_refused(struct send *s)
 {
-	if (!s->told_refusal) {
+	if (!s->refusal_logged) {
 		progress_hide(&s->progress);
 		diag(LOG_ERR, "%s port %s: %s", s->host, s->port,
 		     strerror(ECONNREFUSED));
 	}
-	s->told_refusal = s->has_failed = true;
+	s->refusal_logged = s->has_failed = true;
 }
 
-/* One datagram; an error that it meets may be that of an earlier one. */
+/* send() may return the error of an earlier datagram, so it is repeated. */
 static bool
 send_datagram(struct send *s, const struct lines *lines,
 	      const struct line *line)
@@ -45,7 +44,7 @@ send_datagram(struct send *s, const struct lines *lines,
 	while (send(s->fd, line->text, line->size, 0) < 0) {
 		switch (errno) {
 		case ECONNREFUSED:
-			tell_refused(s);
+			log_refused(s);
 			break;
 		case EAGAIN:
 		case ENOBUFS:
@@ -69,8 +68,8 @@ send_datagram(struct send *s, const struct lines *lines,
 }
 
 /*
- * The first datagram finds out which of several addresses has a receiver: a
- * UDP socket connects to any of them.
+ * The first datagram finds out which of several addresses has a receiver, for
+ * connect() of a UDP socket always succeeds.  Only this one waits for refusal.
  */
 static bool
 send_first(struct send *s, const struct lines *lines, const struct line *line)
@@ -94,7 +93,7 @@ send_datagrams(struct send *s)
 
 	if (!send_connect(s))
 		return;
-	lines_init(&lines, STDIN_FILENO);
+	lines_open(&lines, "-");
 	progress_start(&s->progress);
 	while (lines_next(&lines, &line))
 		if (!(lines.number == 1 ? send_first : send_datagram)(s, &lines,
@@ -102,8 +101,8 @@ send_datagrams(struct send *s)
 			break;
 	if (lines.error)
 		send_input_failed(s, lines.error);
-	lines_free(&lines);
+	lines_close(&lines);
 	if (s->progress.lines > 0 && !s->without_receipt &&
 	    is_refused(s->fd, REFUSAL_MS))
-		tell_refused(s);
+		log_refused(s);
 }

@@ -7,13 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "client/dial.h"
 
 #define BLOCK_BYTES 131072
 
-/* errno is 0 or EPIPE where its end was read before it was known to be gone. */
+/* errno 0 or EPIPE says only that the peer has closed. */
 static bool
 failed(struct send *s)
 {
@@ -23,18 +24,21 @@ failed(struct send *s)
 				   : "closed by the other side before the end");
 }
 
-/* Whoever answers must not wait for us to listen; false: it is gone. */
+/*
+ * Read and discard what the peer sends, so that it is not blocked by us.
+ * false: the connection has failed.
+ */
 static bool
-hear(struct send *s)
+read_answer(struct send *s)
 {
-	if (s->has_ended)
+	if (s->peer_ended)
 		errno = dial_error(s->fd);
 	else if (dial_discard(s->fd))
 		return true;
-	if (s->has_ended || errno != 0)
+	if (s->peer_ended || errno != 0)
 		return failed(s);
-	/* That it says no more does not mean that it takes no more. */
-	s->has_ended = true;
+	/* It sends no more, but may still take more. */
+	s->peer_ended = true;
 	progress_hide(&s->progress);
 	if (!s->without_receipt)
 		diag(LOG_WARNING,
@@ -44,41 +48,28 @@ hear(struct send *s)
 	return true;
 }
 
-/* Once it has ended, only its going away is an event. */
+/* Once the peer has ended its side, poll for errors alone. */
 static short
-heard_events(const struct send *s)
+peer_events(const struct send *s)
 {
-	return s->has_ended ? 0 : POLLIN;
-}
-
-static size_t
-count_lines(const char *data, size_t size)
-{
-	const char *end = data + size;
-	size_t count = 0;
-
-	while ((data = memchr(data, '\n', (size_t)(end - data)))) {
-		count++;
-		data++;
-	}
-	return count;
+	return s->peer_ended ? 0 : POLLIN;
 }
 
 /*
- * For room, until nothing was taken for so long; not all room is an event, so
- * it is to be tried once more before that.
+ * Wait until the socket takes more, or until_ms.  poll(2) does not report the
+ * last free bytes of a socket, so the caller tries once more before it fails.
  */
 static bool
-wait_for_room(struct send *s, long long until_ms)
+wait_writable(struct send *s, long long until_ms)
 {
 	struct pollfd peer = { .fd = s->fd,
-			       .events = (short)(heard_events(s) | POLLOUT) };
+			       .events = (short)(peer_events(s) | POLLOUT) };
 	long long left_ms = s->timeout_ms < 0 ? -1 : until_ms - clock_now_ms();
 
 	if (s->timeout_ms >= 0 && left_ms <= 0)
 		return send_failed(s, "nothing more taken in time");
 	poll(&peer, 1, (int)left_ms);
-	return !(peer.revents & ~POLLOUT) || hear(s);
+	return !(peer.revents & ~POLLOUT) || read_answer(s);
 }
 
 static bool
@@ -91,7 +82,8 @@ send_all(struct send *s, const char *data, size_t size)
 			send(s->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent > 0) {
-			s->progress.lines += count_lines(data, (size_t)sent);
+			s->progress.lines +=
+				bytes_count_newlines(data, (size_t)sent);
 			s->progress.bytes += (size_t)sent;
 			data += sent;
 			size -= (size_t)sent;
@@ -100,13 +92,13 @@ send_all(struct send *s, const char *data, size_t size)
 		}
 		if (errno != EAGAIN && errno != EINTR)
 			return failed(s);
-		if (!wait_for_room(s, until_ms))
+		if (!wait_writable(s, until_ms))
 			return false;
 	}
 	return true;
 }
 
-/* Wait for input, and meanwhile for the other side to go away. */
+/* Wait for input, and notice meanwhile if the peer closes. */
 static bool
 wait_for_input(struct send *s)
 {
@@ -116,21 +108,21 @@ wait_for_input(struct send *s)
 	};
 
 	do {
-		ready[1].events = heard_events(s);
+		ready[1].events = peer_events(s);
 		poll(ready, 2, -1);
-		if (ready[1].revents && !hear(s))
+		if (ready[1].revents && !read_answer(s))
 			return false;
 	} while (!ready[0].revents);
 	return true;
 }
 
-/* Only an end that comes after ours can be an answer to it. */
+/* A stream that the peer ended before us has no receipt. */
 static bool
 wait_for_receipt(struct send *s)
 {
-	if (!s->has_ended && !hear(s))
+	if (!s->peer_ended && !read_answer(s))
 		return false;
-	if (s->has_ended)
+	if (s->peer_ended)
 		return send_failed(s, "no receipt");
 	if (dial_receipt(s->fd, s->timeout_ms))
 		return true;

@@ -25,7 +25,7 @@ make_key(const struct log_line *line)
 
 	end = key + snprintf(key, size, "%.*s %.*s", (int)line->listener_size,
 			     line->listener, (int)line->peer_size, line->peer);
-	/* One peer may come again by the same port; JSON tells them apart. */
+	/* A peer may connect again from one port; JSON has a number then. */
 	if (line->connection > 0)
 		snprintf(end, size - (size_t)(end - key), " (%llu)",
 			 (unsigned long long)line->connection);
@@ -56,7 +56,7 @@ streams_get(struct streams *streams, const struct log_line *line)
 	stream->key = make_key(line);
 	stream->fd = -1;
 	if (!tsearch(stream, &streams->tree, compare))
-		memory_missing();
+		memory_exhausted();
 	streams->count++;
 	return stream;
 }
@@ -76,7 +76,7 @@ streams_drain(struct streams *streams, void (*visit)(struct stream *, void *),
 	      void *argument)
 {
 	while (streams->tree) {
-		/* A node begins with what it holds (tsearch(3)). */
+		/* A node begins with the pointer to its key (tsearch(3)). */
 		struct stream *root = *(struct stream **)streams->tree;
 
 		visit(root, argument);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* stream: what belongs to one peer of a log, found by listener and peer. */
+/*
+ * stream: the connections of a log, found by listener, peer and, in JSON, the
+ * connection's number.  Without memory the process ends.  One thread.
+ */
 #ifndef PORTLOG_CLIENT_STREAM_H
 #define PORTLOG_CLIENT_STREAM_H
 
@@ -10,9 +13,9 @@
 
 struct stream {
 	char *key;
-	struct buffer pieces; /* of a record that is not yet whole */
-	int fd;               /* -1; the user's */
-	char last;            /* 0; the user's */
+	struct buffer pieces; /* of a record that is not complete */
+	int fd;               /* the caller's; at first -1 */
+	char last;            /* the caller's; at first 0 */
 };
 
 struct streams {
@@ -20,16 +23,16 @@ struct streams {
 	size_t count;
 };
 
-/* The stream of a line, or NULL. */
+/* The stream of a line.  NULL: there is none. */
 struct stream *streams_find(struct streams *, const struct log_line *);
 
-/* The same, made where it is not there. */
+/* The stream of a line, which is added if there is none. */
 struct stream *streams_get(struct streams *, const struct log_line *);
 
-/* Forget one, and free it. */
+/* Remove a stream and free it. */
 void streams_remove(struct streams *, struct stream *);
 
-/* Call visit for each, in no order, then forget them all. */
+/* Call visit for each stream, in no order, and remove it. */
 void streams_drain(struct streams *, void (*visit)(struct stream *, void *),
 		   void *argument);
 

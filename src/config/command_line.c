@@ -58,7 +58,7 @@ failed(char error[COMMAND_LINE_ERROR], const char *format, ...)
 	return false;
 }
 
-/* Compare the last listener with those before it. */
+/* Whether the last listener excludes none of those before it. */
 static bool
 check_conflicts(const struct config *config, const struct command_line *line,
 		char error[COMMAND_LINE_ERROR])

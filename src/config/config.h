@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config: what a configuration says, as const structures.  Data alone:
- * defaults.h makes it, load.h reads it, dump.h prints it.  Numbers and
- * enumerations have four bytes each, as the table of options (options.h)
- * expects.
+ * config/: a file (load.h) or a command line (command_line.h) to one struct
+ * config, with every error.  Once it is loaded, all threads read it unlocked.
+ *
+ * config: this structure.  Numbers and enumerations have four bytes each, as
+ * the table of options (options.h) expects.
  */
 #ifndef PORTLOG_CONFIG_CONFIG_H
 #define PORTLOG_CONFIG_CONFIG_H
@@ -22,10 +23,10 @@ enum output_type {
 	OUTPUT_FILE,
 	OUTPUT_SYSLOG,
 	OUTPUT_JOURNAL,
-	OUTPUT_UNKNOWN, /* its setting is wrong */
+	OUTPUT_UNKNOWN, /* while reading: its setting is wrong */
 };
 
-/* The outputs of a listener are the bits of a word. */
+/* The most outputs: each is a bit of output_mask. */
 #define CONFIG_OUTPUTS 64
 
 struct limits {
@@ -44,14 +45,14 @@ struct names {
 };
 
 struct listener_config {
-	char *name; /* NULL: from the port, once the kernel has chosen it */
+	char *name; /* NULL: "tcp/PORT", once the kernel has chosen it */
 	enum protocol protocol;
 	char *address;   /* "*" or numeric */
 	unsigned port;   /* 0: any that is free */
 	char *interface; /* NULL: any */
 	enum framing framing;
 	struct names outputs;
-	uint64_t output_mask; /* the bits of these outputs */
+	uint64_t output_mask; /* bit n: it writes to config->outputs[n] */
 	struct limits limits;
 };
 
@@ -65,7 +66,7 @@ struct output_config {
 	char *ident;
 };
 
-/* Owns all that it points to; const once it is loaded. */
+/* Owns all that it points to: config_free().  const once it is loaded. */
 struct config {
 	struct listener_config *listeners;
 	size_t listener_count;

@@ -18,7 +18,7 @@ scope_of(const struct address *address)
 						 : address->in6.sin6_scope_id;
 }
 
-/* Of "fe80::1%eth0" it depends on the other's interface: bind() tells. */
+/* Beside "fe80::1%eth0" it depends on interfaces: that is left to bind(). */
 static bool
 covers(const struct address *a, const struct address *b)
 {
@@ -32,7 +32,7 @@ overlap(const struct address *a, const struct address *b)
 	       (address_same_host(a, b) || covers(a, b) || covers(b, a));
 }
 
-/* "*" is the whole of both families. */
+/* "*" is every address of both families. */
 static bool
 is_same_address(const char *a, const char *b)
 {
@@ -48,7 +48,7 @@ bool
 conflicts_listeners(const struct listener_config *a,
 		    const struct listener_config *b)
 {
-	/* One without an interface listens on that of the other as well. */
+	/* A listener without an interface listens on every one. */
 	bool same_interface = !a->interface || !b->interface ||
 			      strcmp(a->interface, b->interface) == 0;
 
@@ -57,7 +57,7 @@ conflicts_listeners(const struct listener_config *a,
 	       is_same_address(a->address, b->address);
 }
 
-/* On to the next part of a path, past "//" and "/./": its size. */
+/* Move *path to its next part, past "//" and "/./".  Returns its size. */
 static size_t
 next_part(const char **path)
 {

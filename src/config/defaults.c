@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "config/options.h"
 
-/* Where the built-in default listens: the port of the lesson. */
+/* What listens if no listener is configured, over TCP and UDP. */
 #define DEFAULT_PORT 8888
 
 void
@@ -66,18 +66,18 @@ config_complete_outputs(struct config *config)
 static uint64_t
 output_mask(const struct config *config, const struct listener_config *listener)
 {
-	uint64_t set = 0;
+	uint64_t mask = 0;
 
 	if (listener->outputs.count == 0)
 		return UINT64_MAX >> (CONFIG_OUTPUTS - config->output_count);
 	for (size_t i = 0; i < listener->outputs.count; i++) {
-		int number =
+		int index =
 			config_find_output(config, listener->outputs.list[i]);
 
-		if (number >= 0)
-			set |= UINT64_C(1) << number;
+		if (index >= 0)
+			mask |= UINT64_C(1) << index;
 	}
-	return set;
+	return mask;
 }
 
 void
@@ -99,7 +99,7 @@ config_complete_listeners(struct config *config)
 		if (l->name || l->port == 0)
 			continue;
 		snprintf(name, sizeof name, "%s/%u",
-			 config_protocols[l->protocol], l->port);
+			 address_protocol(l->protocol), l->port);
 		l->name = memory_copy(name);
 	}
 }

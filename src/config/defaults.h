@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* defaults: a configuration built up from its defaults.  Main thread. */
+/*
+ * defaults: builds up a configuration from its defaults.  Without memory the
+ * process ends.  Main thread.
+ */
 #ifndef PORTLOG_CONFIG_DEFAULTS_H
 #define PORTLOG_CONFIG_DEFAULTS_H
 
 #include "config/config.h"
 
-/* The defaults, without listeners and outputs. */
+/* Set all defaults; there are no listeners and no outputs yet. */
 void config_set_defaults(struct config *);
 
-/* One more listener or output, with its defaults; valid until the next. */
+/* Add a listener or output with its defaults.  Borrowed until the next. */
 struct listener_config *config_add_listener(struct config *);
 struct output_config *config_add_output(struct config *);
 
 /*
- * Complete the outputs, then the listeners: where there is none, stdout, and
- * TCP and UDP port 8888; names; framing; the mask of each listener's outputs.
+ * Complete the outputs, then the listeners: add stdout if there is no output,
+ * TCP and UDP port 8888 if there is no listener; set the names, framings and
+ * output masks that are missing.
  */
 void config_complete_outputs(struct config *);
 void config_complete_listeners(struct config *);
 
-/* The number of the output of that name, or -1. */
+/* The index of the output of that name; -1: there is none. */
 int config_find_output(const struct config *, const char *name);
 
+/* Free all that it points to; it is empty then. */
 void config_free(struct config *);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "config/options.h"
 
-/* A string as libconfig reads it back. */
+/* Print a string with the escapes of libconfig. */
 static void
 put_string(FILE *out, const char *text)
 {
@@ -63,7 +63,7 @@ put_value(FILE *out, const struct option *option, const void *target)
 	}
 }
 
-/* Whether there is no value to write: no interface, all outputs. */
+/* Whether there is no value to print: no interface, every output. */
 static bool
 is_unset(const struct option *option, const void *field)
 {
@@ -85,9 +85,9 @@ is_unset(const struct option *option, const void *field)
 	return false;
 }
 
-/* kind is the protocol or the type of output that the options are for. */
 #define EVERY_KIND UINT_MAX
 
+/* Print the options for this protocol or type of output. */
 static void
 put_options(FILE *out, const char *indent, const struct option *table,
 	    const void *target, unsigned kind)

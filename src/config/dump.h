@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dump: a configuration as text.  Main thread. */
+/* dump: a configuration as text.  Blocks on the file.  Main thread. */
 #ifndef PORTLOG_CONFIG_DUMP_H
 #define PORTLOG_CONFIG_DUMP_H
 
@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 
-/* Print all of it as a configuration that loads to the same. */
+/* Print all of it, defaults too, as a file that loads to the same. */
 void config_dump(const struct config *, FILE *);
 
 #endif

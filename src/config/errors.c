@@ -30,7 +30,7 @@ errors_add(struct errors *errors, const char *file, unsigned line,
 }
 
 static void
-free_fault(struct error *error)
+free_error(struct error *error)
 {
 	free(error->file);
 	free(error->text);
@@ -47,7 +47,7 @@ compare(const void *left, const void *right)
 	return (a->line > b->line) - (a->line < b->line);
 }
 
-/* Whether one before it, of the same line, says the same. */
+/* Whether one of the first count errors has the same line and text. */
 static bool
 is_repeated(const struct errors *errors, size_t count,
 	    const struct error *error)
@@ -61,7 +61,7 @@ is_repeated(const struct errors *errors, size_t count,
 void
 errors_sort(struct errors *errors)
 {
-	size_t kept = 0;
+	size_t count = 0;
 
 	if (errors->count > 0)
 		qsort(errors->list, errors->count, sizeof *errors->list,
@@ -69,24 +69,24 @@ errors_sort(struct errors *errors)
 	for (size_t i = 0; i < errors->count; i++) {
 		struct error error = errors->list[i];
 
-		if (is_repeated(errors, kept, &error))
-			free_fault(&error);
+		if (is_repeated(errors, count, &error))
+			free_error(&error);
 		else
-			errors->list[kept++] = error;
+			errors->list[count++] = error;
 	}
-	errors->count = kept;
+	errors->count = count;
 }
 
 void
 errors_free(struct errors *errors)
 {
 	for (size_t i = 0; i < errors->count; i++)
-		free_fault(&errors->list[i]);
+		free_error(&errors->list[i]);
 	free(errors->list);
 	*errors = (struct errors){ 0 };
 }
 
-/* Insertions, deletions and changes that make a into b, row by row. */
+/* How many insertions, deletions and changes turn a into b (Levenshtein). */
 static size_t
 edits(const char *a, const char *b)
 {
@@ -123,7 +123,7 @@ errors_nearest(const char *name, const char *const *candidates)
 				 ? 0
 				 : edits(name, *candidates);
 
-		/* What shares less than half of a name is not a slip. */
+		/* More edits than half of the name are no slip. */
 		if (n < min && n <= strlen(*candidates) / 2) {
 			min = n;
 			nearest = *candidates;

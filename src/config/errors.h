@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* config_faults: all that is wrong with a configuration, line by line. */
+/* errors: all errors of a configuration, by file and line.  Main thread. */
 #ifndef PORTLOG_CONFIG_ERRORS_H
 #define PORTLOG_CONFIG_ERRORS_H
 
@@ -17,7 +17,7 @@ struct errors {
 	size_t count;
 };
 
-/* Note a fault, printf-like; all text is copied. */
+/* Add an error; line 0: of the file as a whole.  All text is copied. */
 void errors_add(struct errors *, const char *file, unsigned line,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
@@ -30,8 +30,8 @@ void errors_sort(struct errors *);
 void errors_free(struct errors *);
 
 /*
- * The candidate, of a NULL-ended list, that is fewest edits from name, or NULL
- * where none is near enough to be what was meant.
+ * The candidate, of a NULL-ended list, that is the fewest edits away from name.
+ * NULL: none is near enough to be a slip for it.
  */
 const char *errors_nearest(const char *name, const char *const *candidates);
 

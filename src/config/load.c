@@ -11,7 +11,7 @@
 #include "config/read_file.h"
 #include "config/scan.h"
 
-/* What libconfig says in few words, as a user may understand it. */
+/* Say more than the few words of libconfig. */
 static const char *
 explain(const char *text)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* load: a libconfig file to struct config, with every error.  Main thread. */
+/*
+ * load: a libconfig file to struct config, with every error.  Blocks on the
+ * file.  Without memory the process ends.  Main thread.
+ */
 #ifndef PORTLOG_CONFIG_LOAD_H
 #define PORTLOG_CONFIG_LOAD_H
 

@@ -9,7 +9,7 @@
 #include "config/config.h"
 
 /* In the order of their enumerations. */
-const char *const config_protocols[] = { "tcp", "udp", NULL };
+static const char *const protocols[] = { "tcp", "udp", NULL };
 static const char *const framings[] = {
 	[FRAMING_LINE] = "line",   [FRAMING_LF] = "lf",
 	[FRAMING_NUL] = "nul",     [FRAMING_OCTET_COUNTED] = "octet-counted",
@@ -38,7 +38,7 @@ static const char *const severities[] = { "emerg", "alert",   "crit",
 #define FILES (1U << OUTPUT_FILE)
 #define MESSAGES (1U << OUTPUT_SYSLOG | 1U << OUTPUT_JOURNAL)
 
-/* option_set() writes so many bytes. */
+/* option_set() writes as many bytes as unsigned has. */
 static_assert(sizeof(enum framing) == sizeof(unsigned) &&
 		      sizeof(enum protocol) == sizeof(unsigned) &&
 		      sizeof(enum format) == sizeof(unsigned) &&
@@ -55,7 +55,7 @@ static_assert(sizeof(enum framing) == sizeof(unsigned) &&
 #define STRING(key, kind, field, value)                                        \
 	.name = (key), .type = (kind), .offset = (field), .text = (value)
 
-/* The settings that limits and every listener have, at `in` of struct s. */
+/* The settings of limits and of every listener, in field `in` of struct s. */
 #define LIMITS(s, in)                                                          \
 	{ INTEGER("max_record", offsetof(s, in max_record), 1, 1048576,        \
 		  65536) },                                                    \
@@ -99,7 +99,7 @@ const struct option config_limits_options[] = {
 
 const struct option config_listener_options[] = {
 	{ CHOICE("protocol", offsetof(struct listener_config, protocol),
-		 config_protocols, PROTOCOL_TCP),
+		 protocols, PROTOCOL_TCP),
 	  .required = true },
 	{ INTEGER("port", offsetof(struct listener_config, port), 0, 65535, 0),
 	  .required = true },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * options: THE table of settings.  The reader, the dump, and a test
- * that holds portlogd.conf(5) and etc/portlogd.conf to it all work from it, so
- * a new setting is a row here and a field in struct config.
+ * options: the table of all settings.  The reader and the dump work from it,
+ * and a test holds portlogd.conf(5) and etc/portlogd.conf to it: a new setting
+ * is a row here and a field in struct config.  Pure.
  */
 #ifndef PORTLOG_CONFIG_OPTIONS_H
 #define PORTLOG_CONFIG_OPTIONS_H
@@ -18,25 +18,24 @@ enum option_type {
 	OPTION_ADDRESS, /* char *: "*" or a numeric address */
 	OPTION_TEXT,    /* char *: not empty */
 	OPTION_NAMES,   /* struct names: an array or list of names */
-	OPTION_GROUP,   /* a group of its own, read by itself */
-	OPTION_LIST,    /* a list of groups, read by itself */
+	OPTION_GROUP,   /* no field: a group, for which there is a table */
+	OPTION_LIST,    /* no field: a list of such groups */
 };
 
 struct option {
 	const char *name;
 	enum option_type type;
-	size_t offset;
+	size_t offset; /* of its field in the target */
 	unsigned min, max;
-	unsigned initial; /* the default of a number */
-	const char *text; /* the default of a string, NULL: none */
-	const char *const *choices;
-	/* Types of output, or protocols, that it is for: a bit each; 0: all. */
+	unsigned initial;           /* the default of a number */
+	const char *text;           /* the default of a string; NULL: unset */
+	const char *const *choices; /* ends with NULL */
+	/* Bit n: it is for protocol, or type of output, n.  0: for all. */
 	unsigned applies;
 	bool required;
 };
 
 /* Names in the order of their enumerations; each ends with NULL. */
-extern const char *const config_protocols[];
 extern const char *const config_formats[];
 extern const char *const config_output_types[];
 
@@ -46,20 +45,20 @@ extern const struct option config_limits_options[];
 extern const struct option config_listener_options[];
 extern const struct option config_output_options[];
 
-/* The row of that name, or NULL. */
+/* The row of that name; NULL: there is none. */
 const struct option *option_find(const struct option *table, const char *name);
 
-/* Whether it has a meaning for the output type or protocol of that number. */
+/* Whether it is for this protocol or type of output. */
 bool option_applies(const struct option *, unsigned kind);
 
-/* The number of a name among choices, or -1. */
+/* The index of a name in choices; -1: it is none of them. */
 int option_choice(const char *const *choices, const char *name);
 
-/* A field of four bytes: a number or an enumeration. */
+/* Read or write its field in target, a number or an enumeration. */
 unsigned option_get(const struct option *, const void *target);
 void option_set(const struct option *, void *target, unsigned value);
 
-/* Set all of a table's fields to their defaults. */
+/* Set all fields of a table to their defaults; strings are allocated. */
 void options_set_defaults(const struct option *table, void *target);
 
 #endif

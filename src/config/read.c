@@ -11,8 +11,9 @@
 #include "config/options.h"
 
 /*
- * All members of a group: each by its row of the table, or it is unknown.
- * Returns a bit for each row that is wrong, or required and missing.
+ * Read all members of a group, each by its row of the table.  Returns a bit for
+ * each row that has an error: its value is wrong, or it is required and
+ * missing.
  */
 static unsigned
 read_group(struct reader *r, config_setting_t *group,
@@ -56,7 +57,7 @@ is_wrong(unsigned wrong, const struct option *table, const char *name)
 	return wrong >> (option_find(table, name) - table) & 1;
 }
 
-/* Where the group of that number in the list of this one stands, in words. */
+/* Say in words where group `number` of the list that holds group stands. */
 static void
 describe_place(const struct reader *r, const config_setting_t *group,
 	       size_t number, char out[256])
@@ -66,7 +67,7 @@ describe_place(const struct reader *r, const config_setting_t *group,
 	const struct token *here = setting_token(r, group), *there;
 	bool is_here;
 
-	/* What is no group has no number. */
+	/* Only groups are counted. */
 	for (unsigned i = 1; !config_setting_is_group(first) || number-- > 0;
 	     i++)
 		first = config_setting_get_elem(list, i);
@@ -76,7 +77,7 @@ describe_place(const struct reader *r, const config_setting_t *group,
 		 is_here ? "" : there->file);
 }
 
-/* Settings that mean nothing to an output of this type. */
+/* Refuse settings that are not for this type of output. */
 static void
 check_applies(struct reader *r, config_setting_t *group, enum output_type type)
 {
@@ -127,7 +128,11 @@ check_output_conflicts(struct reader *r, config_setting_t *group)
 			 output->name);
 }
 
-/* Where its faults leave its name unknown, it has one that no other has. */
+/*
+ * An output without a name, and without a path or type to be named after, is
+ * called "".  If an error hides its name, no listener's outputs are reported as
+ * unknown.
+ */
 static void
 name_output(struct reader *r, struct output_config *output, unsigned wrong)
 {
@@ -172,7 +177,7 @@ check_outputs(struct reader *r, config_setting_t *names)
 {
 	const char *known[CONFIG_OUTPUTS + 1] = { NULL };
 
-	/* That it is neither array nor list was told by its value. */
+	/* value_read() has reported what is neither array nor list. */
 	if (!names || !config_setting_is_aggregate(names) ||
 	    config_setting_is_group(names) || value_is_reported(r, names))
 		return;
@@ -247,7 +252,7 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_outputs(r, config_setting_get_member(group, "outputs"));
 	if (!is_wrong(wrong, table, "protocol"))
 		check_framing(r, group, listener);
-	/* What is on a port that is not known can be anywhere. */
+	/* Port 0 conflicts with none: where it is to listen is unknown. */
 	if (is_wrong(wrong, table, "protocol") ||
 	    is_wrong(wrong, table, "address") ||
 	    is_wrong(wrong, table, "interface"))
@@ -255,7 +260,7 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_listener_conflicts(r, group);
 }
 
-/* Each group of a list, given to read; an empty list is a fault. */
+/* Call read for each group of a list; an empty list is an error. */
 static void
 read_list(struct reader *r, const char *name,
 	  void (*read)(struct reader *, config_setting_t *))
@@ -290,7 +295,7 @@ config_read_tree(struct reader *r)
 
 	read_group(r, config_root_setting(&r->tree), config_top_options,
 		   r->config);
-	/* What listeners inherit comes before them, and outputs they name. */
+	/* Listeners inherit limits and name outputs: read these first. */
 	if (limits && config_setting_is_group(limits))
 		read_group(r, limits, config_limits_options, r->config);
 	else if (limits)

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 
-/* More than any configuration has; less than /dev/zero. */
+/* More than a configuration needs.  /dev/zero must not be read for ever. */
 #define FILE_BYTES 1048576
 
 char *

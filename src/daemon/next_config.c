@@ -10,13 +10,12 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 
 #define PATIENCE_MS 2000
-#define LOOK_NS 5000000
+#define LOOK_MS 5
 
 /* By the name that we have: it may have been installed anew.  0, or an error.
  */
@@ -50,7 +49,6 @@ start(char *path, pid_t *pid)
 static int
 wait_for(pid_t pid)
 {
-	const struct timespec pause = { .tv_nsec = LOOK_NS };
 	long long until_ms = clock_now_ms() + PATIENCE_MS;
 	int status = -1;
 
@@ -60,7 +58,7 @@ wait_for(pid_t pid)
 			waitpid(pid, &status, 0);
 			return -1;
 		}
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(LOOK_MS);
 	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

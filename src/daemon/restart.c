@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/thread.h"
 #include "input/acceptor.h"
@@ -110,7 +110,6 @@ static void
 start(struct connection *c)
 {
 	static struct diag_limit limit;
-	const struct timespec pause = { .tv_sec = 1 };
 	int error;
 
 	while ((error = thread_start(NULL, connection_main, c)) != 0) {
@@ -118,7 +117,7 @@ start(struct connection *c)
 			     "cannot go on with a connection: %s; trying "
 			     "again every second",
 			     strerror(error));
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(1000);
 	}
 }
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -151,7 +150,6 @@ handle_signals(struct server *s)
 static void
 wait_for_something(struct server *s, long long until_ms)
 {
-	const struct timespec pause = { .tv_nsec = 100000000 };
 	nfds_t count = POLLED_LISTENERS + s->listeners.count;
 	long long left_ms;
 	eventfd_t rung;
@@ -168,7 +166,7 @@ wait_for_something(struct server *s, long long until_ms)
 	if (poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX) <
 		    0 &&
 	    errno != EINTR)
-		nanosleep(&pause, NULL); /* not even RLIMIT_NOFILE allows it */
+		clock_sleep_ms(100); /* not even RLIMIT_NOFILE allows it */
 	if (s->polled[POLLED_WAKE].revents)
 		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
 	if (s->polled[POLLED_BROKEN].revents) {

@@ -2,8 +2,8 @@
 #include "input/batch.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 
 /* Kept for the next; what a burst took beyond that goes back. */
@@ -72,7 +72,6 @@ new_batch(struct pool *pool)
 struct batch *
 batch_borrow(struct pool *pool)
 {
-	const struct timespec pause = { .tv_sec = 1 };
 	struct batch *batch;
 
 	/* What the peer sends waits in the kernel, as this thread does. */
@@ -80,7 +79,7 @@ batch_borrow(struct pool *pool)
 		diag_limited(&short_of_memory, LOG_ERR,
 			     "out of memory to receive into: trying again "
 			     "every second");
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(1000);
 	}
 	return batch;
 }

@@ -10,7 +10,7 @@
 #include "input/connection_ledger.h"
 
 /* The pause before it is tried again where the kernel has no memory. */
-#define RETRY_NS 100000000
+#define RETRY_MS 100
 
 void
 connection_borrow(struct connection *c)
@@ -202,12 +202,10 @@ ending_of(const struct connection *c)
 static enum ending
 receive_failed(int error)
 {
-	const struct timespec pause = { .tv_nsec = RETRY_NS };
-
 	switch (error) {
 	case ENOBUFS:
 	case ENOMEM:
-		nanosleep(&pause, NULL);
+		clock_sleep_ms(RETRY_MS);
 		return ENDING_NONE;
 	case EAGAIN:
 	case EINTR:
@@ -252,7 +250,7 @@ connection_receive(struct connection *c)
 static void
 keep_unfinished(struct connection *c)
 {
-	const unsigned char *rest = framer_rest(&c->framer);
+	const unsigned char *rest = framer_held_bytes(&c->framer);
 	size_t held = framer_held(&c->framer);
 
 	framer_lend(&c->framer, NULL, 0);

@@ -35,10 +35,11 @@ save_position(struct ledger_entry *e, struct framer ahead)
 	while (framer_next(&ahead, &slice) != FRAME_NONE)
 		;
 	held = framer_held(&ahead);
-	e->held = ahead.due == 0 && held <= LEDGER_COUNT ? (uint8_t)held : 0;
+	e->held = ahead.remaining == 0 && held <= LEDGER_COUNT ? (uint8_t)held
+							       : 0;
 	if (e->held > 0)
-		memcpy(e->count, framer_rest(&ahead), e->held);
-	e->due = ahead.due > 0 ? ahead.due - held : 0;
+		memcpy(e->count, framer_held_bytes(&ahead), e->held);
+	e->due = ahead.remaining > 0 ? ahead.remaining - held : 0;
 	e->framing = (uint8_t)ahead.framing;
 }
 

@@ -46,7 +46,7 @@ restore_saved(struct connection *c, const struct saved_connection *saved,
 	if (saved->is_bad)
 		c->state = CONNECTION_FRAMING_FAILED;
 	c->framer.framing = (enum framing)saved->framing;
-	c->framer.due = saved->due;
+	c->framer.remaining = saved->due;
 	c->framer.inside = saved->inside;
 	receive_held(c, held, (size_t)saved->held);
 }
@@ -63,8 +63,8 @@ skip(struct framer *f, const struct ledger_entry *e, uint64_t unseen)
 		return true;
 	if (unseen > e->due)
 		return false;
-	f->due = e->due - unseen;
-	f->inside = f->due > 0;
+	f->remaining = e->due - unseen;
+	f->inside = f->remaining > 0;
 	return true;
 }
 
@@ -140,7 +140,7 @@ connection_save(struct connection *c, struct buffer *buffer)
 		.unfinished_ms = c->unfinished_ms,
 		.time_s = c->time.tv_sec,
 		.time_ns = c->time.tv_nsec,
-		.due = c->framer.due,
+		.due = c->framer.remaining,
 		.framing = c->framer.framing,
 		.inside = c->framer.inside,
 		.is_bad = c->state == CONNECTION_FRAMING_FAILED ||
@@ -150,7 +150,8 @@ connection_save(struct connection *c, struct buffer *buffer)
 	};
 
 	memcpy(saved.peer, &c->entry.peer.in6, sizeof saved.peer);
-	saved_state_add_connection(buffer, &saved, framer_rest(&c->framer));
+	saved_state_add_connection(buffer, &saved,
+				   framer_held_bytes(&c->framer));
 	if (c->batch)
 		connection_give_back(c);
 	close(c->entry.fd);

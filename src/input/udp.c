@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/thread.h"
 #include "input/udp_records.h"
@@ -64,13 +65,12 @@ static void
 log_error(const struct udp *u, int error)
 {
 	static struct diag_limit limit;
-	const struct timespec pause = { .tv_nsec = 100000000 };
 
 	if (error == EAGAIN || error == EINTR)
 		return;
 	diag_limited(&limit, LOG_ERR, "listener %s: cannot receive: %s",
 		     u->listener->name, strerror(error));
-	nanosleep(&pause, NULL);
+	clock_sleep_ms(100);
 }
 
 /*

@@ -83,7 +83,7 @@ add_origin(struct entry *entry, const struct origin *origin)
 	add(entry, "PORTLOG_LISTENER", origin->listener);
 	if (origin->protocol != PROTOCOL_NONE)
 		add(entry, "PORTLOG_PROTOCOL",
-		    origin->protocol == PROTOCOL_TCP ? "tcp" : "udp");
+		    address_protocol(origin->protocol));
 	if (strcmp(origin->peer, "-") != 0) {
 		const char *host, *port;
 		char name[ADDRESS_TEXT];

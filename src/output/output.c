@@ -8,11 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/diag.h"
 #include "record/format.h"
 
-#define RETRY_S 1
+#define RETRY_MS 1000
 
 static const struct sink_ops *const ops_by_type[] = {
 	[OUTPUT_STDOUT] = &sink_stdout,
@@ -121,8 +122,6 @@ stop_if_abandoned(struct output *output)
 static void
 stall(struct output *output, int error)
 {
-	const struct timespec pause = { .tv_sec = RETRY_S };
-
 	if (output->stalled_since_ms == 0) {
 		output->stalled_since_ms = clock_now_ms();
 		atomic_fetch_add(&output->counters.errors, 1);
@@ -132,7 +131,7 @@ stall(struct output *output, int error)
 		     output->config->name, strerrorname_np(error),
 		     strerror(error));
 	}
-	nanosleep(&pause, NULL);
+	clock_sleep_ms(RETRY_MS);
 	stop_if_abandoned(output);
 }
 
@@ -182,15 +181,11 @@ count_written(struct output *output, size_t count)
 static size_t
 count_short(struct output *output, const char *data, size_t size)
 {
-	const char *end = data + size;
-	size_t count = 0;
+	size_t count;
 
 	if (output->config->format == FORMAT_RAW)
 		return 0;
-	while ((data = memchr(data, '\n', (size_t)(end - data)))) {
-		data++;
-		count++;
-	}
+	count = bytes_count_newlines(data, size);
 	count_written(output, count);
 	return count;
 }

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -194,7 +195,6 @@ output_set_log_counters(struct output_set *outputs)
 void
 output_set_abandon(struct output_set *outputs)
 {
-	const struct timespec moment = { .tv_nsec = FREEZE_NS / 10 };
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
@@ -203,7 +203,7 @@ output_set_abandon(struct output_set *outputs)
 	until.tv_nsec %= 1000000000;
 	for (size_t i = 0; i < outputs->count; i++)
 		output_abandon(&outputs->list[i], &until);
-	nanosleep(&moment, NULL);
+	clock_sleep_ms(FREEZE_NS / 10000000);
 }
 
 unsigned long long

@@ -7,21 +7,20 @@
 #include "record/format_json.h"
 #include "record/format_time.h"
 
-/*
- * The columns before the tag are the same for all records of one read, so
- * they are made once and copied.
- */
 #define LISTENER_BYTES 128
-
 #define BLOCK 16
 
+/*
+ * The columns before the tag.  They are the same for all records of one read,
+ * so they are rendered once and copied.  text has a block more than they need.
+ */
 struct prefix {
 	char text[FORMAT_TIME + LISTENER_BYTES + 1 + ADDRESS_TEXT + 1 + BLOCK];
 	size_t size;
-	const struct record *of;
+	const struct record *of; /* the last that it was rendered for */
 };
 
-/* A column and the space after it. */
+/* Write a column and a space.  Returns where the next one begins. */
 static char *
 put_column(char *out, const char *text, size_t size)
 {
@@ -56,7 +55,7 @@ format_text(char *out, const struct record *record, struct prefix *prefix)
 
 	prefix_make(prefix, record);
 	used = prefix->size;
-	/* Whole blocks: what is copied too much is written over at once. */
+	/* Whole blocks: the tag and the data overwrite what is too much. */
 	for (size_t i = 0; i < used; i += BLOCK)
 		memcpy(out + i, prefix->text + i, BLOCK);
 	out[used++] = (char)record->tag;
@@ -79,7 +78,7 @@ format_raw(char *out, const struct record *record)
 }
 
 size_t
-format_records(enum format format, char *out, size_t room, size_t *written,
+format_records(enum format format, char *out, size_t capacity, size_t *written,
 	       const struct record *records, size_t count)
 {
 	struct prefix prefix = { .of = NULL };
@@ -88,7 +87,7 @@ format_records(enum format format, char *out, size_t room, size_t *written,
 	for (i = 0; i < count; i++) {
 		const struct record *record = &records[i];
 
-		if (room - used < FORMAT_BOUND(record->size))
+		if (capacity - used < FORMAT_BOUND(record->size))
 			break;
 		switch (format) {
 		case FORMAT_TEXT:

@@ -16,7 +16,7 @@ put(char *out, const char *text)
 	return (size_t)(stpcpy(out, text) - out);
 }
 
-/* One character as \uXXXX, or two of them beyond the basic plane. */
+/* Write \uXXXX, or two of these for a character beyond the basic plane. */
 static size_t
 put_code_point(char *out, uint32_t c)
 {
@@ -50,7 +50,7 @@ put_character(char *out, uint32_t c, const unsigned char *data, size_t size)
 	return size;
 }
 
-/* A string without its quotes; false if data is not valid UTF-8. */
+/* Write a string without its quotes.  false: data is not valid UTF-8. */
 static bool
 put_string(char *out, size_t *written, const unsigned char *data, size_t size)
 {
@@ -69,7 +69,7 @@ put_string(char *out, size_t *written, const unsigned char *data, size_t size)
 	return true;
 }
 
-/* The same of what we have made ourselves, which is UTF-8. */
+/* The same for text of portlogd, which is valid UTF-8. */
 static size_t
 put_text(char *out, const char *text, size_t size)
 {
@@ -94,7 +94,7 @@ put_data(char *out, const unsigned char *data, size_t size)
 	return used;
 }
 
-/* Whether a note's value is a number to JSON too: digits, with one dot. */
+/* Whether a value of a note is a number of JSON: digits, with at most a dot. */
 static bool
 is_number(const char *value, size_t size)
 {
@@ -109,7 +109,7 @@ is_number(const char *value, size_t size)
 	       (size == 1 || value[0] != '0' || value[1] == '.');
 }
 
-/* A note, "EVENT KEY=VALUE ...": the event, and each key as a member. */
+/* Write a note, "EVENT KEY=VALUE ...", as "event" and a member for each key. */
 static size_t
 put_note(char *out, const char *text, size_t size)
 {
@@ -153,7 +153,7 @@ put_origin(char *out, const struct origin *origin)
 		size_t size;
 
 		address_split(origin->peer, &host, &size, &port);
-		/* An interface may have a quote in its name. */
+		/* A zone is a name of an interface and may have a quote. */
 		used += put(out + used, ",\"peer\":\"");
 		used += put_text(out + used, host, size);
 		used += (size_t)sprintf(out + used, "\",\"port\":%s", port);

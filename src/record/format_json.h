@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* format_json: one record as one JSON object and a newline (RFC 8259). */
+/* format_json: a record as one JSON object and a newline (RFC 8259).  Pure. */
 #ifndef PORTLOG_RECORD_FORMAT_JSON_H
 #define PORTLOG_RECORD_FORMAT_JSON_H
 
@@ -7,7 +7,7 @@
 
 #include "record/record.h"
 
-/* Out has room for FORMAT_BOUND() of the record; returns what was written. */
+/* out has FORMAT_BOUND() bytes.  Returns how many were written. */
 size_t format_json(char *out, const struct record *);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/format_time.h"
 
-/* Where a number of so many digits ends, and a character after it. */
+/* Write so many digits and a character.  Returns where the next ones go. */
 static char *
 put(char *out, int value, int digits, char after)
 {
@@ -11,7 +11,7 @@ put(char *out, int value, int digits, char after)
 	return out + digits + 1;
 }
 
-/* By hand, since strftime() and snprintf() take longer than a small read. */
+/* By hand, since strftime() and snprintf() take longer than a small recv(). */
 void
 format_time(char out[FORMAT_TIME], const struct timespec *time)
 {

@@ -5,13 +5,13 @@
 
 #include "base/utf8.h"
 
-/* A longer count is no frame that anybody sends: it would pass 1 GB. */
+/* A count with more digits is refused: no peer sends a frame of 1 GB. */
 #define COUNT_DIGITS 9
 
 size_t
 framer_capacity(size_t max_record)
 {
-	/* The CR and LF of a record that is full, or the count before it. */
+	/* Beside a full record: its CR and LF, or its count and the space. */
 	return max_record + FRAMER_READ + COUNT_DIGITS + 1;
 }
 
@@ -39,13 +39,13 @@ framer_held(const struct framer *f)
 }
 
 const unsigned char *
-framer_rest(const struct framer *f)
+framer_held_bytes(const struct framer *f)
 {
 	return f->end > f->begin ? f->memory + f->begin : NULL;
 }
 
 unsigned char *
-framer_space(struct framer *f, size_t *room)
+framer_space(struct framer *f, size_t *capacity)
 {
 	size_t held = framer_held(f);
 
@@ -54,9 +54,9 @@ framer_space(struct framer *f, size_t *room)
 		f->begin = 0;
 		f->end = held;
 	}
-	*room = f->capacity - f->end;
-	if (f->framing == FRAMING_CHUNK && *room > f->max_record)
-		*room = f->max_record;
+	*capacity = f->capacity - f->end;
+	if (f->framing == FRAMING_CHUNK && *capacity > f->max_record)
+		*capacity = f->max_record;
 	return f->memory + f->end;
 }
 
@@ -66,7 +66,7 @@ framer_received(struct framer *f, size_t count)
 	f->end += count;
 }
 
-/* Take size bytes out as a record, and skip what ended it. */
+/* Take size bytes out as a record, and skip its terminator. */
 static enum frame
 take(struct framer *f, struct slice *out, size_t size, size_t terminator)
 {
@@ -74,7 +74,7 @@ take(struct framer *f, struct slice *out, size_t size, size_t terminator)
 	out->size = size;
 	f->begin += size + terminator;
 	f->searched = 0;
-	f->due -= f->framing == FRAMING_OCTET_COUNTED ? size : 0;
+	f->remaining -= f->framing == FRAMING_OCTET_COUNTED ? size : 0;
 	f->inside = false;
 	return FRAME_WHOLE;
 }
@@ -86,7 +86,7 @@ take_piece(struct framer *f, struct slice *out, size_t size)
 	size_t searched = f->searched;
 
 	take(f, out, utf8_cut(f->memory + f->begin, size), 0);
-	/* The search must not begin anew for each piece of a long record. */
+	/* A long record must not be searched again after each piece. */
 	f->searched = searched > out->size ? searched - out->size : 0;
 	f->inside = true;
 	return FRAME_PIECE;
@@ -107,7 +107,7 @@ next_delimited(struct framer *f, struct slice *out)
 	if (found)
 		size = (size_t)(found - start);
 	f->searched = size;
-	/* An unfinished record's last CR may turn out to end it. */
+	/* The last CR of an unfinished record may be that of a CRLF. */
 	carriage_return = f->framing == FRAMING_LINE && size > 0 &&
 			  start[size - 1] == '\r';
 	if (size - carriage_return > f->max_record)
@@ -118,8 +118,8 @@ next_delimited(struct framer *f, struct slice *out)
 }
 
 /*
- * The count before a frame (RFC 6587, 3.4.1): a digit other than 0, more
- * digits, a space.  FRAME_WHOLE once it was read, and f->due tells it.
+ * Read the count before a frame (RFC 6587, 3.4.1): a digit other than 0, more
+ * digits, a space.  FRAME_WHOLE: it is complete, and in f->remaining.
  */
 static enum frame
 next_count(struct framer *f)
@@ -140,7 +140,7 @@ next_count(struct framer *f)
 		return FRAME_BAD;
 	}
 	f->begin += i + 1;
-	f->due = count;
+	f->remaining = count;
 	f->inside = true;
 	return FRAME_WHOLE;
 }
@@ -150,17 +150,18 @@ next_counted(struct framer *f, struct slice *out)
 {
 	size_t held;
 
-	if (f->due == 0) {
+	if (f->remaining == 0) {
 		enum frame frame = next_count(f);
 
 		if (frame != FRAME_WHOLE)
 			return frame;
 	}
 	held = framer_held(f);
-	if (f->due > f->max_record)
+	if (f->remaining > f->max_record)
 		return held < f->max_record ? FRAME_NONE
 					    : take_piece(f, out, f->max_record);
-	return held < f->due ? FRAME_NONE : take(f, out, (size_t)f->due, 0);
+	return held < f->remaining ? FRAME_NONE
+				   : take(f, out, (size_t)f->remaining, 0);
 }
 
 static enum frame
@@ -197,11 +198,12 @@ enum frame
 framer_flush(struct framer *f, struct slice *out)
 {
 	size_t held = framer_held(f);
-	bool in_count = f->framing == FRAMING_OCTET_COUNTED && f->due == 0;
+	bool in_count =
+		f->framing == FRAMING_OCTET_COUNTED && f->remaining == 0;
 
 	if (held == 0 || in_count)
 		return FRAME_NONE;
-	/* Half of a CRLF is held back, unless it is all that there is. */
+	/* Hold back a CR that may begin a CRLF, unless it is all there is. */
 	if (f->framing == FRAMING_LINE && held > 1 &&
 	    f->memory[f->end - 1] == '\r')
 		held--;
@@ -215,10 +217,10 @@ framer_end(struct framer *f, struct slice *out)
 
 	if (held == 0 && !f->inside)
 		return FRAME_NONE;
-	/* A full record and the CR that did not end it. */
+	/* A full record, and a CR that no LF followed. */
 	if (held > f->max_record)
 		return take_piece(f, out, f->max_record);
 	take(f, out, held, 0);
-	f->due = 0;
+	f->remaining = 0;
 	return FRAME_END;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * framer: a stream of bytes to records, in place.  No I/O, no clock and no
- * allocation: the caller lends memory, receives into it and takes records out
- * of it.  However the stream was split into reads, the records are the same.
+ * framer: a stream of bytes to records, in place.  However the stream was split
+ * into reads, the records are the same.  Pure: the caller lends memory,
+ * receives into it and takes records out of it.  One thread at a time.
  */
 #ifndef PORTLOG_RECORD_FRAMER_H
 #define PORTLOG_RECORD_FRAMER_H
@@ -17,18 +17,19 @@ enum framing {
 	FRAMING_NUL,           /* ends at NUL */
 	FRAMING_OCTET_COUNTED, /* RFC 6587, 3.4.1: MSG-LEN SP MSG */
 	FRAMING_CHUNK,         /* each read is a record */
-	FRAMING_DATAGRAM, /* UDP: a datagram, one trailing LF or CRLF off */
+	FRAMING_DATAGRAM, /* UDP: a datagram without one LF or CRLF at its end
+			   */
 	FRAMING_EXACT,    /* UDP: a datagram, every byte */
-	FRAMING_REST,     /* what follows a bad frame: one last record */
-	FRAMING_UNSET,    /* of a configuration: the default of its protocol */
+	FRAMING_REST,     /* all that follows a bad frame is one record */
+	FRAMING_UNSET,    /* in a configuration: the protocol's default */
 };
 
 enum frame {
-	FRAME_NONE,  /* nothing to take out now */
+	FRAME_NONE,  /* no record is complete */
 	FRAME_WHOLE, /* a record, or the last piece of one */
-	FRAME_PIECE, /* a piece: the record goes on */
-	FRAME_END,   /* the stream ended in this record */
-	FRAME_BAD,   /* not a frame; all that follows is FRAMING_REST */
+	FRAME_PIECE, /* a piece, and the record goes on */
+	FRAME_END,   /* the last record, which the stream's end cut off */
+	FRAME_BAD,   /* no count before a frame; FRAMING_REST from here on */
 };
 
 /* Bytes of the framer's memory, borrowed until the next framer_space(). */
@@ -38,52 +39,54 @@ struct slice {
 };
 
 struct framer {
-	unsigned char *memory; /* lent; NULL while nothing is held */
-	size_t capacity;
-	size_t begin, end; /* what is held */
-	size_t searched;   /* held bytes known to hold no terminator */
+	unsigned char *memory; /* borrowed; NULL: none is lent */
+	size_t capacity;       /* of memory */
+	size_t begin, end;     /* of the bytes held in memory */
+	size_t searched;       /* of them: these have no terminator */
 	size_t max_record;
-	uint64_t due; /* octet-counted: bytes of this frame to come */
+	uint64_t remaining; /* octet-counted: bytes of the frame to come */
 	enum framing framing;
-	bool inside; /* of a record that has shown pieces or its count */
+	bool inside; /* a record has begun: its count or a piece was taken */
 };
 
-/* Bytes of one read for which there is always room. */
+/* The bytes that a caller can always receive at framer_space(). */
 #define FRAMER_READ 65536
 
-/* What framer_lend() needs for records of max_record bytes. */
+/* The memory that framer_lend() needs for records of max_record bytes. */
 size_t framer_capacity(size_t max_record);
 
 void framer_init(struct framer *, enum framing, size_t max_record);
 
-/* Lend memory of capacity bytes to a framer that holds none. */
+/* Lend memory of capacity bytes to a framer that holds nothing. */
 void framer_lend(struct framer *, unsigned char *memory, size_t capacity);
 
-/* Bytes held: those of an unfinished record once framer_next() gives none. */
+/*
+ * How many bytes it holds: once framer_next() returns FRAME_NONE, those of an
+ * unfinished record.
+ */
 size_t framer_held(const struct framer *);
 
-/* These bytes, to be read until the next framer_space(); NULL: there are none.
- */
-const unsigned char *framer_rest(const struct framer *);
+/* These bytes, borrowed until the next framer_space().  NULL: it holds none. */
+const unsigned char *framer_held_bytes(const struct framer *);
 
-/* Where to receive the next bytes, at most *room, which is never 0. */
-unsigned char *framer_space(struct framer *, size_t *room);
+/* Where to receive the next bytes, at most *capacity, which is never 0. */
+unsigned char *framer_space(struct framer *, size_t *capacity);
 
-/* Count bytes were received at framer_space(). */
+/* Add count bytes that were received at framer_space(). */
 void framer_received(struct framer *, size_t count);
 
 /*
- * The next record that is complete, or piece that is full.  Call it until it
- * returns FRAME_NONE, then receive more.
+ * Take out the next record that is complete, or piece that is full.  Call it
+ * until it returns FRAME_NONE, then receive more.
  */
 enum frame framer_next(struct framer *, struct slice *);
 
-/* Time is up for an unfinished record: what there is of it, as a piece. */
+/* After flush_timeout: take out an unfinished record as a piece. */
 enum frame framer_flush(struct framer *, struct slice *);
 
 /*
- * The stream has ended, and framer_next() has given all: FRAME_PIECE or
- * FRAME_END, then FRAME_NONE.
+ * After the stream's end, once framer_next() returns FRAME_NONE: take out what
+ * is left.  Returns FRAME_PIECE or FRAME_END, in the end FRAME_NONE.
  */
 enum frame framer_end(struct framer *, struct slice *);
 

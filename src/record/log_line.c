@@ -8,11 +8,11 @@
 
 #define TIME_SIZE (FORMAT_TIME - 1)
 
-/* The numbers of a time: their digits, what follows them, and their range. */
+/* The numbers of a time: digits, the character after them, their range. */
 static const struct {
 	int digits;
 	char after;
-	int least, most;
+	int min, max;
 } parts[] = {
 	{ 4, '-', 0, 9999 },   { 2, '-', 1, 12 }, { 2, 'T', 1, 31 },
 	{ 2, ':', 0, 23 },     { 2, ':', 0, 59 }, { 2, '.', 0, 59 },
@@ -29,7 +29,7 @@ days_of(int year, int month)
 	return month == 2 ? 28 + is_leap : 30 + ((month + month / 8) & 1);
 }
 
-/* By hand, since each line that is read has one. */
+/* By hand, since strptime() has no microseconds and skips spaces. */
 static bool
 parse_time(const char *text, int values[PARTS])
 {
@@ -40,16 +40,16 @@ parse_time(const char *text, int values[PARTS])
 				return false;
 			values[i] = 10 * values[i] + *text - '0';
 		}
-		if (*text++ != parts[i].after || values[i] < parts[i].least ||
-		    values[i] > parts[i].most)
+		if (*text++ != parts[i].after || values[i] < parts[i].min ||
+		    values[i] > parts[i].max)
 			return false;
 	}
 	return values[2] <= days_of(values[0], values[1]);
 }
 
-/* The next column, up to the space after it; NULL: there is none. */
+/* Take the next column and the space after it.  NULL: there is none. */
 static const char *
-column(char **at, const char *end, size_t *size)
+take_column(char **at, const char *end, size_t *size)
 {
 	char *begin = *at, *space = memchr(begin, ' ', (size_t)(end - begin));
 
@@ -61,7 +61,8 @@ column(char **at, const char *end, size_t *size)
 }
 
 /*
- * The tag and a space; an editor may have taken away the space before no data.
+ * Take the tag and the space after it.  Where no data follows, an editor may
+ * have removed that space.
  */
 static bool
 take_tag(char **at, const char *end, enum tag *tag)
@@ -81,24 +82,24 @@ log_line_parse_text(struct log_line *log_line, char *line, size_t size)
 {
 	char *at = line, *end = line + size;
 	int values[PARTS];
-	size_t time_size, fault;
+	size_t time_size, bad_offset;
 	long unescaped;
 
 	*log_line = (struct log_line){ 0 };
-	log_line->time = column(&at, end, &time_size);
+	log_line->time = take_column(&at, end, &time_size);
 	if (!log_line->time || time_size != TIME_SIZE ||
 	    !parse_time(line, values))
 		return "a time, such as 2026-11-23T07:12:01.123456Z";
-	log_line->listener = column(&at, end, &log_line->listener_size);
+	log_line->listener = take_column(&at, end, &log_line->listener_size);
 	if (!log_line->listener)
 		return "a listener after the time";
-	log_line->peer = column(&at, end, &log_line->peer_size);
+	log_line->peer = take_column(&at, end, &log_line->peer_size);
 	if (!log_line->peer)
 		return "a peer after the listener";
 	if (!take_tag(&at, end, &log_line->tag))
 		return "a tag after the peer: F, P, E, T or *";
-	unescaped =
-		unescape((unsigned char *)at, at, (size_t)(end - at), &fault);
+	unescaped = unescape((unsigned char *)at, at, (size_t)(end - at),
+			     &bad_offset);
 	if (unescaped < 0)
 		return "a backslash, n, r or xHH after a backslash";
 	log_line->data = at;

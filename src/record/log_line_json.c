@@ -12,9 +12,9 @@
 #include "base/memory.h"
 #include "record/format_time.h"
 
-/* A member that is a string, or NULL. */
+/* The member of that name.  NULL: it is no string, or absent. */
 static const char *
-string(const json_t *object, const char *key, size_t *size)
+get_string(const json_t *object, const char *key, size_t *size)
 {
 	const json_t *value = json_object_get(object, key);
 
@@ -24,13 +24,13 @@ string(const json_t *object, const char *key, size_t *size)
 	return json_string_value(value);
 }
 
-/* The two members of a peer as one text, "-" where there are none. */
+/* Join "peer" and "port" to one text, "-" if there are none. */
 static void
 take_peer(struct log_line *log_line, const json_t *object)
 {
 	const json_t *port = json_object_get(object, "port");
 	size_t size;
-	const char *host = string(object, "peer", &size);
+	const char *host = get_string(object, "peer", &size);
 
 	if (host && json_is_integer(port))
 		snprintf(log_line->peer_text, sizeof log_line->peer_text,
@@ -49,10 +49,10 @@ take_data(struct log_line *log_line, const json_t *object)
 	size_t size;
 	long decoded;
 
-	log_line->data = string(object, "data", &log_line->size);
+	log_line->data = get_string(object, "data", &log_line->size);
 	if (log_line->data)
 		return NULL;
-	base64 = string(object, "data_base64", &size);
+	base64 = get_string(object, "data_base64", &size);
 	if (!base64)
 		return "\"data\" or \"data_base64\"";
 	log_line->decoded = memory_zeroed(size, 1);
@@ -70,21 +70,21 @@ take_members(struct log_line *log_line, const json_t *object)
 	size_t size;
 	const char *tag;
 
-	log_line->time = string(object, "time", &size);
+	log_line->time = get_string(object, "time", &size);
 	if (!log_line->time || size != FORMAT_TIME - 1)
 		return "\"time\"";
 	log_line->listener =
-		string(object, "listener", &log_line->listener_size);
+		get_string(object, "listener", &log_line->listener_size);
 	if (!log_line->listener)
 		return "\"listener\"";
 	take_peer(log_line, object);
 	log_line->connection = (uint64_t)json_integer_value(
 		json_object_get(object, "connection"));
 	log_line->tag = TAG_NOTE;
-	log_line->data = string(object, "event", &log_line->size);
+	log_line->data = get_string(object, "event", &log_line->size);
 	if (log_line->data)
 		return NULL;
-	tag = string(object, "tag", &size);
+	tag = get_string(object, "tag", &size);
 	if (!tag || size != 1 || !strchr("FPET", *tag))
 		return "\"tag\" to be F, P, E or T, or \"event\"";
 	log_line->tag = (enum tag) * tag;

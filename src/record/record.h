@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* record: what was received, on its way to the outputs. */
+/*
+ * record/: bytes to records, records to lines, and lines back to records.
+ * Pure: no sockets, no files, no clock, no threads.
+ *
+ * record: what was received, on its way to the outputs.
+ */
 #ifndef PORTLOG_RECORD_RECORD_H
 #define PORTLOG_RECORD_RECORD_H
 
@@ -9,7 +14,7 @@
 
 #include "base/address.h"
 
-/* The tag column; a note is portlogd's own word, all others are a peer's. */
+/* The tag column.  A note is written by portlogd; all others are received. */
 enum tag {
 	TAG_WHOLE = 'F',
 	TAG_PIECE = 'P',
@@ -18,20 +23,20 @@ enum tag {
 	TAG_NOTE = '*',
 };
 
-/* Where records come from: constant while a connection lasts. */
+/* Where records come from: constant as long as their connection is open. */
 struct origin {
-	const char *listener;    /* borrowed from the configuration */
+	const char *listener;    /* its name; borrowed from the listener */
 	char peer[ADDRESS_TEXT]; /* address_format(), or "-" */
-	uint64_t connection;     /* from 1; 0 where there is none */
+	uint64_t connection;     /* from 1; 0: records of no connection */
 	enum protocol protocol;
 };
 
-/* All pointers are borrowed and hold while the record is being emitted. */
+/* All pointers are borrowed while the record is written to the outputs. */
 struct record {
 	struct timespec time;
 	const struct origin *origin;
 	uint64_t number; /* from 1, of its connection or UDP listener */
-	/* Any bytes; of a note "EVENT KEY=VALUE ...", no value with a space. */
+	/* Any bytes.  A note is "EVENT KEY=VALUE ...", no value has a space. */
 	const unsigned char *data;
 	size_t size;
 	enum tag tag;

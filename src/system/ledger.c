@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/diag.h"
 
 /* A mebibyte, of which a page is memory only once it is written to. */
@@ -148,10 +149,5 @@ ledger_last_number(const struct ledger *ledger)
 uint64_t
 ledger_key(const char *name)
 {
-	uint64_t hash = 0xcbf29ce484222325;
-
-	/* FNV-1a */
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
-	return hash | OF_A_NAME;
+	return bytes_hash(name, strlen(name)) | OF_A_NAME;
 }
