@@ -81,7 +81,8 @@ listener_store(struct listener *listener, const struct listener_config *config,
 	       unsigned backlog, bool beside)
 {
 	struct bound *socket = &listener->socket;
-	const char *action = sockets_try(config, backlog, beside, socket);
+	const char *action =
+		sockets_bind_quietly(config, backlog, beside, socket);
 
 	if (action)
 		return action;

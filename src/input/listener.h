@@ -76,7 +76,7 @@ bool listener_open(struct listener *, unsigned backlog, bool beside,
 
 /*
  * Bind a socket and put it into the fd store, for the process that opens this
- * listener.  NULL, or the action that failed, for sockets_failed().
+ * listener.  NULL, or the action that failed, for sockets_log_failure().
  */
 const char *listener_store(struct listener *, const struct listener_config *,
 			   unsigned backlog, bool beside);
