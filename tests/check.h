@@ -5,17 +5,19 @@
 
 #include <check.h>
 
-Suite *address_suite(void);
-Suite *config_suite(void);
-Suite *connections_suite(void);
-Suite *crowd_suite(void);
-Suite *escape_suite(void);
-Suite *format_suite(void);
-Suite *framer_suite(void);
-Suite *kept_suite(void);
-Suite *logline_suite(void);
-Suite *output_suite(void);
-Suite *pace_suite(void);
-Suite *utf8_suite(void);
+/*
+ * The head of a function that makes a suite and returns it.  A file of tests
+ * that has one is run by main(), which need not know of it.
+ */
+#define SUITE(name)                                                            \
+	static Suite *name##_suite(void);                                      \
+	__attribute__((constructor)) static void name##_add(void)              \
+	{                                                                      \
+		check_add(name##_suite());                                     \
+	}                                                                      \
+	static Suite *name##_suite(void)
+
+/* Run this suite too. */
+void check_add(Suite *);
 
 #endif

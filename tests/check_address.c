@@ -124,8 +124,7 @@ START_TEST(knows_one_host_by_either_family)
 }
 END_TEST
 
-Suite *
-address_suite(void)
+SUITE(address)
 {
 	Suite *suite = suite_create("address");
 	TCase *tests = tcase_create("address");

@@ -368,8 +368,7 @@ START_TEST(has_a_sound_table_of_options)
 }
 END_TEST
 
-Suite *
-config_suite(void)
+SUITE(config)
 {
 	Suite *suite = suite_create("config");
 	TCase *tests = tcase_create("config");

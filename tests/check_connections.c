@@ -197,8 +197,7 @@ START_TEST(sees_every_detached_thread_out)
 }
 END_TEST
 
-Suite *
-connections_suite(void)
+SUITE(connections)
 {
 	Suite *suite = suite_create("connections");
 	TCase *tests = tcase_create("connections");

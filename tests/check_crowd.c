@@ -234,8 +234,7 @@ START_TEST(is_alive_while_it_moves_or_has_nothing_to_do)
 }
 END_TEST
 
-Suite *
-crowd_suite(void)
+SUITE(crowd)
 {
 	Suite *suite = suite_create("crowd");
 	TCase *tests = tcase_create("crowd");

@@ -224,8 +224,7 @@ START_TEST(needs_no_more_than_its_bound)
 }
 END_TEST
 
-Suite *
-format_suite(void)
+SUITE(format)
 {
 	Suite *suite = suite_create("format");
 	TCase *tests = tcase_create("format");

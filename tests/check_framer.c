@@ -236,8 +236,7 @@ START_TEST(looks_at_each_byte_of_an_endless_record_once)
 }
 END_TEST
 
-Suite *
-framer_suite(void)
+SUITE(framer)
 {
 	Suite *suite = suite_create("framer");
 	TCase *tests = tcase_create("framer");

@@ -228,8 +228,7 @@ START_TEST(any_byte_may_be_another)
 }
 END_TEST
 
-Suite *
-kept_suite(void)
+SUITE(kept)
 {
 	Suite *suite = suite_create("kept");
 	TCase *tests = tcase_create("kept");

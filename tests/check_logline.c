@@ -248,8 +248,7 @@ START_TEST(refuses_what_is_not_base64)
 }
 END_TEST
 
-Suite *
-logline_suite(void)
+SUITE(logline)
 {
 	Suite *suite = suite_create("logline");
 	TCase *tests = tcase_create("logline");

@@ -189,8 +189,7 @@ START_TEST(counts_the_records_that_a_broken_pipe_lost)
 }
 END_TEST
 
-Suite *
-output_suite(void)
+SUITE(output)
 {
 	Suite *suite = suite_create("output");
 	TCase *tests = tcase_create("output");

@@ -128,8 +128,7 @@ END_TEST
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
-Suite *
-pace_suite(void)
+SUITE(pace)
 {
 	Suite *suite = suite_create("pace");
 	TCase *tests = tcase_create("pace");

@@ -84,8 +84,7 @@ START_TEST(cuts_before_a_character_that_is_not_whole)
 }
 END_TEST
 
-Suite *
-utf8_suite(void)
+SUITE(utf8)
 {
 	Suite *suite = suite_create("utf8");
 	TCase *tests = tcase_create("utf8");

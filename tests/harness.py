@@ -3,15 +3,18 @@
 
 Nothing here sleeps for a fixed time: what is expected is polled for, and a
 test that waits in vain fails after PATIENCE seconds with the log in hand.
+What is not to happen is watched for as long as the test says.
 """
 import json
 import os
+import random
 import re
 import select
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -39,6 +42,15 @@ def wait_for(condition, what="a condition"):
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {PATIENCE} s in vain for {what}")
+        time.sleep(0.005)
+
+
+def watch(seconds, condition, what="a condition"):
+    """Poll for so long, and fail as soon as condition() is not true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not condition():
+            raise AssertionError(f"not for {seconds} s: {what}")
         time.sleep(0.005)
 
 
@@ -282,6 +294,51 @@ def connect_udp(to):
     return udp
 
 
+def tcp(settings=""):
+    """A listener of a configuration, on any port."""
+    return f'{{ protocol = "tcp"; port = 0; {settings} }}'
+
+
+def udp(settings=""):
+    return tcp(settings).replace('"tcp"', '"udp"')
+
+
+def configured(*listeners, limits="", output='type = "stdout";', top=""):
+    """A configuration: these listeners, and one output for all of them."""
+    return (f"limits = {{ {limits} }};\nlisteners = (" +
+            ",\n".join(listeners) +
+            f");\noutputs = ( {{ {output} }} );\n{top}\n")
+
+
+def to_file(*listeners, path="@DIR@/log", limits="", more=""):
+    """The same, to a file in which nothing is flushed before it is whole."""
+    return configured(*listeners, limits="flush_timeout = 0; " + limits,
+                      output=f'type = "file"; path = "{path}"; {more}')
+
+
+def free_port():
+    """One that is free, for TCP and for UDP, at any address.
+
+    Where it can be it is none of those that the kernel gives to others.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range",
+              encoding="ascii") as file:
+        first = int(file.read().split()[0])
+    ports = (10000, first) if first > 11000 else (1024, 65536)
+
+    def look():
+        port = random.randrange(*ports)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+            try:
+                for probe in (stream, datagrams):
+                    probe.bind(("0.0.0.0", port))
+            except OSError:
+                return None
+        return port
+    return wait_for(look, "a port that is free")
+
+
 def run(*arguments, **options):
     """Run portlogd to its end: its CompletedProcess, with text."""
     return subprocess.run([PORTLOGD, *arguments], capture_output=True,
@@ -394,6 +451,63 @@ def end_of(connection):
         received += data
 
 
-def main():
-    """Run the tests of the calling file."""
-    unittest.main(verbosity=2)
+def each(suite):
+    """The tests of a suite, one by one."""
+    for test in suite:
+        yield from each(test) if isinstance(test, unittest.TestSuite) else (
+            test,)
+
+
+def run_alone(test, output):
+    """Run a test in this process, and end it."""
+    passed = False
+    try:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        passed = unittest.TextTestRunner(verbosity=2).run(
+            unittest.TestSuite([test])).wasSuccessful()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(not passed)
+
+
+def side_by_side(tests, jobs):
+    """Run each test in a process of its own; how many have failed."""
+    running, failed = {}, 0
+    while tests or running:
+        if tests and len(running) < jobs:
+            output = tempfile.TemporaryFile("w+", encoding="utf-8")
+            pid = os.fork()
+            if pid == 0:
+                run_alone(tests[0], output)
+            running[pid] = output
+            del tests[0]
+            continue
+        pid, status = os.wait()
+        with running.pop(pid) as output:
+            output.seek(0)
+            said = output.read()
+        failed += status != 0
+        # Of those that pass their names are enough.
+        print((said if status else said.partition("\n---")[0]).rstrip("\n"),
+              flush=True)
+    return failed
+
+
+def main(jobs=1):
+    """Run the tests of the calling file, so many of them side by side.
+
+    More than one is for tests that mostly wait.  Those that are named on the
+    command line run one after another, and so do all with PORTLOG_JOBS=1.
+    """
+    jobs = min(jobs, int(os.environ.get("PORTLOG_JOBS", jobs)))
+    if jobs == 1 or len(sys.argv) > 1:
+        unittest.main(verbosity=2)
+    tests = list(each(unittest.defaultTestLoader.loadTestsFromName(
+        "__main__")))
+    begin, count = time.monotonic(), len(tests)
+    failed = side_by_side(tests, jobs)
+    print(f"Ran {count} tests in {time.monotonic() - begin:.1f} s, {jobs} at "
+          f"a time: {f'{failed} FAILED' if failed else 'OK'}")
+    sys.exit(failed > 0)

@@ -20,7 +20,7 @@ from signal import SIGKILL, SIGTERM
 
 import harness
 import law
-from harness import wait_for
+from harness import to_file, wait_for
 
 # Puts the descriptors where sd_listen_fds(3) looks, as the very process that
 # becomes the daemon; no other number of them is left open.
@@ -314,19 +314,12 @@ class Served(harness.Daemon):
 
 
 def tcp(name, more=""):
-    """A listener of a configuration, on any port."""
-    return f'{{ protocol = "tcp"; port = 0; name = "{name}"; {more} }}'
+    """A listener of a configuration that has a name."""
+    return harness.tcp(f'name = "{name}"; {more}')
 
 
 def udp(name, more=""):
-    return tcp(name, more).replace('"tcp"', '"udp"')
-
-
-def configured(*listeners, limits="", path="@DIR@/log", more=""):
-    """What they log goes to one file."""
-    return ("limits = { flush_timeout = 0; " + limits + " };\nlisteners = (" +
-            ",\n".join(listeners) + ");\noutputs = ( { type = \"file\"; "
-            f'path = "{path}"; {more} }} );\n')
+    return harness.udp(f'name = "{name}"; {more}')
 
 
 class Case(law.Case):
@@ -339,7 +332,7 @@ class Case(law.Case):
 
     def serve(self, *listeners, most=65536, watchdog_us=0, passed=(),
               start=True, **config):
-        daemon = Served(configured(*listeners, **config), start=start,
+        daemon = Served(to_file(*listeners, **config), start=start,
                         most=most, watchdog_us=watchdog_us, passed=passed)
         self.addCleanup(self.end, daemon)
         self.log = daemon.dir + "/log"

@@ -3,19 +3,17 @@
 
 Run by `make check-service`, as root; see machine.py.
 """
+from functools import partial
+
 import harness
 import law
-from harness import wait_for
+from harness import to_file, wait_for
 from machine import MachineCase
 
 LOG = "/var/log/portlog/log"
+configured = partial(to_file, path=LOG)
 UNITS = ("portlogd-tcp.socket", "portlogd-udp.socket")
 TCP, UDP = ('{ protocol = "%s"; port = 8888; }' % p for p in ("tcp", "udp"))
-
-
-def configured(*listeners):
-    return (f"listeners = ({', '.join(listeners)});\n"
-            f'outputs = ( {{ type = "file"; path = "{LOG}"; }} );\n')
 
 
 class Activation(MachineCase):

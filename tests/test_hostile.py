@@ -14,8 +14,9 @@ import time
 import harness
 import law
 import test_formats
-from harness import TURNS, end_of, name_of, unescape, wait_for
-from test_tcp import BAD_FRAMES, configured, framed, of_peer
+from harness import (TURNS, configured, end_of, name_of, tcp, unescape,
+                     wait_for)
+from test_tcp import BAD_FRAMES, framed, of_peer
 
 # A second, if the machine is not that of a sanitizer, or too busy.
 SOON = harness.PATIENCE / 20
@@ -178,8 +179,8 @@ class Loris(HostileCase):
             # A new one, since ports come again: of whom would they be?
             self.streams = []
             daemon = self.daemon(config=configured(
-                ["idle_timeout = 1; flush_timeout = 0;"],
-                "limits = { max_connections = %d; };" % slots))
+                tcp("idle_timeout = 1; flush_timeout = 0;"),
+                limits="max_connections = %d;" % slots))
             lorises = [self.tcp(daemon) for _ in range(slots)]
             for number, loris in enumerate(lorises):
                 loris.sendall(b"%d" % number)
@@ -205,9 +206,9 @@ class Loris(HostileCase):
 
     def test_one_source_that_drips_leaves_slots_to_others(self):
         daemon = self.daemon(config=configured(
-            ["idle_timeout = 2; flush_timeout = 0; "
-             "max_connections_per_source = 30;"],
-            "limits = { max_connections = 40; };"))
+            tcp("idle_timeout = 2; flush_timeout = 0; "
+                "max_connections_per_source = 30;"),
+            limits="max_connections = 40;"))
         lorises = [self.from_address(daemon, "127.0.0.2") for _ in range(60)]
         wait_for(lambda: self.told(daemon)["refused"] == 30, "the refusals")
         lorises = [c for c in lorises if not self.is_closed(c)]
@@ -336,11 +337,10 @@ class Garbage(HostileCase):
 
     def test_every_control_character_in_every_framing_and_split(self):
         daemon = self.daemon(config=configured(
-            ['framing = "%s"; flush_timeout = 0;' % framing
-             for framing in self.FRAMINGS],
-            """outputs = ({ type = "stdout"; },
-                          { type = "file"; path = "@DIR@/json";
-                            format = "json"; });"""))
+            *(tcp('framing = "%s"; flush_timeout = 0;' % framing)
+              for framing in self.FRAMINGS),
+            output="""type = "stdout"; }, {
+                type = "file"; path = "@DIR@/json"; format = "json";"""))
         sent = [data for data in test_formats.inputs() if data]
         peers = {}
         for turn in range(min(TURNS, 50)):

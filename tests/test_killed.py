@@ -16,8 +16,8 @@ from signal import SIGTERM
 import harness
 import keeper
 import law
-from harness import TURNS, wait_for
-from keeper import configured, tcp, udp
+from harness import TURNS, to_file, wait_for
+from keeper import tcp, udp
 from tracer import Tracer
 
 LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
@@ -155,7 +155,7 @@ class InHand(keeper.Case):
             line.sendall(b"ab")
             counted.sendall(b"9 ab")
             daemon.wait_for_bytes(0, 2)
-            daemon.wait_for_bytes(1, 4 if turn == 0 else 6)
+            daemon.wait_for_bytes(1, 4 if turn == 0 else 10)
             daemon.kill()
             expected[line] += ["lost bytes=2"]
             expected[counted] += ["lost bytes=2"]
@@ -179,7 +179,7 @@ class InHand(keeper.Case):
         stream = self.tcp(daemon)
         stream.sendall(b"a" * 1500)
         daemon.wait_for_bytes(0, 1500)
-        daemon.restart(configured(LINE, limits="max_record = 1024;"))
+        daemon.restart(to_file(LINE, limits="max_record = 1024;"))
         self.wait_until_told(daemon, stream, ["a" * 1024])
         daemon.kill()
         stream.sendall(b"b\n")
@@ -538,4 +538,4 @@ class Stalled(keeper.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

@@ -175,4 +175,4 @@ class Lesson(harness.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=4)

@@ -7,13 +7,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import end_of, name_of, wait_for
-
-
-def configured(*listeners, limits="", top=""):
-    return "listeners = (%s); limits = { %s }; %s" % (
-        ", ".join('{ protocol = "tcp"; port = 0; %s }' % text
-                  for text in listeners), limits, top)
+from harness import configured, end_of, name_of, tcp, wait_for
 
 
 class LimitCase(harness.Case):
@@ -46,7 +40,7 @@ class MaxConnections(LimitCase):
 
     def test_when_full_others_wait_and_lose_nothing(self):
         daemon = self.daemon(config=configured(
-            "", limits="max_connections = 2;"))
+            tcp(), limits="max_connections = 2;"))
         first, second = self.tcp(daemon), self.tcp(daemon)
         self.say(daemon, first, "first")
         self.say(daemon, second, "second")
@@ -77,7 +71,7 @@ class MaxConnections(LimitCase):
 
     def test_those_who_wait_are_heard_when_stopped(self):
         daemon = self.daemon(config=configured(
-            "", limits="max_connections = 1;"))
+            tcp(), limits="max_connections = 1;"))
         first = self.tcp(daemon)
         self.say(daemon, first, "first")
         waiting = [self.tcp(daemon) for _ in range(5)]
@@ -89,7 +83,8 @@ class MaxConnections(LimitCase):
             f"waited {number}" for number in range(5)])
 
     def test_a_listener_has_its_share(self):
-        daemon = self.daemon(config=configured("max_connections = 1;", ""))
+        daemon = self.daemon(config=configured(
+            tcp("max_connections = 1;"), tcp()))
         mine, other = self.tcp(daemon, 0), self.tcp(daemon, 1)
         self.say(daemon, mine, "mine")
         waiting = self.tcp(daemon, 0)
@@ -105,7 +100,7 @@ class MaxConnections(LimitCase):
 
     def test_all_listeners_have_a_limit_together(self):
         daemon = self.daemon(config=configured(
-            "", "", limits="max_connections = 2;"))
+            tcp(), tcp(), limits="max_connections = 2;"))
         mine, other = self.tcp(daemon, 0), self.tcp(daemon, 1)
         self.say(daemon, mine, "mine")
         self.say(daemon, other, "other")
@@ -125,7 +120,7 @@ class PerSource(LimitCase):
 
     def test_too_many_of_one_source_are_closed_and_others_are_served(self):
         daemon = self.daemon(config=configured(
-            "", limits="max_connections_per_source = 2;"))
+            tcp(), limits="max_connections_per_source = 2;"))
         first, second = self.tcp(daemon), self.tcp(daemon)
         self.say(daemon, first, "first")
         self.say(daemon, second, "second")
@@ -151,7 +146,7 @@ class PerSource(LimitCase):
 
     def test_ipv4_and_ipv6_are_two_sources(self):
         daemon = self.daemon(config=configured(
-            "max_connections_per_source = 1;"))
+            tcp("max_connections_per_source = 1;")))
         for host in ("127.0.0.1", "::1"):
             self.say(daemon, self.tcp(daemon, 0, host), host)
             self.assertEqual(end_of(self.tcp(daemon, 0, host)), b"")
@@ -179,7 +174,7 @@ class IdleTimeout(LimitCase):
 
     def test_an_idle_connection_is_closed_and_a_busy_one_is_not(self):
         daemon = self.daemon(config=configured(
-            "idle_timeout = 1; flush_timeout = 0;"))
+            tcp("idle_timeout = 1; flush_timeout = 0;")))
         busy, idle, silent = (self.tcp(daemon) for _ in range(3))
         idle_name, silent_name = name_of(idle), name_of(silent)
         idle.sendall(b"line\nunfinished")
@@ -217,7 +212,7 @@ class Notes(LimitCase):
         expected = {"none": ["said"], "closed": ["said", "closed"],
                     "all": ["opened", "said", "closed"]}
         daemon = self.daemon(config=configured(
-            *('connection_notes = "%s";' % notes for notes in expected)))
+            *(tcp('connection_notes = "%s";' % n) for n in expected)))
         for number, seen in enumerate(expected.values()):
             connection = self.tcp(daemon, number)
             connection.sendall(b"said\n")
@@ -228,8 +223,8 @@ class Notes(LimitCase):
                               if r.listener == name], seen)
 
     def test_all_notes_are_of_probes_too(self):
-        daemon = self.daemon(config=configured("",
-                                               top='connection_notes="all";'))
+        daemon = self.daemon(config=configured(
+            tcp(), top='connection_notes="all";'))
         connection = self.tcp(daemon)
         connection.shutdown(socket.SHUT_WR)
         end_of(connection)
@@ -240,7 +235,7 @@ class Notes(LimitCase):
                          r"bytes=0 seconds=\d+\.\d{3}\Z")
 
     def test_probes_are_one_line_for_each_source(self):
-        daemon = self.daemon(config=configured("", ""))
+        daemon = self.daemon(config=configured(tcp(), tcp()))
         for count, host, number in ((7, "127.0.0.1", 0), (5, "127.0.0.2", 0),
                                     (3, "127.0.0.1", 1)):
             for turn in range(count):
@@ -297,7 +292,7 @@ class Kernel(LimitCase):
         with open("/proc/sys/net/core/somaxconn", encoding="ascii") as file:
             most = int(file.read())
         for limits, backlog in (("backlog = 7;", 7), ("", 4096)):
-            daemon = self.daemon(config=configured("", limits=limits))
+            daemon = self.daemon(config=configured(tcp(), limits=limits))
             shown = subprocess.run(
                 ["ss", "-Hltn", "sport", "=", f":{daemon.port()}"],
                 stdout=subprocess.PIPE, check=True).stdout.decode()

@@ -322,4 +322,4 @@ class Abandoned(law.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

@@ -379,4 +379,4 @@ def fields_of(exported):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

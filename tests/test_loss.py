@@ -8,16 +8,11 @@ import time
 
 import harness
 import law
-from harness import TURNS, wait_for
+from harness import TURNS, configured, udp, wait_for
 
 BUFFER = "receive_buffer = 16384; "
+SMALL = udp(BUFFER)
 BURST = 400  # more than that buffer holds
-
-
-def configured(listeners=1, settings="", output='type = "stdout";'):
-    return "listeners = (" + ",".join(
-        f'{{ protocol = "udp"; port = 0; {BUFFER} {settings} }}'
-        for _ in range(listeners)) + f"); outputs = ( {{ {output} }} );"
 
 
 class Loss(law.Case):
@@ -55,7 +50,7 @@ class Loss(law.Case):
         return lost
 
     def test_a_burst_that_nothing_follows_is_told_within_a_second(self):
-        daemon = self.daemon(config=configured())
+        daemon = self.daemon(config=configured(SMALL))
         self.burst(daemon, self.peer(daemon, "a"))
         began = time.monotonic()
         counted = self.wait_until_told(daemon)
@@ -65,7 +60,7 @@ class Loss(law.Case):
         self.assertEqual(daemon.wait_for_note("lost").peer, "-")
 
     def test_a_loss_is_told_before_what_follows_it(self):
-        daemon = self.daemon(config=configured())
+        daemon = self.daemon(config=configured(SMALL))
         peer = self.peer(daemon, "a")
         for _ in range(TURNS):
             self.burst(daemon, peer)
@@ -74,7 +69,7 @@ class Loss(law.Case):
         self.assert_lost(daemon)
 
     def test_bursts_again_and_again_are_told_exactly(self):
-        daemon = self.daemon(config=configured())
+        daemon = self.daemon(config=configured(SMALL))
         peer = self.peer(daemon, "a")
         for turn in range(4 * TURNS):
             self.burst(daemon, peer, count=BURST // 2 + 31 * (turn % 10))
@@ -85,7 +80,7 @@ class Loss(law.Case):
         for order in ((signal.SIGCONT, signal.SIGTERM),
                       (signal.SIGTERM, signal.SIGCONT)):
             self.datagrams = []
-            daemon = self.daemon(config=configured())
+            daemon = self.daemon(config=configured(SMALL))
             peer = self.peer(daemon, "a")
             daemon.freeze()
             for _ in range(BURST):
@@ -96,7 +91,7 @@ class Loss(law.Case):
             self.assert_lost(daemon)
 
     def test_each_of_several_sockets_tells_its_own(self):
-        daemon = self.daemon(config=configured(3))
+        daemon = self.daemon(config=configured(SMALL, SMALL, SMALL))
         peers = [self.peer(daemon, name, number)
                  for number, name in enumerate("abc")]
         for turn in range(TURNS):
@@ -106,7 +101,7 @@ class Loss(law.Case):
                          self.assert_lost(daemon))
 
     def test_all_peers_of_a_socket_are_told_together(self):
-        daemon = self.daemon(config=configured())
+        daemon = self.daemon(config=configured(SMALL))
         peers = [self.peer(daemon, name) for name in "abc"]
         self.burst(daemon, *peers)
         self.wait_until_told(daemon)
@@ -114,7 +109,7 @@ class Loss(law.Case):
 
     def test_a_loss_is_told_in_json(self):
         daemon = self.daemon(config=configured(
-            output='type = "stdout"; format = "json";'))
+            SMALL, output='type = "stdout"; format = "json";'))
         self.burst(daemon, self.peer(daemon, "a"))
         self.assertEqual(daemon.stop(), 0)
         self.assertGreater(self.hold(daemon.bytes(), law.from_json), 10)
@@ -123,7 +118,8 @@ class Loss(law.Case):
                          {"lost": int})
 
     def test_truncated_and_lost_datagrams_are_counted_exactly(self):
-        daemon = self.daemon(config=configured(settings="max_record = 100;"))
+        daemon = self.daemon(config=configured(
+            udp(BUFFER + "max_record = 100;")))
         sender = self.udp(daemon)
         daemon.freeze()
         for number in range(100):
@@ -206,7 +202,7 @@ class Flood(law.Case):
     def test_what_a_flood_loses_is_told_where_it_is_missing(self):
         for turn in range(TURNS):
             self.datagrams = []
-            daemon = self.daemon(config=configured().replace(
+            daemon = self.daemon(config=configured(SMALL).replace(
                 "16384", str(2048 << turn % 4)))
             peer = self.datagrams_of(daemon, "flood")
             peer.wait_for(5000)
@@ -218,4 +214,4 @@ class Flood(law.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

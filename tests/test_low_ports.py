@@ -6,13 +6,15 @@ Run by `make check-service`, as root; see machine.py.
 import re
 import shlex
 import socket
+from functools import partial
 
 import harness
 import law
-from harness import wait_for
+from harness import to_file, wait_for
 from machine import CONFIG, MachineCase
 
 LOG = "/var/log/portlog/log"
+configured = partial(to_file, path=LOG)
 TCP, UDP = ('{ protocol = "%s"; port = 79; }' % p for p in ("tcp", "udp"))
 CAPABILITIES = r"(?m)^Cap\w+:\t(.*)$"
 NONE, BIND = "0000000000000000", "0000000000000400"
@@ -25,12 +27,6 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for i in range({BURST}):
     s.sendto(b"%d" % i, ("127.0.0.1", 79))
 """
-
-
-def configured(*listeners, path=LOG):
-    return ("limits = { flush_timeout = 0; };\n"
-            f"listeners = ({', '.join(listeners)});\n"
-            f'outputs = ( {{ type = "file"; path = "{path}"; }} );\n')
 
 
 class LowPorts(MachineCase):

@@ -602,4 +602,4 @@ class Journal(Messages):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=4)

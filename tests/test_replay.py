@@ -293,4 +293,4 @@ class Failures(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=3)

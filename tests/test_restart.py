@@ -2,14 +2,15 @@
 """A restart of the service loses, doubles and splits nothing."""
 import re
 import subprocess
-import time
+from functools import partial
 
 import harness
 import law
-from harness import wait_for
+from harness import to_file, wait_for, watch
 from machine import MachineCase
 
 LOG = "/var/log/portlog/log"
+configured = partial(to_file, path=LOG)
 LINE = '{ protocol = "tcp"; port = 8888; }'
 COUNTED = ('{ protocol = "tcp"; port = 8889; name = "counted"; '
            'framing = "octet-counted"; }')
@@ -28,12 +29,6 @@ for request in (PTRACE_SEIZE, PTRACE_INTERRUPT):
 print("stopped", flush=True)
 sys.stdin.read()
 """
-
-
-def configured(*listeners):
-    return ("limits = { flush_timeout = 0; };\nlisteners = (" +
-            ",\n".join(listeners) + ");\noutputs = ( { type = \"file\"; "
-            f'path = "{LOG}"; }} );\n')
 
 
 class Restarts(MachineCase):
@@ -232,8 +227,7 @@ class Signs(MachineCase):
         connection.sendall(b"one\n")
         self.wait_for_lines(LOG, 1)
         pid = self.machine.main_pid()
-        time.sleep(5)
-        self.assertEqual(self.machine.main_pid(), pid)
+        watch(5, lambda: self.machine.main_pid() == pid, "the same process")
         self.machine.write("/run/stopper.py", STOPPER)
         # That of UDP, the last to start before the connection's.
         threads = sorted(int(t) for t in self.machine.output(

@@ -14,7 +14,7 @@ import threading
 import unittest
 
 import harness
-from harness import PATIENCE, PORTLOG, portlog, wait_for
+from harness import PATIENCE, PORTLOG, free_port, portlog, wait_for
 
 UDP_SERVER = """
 from socket import *
@@ -38,12 +38,6 @@ while True:
         print(data.decode('utf-8'), end='', flush=True)
     c.close()
 """
-
-
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("0.0.0.0", 0))
-        return probe.getsockname()[1]
 
 
 def is_read_to_its_end(port):
@@ -98,7 +92,7 @@ class Tutorial(unittest.TestCase):
 
     def serve(self, program, kind):
         """A server that listens, its port, and what it prints."""
-        port = free_port(kind)
+        port = free_port()
         server = subprocess.Popen(
             [sys.executable, "-c", program.replace("PORT", str(port))],
             stdout=subprocess.PIPE)
@@ -510,7 +504,7 @@ class OtherSides(unittest.TestCase):
             self.assertIn(b"closed before all was taken; 50000 lines", said)
 
     def test_nobody_there_is_told(self):
-        port = str(free_port(socket.SOCK_STREAM))
+        port = str(free_port())
         sent = portlog("send", "127.0.0.1", port, data=b"x\n")
         self.assertEqual(sent.returncode, 1)
         self.assertIn(b"Connection refused", sent.stderr)
@@ -523,7 +517,7 @@ class OtherSides(unittest.TestCase):
 
 class Datagrams(harness.Case):
     def test_a_refusal_is_told_once(self):
-        port = str(free_port(socket.SOCK_DGRAM))
+        port = str(free_port())
         sent = portlog("send", "-u", "127.0.0.1", port, data=b"x\n" * 10)
         self.assertEqual(sent.returncode, 1)
         self.assertEqual(sent.stderr.count(b"Connection refused"), 1)
@@ -595,4 +589,4 @@ class Usage(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=4)

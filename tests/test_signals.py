@@ -402,4 +402,4 @@ class StderrStalled(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=4)

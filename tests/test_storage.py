@@ -380,4 +380,4 @@ class Pipes(Hurt):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)

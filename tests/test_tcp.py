@@ -9,7 +9,7 @@ import termios
 import threading
 
 import harness
-from harness import end_of, name_of, unescape, wait_for
+from harness import configured, end_of, name_of, tcp, unescape, wait_for
 
 # What is sent, and the tags and data that must come of it.
 STREAMS = {
@@ -40,16 +40,10 @@ BAD_FRAMES = {
 }
 
 
-def configured(listeners, top=""):
-    """A configuration: a TCP listener for each text of settings."""
-    return "listeners = (" + ", ".join(
-        '{ protocol = "tcp"; port = 0; %s }' % text
-        for text in listeners) + ");" + top
-
-
 def framed(*framings, settings="flush_timeout = 0;"):
-    return configured(['framing = "%s"; %s' % (f, settings)
-                       for f in framings])
+    """A configuration: a TCP listener for each of these framings."""
+    return configured(*(tcp('framing = "%s"; %s' % (f, settings))
+                        for f in framings))
 
 
 def of_peer(daemon, peer):
@@ -254,7 +248,7 @@ class Pieces(harness.Case):
 
     def test_flush_timeout_0_shows_no_pieces(self):
         daemon = self.daemon(config=configured(
-            ["flush_timeout = 0;", "flush_timeout = 30;"]))
+            tcp("flush_timeout = 0;"), tcp("flush_timeout = 30;")))
         first, second = self.tcp(daemon, 0), self.tcp(daemon, 1)
         first.sendall(b"held")
         daemon.wait_for_bytes(0, 4)
@@ -432,8 +426,8 @@ class Listeners(harness.Case):
 
     def test_connections_and_records_are_numbered_from_1(self):
         daemon = self.daemon(config=configured(
-            ["max_record = 8; flush_timeout = 0;", ""],
-            'outputs = ({ type = "stdout"; format = "json"; });'))
+            tcp("max_record = 8; flush_timeout = 0;"), tcp(),
+            output='type = "stdout"; format = "json";'))
         for number in (0, 1, 0):
             connection = self.tcp(daemon, number)
             connection.sendall(b"one\n0123456789abcdef!\nthree\nend")

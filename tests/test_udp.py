@@ -5,7 +5,7 @@ import time
 from datetime import datetime, timezone
 
 import harness
-from harness import unescape, wait_for
+from harness import configured, udp, unescape, wait_for
 
 # A datagram, and the records that each framing must make of it.
 DATAGRAMS = [
@@ -29,12 +29,6 @@ DATAGRAMS = [
 ]
 
 
-def configured(settings="", output='format = "text";'):
-    return """
-        listeners = ({ protocol = "udp"; port = 0; %s });
-        outputs = ({ type = "stdout"; %s });""" % (settings, output)
-
-
 def seconds_of(record):
     """When a record was received, as time.time() counts."""
     made = datetime.strptime(record.time, "%Y-%m-%dT%H:%M:%S.%fZ")
@@ -44,7 +38,8 @@ def seconds_of(record):
 class Framing(harness.Case):
 
     def check(self, framing, expected):
-        daemon = self.daemon(config=configured('framing = "%s";' % framing))
+        daemon = self.daemon(config=configured(udp(
+            'framing = "%s";' % framing)))
         sender = self.udp(daemon)
         for datagram, *_ in DATAGRAMS:
             sender.send(datagram)
@@ -97,8 +92,8 @@ class Sizes(harness.Case):
 
     def test_the_largest_datagram_is_whole(self):
         for framing in ("datagram", "exact", "line"):
-            daemon = self.daemon(config=configured(
-                'framing = "%s";' % framing))
+            daemon = self.daemon(config=configured(udp(
+                'framing = "%s";' % framing)))
             data = (bytes(range(32, 127)) * 700)[:65507]
             self.udp(daemon).send(data)
             daemon.wait_for_data(1)
@@ -109,7 +104,7 @@ class Sizes(harness.Case):
 
     def check_cut(self, settings, datagrams):
         """Of each datagram: what is shown, how, and the note after it."""
-        daemon = self.daemon(config=configured(settings))
+        daemon = self.daemon(config=configured(udp(settings)))
         sender = self.udp(daemon)
         expected = []
         for sent, tag, shown in datagrams:
@@ -159,8 +154,8 @@ class Sizes(harness.Case):
         self.check_cut("max_record = 10;", datagrams)
 
     def test_long_lines_of_a_datagram_go_as_pieces(self):
-        daemon = self.daemon(config=configured(
-            'max_record = 4; framing = "line";'))
+        daemon = self.daemon(config=configured(udp(
+            'max_record = 4; framing = "line";')))
         self.udp(daemon).send(b"0123456789\nabcd\r\nefghi")
         daemon.wait_for_data(6)
         self.assertEqual([(r.tag, r.data) for r in daemon.records()],
