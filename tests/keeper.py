@@ -18,8 +18,8 @@ import threading
 import time
 from signal import SIGKILL, SIGTERM
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for
 
 # Puts the descriptors where sd_listen_fds(3) looks, as the very process that
@@ -322,7 +322,7 @@ def udp(name, more=""):
     return harness.udp(f'name = "{name}"; {more}')
 
 
-class Case(law.Case):
+class Case(accounting.Case):
     """Tests with daemons under keepers."""
 
     def setUp(self):

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-import law
+import accounting
 from harness import (PATIENCE, TOP, Record, connect_tcp, connect_udp,
                      wait_for)
 
@@ -207,10 +207,11 @@ class MachineCase(unittest.TestCase):
 
     def begin_load(self, port):
         """Two streams and datagrams to a port, some of each sent."""
-        senders = [*(law.Halves(self.tcp(port), name, burst=3, rate=2000)
-                     for name in "ab"),
-                   law.Datagrams(self.udp(port), "c", listener=f"udp/{port}",
-                                 rate=3000)]
+        senders = [
+            *(accounting.Halves(self.tcp(port), name, burst=3, rate=2000)
+              for name in "ab"),
+            accounting.Datagrams(self.udp(port), "c",
+                                 listener=f"udp/{port}", rate=3000)]
         for sender in senders:
             self.addCleanup(sender.abandon)
             sender.start()
@@ -225,7 +226,7 @@ class MachineCase(unittest.TestCase):
         self.assertEqual([s for s in senders if s.cut_off], [])
         self.machine.systemctl("stop", "portlogd")
         log = self.machine.run("cat", path).stdout.encode()
-        law.hold(log, senders[:2], senders[2:])
+        accounting.check(log, senders[:2], senders[2:])
         self.assertNotIn(b" * lost", log)
 
     def restart_under_load(self, port, path):

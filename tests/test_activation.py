@@ -5,8 +5,8 @@ Run by `make check-service`, as root; see machine.py.
 """
 from functools import partial
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for
 from machine import MachineCase
 
@@ -141,8 +141,8 @@ class Activation(MachineCase):
              "udp-six": True})
 
     def test_stops_under_load_leave_what_comes_to_the_next_process(self):
-        datagrams = law.Datagrams(self.udp(8888), "a", listener="udp/8888",
-                                  rate=3000)
+        datagrams = accounting.Datagrams(self.udp(8888), "a", rate=3000,
+                                         listener="udp/8888")
         self.addCleanup(datagrams.abandon)
         datagrams.start()
         pids = set()
@@ -162,8 +162,9 @@ class Activation(MachineCase):
         self.wait_for_lines(LOG, datagrams.sent + 5)
         self.assertEqual(self.data().count("a line"), 5)
         content = self.machine.run("cat", LOG).stdout.encode()
-        law.hold_datagrams("udp/8888", [datagrams], [
-            e for e in law.entries_of(content) if e.listener == "udp/8888"])
+        accounting.check_datagrams("udp/8888", [datagrams], [
+            e for e in accounting.entries_of(content)
+            if e.listener == "udp/8888"])
         self.assertNotIn(b" * lost", content)
 
     def test_a_running_service_is_moved_by_a_stop(self):

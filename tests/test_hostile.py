@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Hostile peers: whatever they do, the others are served.
 
-Who is not hostile numbers what it sends, and the log is held to the law.
+The other peers number their records: the log must have all of them.
 """
 import contextlib
 import os
@@ -11,8 +11,8 @@ import socket
 import threading
 import time
 
+import accounting
 import harness
-import law
 import test_formats
 from harness import (TURNS, configured, end_of, name_of, tcp, unescape,
                      wait_for)
@@ -28,7 +28,7 @@ def resident(daemon):
         return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
 
 
-class HostileCase(law.Case):
+class HostileCase(accounting.Case):
 
     def told(self, daemon, number=0):
         """The counters of a listener, told after all it could do it did."""
@@ -42,14 +42,14 @@ class HostileCase(law.Case):
         self.addCleanup(connection.close)
         return connection
 
-    def hold_ours(self, daemon):
-        """Hold to the law what the log has of those who number."""
+    def check_ours(self, daemon):
+        """The log has all records of the peers that number them."""
         for stream in self.streams:
             if not stream.ended:
                 stream.finish()
         self.assertEqual(daemon.stop(), 0, daemon.errors())
         ours = {s.peer.encode() for s in self.streams}
-        self.hold(b"".join(
+        self.check_log(b"".join(
             line + b"\n" for line in daemon.bytes().split(b"\n")[:-1]
             if line.split(b" ", 3)[2] in ours))
 
@@ -72,7 +72,7 @@ class HostileCase(law.Case):
                 whole, lf, _ = log.read().rpartition(b"\n")
                 place += len(whole) + len(lf)
                 log.seek(place)
-                for e in law.entries_of(whole + lf, parse):
+                for e in accounting.entries_of(whole + lf, parse):
                     if e.tag == "F":
                         missing[e.peer] -= 1
                 return not any(missing.values())
@@ -151,13 +151,13 @@ class Flood(HostileCase):
         for _ in range(min(TURNS, 50)):
             for other in others:
                 other.send_some()
-            took.append(self.wait_for_all(own, others, law.from_json))
+            took.append(self.wait_for_all(own, others, accounting.from_json))
             if stdout is None:
                 os.truncate(daemon.out, 0)
         stopping.set()
         for other in others:
             other.finish()
-        law.hold(daemon.bytes(own), others, parse=law.from_json)
+        accounting.check(daemon.bytes(own), others, parse=accounting.from_json)
         return took
 
     def test_a_hundred_others_are_served_within_a_second(self):
@@ -202,7 +202,7 @@ class Loris(HostileCase):
                 self.assertEqual(daemon.of(peer)[-1].note()[1]["reason"],
                                  "idle")
                 loris.close()
-            self.hold_ours(daemon)
+            self.check_ours(daemon)
 
     def test_one_source_that_drips_leaves_slots_to_others(self):
         daemon = self.daemon(config=configured(
@@ -228,7 +228,7 @@ class Loris(HostileCase):
             loris.shutdown(socket.SHUT_WR)
             end_of(loris)
             self.assertEqual(of_peer(daemon, peer), [("E", b"." * drops)])
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
     def is_closed(self, connection):
         connection.setblocking(False)
@@ -246,14 +246,15 @@ class Loris(HostileCase):
             self.begin(Dripping(
                 connection, "d" + "abcdefgh"[number], spread=30, burst=1,
                 limit=20 * TURNS,
-                framing=(law.LF, law.COUNTED)[number % 2]), self.streams)
+                framing=(accounting.LF, accounting.COUNTED)[number % 2]),
+                self.streams)
         for stream in self.streams:
             while stream.is_alive():
                 stream.join(1)
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
 
-class Dripping(law.Stream):
+class Dripping(accounting.Stream):
     """A TCP peer that writes a byte at a time."""
 
     def send_some(self):
@@ -321,7 +322,7 @@ class Resets(HostileCase):
         self.assertEqual(len(logged), len(set(logged)))
         self.assertEqual({str(n) for n in range(7, self.COUNT, 8)} -
                          set(logged), set())
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
 
 class Garbage(HostileCase):
@@ -362,10 +363,10 @@ class Garbage(HostileCase):
         self.assertEqual(daemon.stop(), 0)
         test_formats.Formats.check_safe(self, daemon.bytes())
         names = [listening[0] for listening in daemon.listening]
-        for path, parse in ((daemon.out, law.from_text),
-                            (daemon.dir + "/json", law.from_json)):
+        for path, parse in ((daemon.out, accounting.from_text),
+                            (daemon.dir + "/json", accounting.from_json)):
             logged = {}
-            for e in law.entries_of(daemon.bytes(path), parse):
+            for e in accounting.entries_of(daemon.bytes(path), parse):
                 if e.tag == "F":
                     logged.setdefault((names.index(e.listener), e.peer),
                                       []).append(e.data)
@@ -381,7 +382,7 @@ class Garbage(HostileCase):
     def test_counts_that_are_none_end_their_connection_alone(self):
         daemon = self.daemon(config=framed("octet-counted"))
         steady = [self.stream(daemon, "s" + "abcd"[i], rate=500,
-                              framing=law.COUNTED) for i in range(4)]
+                              framing=accounting.COUNTED) for i in range(4)]
         expected = {}
         for _ in range(TURNS):
             connections = []
@@ -404,7 +405,7 @@ class Garbage(HostileCase):
                 self.assertEqual((first.tag, first.data), ("F", "abc"))
                 self.assertEqual((end.tag, unescape(end.data)), ("E", bad))
                 self.assertEqual(closed.note()[1]["reason"], "bad-frame")
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
 
 if __name__ == "__main__":

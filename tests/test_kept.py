@@ -13,8 +13,8 @@ import tempfile
 from signal import SIGUSR1
 
 import harness
+import accounting
 import keeper
-import law
 from harness import TURNS, free_port, to_file, wait_for
 from keeper import tcp, udp
 
@@ -35,9 +35,10 @@ class Restarts(keeper.Case):
     def test_restarts_under_load_lose_double_and_split_nothing(self):
         daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
         for name, number, framing in (
-                ("a", 0, law.LF), ("b", 1, law.LF), ("c", 2, law.NUL),
-                ("d", 3, law.COUNTED), ("e", 3, law.COUNTED)):
-            self.stream(daemon, name, number, kind=law.Halves, burst=3,
+                ("a", 0, accounting.LF), ("b", 1, accounting.LF),
+                ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED),
+                ("e", 3, accounting.COUNTED)):
+            self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.stream(daemon, "flood", burst=100, rate=20000)
         self.datagrams_of(daemon, "f", 4, rate=3000)
@@ -53,7 +54,7 @@ class Restarts(keeper.Case):
         counted = wait_for(lambda: self.all_are_counted(daemon), "counters")
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual(counted["dgram"]["lost"],
-                         self.hold(daemon.bytes(self.log)))
+                         self.check_log(daemon.bytes(self.log)))
         closed = re.findall(rb" \* closed reason=(\S+)",
                             daemon.bytes(self.log))
         self.assertEqual(closed, [b"eof"] * len(self.streams))
@@ -156,7 +157,7 @@ class Restarts(keeper.Case):
         daemon.start()
 
         def told():
-            lost = sum(law.lost_in(data) for data in self.told(daemon))
+            lost = sum(accounting.lost_in(data) for data in self.told(daemon))
             return lost + sum(data.isdigit() for data in self.told(daemon))
         wait_for(lambda: told() == 100, "all of them")
         self.assertIn("lost datagrams=", "".join(self.told(daemon)))
@@ -338,7 +339,8 @@ class Moves(keeper.Case):
                           records[-1].data)
 
         def lost():
-            return sum(law.lost_in(r.data) for r in daemon.records(self.log)
+            return sum(accounting.lost_in(r.data)
+                       for r in daemon.records(self.log)
                        if (r.listener, r.tag) == ("dgram", "*"))
         wait_for(lambda: self.told(daemon).count("datagram") + lost() == 200,
                  "all of them")
@@ -375,7 +377,7 @@ class Moves(keeper.Case):
             with contextlib.suppress(BlockingIOError):
                 log += os.read(pipe, 65536)
             lines = log.rpartition(b"\n")[0].decode().split("\n")
-            return sum(law.lost_in(r.data) if r.tag == "*" else 1
+            return sum(accounting.lost_in(r.data) if r.tag == "*" else 1
                        for r in map(harness.Record, filter(None, lines)))
         wait_for(lambda: told() == 200, "all of them")
         self.assertIn(b"lost datagrams=", log)

@@ -14,8 +14,8 @@ import tempfile
 from signal import SIGTERM
 
 import harness
+import accounting
 import keeper
-import law
 from harness import TURNS, to_file, wait_for
 from keeper import tcp, udp
 from tracer import Tracer
@@ -34,9 +34,9 @@ class UnderLoad(keeper.Case):
     def test_kills_close_nothing_and_what_was_in_hand_is_told(self):
         daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
         for name, number, framing in (
-                ("a", 0, law.LF), ("b", 1, law.LF), ("c", 2, law.NUL),
-                ("d", 3, law.COUNTED)):
-            self.stream(daemon, name, number, kind=law.Halves, burst=3,
+                ("a", 0, accounting.LF), ("b", 1, accounting.LF),
+                ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED)):
+            self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.datagrams_of(daemon, "e", 4, rate=3000)
         for turn in range(2 * TURNS):
@@ -58,19 +58,19 @@ class UnderLoad(keeper.Case):
         entries = []
         for line in daemon.bytes(self.log).split(b"\n")[:-1]:
             try:
-                entries.append(law.from_text(line))
+                entries.append(accounting.from_text(line))
             except AssertionError:
                 self.assertLessEqual(len(line), 600)
         for stream in self.streams:
             of_it = [e for e in entries if e.peer == stream.peer]
             if stream.cut_off:
                 # Where a count was being read at that moment, see portlogd(8).
-                self.assertEqual(stream.framing, law.COUNTED)
+                self.assertEqual(stream.framing, accounting.COUNTED)
                 self.assertIn("closed reason=bad-frame ", of_it[-1].data)
             else:
-                law.hold_killed(stream, of_it, TURNS)
+                accounting.check_killed(stream, of_it, TURNS)
         self.assertFalse(self.datagrams[0].cut_off)
-        law.hold_killed_datagrams(
+        accounting.check_killed_datagrams(
             self.datagrams[0], [e for e in entries if e.listener == "dgram"],
             TURNS)
 
@@ -429,7 +429,7 @@ class Stalled(keeper.Case):
                 (LINE, b"%s\n"), (LINE, b"%s\r\n"), (LF, b"%s\n"),
                 (NUL, b"%s\0"), (CHUNK, b"%s")):
             with self.subTest(listener):
-                blob = b"".join(frame % law.record(b"x", n, 200)
+                blob = b"".join(frame % accounting.record(b"x", n, 200)
                                 for n in range(1500))
                 read, told = self.cost(listener, blob)
                 self.assertEqual(told[0].data, f"lost bytes={read}")
@@ -437,7 +437,7 @@ class Stalled(keeper.Case):
                 self.assertEqual(b"".join(
                     [frame % data for data in rest]), blob[read:])
         frames = [b"%d %s" % (len(r), r) for r in (
-            law.record(b"x", n, 200) for n in range(1500))]
+            accounting.record(b"x", n, 200) for n in range(1500))]
         read, told = self.cost(COUNTED, b"".join(frames))
         rest, begin = [], 0
         for frame in frames:
@@ -484,7 +484,7 @@ class Stalled(keeper.Case):
         daemon.start()
 
         def lost():
-            return sum(law.lost_in(r.data) for r in pipe.records()
+            return sum(accounting.lost_in(r.data) for r in pipe.records()
                        if r.tag == "*")
 
         def numbers():

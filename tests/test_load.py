@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signals in the middle of load, again and again: the law holds each time."""
+"""Signals in the middle of load, again and again: nothing is missing."""
 import os
 import re
 import select
@@ -8,8 +8,8 @@ import socket
 import unittest
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1
 
+import accounting
 import harness
-import law
 from harness import TURNS, wait_for
 
 LISTENERS = """
@@ -27,11 +27,11 @@ outputs = ( { type = "file"; path = "@DIR@/text"; },
   { type = "file"; path = "@DIR@/json"; format = "json"; },
   { type = "file"; path = "@DIR@/raw"; format = "raw"; } );
 """
-FORMATS = (("text", law.from_text), ("json", law.from_json))
+FORMATS = (("text", accounting.from_text), ("json", accounting.from_json))
 FILES = ("text", "json", "raw")
 
 
-class UnderLoad(law.Case):
+class UnderLoad(accounting.Case):
     """Floods and slow senders, TCP and UDP, while the signal comes."""
 
     def load(self):
@@ -40,7 +40,8 @@ class UnderLoad(law.Case):
         daemon = self.daemon(config=CONFIG)
         self.stream(daemon, "flood", burst=100, rate=30000)
         self.stream(daemon, "slow", burst=1, rate=2000)
-        self.stream(daemon, "counted", 1, framing=law.COUNTED, rate=5000)
+        self.stream(daemon, "counted", 1, rate=5000,
+                    framing=accounting.COUNTED)
         self.datagrams_of(daemon, "even", 2, rate=5000)
         self.datagrams_of(daemon, "burst", 3, rate=20000)
         return daemon
@@ -55,9 +56,9 @@ class UnderLoad(law.Case):
         for sender in self.senders():
             sender.finish()
 
-    def hold_files(self, daemon, parts=("",)):
+    def check_files(self, daemon, parts=("",)):
         """Both files, whose parts are in this order; the datagrams lost."""
-        told = [self.hold(b"".join(
+        told = [self.check_log(b"".join(
             daemon.bytes(f"{daemon.dir}/{name}{part}") for part in parts),
             parse) for name, parse in FORMATS]
         self.assertEqual(told[0], told[1])
@@ -70,7 +71,7 @@ class UnderLoad(law.Case):
         self.assertEqual(daemon.wait(), 0, daemon.errors())
         for sender in self.senders():
             sender.abandon()
-        self.hold_files(daemon)
+        self.check_files(daemon)
 
     def test_term_and_int_lose_nothing_that_the_kernel_had_taken(self):
         for turn in range(TURNS):
@@ -86,7 +87,7 @@ class UnderLoad(law.Case):
         self.assertNotIn("giving up", daemon.errors())
         for sender in self.senders():
             sender.abandon()
-        self.hold_files(daemon)
+        self.check_files(daemon)
 
     def test_files_renamed_before_hup_hold_all_of_it(self):
         daemon = self.load()
@@ -102,11 +103,11 @@ class UnderLoad(law.Case):
         self.halt()
         self.assertEqual(daemon.stop(), 0)
         parts = [f".{turn}" for turn in range(TURNS)] + [""]
-        self.hold_files(daemon, parts)
-        self.hold_raw([daemon.bytes(f"{daemon.dir}/raw{part}")
-                       for part in parts])
+        self.check_files(daemon, parts)
+        self.check_raw([daemon.bytes(f"{daemon.dir}/raw{part}")
+                        for part in parts])
 
-    def hold_raw(self, parts):
+    def check_raw(self, parts):
         """Streams in a file that does not tell whose a line is."""
         self.assertEqual({part[-1:] for part in parts}, {b"\n"})
         for stream in self.streams:
@@ -114,7 +115,7 @@ class UnderLoad(law.Case):
             self.assertEqual(
                 [line for line in b"".join(parts).split(b"\n")
                  if line.startswith(name)],
-                [law.record(stream.sender, n, stream.spread)
+                [accounting.record(stream.sender, n, stream.spread)
                  for n in range(stream.number)])
 
     def test_hup_without_a_directory_keeps_the_old_files(self):
@@ -135,7 +136,7 @@ class UnderLoad(law.Case):
                 daemon.err = daemon.dir + "/err"
         self.halt()
         self.assertEqual(daemon.stop(), 0)
-        self.hold_files(daemon)
+        self.check_files(daemon)
 
     def test_counters_told_under_load_agree_at_its_end(self):
         daemon = self.load()
@@ -154,7 +155,7 @@ class UnderLoad(law.Case):
             daemon.counters()[small]), "all to be counted")
         lost = sum(c.get("lost", 0) for c in daemon.counters().values())
         self.assertEqual(daemon.stop(), 0)
-        self.assertEqual(self.hold_files(daemon), lost)
+        self.assertEqual(self.check_files(daemon), lost)
 
     def test_after_kill_all_but_the_last_line_is_whole(self):
         for turn in range(TURNS):
@@ -177,13 +178,13 @@ class UnderLoad(law.Case):
 
     def streams_only(self, content):
         """Hold the streams; nobody told what the datagrams came to."""
-        law.hold(b"".join(
+        accounting.check(b"".join(
             line for line in content.splitlines(keepends=True)
             if b" udp/" not in line and b" small " not in line),
             self.streams)
 
 
-class Abandoned(law.Case):
+class Abandoned(accounting.Case):
     """Two TERMs while an output stands still: what is lost is told."""
 
     CONFIG = """
@@ -229,7 +230,7 @@ class Abandoned(law.Case):
         content = self.give_up(daemon)
         stream.abandon()
         datagrams.abandon()
-        self.hold_abandoned(daemon, content, stream, datagrams)
+        self.check_abandoned(daemon, content, stream, datagrams)
 
     def test_what_two_terms_abandon_is_told_exactly(self):
         for _ in range(TURNS):
@@ -296,12 +297,12 @@ class Abandoned(law.Case):
                          ["probes connections=1 peer=127.0.0.1"])
         self.assertIn("output full: 1 records unwritten", daemon.errors())
 
-    def hold_abandoned(self, daemon, content, stream, datagrams):
+    def check_abandoned(self, daemon, content, stream, datagrams):
         """Written + unwritten + unread + lost = sent, of both."""
-        entries = law.entries_of(content[:content.rfind(b"\n") + 1])
+        entries = accounting.entries_of(content[:content.rfind(b"\n") + 1])
         logged = {}
         for sender in (stream, datagrams):
-            numbers = [law.number_of(sender, e.data) for e in entries
+            numbers = [accounting.number_of(sender, e.data) for e in entries
                        if e.peer == sender.peer]
             logged[sender] = len(numbers)
             self.assertEqual(numbers, list(range(len(numbers))))

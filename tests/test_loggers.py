@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A real rsyslogd and a real journald, stopped, killed, absent: the law holds.
+"""A real rsyslogd and a real journald, stopped, killed, absent: nothing is lost.
 
 A logger that is killed takes with it what it had in hand, and what waits in
 a socket that is its own alone.  With systemd the socket outlives it.
@@ -14,8 +14,8 @@ import tempfile
 import unittest
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
+import accounting
 import harness
-import law
 from harness import TURNS, wait_for
 
 CONFIG = """
@@ -63,7 +63,7 @@ with open("/proc/sys/net/unix/max_dgram_qlen", encoding="ascii") as limit:
     WAITING = int(limit.read()) + 1
 
 
-class Logger(law.Case):
+class Logger(accounting.Case):
     """What both have in common; place is where their socket is bound."""
 
     enter = ()  # a command that enters the logger's namespaces
@@ -109,7 +109,7 @@ class Logger(law.Case):
 
     def assert_others_are_served(self):
         """Who does not feed the logger: one who comes now, to the end."""
-        peer = law.Stream(self.portlogd.tcp(2), "other", limit=50)
+        peer = accounting.Stream(self.portlogd.tcp(2), "other", limit=50)
         self.others.append(peer)
         peer.start()
         peer.finish()
@@ -118,22 +118,23 @@ class Logger(law.Case):
         for sender in self.senders():
             sender.wait_for(100 + 31 * (turn % 10))
 
-    def hold_all(self, taken=0):
-        """The law holds, but for so many that a killed logger had taken."""
+    def check_all(self, taken=0):
+        """All is logged; taken: but for what a killed logger had taken."""
         for sender in self.senders():
             sender.finish()
         self.assertEqual(self.portlogd.stop(), 0, self.portlogd.errors())
-        law.hold(self.portlogd.bytes(self.portlogd.dir + "/good"),
-                 self.others)
+        accounting.check(self.portlogd.bytes(self.portlogd.dir + "/good"),
+                         self.others)
         said = self.portlogd.errors()
         self.assertEqual(said.count("stalled reason="),
                          said.count("resumed seconds="), said)
         entries = self.all_entries()
         if taken:
-            self.hold_but(taken, entries)
+            self.check_but(taken, entries)
         else:
-            law.hold(b"\n" * len(entries), self.streams, self.datagrams,
-                     lambda _, each=iter(entries): next(each))
+            accounting.check(b"\n" * len(entries), self.streams,
+                             self.datagrams,
+                             lambda _, each=iter(entries): next(each))
 
     def all_entries(self):
         """All that was logged, once what is sent to it now is too."""
@@ -144,13 +145,14 @@ class Logger(law.Case):
             e.tag == "*" and e.data == "last" for e in entries) and entries)(
                 self.entries()), "all to be logged")
 
-    def hold_but(self, taken, entries):
+    def check_but(self, taken, entries):
         """Each once, whole and in order, and no more than that missing."""
-        records, missing = law.joined(entries), 0
+        records, missing = accounting.joined(entries), 0
         # A stall may be longer than what the receive buffer holds.
-        told = sum(law.lost_in(e.data) for e in entries if e.tag == "*")
+        told = sum(accounting.lost_in(e.data) for e in entries if e.tag == "*")
         for s in self.senders():
-            numbers = [law.number_of(s, d) for _, d in records.get(s.peer, [])]
+            numbers = [accounting.number_of(s, d)
+                       for _, d in records.get(s.peer, [])]
             self.assertEqual(numbers, sorted(set(numbers)))
             missing += s.number - len(numbers)
         self.assertLessEqual(told, missing)
@@ -168,7 +170,7 @@ class Logger(law.Case):
             self.run_for(turn)
             self.assert_others_are_served()
             logger.send_signal(SIGCONT)
-        self.hold_all()
+        self.check_all()
         self.assertNotIn("stalled", self.portlogd.errors())
 
     def kill_with_its_socket_kept(self):
@@ -183,7 +185,7 @@ class Logger(law.Case):
             self.run_for(turn)
             self.assert_others_are_served()
             logger = self.start(kept)
-        self.hold_all(taken=TURNS)
+        self.check_all(taken=TURNS)
         self.assertNotIn("stalled", self.portlogd.errors())
 
     def kill_with_its_socket(self):
@@ -201,7 +203,7 @@ class Logger(law.Case):
             logger = self.start()
             wait_for(lambda n=turn: self.portlogd.errors().count(
                 "logger: resumed seconds=") > n, "its end")
-        self.hold_all(taken=(WAITING + 1) * (TURNS // 2 or 1))
+        self.check_all(taken=(WAITING + 1) * (TURNS // 2 or 1))
 
     def absent(self):
         """At the start, and later, before there is any load."""
@@ -219,7 +221,7 @@ class Logger(law.Case):
         self.portlogd.wait_for_error("logger: stalled reason=E")
         self.run_for(9)
         self.start()
-        self.hold_all()
+        self.check_all()
 
     def prepared(self):
         daemon = self.daemon(start=False, config=CONFIG.replace(
@@ -273,7 +275,7 @@ class Rsyslog(Logger):
         """Its template leaves out all but the message, after a blank."""
         with open(self.directory + "/syslog", "rb") as file:
             lines = file.read().split(b"\n")[:-1]
-        return [law.from_text(TIME + line) for line in lines]
+        return [accounting.from_text(TIME + line) for line in lines]
 
     def test_rsyslogd_that_is_stopped_goes_on_with_all_of_it(self):
         self.stop_and_continue()
@@ -340,7 +342,7 @@ class Journald(Logger):
                 for key, value in fields.items()}
         data = fields.get(b"PORTLOG_RAW", fields[b"MESSAGE"])
         tag = text[b"PORTLOG_TAG"]
-        return law.Entry(
+        return accounting.Entry(
             text[b"PORTLOG_LISTENER"],
             f"{text.get(b'PORTLOG_PEER')}:{text.get(b'PORTLOG_PORT')}",
             tag, data.decode() if tag == "*" else data)

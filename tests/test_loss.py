@@ -6,8 +6,8 @@ import subprocess
 import sys
 import time
 
+import accounting
 import harness
-import law
 from harness import TURNS, configured, udp, wait_for
 
 BUFFER = "receive_buffer = 16384; "
@@ -15,13 +15,13 @@ SMALL = udp(BUFFER)
 BURST = 400  # more than that buffer holds
 
 
-class Loss(law.Case):
+class Loss(accounting.Case):
     """The daemon is stopped while more comes than the kernel can hold."""
 
     def peer(self, daemon, name, number=0):
         """A numbered sender that sends when it is told to."""
-        peer = law.Datagrams(daemon.udp(number), name,
-                             listener=daemon.listening[number][0])
+        peer = accounting.Datagrams(daemon.udp(number), name,
+                                    listener=daemon.listening[number][0])
         self.addCleanup(peer.connection.close)
         self.datagrams.append(peer)
         return peer
@@ -43,8 +43,8 @@ class Loss(law.Case):
         return wait_for(is_told, "all to be told")
 
     def assert_lost(self, daemon):
-        """The law holds, and something was lost at all; how much."""
-        lost = self.hold(daemon.bytes())
+        """Check the log, and that datagrams were lost; returns how many."""
+        lost = self.check_log(daemon.bytes())
         self.assertGreater(lost, 10)
         self.assertLess(lost, sum(d.sent for d in self.datagrams) - 10)
         return lost
@@ -112,7 +112,8 @@ class Loss(law.Case):
             SMALL, output='type = "stdout"; format = "json";'))
         self.burst(daemon, self.peer(daemon, "a"))
         self.assertEqual(daemon.stop(), 0)
-        self.assertGreater(self.hold(daemon.bytes(), law.from_json), 10)
+        self.assertGreater(
+            self.check_log(daemon.bytes(), accounting.from_json), 10)
         self.assertEqual({o["event"]: type(o["datagrams"])
                           for o in daemon.json() if "event" in o},
                          {"lost": int})
@@ -196,7 +197,7 @@ class Interface(harness.Case):
                          len(daemon.data("F")) + lost, daemon.errors())
 
 
-class Flood(law.Case):
+class Flood(accounting.Case):
     """The daemon runs, and is sent more than it can take all the while."""
 
     def test_what_a_flood_loses_is_told_where_it_is_missing(self):
@@ -210,7 +211,7 @@ class Flood(law.Case):
                 peer.halt()
             self.assertEqual(daemon.stop(), 0)
             peer.abandon()
-            self.hold(daemon.bytes())
+            self.check_log(daemon.bytes())
 
 
 if __name__ == "__main__":

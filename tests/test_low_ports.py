@@ -8,8 +8,8 @@ import shlex
 import socket
 from functools import partial
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for
 from machine import CONFIG, MachineCase
 
@@ -130,8 +130,8 @@ class LowPorts(MachineCase):
         self.needs_libsystemd()
         self.machine.configure(configured(TCP, UDP))
         self.machine.run("truncate", "-s", "0", LOG)
-        datagrams = law.Datagrams(self.udp(79), "a", listener="udp/79",
-                                  rate=3000)
+        datagrams = accounting.Datagrams(self.udp(79), "a", listener="udp/79",
+                                         rate=3000)
         self.addCleanup(datagrams.abandon)
         datagrams.start()
         for address in ("127.0.0.1", "*"):
@@ -153,8 +153,8 @@ class LowPorts(MachineCase):
             r.data for r in self.machine.records(LOG)})
         # The last of the old socket are read while the new one receives.
         by_time = sorted(log.splitlines(True), key=lambda line: line[:27])
-        law.hold_datagrams("udp/79", [datagrams], [
-            e for e in law.entries_of(b"".join(by_time))
+        accounting.check_datagrams("udp/79", [datagrams], [
+            e for e in accounting.entries_of(b"".join(by_time))
             if e.listener == "udp/79"])
         self.assertNotIn(b" * lost", log)
 

@@ -4,8 +4,8 @@ import re
 import subprocess
 from functools import partial
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for, watch
 from machine import MachineCase
 
@@ -16,6 +16,7 @@ COUNTED = ('{ protocol = "tcp"; port = 8889; name = "counted"; '
            'framing = "octet-counted"; }')
 UDP = '{ protocol = "udp"; port = 8888; }'
 RESTARTS, KILLS = 20, 5
+FRAMINGS = (accounting.LF, accounting.LF, accounting.LF, accounting.COUNTED)
 
 # Stops one thread, as a debugger does, until nothing more is to be read.
 STOPPER = """
@@ -47,12 +48,12 @@ class Restarts(MachineCase):
     def load(self, *framings):
         """A stream of each of these framings, and datagrams."""
         self.machine.configure(configured(LINE, COUNTED, UDP))
-        ports = {law.COUNTED: 8889}
-        streams = [law.Halves(self.tcp(ports.get(framing, 8888)), name,
-                              burst=3, rate=2000, framing=framing)
+        ports = {accounting.COUNTED: 8889}
+        streams = [accounting.Halves(self.tcp(ports.get(framing, 8888)), name,
+                                     burst=3, rate=2000, framing=framing)
                    for name, framing in zip("abcd", framings)]
-        datagrams = law.Datagrams(self.udp(8888), "e", listener="udp/8888",
-                                  rate=5000)
+        datagrams = accounting.Datagrams(self.udp(8888), "e", rate=5000,
+                                         listener="udp/8888")
         for sender in (*streams, datagrams):
             self.start(sender)
         return streams, datagrams
@@ -61,7 +62,7 @@ class Restarts(MachineCase):
         return self.machine.run("cat", LOG).stdout.encode()
 
     def test_restarts_under_load_lose_double_and_split_nothing(self):
-        streams, datagrams = self.load(law.LF, law.LF, law.LF, law.COUNTED)
+        streams, datagrams = self.load(*FRAMINGS)
         for _ in range(RESTARTS):
             for sender in self.senders:
                 sender.wait_for(50)
@@ -71,13 +72,13 @@ class Restarts(MachineCase):
             sender.finish()
         self.assertFalse(any(s.cut_off for s in self.senders))
         self.machine.systemctl("stop", "portlogd")
-        law.hold(self.log(), streams, [datagrams])
+        accounting.check(self.log(), streams, [datagrams])
         closed = re.findall(rb" \* closed reason=(\S+)", self.log())
         self.assertEqual(closed, [b"eof"] * 4)
         self.assertNotIn(b" P ", self.log())
 
     def test_a_kill_closes_nothing_and_what_was_in_hand_is_told(self):
-        streams, datagrams = self.load(law.LF, law.LF, law.LF, law.COUNTED)
+        streams, datagrams = self.load(*FRAMINGS)
         for turn in range(KILLS * 2):
             for sender in self.senders:
                 sender.wait_for(50)
@@ -90,11 +91,11 @@ class Restarts(MachineCase):
             sender.finish()
         self.assertFalse(any(s.cut_off for s in self.senders))
         self.machine.systemctl("stop", "portlogd")
-        entries = law.entries_of(self.log())
+        entries = accounting.entries_of(self.log())
         for stream in streams:
-            law.hold_killed(stream, [e for e in entries if
-                                     e.peer == stream.peer], KILLS)
-        law.hold_killed_datagrams(
+            accounting.check_killed(stream, [e for e in entries if
+                                             e.peer == stream.peer], KILLS)
+        accounting.check_killed_datagrams(
             datagrams, [e for e in entries if e.listener == "udp/8888"],
             KILLS)
 

@@ -12,8 +12,8 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
+import accounting
 import harness
-import law
 from harness import wait_for, watch
 
 FAILING_MALLOC = os.environ.get("FAILING_MALLOC", "tests/failing_malloc.so")
@@ -28,7 +28,7 @@ listeners = ( { protocol = "tcp"; port = 0; address = "127.0.0.1"; },
 outputs = ( { type = "file"; path = "@DIR@/text"; },
             { type = "file"; path = "@DIR@/json"; format = "json"; } );
 """
-LOGS = (("text", law.from_text), ("json", law.from_json))
+LOGS = (("text", accounting.from_text), ("json", accounting.from_json))
 
 
 def environment(**more):
@@ -57,7 +57,7 @@ def seconds_used(daemon):
     return time.clock_gettime(~daemon.process.pid << 3 | 2)
 
 
-class ShortCase(law.Case):
+class ShortCase(accounting.Case):
 
     def serving(self, wrap=(), env=None):
         """A daemon that serves a stream and has a peer that sends to it."""
@@ -77,7 +77,7 @@ class ShortCase(law.Case):
 
             def look():
                 content = daemon.bytes(path).rpartition(b"\n")
-                entries = law.entries_of(content[0] + content[1], parse)
+                entries = accounting.entries_of(content[0] + content[1], parse)
                 return sum(e.tag == "F" and e.peer == sender.peer
                            for e in entries) >= count
             wait_for(look, f"{count} of {sender.sender} in {name}")
@@ -97,15 +97,15 @@ class ShortCase(law.Case):
         watch(seconds, lambda: all(seconds_used(d) < limit for d, limit in
                                    zip(daemons, most)), "to be idle")
 
-    def assert_law(self, daemon, senders):
+    def assert_accounted(self, daemon, senders):
         for sender in senders:
             sender.finish()
         self.assertEqual(daemon.stop(), 0, daemon.errors())
-        streams = [s for s in senders if isinstance(s, law.Stream)]
-        packets = [s for s in senders if isinstance(s, law.Datagrams)]
+        streams = [s for s in senders if isinstance(s, accounting.Stream)]
+        packets = [s for s in senders if isinstance(s, accounting.Datagrams)]
         for name, parse in LOGS:
-            law.hold(daemon.bytes(f"{daemon.dir}/{name}"), streams, packets,
-                     parse)
+            accounting.check(daemon.bytes(f"{daemon.dir}/{name}"), streams,
+                             packets, parse)
 
     def told(self, daemon, text=SHORT):
         return [line for line in daemon.errors().split("\n") if text in line]
@@ -134,7 +134,7 @@ class Accept(ShortCase):
             self.assert_served(daemon, [*senders[daemon], sender])
             self.assertEqual([SHORT + text in line for line in
                               self.told(daemon)], [True], daemon.errors())
-            self.assert_law(daemon, [*senders[daemon], sender])
+            self.assert_accounted(daemon, [*senders[daemon], sender])
 
     def test_accept_that_fails_is_tried_again_and_told_once(self):
         self.check([
@@ -198,7 +198,7 @@ class Descriptors(ShortCase):
             for sender in late:
                 self.wait_for_records(daemon, sender, 10)
         self.assertEqual(len(self.told(daemon)), 1, daemon.errors())
-        self.assert_law(daemon, self.senders())
+        self.assert_accounted(daemon, self.senders())
 
     @unittest.skipUnless(DEEP, "takes a minute: PORTLOG_TURNS=20")
     def test_it_is_told_once_a_minute(self):
@@ -214,7 +214,7 @@ class Descriptors(ShortCase):
                          r"\(and (5[5-9]|6\d) times since this was last told")
         self.limit(daemon, None)
         self.wait_for_records(daemon, late, 10)
-        self.assert_law(daemon, self.senders())
+        self.assert_accounted(daemon, self.senders())
 
 
     def test_with_none_left_it_stops_at_once_if_nobody_waits(self):
@@ -255,7 +255,7 @@ class Receive(ShortCase):
                                   environment())
             senders = self.senders()[:]
             self.assert_served(daemon, senders)
-            self.assert_law(daemon, senders)
+            self.assert_accounted(daemon, senders)
             self.streams.clear()
             self.datagrams.clear()
 
@@ -266,7 +266,7 @@ class Receive(ShortCase):
             senders = self.senders()[:]
             self.assert_served(daemon, senders)
             self.assertEqual(len(self.told(daemon, "cannot receive: ")), 1)
-            self.assert_law(daemon, senders)
+            self.assert_accounted(daemon, senders)
             self.streams.clear()
             self.datagrams.clear()
 
@@ -330,9 +330,9 @@ class Memory(ShortCase):
             return FAILED in daemon.errors()
 
     def short_run(self, daemon):
-        senders = [law.Stream(daemon.tcp(), "a", limit=20),
-                   law.Datagrams(daemon.udp(1), "b", limit=20,
-                                 listener=daemon.listening[1][0])]
+        senders = [accounting.Stream(daemon.tcp(), "a", limit=20),
+                   accounting.Datagrams(daemon.udp(1), "b", limit=20,
+                                        listener=daemon.listening[1][0])]
         try:
             for sender in senders:
                 sender.start()
@@ -342,7 +342,7 @@ class Memory(ShortCase):
                      "both outputs to be reopened")
             for sender in senders:
                 wait_for(lambda s=sender: not s.is_alive(), "all sent")
-            self.assert_law(daemon, senders)
+            self.assert_accounted(daemon, senders)
         finally:
             for sender in senders:
                 sender.abandon()
@@ -389,7 +389,7 @@ class Memory(ShortCase):
                 self.assertEqual(len(self.told(daemon, text)), 1,
                                  daemon.errors())
             self.assert_served(daemon, known)
-            self.assert_law(daemon, self.senders())
+            self.assert_accounted(daemon, self.senders())
 
     def use_up(self, daemon, streams):
         """Send half records, which hold all memory until they are whole."""

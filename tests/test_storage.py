@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Storage that fails under load: the law of conservation holds each time.
+"""Storage that fails under load: nothing is missing that is not noted.
 
 The fault itself is injected: a file system that is full, errors of write(),
 a limit on the size of files, a pipe that nobody reads.
@@ -16,8 +16,8 @@ import time
 import unittest
 from signal import SIGCONT, SIGSTOP
 
+import accounting
 import harness
-import law
 from harness import TURNS, wait_for
 
 # The first two feed the output that is hurt; the others do not.
@@ -35,7 +35,7 @@ outputs = (
   { type = "file"; name = "good"; path = "@DIR@/good"; }
 );
 """
-PARSE = {"text": law.from_text, "json": law.from_json}
+PARSE = {"text": accounting.from_text, "json": accounting.from_json}
 MORE_THAN_THE_KERNEL_HOLDS = 500  # datagrams, in that receive_buffer
 # After each failed write it waits for a second: fewer of those.
 STALLS = TURNS // 2 or 1
@@ -57,7 +57,7 @@ def memory_of(daemon):
         return int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1]) << 10
 
 
-class Hurt(law.Case):
+class Hurt(accounting.Case):
     """A daemon under load, one of whose outputs is to be hurt."""
 
     def hurt(self, path="@DIR@/hurt", kind="text", prepare=lambda d: None):
@@ -102,10 +102,10 @@ class Hurt(law.Case):
                 f"the others to be served: {last}")
 
     def finish(self, daemon):
-        """All end in order; the law holds in both files."""
+        """Stop the senders and the daemon in order, and check both files."""
         with open(daemon.hurt, "rb") as file:
             self.stop(daemon)
-            return self.hold_both(daemon, file.read())
+            return self.check_both(daemon, file.read())
 
     def stop(self, daemon):
         for senders in daemon.fed.values():
@@ -114,15 +114,15 @@ class Hurt(law.Case):
                     sender.finish()
         self.assertEqual(daemon.stop(), 0, daemon.errors())
 
-    def hold_both(self, daemon, content):
-        """How many datagrams are told as lost where it was hurt."""
+    def check_both(self, daemon, content):
+        """Check both files; returns how many datagrams are noted as lost."""
         fed = daemon.fed
-        law.hold(daemon.bytes(daemon.dir + "/good"), fed[2], fed[3])
-        lost = law.hold(content, fed[0], fed[1], daemon.parse)
-        self.hold_stalls(daemon, law.entries_of(content, daemon.parse))
+        accounting.check(daemon.bytes(daemon.dir + "/good"), fed[2], fed[3])
+        lost = accounting.check(content, fed[0], fed[1], daemon.parse)
+        self.check_stalls(daemon, accounting.entries_of(content, daemon.parse))
         return lost
 
-    def hold_stalls(self, daemon, entries):
+    def check_stalls(self, daemon, entries):
         """Each stall is told once, and its end is; both come to the same."""
         said = daemon.errors()
         self.assertEqual(said.count("stalled reason="),
@@ -338,9 +338,9 @@ class Pipes(Hurt):
         after = memory_of(daemon)
         flood.stopping.set()
         content = self.drain_to_the_end(daemon)
-        self.assertGreater(self.hold_both(daemon, content), 0)
+        self.assertGreater(self.check_both(daemon, content), 0)
         if sanitized():
-            self.skipTest("the law holds; the sanitizer's own memory grows")
+            self.skipTest("nothing is lost; the sanitizer's own memory grows")
         self.assertLess(after - before, 1 << 20)
 
     def test_a_reader_that_is_stopped_goes_on_with_all_of_it(self):
@@ -362,7 +362,7 @@ class Pipes(Hurt):
         self.reader = None
         self.stop(daemon)
         self.assertEqual(cat.wait(harness.PATIENCE), 0)
-        self.assertGreater(self.hold_both(daemon, daemon.bytes(copy)), 0)
+        self.assertGreater(self.check_both(daemon, daemon.bytes(copy)), 0)
         self.assertNotIn("stalled", daemon.errors())
 
     def test_a_reader_that_ends_and_comes_back_gets_what_was_held(self):
@@ -376,7 +376,7 @@ class Pipes(Hurt):
             self.overflow(daemon)
             self.open(daemon)
         content = self.drain_to_the_end(daemon)
-        self.assertGreater(self.hold_both(daemon, content), 0)
+        self.assertGreater(self.check_both(daemon, content), 0)
 
 
 if __name__ == "__main__":
