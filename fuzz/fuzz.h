@@ -20,8 +20,8 @@ int fuzz_connection(const uint8_t *data, size_t size);
 int fuzz_escape(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
-int fuzz_kept(const uint8_t *data, size_t size);
-int fuzz_logline(const uint8_t *data, size_t size);
+int fuzz_log_line(const uint8_t *data, size_t size);
+int fuzz_saved_state(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
 
 struct fuzz_target {
@@ -36,8 +36,8 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "escape", fuzz_escape },
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
-	{ "kept", fuzz_kept },
-	{ "logline", fuzz_logline },
+	{ "log_line", fuzz_log_line },
+	{ "saved_state", fuzz_saved_state },
 	{ "utf8", fuzz_utf8 },
 	{ NULL, NULL },
 };

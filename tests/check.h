@@ -11,7 +11,7 @@
  */
 #define SUITE(name)                                                            \
 	static Suite *name##_suite(void);                                      \
-	__attribute__((constructor)) static void name##_add(void)              \
+	__attribute__((constructor)) static void add_##name##_suite(void)      \
 	{                                                                      \
 		check_add(name##_suite());                                     \
 	}                                                                      \

@@ -197,10 +197,10 @@ START_TEST(sees_every_detached_thread_out)
 }
 END_TEST
 
-SUITE(connections)
+SUITE(registry)
 {
-	Suite *suite = suite_create("connections");
-	TCase *tests = tcase_create("connections");
+	Suite *suite = suite_create("registry");
+	TCase *tests = tcase_create("registry");
 
 	tcase_add_checked_fixture(tests, set_up, clean_up);
 	tcase_add_test(tests, counts_all_and_those_of_a_host);

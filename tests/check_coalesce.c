@@ -128,10 +128,10 @@ END_TEST
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
-SUITE(pace)
+SUITE(coalesce)
 {
-	Suite *suite = suite_create("pace");
-	TCase *tests = tcase_create("pace");
+	Suite *suite = suite_create("coalesce");
+	TCase *tests = tcase_create("coalesce");
 
 	tcase_add_loop_test(tests, is_busy_when_small_reads_follow_each_other,
 			    0, COUNT(peers));

@@ -234,10 +234,10 @@ START_TEST(is_alive_while_it_moves_or_has_nothing_to_do)
 }
 END_TEST
 
-SUITE(crowd)
+SUITE(poller)
 {
-	Suite *suite = suite_create("crowd");
-	TCase *tests = tcase_create("crowd");
+	Suite *suite = suite_create("poller");
+	TCase *tests = tcase_create("poller");
 
 	tcase_add_checked_fixture(tests, set_up, clean_up);
 	tcase_set_timeout(tests, 20);

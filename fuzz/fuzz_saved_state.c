@@ -77,7 +77,7 @@ check_sound(const uint8_t *data, size_t size)
 }
 
 int
-fuzz_kept(const uint8_t *data, size_t size)
+fuzz_saved_state(const uint8_t *data, size_t size)
 {
 	struct buffer buffer = { 0 };
 	uint8_t *copy;

@@ -228,10 +228,10 @@ START_TEST(any_byte_may_be_another)
 }
 END_TEST
 
-SUITE(kept)
+SUITE(saved_state)
 {
-	Suite *suite = suite_create("kept");
-	TCase *tests = tcase_create("kept");
+	Suite *suite = suite_create("saved_state");
+	TCase *tests = tcase_create("saved_state");
 
 	tcase_add_test(tests, what_is_written_is_read_back);
 	tcase_add_test(tests, what_is_not_there_is_not_found_and_all_zero);

@@ -248,10 +248,10 @@ START_TEST(refuses_what_is_not_base64)
 }
 END_TEST
 
-SUITE(logline)
+SUITE(log_line)
 {
-	Suite *suite = suite_create("logline");
-	TCase *tests = tcase_create("logline");
+	Suite *suite = suite_create("log_line");
+	TCase *tests = tcase_create("log_line");
 
 	tcase_add_loop_test(tests, reads_lines_of_text, 0,
 			    sizeof lines / sizeof *lines);

@@ -58,7 +58,7 @@ check_time(const struct log_line *log_line)
 }
 
 int
-fuzz_logline(const uint8_t *data, size_t size)
+fuzz_log_line(const uint8_t *data, size_t size)
 {
 	char *line = fuzz_copy(data, size), *copy = fuzz_copy(data, size);
 	struct log_line log_line;
