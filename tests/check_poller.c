@@ -16,7 +16,7 @@
 #include "input/connection_thread.h"
 #include "input/poller.h"
 
-#define PEERS 20 /* more than the poller reads before it writes */
+#define PEERS 20 /* more than the poller reads into one batch */
 
 static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
 static struct listener_config config = { .limits = { .max_record = 100 } };
