@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_config: any text as a configuration, and its dump as another. */
+/* fuzz_config: load any text as a configuration, then load its dump. */
 #include "config/defaults.h"
 #include "config/dump.h"
 #include "config/load.h"
@@ -7,8 +7,8 @@
 #include "fuzz.h"
 
 /*
- * libconfig 1.5 leaks strings that stand where none may or that do not end:
- * what its scanner allocates is all that LeakSanitizer is not to report.
+ * libconfig 1.5 leaks strings that do not end or that are at a wrong place.
+ * LeakSanitizer must ignore only what its scanner allocates.
  */
 const char *__lsan_default_suppressions(void);
 
@@ -19,7 +19,7 @@ __lsan_default_suppressions(void)
 }
 
 static void
-check_faults(const struct errors *errors)
+check_errors(const struct errors *errors)
 {
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct error *error = &errors->list[i];
@@ -30,7 +30,7 @@ check_faults(const struct errors *errors)
 	}
 }
 
-/* What holds of any configuration that is used. */
+/* What is true for any configuration without errors. */
 static void
 check_config(const struct config *config)
 {
@@ -64,7 +64,7 @@ dump(const struct config *config, size_t *size)
 	return text;
 }
 
-/* The dump of a configuration loads to the same, or what it dumps says. */
+/* The dump loads without errors, and its own dump is the same text. */
 static void
 check_dump(const struct config *config)
 {
@@ -86,7 +86,7 @@ check_dump(const struct config *config)
 	free(text);
 }
 
-/* An input names no file of the machine that it is run on. */
+/* Skip such inputs: they would read files of this machine. */
 static bool
 names_a_file(const uint8_t *data, size_t size)
 {
@@ -102,7 +102,7 @@ fuzz_config(const uint8_t *data, size_t size)
 	if (size == 0 || names_a_file(data, size))
 		return 0;
 	config_parse(&config, "fuzz.conf", (const char *)data, size, &errors);
-	check_faults(&errors);
+	check_errors(&errors);
 	if (errors.count == 0) {
 		check_config(&config);
 		check_dump(&config);
