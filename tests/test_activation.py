@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""systemd has the sockets and the daemon no network: it serves all the same.
+"""Socket units: systemd binds the sockets, the daemon has no network.
 
 Run by `make check-service`, as root; see machine.py.
 """
@@ -17,7 +17,7 @@ TCP, UDP = ('{ protocol = "%s"; port = 8888; }' % p for p in ("tcp", "udp"))
 
 
 class Activation(MachineCase):
-    """With the examples as they are."""
+    """The socket units of the examples."""
 
     def setUp(self):
         self.needs_libsystemd()
@@ -102,7 +102,7 @@ class Activation(MachineCase):
         self.assertIn(f"[{self.inode('udp6')}]", held)
 
     def inode(self, protocol):
-        """That of the socket of port 8888 which systemd has bound."""
+        """The inode of the socket of port 8888, which systemd has bound."""
         for line in self.machine.read(f"/proc/net/{protocol}").split("\n")[1:]:
             columns = line.split()
             if columns[1].endswith(":22B8") and columns[3] in ("0A", "07"):

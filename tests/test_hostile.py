@@ -18,12 +18,12 @@ from harness import (TURNS, configured, end_of, name_of, tcp, unescape,
                      wait_for)
 from test_tcp import BAD_FRAMES, framed, of_peer
 
-# A second, if the machine is not that of a sanitizer, or too busy.
+# A second; more with a sanitizer or on a busy machine.
 SOON = harness.PATIENCE / 20
 
 
 def resident(daemon):
-    """What it holds of memory (VmRSS), in KiB."""
+    """Its resident memory (VmRSS), in KiB."""
     with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
         return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
 
@@ -31,7 +31,7 @@ def resident(daemon):
 class HostileCase(accounting.Case):
 
     def told(self, daemon, number=0):
-        """The counters of a listener, told after all it could do it did."""
+        """Its counters, once all waiting connections are accepted."""
         daemon.counters()
         return daemon.counters()[daemon.listening[number][0]]
 
@@ -54,7 +54,7 @@ class HostileCase(accounting.Case):
             if line.split(b" ", 3)[2] in ours))
 
     def victim(self, daemon, name, number=0, **options):
-        """A numbered peer that sends only when it is told to."""
+        """A numbered peer that sends only when the test calls it."""
         stream = self.stream(daemon, name, number, burst=1, limit=0,
                              **options)
         stream.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY,
@@ -62,7 +62,7 @@ class HostileCase(accounting.Case):
         return stream
 
     def wait_for_all(self, path, victims, parse):
-        """Until all that they have sent is in the log; how long it took."""
+        """Wait until all that they sent is logged; returns how long."""
         begin, place, missing = time.monotonic(), 0, {}
         for victim in victims:
             missing[victim.peer] = victim.number
@@ -113,7 +113,7 @@ class Flood(HostileCase):
             thread.start()
 
     def slowly(self, reader, rate, stopping):
-        """Read so many bytes a second, and all at once in the end."""
+        """Read so many bytes a second, and at the end all at once."""
         begin, count = time.monotonic(), 0
         while True:
             data = os.read(reader, 4096)
@@ -126,7 +126,7 @@ class Flood(HostileCase):
         os.close(reader)
 
     def slow_output(self, rate, stopping):
-        """A pipe that is read slowly; to be passed as stdout."""
+        """A pipe that is read slowly, for stdout."""
         reader, writer = os.pipe()
         thread = threading.Thread(target=self.slowly,
                                   args=(reader, rate, stopping))
@@ -135,7 +135,7 @@ class Flood(HostileCase):
         return writer
 
     def flooded(self, floods, rate=None):
-        """How long each turn took in which all others sent a line."""
+        """Have each other peer send a line; returns how long a turn took."""
         stopping = threading.Event()
         stdout = rate and self.slow_output(rate, stopping)
         daemon = self.daemon(config=self.CONFIG, stdout=stdout)
@@ -165,18 +165,18 @@ class Flood(HostileCase):
             self.assertLess(max(self.flooded(floods)), SOON)
 
     def test_and_if_the_output_takes_a_megabyte_a_second(self):
-        # One turn may come when the machine has no time for who is next.
+        # One turn may be slow, on a machine that is busy.
         took = sorted(self.flooded(1, 1 << 20))
         self.assertLess(took[len(took) // 2], SOON / 2, took)
 
 
 class Loris(HostileCase):
-    """Connections that are held, and say next to nothing."""
+    """Connections that stay open and send next to nothing."""
 
     def test_who_waits_for_a_slot_gets_it_when_the_silent_are_idle(self):
         slots = 40
         for turn in range(1 + TURNS // 10):
-            # A new one, since ports come again: of whom would they be?
+            # A new log: ports are reused, and would name two peers.
             self.streams = []
             daemon = self.daemon(config=configured(
                 tcp("idle_timeout = 1; flush_timeout = 0;"),
@@ -216,7 +216,7 @@ class Loris(HostileCase):
         streams = [self.stream(daemon, "o" + "abcdefghij"[i], rate=500)
                    for i in range(8)]
         begin, drops = time.monotonic(), 0
-        # So long that who is not kept by its drops is closed.
+        # So long that a peer without drops is closed.
         while time.monotonic() - begin < 2.5:
             for loris in lorises:
                 loris.sendall(b".")
@@ -265,7 +265,7 @@ class Dripping(accounting.Stream):
 
 
 class Endless(HostileCase):
-    """What never ends takes no memory."""
+    """Endless records take no memory."""
 
     def check_bounded(self, framing, head):
         daemon = self.daemon(config="""
@@ -316,7 +316,7 @@ class Resets(HostileCase):
         wait_for(lambda: self.told(daemon)["connections"] == 0, "all gone")
         wait_for(lambda: daemon.threads() == threads, "all threads to end")
         self.assertEqual(daemon.descriptors(), descriptors)
-        # Who closed in good order is logged whole, and nobody twice.
+        # Peers that closed in order are logged whole, and none twice.
         logged = [r.data for r in daemon.records()
                   if r.tag == "F" and r.peer != steady.peer]
         self.assertEqual(len(logged), len(set(logged)))
@@ -326,7 +326,7 @@ class Resets(HostileCase):
 
 
 class Garbage(HostileCase):
-    """Bytes that are meant to break something."""
+    """Bytes that try to break something."""
 
     FRAMINGS = {
         "lf": lambda data: data.replace(b"\n", b"") + b"\n",
@@ -373,7 +373,7 @@ class Garbage(HostileCase):
             self.assertTrue(logged == peers, path)
 
     def bare(self, number, framed_data):
-        """What is in the record of that frame."""
+        """The bytes of the record in this frame."""
         framing = list(self.FRAMINGS)[number]
         if framing == "octet-counted":
             return framed_data.partition(b" ")[2]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A restart, with what systemd would keep: nothing lost, doubled or split.
+"""Restarts with a file descriptor store: nothing lost, doubled or split.
 
 test_restart.py does some of it with a real systemd.
 """
@@ -25,12 +25,12 @@ UDP = udp("dgram")
 
 
 def at(listener, port):
-    """The same on that port."""
+    """The same listener on this port."""
     return listener.replace("port = 0", f"port = {port}")
 
 
 class Restarts(keeper.Case):
-    """Connections, records and what is known of them go on."""
+    """Connections and unfinished records continue."""
 
     def test_restarts_under_load_lose_double_and_split_nothing(self):
         daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
@@ -61,7 +61,7 @@ class Restarts(keeper.Case):
         self.assertNotIn(b" P ", daemon.bytes(self.log))
 
     def all_are_counted(self, daemon):
-        """The counters, once they have all that was sent; or None."""
+        """The counters if they have all that was sent; else None."""
         counted = daemon.counters()
         records = sum(c["records"] for c in counted.values())
         sent = sum(s.number for s in self.senders())
@@ -189,7 +189,7 @@ class Changes(keeper.Case):
         self.assertEqual(daemon.port(), ports[0])
         with self.assertRaises(ConnectionRefusedError):
             harness.connect_tcp(("127.0.0.1", ports[1]))
-        # That of UDP is kept until it is read.
+        # The UDP socket stays in the store until it is read.
         wait_for(lambda: sorted(
             re.sub(" (tcp|udp) .*|of .*", "", name)
             for name in daemon.keeper.names()) == [
@@ -255,7 +255,7 @@ class Changes(keeper.Case):
             stream.sendall(b"one\ntw")
         wait_for(lambda: len(self.told(daemon)) == len(names))
         ports = daemon.listening
-        # From now on with its port: a name is one of several signs.
+        # From now on with the port that each got: names alone do not suffice.
         config = to_file(*(tcp(name).replace("port = 0", f"port = {port}")
                               for name, (_, _, _, port)
                               in zip(names, ports)))
@@ -271,12 +271,13 @@ class Changes(keeper.Case):
 
 
 class Moves(keeper.Case):
-    """A listener asks for another socket on the port that it had."""
+    """A listener needs another socket on the port that it had."""
 
     def move(self, listeners, *ways):
-        """One restart after another; each has one socket, that is heard.
+        """Restart with each of these ways; the one socket receives.
 
-        ways are (setting, host that it hears, host that it does not or None).
+        ways are (setting, host that it receives from, host that it refuses or
+        None).
         """
         port = free_port()
 
@@ -298,7 +299,7 @@ class Moves(keeper.Case):
                     self.udp(daemon, i, host).send(b"%d" % number)
             wait_for(lambda n=number: self.told(daemon).count(str(n)) ==
                      len(listeners), way)
-            # That of UDP is kept until it is read.
+            # The UDP socket stays in the store until it is read.
             wait_for(lambda: sum(n.startswith("listener ") for n in
                                  daemon.keeper.names()) == len(listeners),
                      "one of each to be kept")
@@ -384,7 +385,7 @@ class Moves(keeper.Case):
 
 
 class Twins(keeper.Case):
-    """Listeners that have the same name and port are not the same."""
+    """Listeners with the same name and port are not mixed up."""
 
     def test_of_tcp_and_udp_each_has_its_own_counters(self):
         port = free_port()
@@ -423,10 +424,10 @@ class Twins(keeper.Case):
 
 
 class Strange(keeper.Case):
-    """What is kept is not what the next process expects."""
+    """The next process does not understand what is stored."""
 
     def spoil(self, daemon, make):
-        """A restart with another state than was left; its stderr."""
+        """Restart with another saved state; returns stderr."""
         daemon.keeper.job = "restart"
         daemon.leave()
         daemon.keeper.replace("state", make(daemon.keeper.content("state")))
@@ -452,7 +453,7 @@ class Strange(keeper.Case):
             wait_for(lambda n=number: self.told(daemon, line)[-1:] == [str(n)]
                      and self.told(daemon, counted)[-1:] == [str(n)]
                      and len(self.told(daemon, sender)) == n)
-            # What came before the start is not counted any more.
+            # Datagrams from before the start are not counted.
             daemon.wait_for_bytes(0, 4 if number == 1 else 6)
             daemon.wait_for_bytes(1, 7 if number == 1 else 10)
             self.assertIn("cannot understand what was kept",
@@ -583,10 +584,10 @@ class Passed(keeper.Case):
 
 
 class Held(keeper.Case):
-    """One that was accepted and has no thread, for want of memory."""
+    """A connection that was accepted but has no memory for a thread."""
 
     def held(self):
-        """A daemon, and a connection that waits: it tries once a second."""
+        """A daemon, and a connection for which it tries once a second."""
         with open(harness.PORTLOGD, "rb") as program:
             if b"__asan_init" in program.read():
                 self.skipTest("AddressSanitizer ends where memory does")

@@ -32,10 +32,10 @@ FILES = ("text", "json", "raw")
 
 
 class UnderLoad(accounting.Case):
-    """Floods and slow senders, TCP and UDP, while the signal comes."""
+    """Signals while TCP and UDP senders flood or send slowly."""
 
     def load(self):
-        """A daemon and its senders: some as fast as they can, some not."""
+        """Start a daemon and senders: some as fast as they can, some not."""
         self.streams, self.datagrams = [], []
         daemon = self.daemon(config=CONFIG)
         self.stream(daemon, "flood", burst=100, rate=30000)
@@ -47,17 +47,17 @@ class UnderLoad(accounting.Case):
         return daemon
 
     def run_for(self, turn):
-        """Let each send some, in each turn as much as never before."""
+        """Let each send some, in each turn another number."""
         for sender in self.senders():
             sender.wait_for(20 + 17 * (turn % 10))
 
     def halt(self):
-        """Whoever still sends ends its stream in order."""
+        """End the streams that are still open in order."""
         for sender in self.senders():
             sender.finish()
 
     def check_files(self, daemon, parts=("",)):
-        """Both files, whose parts are in this order; the datagrams lost."""
+        """Check both files, with parts; returns the datagrams lost."""
         told = [self.check_log(b"".join(
             daemon.bytes(f"{daemon.dir}/{name}{part}") for part in parts),
             parse) for name, parse in FORMATS]
@@ -108,7 +108,7 @@ class UnderLoad(accounting.Case):
                         for part in parts])
 
     def check_raw(self, parts):
-        """Streams in a file that does not tell whose a line is."""
+        """Check streams in raw files, which do not name the peer."""
         self.assertEqual({part[-1:] for part in parts}, {b"\n"})
         for stream in self.streams:
             name = stream.sender + b"."
@@ -167,7 +167,7 @@ class UnderLoad(accounting.Case):
                 sender.abandon()
             lines = daemon.bytes(daemon.dir + "/text")
             for stream in self.streams:
-                stream.acked = 0  # what was read and not written is gone
+                stream.acked = 0  # read and not written: lost
             self.streams_only(lines[:lines.rfind(b"\n") + 1])
             os.unlink(daemon.err)
             daemon.start()
@@ -177,7 +177,7 @@ class UnderLoad(accounting.Case):
                              else lines + b"\n")
 
     def streams_only(self, content):
-        """Hold the streams; nobody told what the datagrams came to."""
+        """Check the streams only: a kill leaves datagrams unnoted."""
         accounting.check(b"".join(
             line for line in content.splitlines(keepends=True)
             if b" udp/" not in line and b" small " not in line),
@@ -185,7 +185,7 @@ class UnderLoad(accounting.Case):
 
 
 class Abandoned(accounting.Case):
-    """Two TERMs while an output stands still: what is lost is told."""
+    """Two TERMs while an output is stalled: the loss is logged."""
 
     CONFIG = """
     listeners = ( { protocol = "tcp"; port = 0; },
@@ -195,7 +195,7 @@ class Abandoned(accounting.Case):
     """
 
     def unread(self, open_pair=os.pipe, **options):
-        """A daemon whose stdout nobody reads; self.reader is its other end."""
+        """A daemon with a full stdout; self.reader is its other end."""
         daemon = harness.Daemon(start=False, **options)
         self.addCleanup(daemon.close)
         self.reader, writer = open_pair()
@@ -205,7 +205,7 @@ class Abandoned(accounting.Case):
         return daemon
 
     def give_up(self, daemon):
-        """Stop it, and stop it again; what it has written until then."""
+        """Send TERM twice; returns what it has written until then."""
         daemon.signal(SIGTERM)
         daemon.wait_for_error("stopping")
         wait_for(lambda: daemon.signal(SIGTERM) or
@@ -216,7 +216,7 @@ class Abandoned(accounting.Case):
         return content[:content.rfind(b"\n") + 1]
 
     def stalled(self, *how, **options):
-        """Senders that wait, since nobody reads the daemon's stdout."""
+        """Senders that wait, since the daemon's stdout is full."""
         daemon = self.unread(*how, config=self.CONFIG, **options)
         stream = self.stream(daemon, "stream", burst=7)
         wait_for(lambda: not select.select([], [stream.connection], [], 0)[1],
@@ -298,7 +298,7 @@ class Abandoned(accounting.Case):
         self.assertIn("output full: 1 records unwritten", daemon.errors())
 
     def check_abandoned(self, daemon, content, stream, datagrams):
-        """Written + unwritten + unread + lost = sent, of both."""
+        """Written + unwritten + unread + lost = sent, for TCP and UDP."""
         entries = accounting.entries_of(content[:content.rfind(b"\n") + 1])
         logged = {}
         for sender in (stream, datagrams):
@@ -311,7 +311,7 @@ class Abandoned(accounting.Case):
             r" (\d+) datagrams unread, (\d+) lost, 0 bytes read and .*"
             r" (\d+) records unwritten", daemon.errors(), re.S).groups())
         self.assertGreater(lost, 0)
-        # Of the stream, what is neither unread nor held are whole records.
+        # The rest of the stream, neither unread nor held, is whole records.
         records, left = 0, stream.acked - unread - held
         while left > 0:
             left -= len(stream.frame(records))

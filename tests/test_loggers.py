@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A real rsyslogd and a real journald, stopped, killed, absent: nothing is lost.
+"""A real rsyslogd and a real journald, stopped, killed, absent: no loss.
 
-A logger that is killed takes with it what it had in hand, and what waits in
-a socket that is its own alone.  With systemd the socket outlives it.
+A logger that is killed loses what it had read and not written, and what is
+queued in a socket of its own.  A socket of systemd's outlives it.
 """
 import os
 import shutil
@@ -41,7 +41,7 @@ action(type="omfile" file="@DIR@/syslog" template="line"
 """
 JOURNALD = "/lib/systemd/systemd-journald"
 JOURNAL = "/run/systemd/journal/socket"
-# Each kill leaves a file behind: it is not to remove the first of so many.
+# Each kill leaves a file: journald must not remove the first of so many.
 JOURNALD_CONF = """[Journal]
 RuntimeMaxFiles=10000
 Storage=volatile
@@ -50,7 +50,7 @@ ReadKMsg=no
 Audit=no
 """
 TIME = b"2026-01-01T00:00:00.000000Z"
-# Binds a socket where it stands, and hands it over.
+# Bind a socket in this namespace, and pass it on.
 BIND = """
 import os, socket, sys
 with socket.socket(fileno=int(sys.argv[2])) as channel:
@@ -64,7 +64,7 @@ with open("/proc/sys/net/unix/max_dgram_qlen", encoding="ascii") as limit:
 
 
 class Logger(accounting.Case):
-    """What both have in common; place is where their socket is bound."""
+    """Tests for both; place is the path of the logger's socket."""
 
     enter = ()  # a command that enters the logger's namespaces
 
@@ -93,7 +93,7 @@ class Logger(accounting.Case):
             process.wait(harness.PATIENCE)
 
     def keep(self):
-        """A socket that is bound where the logger's belongs."""
+        """A socket that is bound at the logger's path."""
         ours, its = socket.socketpair()
         with ours, its:
             subprocess.run([*self.enter, sys.executable, "-c", BIND,
@@ -108,7 +108,7 @@ class Logger(accounting.Case):
         self.datagrams_of(self.portlogd, "datagrams", 1, rate=2000)
 
     def assert_others_are_served(self):
-        """Who does not feed the logger: one who comes now, to the end."""
+        """End a new peer of another listener: it does not wait."""
         peer = accounting.Stream(self.portlogd.tcp(2), "other", limit=50)
         self.others.append(peer)
         peer.start()
@@ -137,7 +137,7 @@ class Logger(accounting.Case):
                              lambda _, each=iter(entries): next(each))
 
     def all_entries(self):
-        """All that was logged, once what is sent to it now is too."""
+        """All entries, once a last message of ours is logged."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.connect(self.place_from_here())
             last.send(self.LAST)
@@ -146,9 +146,9 @@ class Logger(accounting.Case):
                 self.entries()), "all to be logged")
 
     def check_but(self, taken, entries):
-        """Each once, whole and in order, and no more than that missing."""
+        """Each once, whole and in order; no more are missing than taken."""
         records, missing = accounting.joined(entries), 0
-        # A stall may be longer than what the receive buffer holds.
+        # A stall may be longer than the receive buffer lasts.
         told = sum(accounting.lost_in(e.data) for e in entries if e.tag == "*")
         for s in self.senders():
             numbers = [accounting.number_of(s, d)
@@ -158,7 +158,7 @@ class Logger(accounting.Case):
         self.assertLessEqual(told, missing)
         self.assertLessEqual(missing, told + taken)
 
-    # What both have to stand.
+    # The faults, for both loggers.
 
     def stop_and_continue(self):
         logger = self.start()
@@ -206,7 +206,7 @@ class Logger(accounting.Case):
         self.check_all(taken=(WAITING + 1) * (TURNS // 2 or 1))
 
     def absent(self):
-        """At the start, and later, before there is any load."""
+        """A stopped logger, at the start and later, without load."""
         self.portlogd = self.prepared()
         self.portlogd.launch()
         self.assertEqual(self.portlogd.wait(), 1)
@@ -231,7 +231,7 @@ class Logger(accounting.Case):
         return daemon
 
     def wait_for_socket(self):
-        """Until somebody listens there."""
+        """Wait until the logger listens there."""
         def is_there():
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
                 return probe.connect_ex(self.place_from_here()) == 0
@@ -243,7 +243,7 @@ class Logger(accounting.Case):
 
 
 class Rsyslog(Logger):
-    """rsyslogd, to whose socket /dev/log leads."""
+    """rsyslogd; /dev/log is a link to its socket."""
 
     TYPE = "syslog"
     LAST = b"<30>Jan  1 00:00:00 portlogd[1]: - - * last"
@@ -272,7 +272,7 @@ class Rsyslog(Logger):
         return process
 
     def entries(self):
-        """Its template leaves out all but the message, after a blank."""
+        """Its template writes a blank and the message only."""
         with open(self.directory + "/syslog", "rb") as file:
             lines = file.read().split(b"\n")[:-1]
         return [accounting.from_text(TIME + line) for line in lines]

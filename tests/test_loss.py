@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""UDP: what the receive buffer cannot hold is told, to the datagram."""
+"""UDP: drops of the receive buffer are noted, to the datagram."""
 import os
 import signal
 import subprocess
@@ -12,14 +12,14 @@ from harness import TURNS, configured, udp, wait_for
 
 BUFFER = "receive_buffer = 16384; "
 SMALL = udp(BUFFER)
-BURST = 400  # more than that buffer holds
+BURST = 400  # more than that buffer takes
 
 
 class Loss(accounting.Case):
-    """The daemon is stopped while more comes than the kernel can hold."""
+    """SIGSTOP the daemon while more is sent than the buffer takes."""
 
     def peer(self, daemon, name, number=0):
-        """A numbered sender that sends when it is told to."""
+        """A numbered sender that sends when the test calls it."""
         peer = accounting.Datagrams(daemon.udp(number), name,
                                     listener=daemon.listening[number][0])
         self.addCleanup(peer.connection.close)
@@ -34,7 +34,7 @@ class Loss(accounting.Case):
         daemon.signal(signal.SIGCONT)
 
     def wait_until_told(self, daemon):
-        """Until each listener has counted all that was sent to it."""
+        """Wait until each listener has counted all that was sent to it."""
         def is_told():
             counted = daemon.counters()
             return all(c["records"] + c["lost"] == sum(
@@ -135,7 +135,7 @@ class Loss(accounting.Case):
         self.assertEqual(len(cut) + lost, 100)
         self.assertGreater(len(cut), 3)
         self.assertGreater(lost, 3)
-        # What was sent is 500 bytes after a number and a blank.
+        # A datagram has 500 bytes after a number and a blank.
         for record, keys in zip(daemon.data("T"), cut):
             self.assertEqual(int(keys["size"]),
                              len(record.split(" ")[0]) + 501)
@@ -158,10 +158,10 @@ for number in itertools.count():
 
 
 class Interface(harness.Case):
-    """On a way that is no way to this host itself."""
+    """A socket on an interface without a route to this host."""
 
     def test_none_vanishes_between_the_last_read_and_the_end(self):
-        # Skipped where there is nothing to make such a way with.
+        # Skip the test if such an interface cannot be made.
         harness.namespaces("n", "command -v nsenter && "
                            "ip link add a0 type veth peer name a1 && "
                            "ip addr add fd09::1/64 dev a0 nodad")
@@ -172,7 +172,7 @@ class Interface(harness.Case):
         wait_for(lambda: os.readlink(f"/proc/{neighbour.pid}/ns/net") !=
                  os.readlink("/proc/self/ns/net"), "its namespace")
         there = ("nsenter", "-t", str(neighbour.pid), "-n")
-        # Once only, as what has this name is slow to go with a namespace.
+        # Once only: the interface outlives its namespace for a while.
         wrap = (*harness.namespaces("n"), "sh", "-c", f"""
             ip link add v0 type veth peer name v1 netns {neighbour.pid} &&
             ip addr add fd09::1/64 dev v0 nodad && ip link set v0 up &&
@@ -192,13 +192,13 @@ class Interface(harness.Case):
         records = daemon.records()
         lost = sum(int(r.note()[1]["datagrams"]) for r in records
                    if r.tag == "*")
-        first = int(daemon.data("F")[0])  # those before had no way
+        first = int(daemon.data("F")[0])  # earlier ones had no route
         self.assertEqual(sent - first,
                          len(daemon.data("F")) + lost, daemon.errors())
 
 
 class Flood(accounting.Case):
-    """The daemon runs, and is sent more than it can take all the while."""
+    """The daemon runs, under more load than it can take."""
 
     def test_what_a_flood_loses_is_told_where_it_is_missing(self):
         for turn in range(TURNS):

@@ -18,7 +18,7 @@ UDP = '{ protocol = "udp"; port = 8888; }'
 RESTARTS, KILLS = 20, 5
 FRAMINGS = (accounting.LF, accounting.LF, accounting.LF, accounting.COUNTED)
 
-# Stops one thread, as a debugger does, until nothing more is to be read.
+# Stop one thread, as a debugger does, until stdin ends.
 STOPPER = """
 import ctypes, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -33,7 +33,7 @@ sys.stdin.read()
 
 
 class Restarts(MachineCase):
-    """The listeners, connections and records live on in the next process."""
+    """Listeners, connections and records continue in the next process."""
 
     def setUp(self):
         self.needs_libsystemd()
@@ -46,7 +46,7 @@ class Restarts(MachineCase):
         return sender
 
     def load(self, *framings):
-        """A stream of each of these framings, and datagrams."""
+        """Start a stream of each of these framings, and datagrams."""
         self.machine.configure(configured(LINE, COUNTED, UDP))
         ports = {accounting.COUNTED: 8889}
         streams = [accounting.Halves(self.tcp(ports.get(framing, 8888)), name,
@@ -208,7 +208,7 @@ class Restarts(MachineCase):
 
 
 class Signs(MachineCase):
-    """What systemd is told of a life that goes on, or does not."""
+    """The watchdog of a real systemd, with a thread that is stopped."""
 
     def setUp(self):
         self.needs_libsystemd()
@@ -230,7 +230,7 @@ class Signs(MachineCase):
         pid = self.machine.main_pid()
         watch(5, lambda: self.machine.main_pid() == pid, "the same process")
         self.machine.write("/run/stopper.py", STOPPER)
-        # That of UDP, the last to start before the connection's.
+        # The UDP thread: the last one before the connection's.
         threads = sorted(int(t) for t in self.machine.output(
             "ls", f"/proc/{pid}/task").split())
         with subprocess.Popen(
@@ -241,7 +241,7 @@ class Signs(MachineCase):
             self.assertEqual(stopper.stdout.readline(), "stopped\n")
             wait_for(lambda: self.machine.show("Result") == "watchdog",
                      "the watchdog")
-            # Only then can all of the process end.
+            # The process can end only then.
             stopper.stdin.close()
         connection.sendall(b"two\n")
         self.wait_for_lines(LOG, 2)
