@@ -180,6 +180,9 @@ class Interface(harness.Case):
         daemon = self.daemon(wrap=wrap, config="""
             listeners = ( { protocol = "udp"; port = 7777;
                             address = "fd09::1"; interface = "v0"; } );""")
+        # Its namespace must outlive it, for somebody there is to refuse.
+        namespace = os.open(f"/proc/{daemon.process.pid}/ns/net", os.O_RDONLY)
+        self.addCleanup(os.close, namespace)
         subprocess.run([*there, "ip", "addr", "add", "fd09::2/64", "dev",
                         "v1", "nodad"], check=True)
         subprocess.run([*there, "ip", "link", "set", "v1", "up"], check=True)
