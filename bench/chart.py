@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results as charts: SVG, made with nothing but the standard library."""
+"""Results as charts in SVG, with the standard library only."""
 import os
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ LOADS = ("tcp-128", "tcp-24", "tcp-64x64", "tcp-64x1", "tcp-1000x16", "udp",
 class Style:
     colour: str
     shape: str = "circle"
-    is_hollow: bool = False  # it copies bytes, and knows of no records
+    is_hollow: bool = False  # copies bytes without finding records
     radius: int = 5
 
 
-# What is drawn later lies above.
+# In the order of drawing: later ones cover earlier ones.
 STYLES = {
     "ncat": Style("#6e7781", "square", True),
     "socat": Style("#6e7781", "circle", True),
@@ -37,7 +37,7 @@ def tick_label(value):
 
 
 def medians(results):
-    """Of a load: receiver to CPU, of those that could do it."""
+    """The CPU time of each receiver that has one for this load."""
     found = {name: CPU.value(runs) for name, runs in results.items()}
     return {name: value for name, value in found.items() if value}
 
@@ -78,7 +78,7 @@ def row_of_load(drawing, scale, y, load, values):
 
 
 def of_loads(results, path):
-    """A row for each load, a sign in it for each receiver."""
+    """One row for each load, with one marker for each receiver."""
     rows = {name: medians(results[name]) for name in LOADS if name in results}
     values = [value for row in rows.values() for value in row.values()]
     if not values:
@@ -102,7 +102,7 @@ def of_loads(results, path):
 
 @dataclass
 class Panel:
-    """One curve for each receiver; x and y are scales."""
+    """Draw one curve for each receiver; x and y are scales."""
     drawing: Drawing
     x: LogScale
     y: LogScale
@@ -131,7 +131,7 @@ class Panel:
 
 
 def points_of(results, axis):
-    """Receiver to its points (x, CPU)."""
+    """The points (x, CPU) of each receiver."""
     curves = {}
     for name, runs in results.items():
         for receiver, value in medians(runs).items():
@@ -181,7 +181,7 @@ def of_curves(sections, path):
 
 
 def write(sections, directory):
-    """What is there of it, into loads.svg and curves.svg."""
+    """Write loads.svg and curves.svg, as far as there are results."""
     of_loads(sections.get("peers", {}),
              os.path.join(directory, "loads.svg"))
     of_curves(sections, os.path.join(directory, "curves.svg"))

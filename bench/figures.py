@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is made of a run: figures, their medians, their ratios to the limit."""
+"""Figures of runs, their medians, and their ratios to the limit."""
 import statistics
 from dataclasses import dataclass
 from typing import Callable
@@ -8,13 +8,13 @@ from typing import Callable
 @dataclass(frozen=True)
 class Figure:
     title: str
-    of: Callable  # a run: a number
+    of: Callable  # run -> number
     layout: str
-    is_relative: bool = False  # shown as so many times the limit, too
-    choose: Callable = statistics.median  # of several turns
+    is_relative: bool = False  # also shown as a multiple of the limit's
+    choose: Callable = statistics.median  # combines several turns
 
     def in_run(self, run):
-        """None where it failed, or nothing came that could be measured."""
+        """None if the run failed or has nothing to measure."""
         try:
             return None if "failed" in run else self.of(run)
         except KeyError:
@@ -28,7 +28,7 @@ class Figure:
         return self.choose(there) if there else None
 
     def ratio(self, runs, limit):
-        """Turn by turn, so that what disturbed a turn counts less."""
+        """Ratios of each turn: a disturbance affects both values of it."""
         pairs = zip(self.by_turn(runs), self.by_turn(limit))
         there = [a / b for a, b in pairs if a is not None and b]
         return statistics.median(there) if there else None
@@ -59,7 +59,7 @@ FIGURES = {
 
 
 def brief(load, run):
-    """One run, in a line."""
+    """One run as a line of text."""
     if "failed" in run:
         return run["failed"]
     return ", ".join(f"{figure.title.split(',')[0]} "

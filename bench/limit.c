@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limit: as little as can be done to write down what arrives, and so what all
- * receivers are held to.  A thread a connection, recv() to write(); recvmmsg()
- * to writev() for datagrams.  No framing, no time, no address, no escaping;
- * errors end it.
+ * limit: the least work with which a receiver can log what arrives: the other
+ * receivers are compared with it.  One thread for each connection, recv() and
+ * write(); for datagrams recvmmsg() and writev().  No framing, time, address or
+ * escaping.  Any error ends it.
  */
 #include <arpa/inet.h>
 #include <err.h>

@@ -24,7 +24,6 @@ load_now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
-/* Until something more is due. */
 void
 load_pause(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* load: what the sender sends, and what sending and probing share. */
+/* load: what to send, and the functions that sender.c and probe.c share. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -9,29 +9,37 @@
 struct load {
 	long port;
 	bool is_udp;
-	bool stays;       /* keeps its connections until stdin ends */
+	bool stays;       /* keep the connections open until stdin ends */
 	long connections; /* or sockets */
 	long lines;       /* of all connections together */
-	long line_bytes;  /* of each, newline included */
-	long write_lines; /* how many go with one write */
-	long rate;        /* lines a second of all together; 0: no limit */
-	bool is_by_line;  /* each when the one before is in the log */
-	long probes;      /* on so many connections the delay is measured */
-	long quiet;       /* so many send nothing but a probe now and then */
-	const char *log;  /* that the receiver writes */
+	long line_bytes;  /* of each line, with its newline */
+	long write_lines; /* lines of one write */
+	long rate;        /* lines a second, all together; 0: no limit */
+	bool is_by_line;  /* send a line once the one before is in the log */
+	long probes;      /* connections on which the delay is measured */
+	long quiet;       /* connections that send only probes */
+	const char *log;  /* the path of the receiver's log */
 };
 
-/* A connection, and how far it is. */
+/* A connection or UDP socket, and how much was sent on it. */
 struct peer {
 	int fd;
 	size_t sent, total; /* bytes */
 };
 
+/* CLOCK_MONOTONIC. */
 long long load_now_ns(void);
+
+/* Print what failed and errno, and exit. */
 _Noreturn void load_fail(const char *what);
+
+/* Sleep for 50 us. */
 void load_pause(void);
 
-/* One write, as far as the kernel takes it; false: it takes nothing now. */
+/*
+ * Send the rest of one write, as much as the kernel takes without blocking.
+ * data is write_lines lines.  false: the kernel took nothing.
+ */
 bool load_push(const struct load *, struct peer *, const char *data);
 
 #endif

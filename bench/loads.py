@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The loads: what the sender is told to send."""
+"""The loads: what the sender sends."""
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Load:
-    """connections share the lines; line_bytes has the newline in it."""
+    """All connections share the lines; line_bytes counts the newline."""
     name: str
     text: str
     kind: str = "stream"  # or "datagrams", "idle", "line", "delay"
@@ -13,21 +13,21 @@ class Load:
     lines: int = 2_000_000
     line_bytes: int = 128
     write_lines: int = 1
-    rate: int = 0  # lines a second of all together; 0: no limit
+    rate: int = 0  # lines a second, all together; 0: no limit
     probes: int = 0  # connections on which the delay is measured
-    quiet: int = 0  # connections that send nothing but a probe now and then
+    quiet: int = 0  # connections that send only probes
 
     @property
     def protocol(self):
         return "udp" if self.kind == "datagrams" else "tcp"
 
     def scaled(self, scale):
-        """The same with fewer lines; the connections stay."""
+        """The same load with fewer lines, on as many connections."""
         lines = max(int(self.lines * scale), self.connections)
         return self if self.kind == "idle" else replace(self, lines=lines)
 
     def arguments(self):
-        """What the sender is called with, but for port and log."""
+        """The sender's arguments without port and log."""
         words = ["-c", self.connections, "-n", self.lines,
                  "-s", self.line_bytes, "-b", self.write_lines,
                  "-r", self.rate, "-p", self.probes, "-q", self.quiet]
@@ -37,7 +37,7 @@ class Load:
 
 
 def large_writes(line_bytes):
-    """How many lines are a write of 64 KiB."""
+    """How many lines make a write of 64 KiB."""
     return max(65536 // line_bytes, 1)
 
 
@@ -85,7 +85,7 @@ ALL = {load.name: load for load in MAIN + CONNECTIONS + LENGTHS}
 
 @dataclass(frozen=True)
 class Section:
-    """A question, and what is run to answer it."""
+    """A question, and the runs that answer it."""
     name: str
     title: str
     loads: tuple
@@ -94,7 +94,7 @@ class Section:
 
     @property
     def is_curve(self):
-        """Its loads differ in one thing, and are shown side by side."""
+        """Whether its loads differ in one value, and share a table."""
         return self.name not in ("peers", "chosen")
 
     def scaled(self, scale):

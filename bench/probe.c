@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* How long a line takes from send() until it can be read in the log. */
+/* Measures the time from send() until the line can be read in the log. */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,9 +20,9 @@
 
 struct watch {
 	int fd;
-	long sent;           /* probes; the number of the next */
+	long sent;           /* probes; also the number of the next */
 	long long *sent_ns;  /* when each was sent */
-	long long *times_ns; /* how long each took, as they arrived */
+	long long *times_ns; /* the delays, in the order of arrival */
 	atomic_long seen;
 	atomic_bool is_over;
 };
@@ -67,7 +67,7 @@ make_times(long count)
 	return times_ns;
 }
 
-/* Look without a pause until a whole line is there; false: it never came. */
+/* Poll without a pause for a whole line; false: none came in time. */
 static bool
 wait_for_line(int fd)
 {
@@ -103,9 +103,9 @@ probe_each_line(const struct load *load, struct peer *peer, const char *data)
 	close(fd);
 }
 
-/* Each probe in these lines has arrived now. */
+/* Store the delay of each probe in these lines. */
 static void
-note_probes(struct watch *w, const char *text, size_t size)
+store_probes(struct watch *w, const char *text, size_t size)
 {
 	const char *end = text + size;
 	long long now_ns = load_now_ns();
@@ -118,8 +118,7 @@ note_probes(struct watch *w, const char *text, size_t size)
 	}
 }
 
-/* Reads the log as it grows; first in line for a core, where that is allowed.
- */
+/* Read the log as it grows, at real-time priority where that is allowed. */
 static void *
 watch_main(void *argument)
 {
@@ -140,14 +139,14 @@ watch_main(void *argument)
 		held += (size_t)size;
 		newline = memrchr(text, '\n', held);
 		whole = newline ? (size_t)(newline - text) + 1 : 0;
-		note_probes(w, text, whole);
+		store_probes(w, text, whole);
 		held -= whole;
 		memmove(text, text + whole, held);
 	}
 	return NULL;
 }
 
-/* A line like the others, but for its beginning. */
+/* Send a line that begins with a probe's number instead. */
 static void
 send_probe(const struct load *load, struct peer *peer, const char *data,
 	   struct watch *w)
@@ -166,7 +165,7 @@ send_probe(const struct load *load, struct peer *peer, const char *data,
 	free(line);
 }
 
-/* Which of the probed connections this one is; -1: none. */
+/* The number of this connection among the probed ones; -1: not probed. */
 static long
 probed(const struct load *load, long connection)
 {
@@ -177,7 +176,7 @@ probed(const struct load *load, long connection)
 		     : -1;
 }
 
-/* A probe on the next of the quiet connections, if it is time. */
+/* Send a probe on the next quiet connection, if it is due. */
 static void
 send_quiet(const struct load *load, struct peer *peers, const char *data,
 	   struct watch *w, long long start_ns)
@@ -191,7 +190,7 @@ send_quiet(const struct load *load, struct peer *peers, const char *data,
 		send_probe(load, &peers[w->sent % load->quiet], data, w);
 }
 
-/* Line by line to each connection in turn, at the rate of the load. */
+/* Send a line to each connection in turn, at the rate of the load. */
 static void
 send_paced(const struct load *load, struct peer *peers, const char *data,
 	   struct watch *w)
@@ -229,7 +228,7 @@ probe_under_load(const struct load *load, struct peer *peers, const char *data)
 	long long until_ns;
 	pthread_t thread;
 
-	/* Whichever turn it is of, a line is there to be sent. */
+	/* How many lines each sends is not known before: set no end. */
 	for (long i = 0; i < load->connections; i++)
 		peers[i].total = SIZE_MAX / 2;
 	if (pthread_create(&thread, NULL, watch_main, &w) != 0)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The receivers: how each is started for one load.
 
-Each gets the same receive buffer for UDP, is told not to ask DNS and to take
-as many connections as there are; all else is as it comes.
+Each has the same receive buffer for UDP, no DNS, and room for the connections
+of all loads; all else is the default.
 """
 import glob
 import os
@@ -25,7 +25,7 @@ MAX_CONNECTIONS = 12_000
 
 @dataclass
 class Setup:
-    """What a receiver is started for; directory is its own."""
+    """What a receiver is started with; the directory is for it alone."""
     directory: str
     port: int
     protocol: str
@@ -35,7 +35,7 @@ class Setup:
         return os.path.join(self.directory, "log")
 
     def write(self, text):
-        """A configuration; returns its path."""
+        """Write a configuration; returns its path."""
         path = os.path.join(self.directory, "conf")
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
@@ -48,16 +48,16 @@ def find(program):
 
 
 class Receiver:
-    """program is what must be there for it."""
+    """program must be installed for it."""
     program = None
     protocols = ("tcp", "udp")
-    frames = True  # a record is a line in its log; else bytes are counted
-    ending = b"\n"  # what follows the data of a record in the log
+    frames = True  # its log has lines; else count bytes
+    ending = b"\n"  # follows the data of a record in the log
     environment = {}
     version_option = "--version"
 
     def version(self):
-        """Its number, or what there is of it."""
+        """The number of its version; "?" if it prints none."""
         if not self.version_option:
             return ""
         said = subprocess.run(
@@ -127,9 +127,9 @@ action(type="omfile" file="{setup.log}" template="line")
 
 
 class SyslogNg(Receiver):
-    """From a package that is unpacked beside: it can't be installed together
+    """From a package that was only unpacked: it can't be installed together
     with rsyslog."""
-    window = 100 * MAX_CONNECTIONS  # records: its manual asks for so many
+    window = 100 * MAX_CONNECTIONS  # records: as its manual says
 
     def __init__(self):
         root = os.path.join(SYSLOG_NG, "usr")
@@ -208,7 +208,7 @@ ALL = {
 
 
 def named(name):
-    """A receiver; NAME=PROGRAM is another build of portlogd."""
+    """Find a receiver; NAME=PROGRAM is another build of portlogd."""
     if "=" in name:
         return Portlogd(name.split("=", 1)[1])
     if name not in ALL:

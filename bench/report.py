@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Results as tables in Markdown, and where they are published.
 
-    bench/report.py    makes tables and charts of bench/results.json anew
+    bench/report.py    makes tables and charts from bench/results.json
 """
 import json
 import os
@@ -26,13 +26,13 @@ def table(titles, rows):
 
 
 def failure(runs):
-    """Why no turn has a result, or None."""
+    """Why no turn has a result; None: one has."""
     failed = [run["failed"] for run in runs if "failed" in run]
     return failed[0].split("\n")[0] if len(failed) == len(runs) else None
 
 
 def labelled(name, runs):
-    """A turn that failed is not passed over in silence."""
+    """The name, and how many turns failed if any did."""
     failed = sum("failed" in run for run in runs)
     return f"{name} ({failed} of {len(runs)} failed)" if failed else name
 
@@ -46,7 +46,7 @@ def cells(figures, runs, limit):
 
 
 def of_load(load, results):
-    """A row for each receiver, a column for each figure."""
+    """One row for each receiver, one column for each figure."""
     titles, rows = [""], []
     for figure in FIGURES[load.kind]:
         titles += [figure.title] + ["× limit"] * figure.is_relative
@@ -62,7 +62,7 @@ def of_load(load, results):
 
 
 def of_figure(figure, columns):
-    """A row for each receiver, a column for each (title, results)."""
+    """One row for each receiver, one column for each (title, results)."""
     names = list(columns[0][1])
     return f"{figure.title}:\n\n" + table(
         [""] + [title for title, _ in columns],
@@ -71,7 +71,7 @@ def of_figure(figure, columns):
 
 
 def columns_of(section, found):
-    """Its loads side by side; what ran on one core, beside two."""
+    """The loads side by side; those on one core beside those on two."""
     results = found[section.name]
     if section.cores == 2:
         return [(name, results[name]) for name in results]
@@ -81,7 +81,7 @@ def columns_of(section, found):
 
 
 def failures(results):
-    """Why there is no figure, where there is none."""
+    """The reasons, for receivers without a figure."""
     return "".join(
         f"\n{name} under {load}: {failure(runs)}\n"
         for load, of in results.items() for name, runs in of.items()
@@ -120,7 +120,7 @@ def of_machine(found):
 
 
 def of_all(found):
-    """found: what run.py has gathered."""
+    """found: the results of run.py."""
     return "\n".join([of_machine(found)] + [
         of_section(section.scaled(found["scale"]), found["sections"])
         for section in loads.SECTIONS if section.name in found["sections"]])
@@ -148,7 +148,7 @@ def put_between(marks, path, text):
 
 
 def publish(found):
-    """Whatever shows results: of this run, and of no other."""
+    """Write all that shows results: charts and both READMEs."""
     with open(RESULTS, "w", encoding="utf-8") as file:
         file.write(re.sub(r"(?<=[\]}], )(?=\")", "\n", json.dumps(found)))
         file.write("\n")

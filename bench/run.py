@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Starts each receiver in turn under the same loads, and prints what it took.
+"""Starts each receiver in turn under the same loads, and prints the figures.
 
     bench/run.py                    every section
     bench/run.py --record           the same, into README.md and bench/
@@ -28,13 +28,13 @@ import receivers
 import report
 import trial
 
-# Seconds: what takes longer is not repeated.
+# In seconds: a run that takes longer is not repeated.
 LONG = 20.0
 SLOW = 4.0  # of a peer
 
 
 def chosen_loads(patterns):
-    """Those that match, in the order of the patterns."""
+    """The names that match, in the order of the patterns."""
     found = []
     for pattern in patterns.split(","):
         names = fnmatch.filter(loads.ALL, pattern)
@@ -45,7 +45,7 @@ def chosen_loads(patterns):
 
 
 def chosen_sections(args):
-    """Those of the plan, or one that the command line makes."""
+    """The sections of the plan, or one made from the command line."""
     if args.loads or args.receivers:
         plan = loads.SECTIONS[0]
         return [loads.Section(
@@ -57,7 +57,7 @@ def chosen_sections(args):
 
 
 def present(names, left_out):
-    """The receivers that are there, by name; the others are noted."""
+    """The installed receivers by name; prints which are missing."""
     found = {name.split("=")[0]: receivers.named(name)
              for name in names.split(",")}
     for name in [name for name in found if not found[name].is_there()]:
@@ -69,7 +69,7 @@ def present(names, left_out):
 
 
 def warm_up(there, known, args):
-    """What is read from disk is read now, and asked for its version."""
+    """Ask each for its version, which also reads it from disk once."""
     load = loads.ALL["tcp-128"].scaled(0.01)
     for name in there:
         if name not in known:
@@ -78,7 +78,7 @@ def warm_up(there, known, args):
 
 
 def is_slow(name, result):
-    """Long runs vary little; portlogd and the limit are always repeated."""
+    """Whether a run took too long to be repeated; long runs vary little."""
     is_ours = name == "limit" or name not in receivers.ALL or \
         name.startswith("portlogd")
     return result["took"] > (LONG if is_ours else SLOW)
@@ -91,7 +91,7 @@ def run_once(receiver, load, directory):
 
 
 def run_section(section, there, args, cores):
-    """Receivers take turns: what else the machine does meets them all."""
+    """Receivers take turns, so that other load hits all of them."""
     os.sched_setaffinity(0, cores[:section.cores])
     results = {load.name: {name: [] for name in there}
                for load in section.loads}

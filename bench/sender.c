@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sender: one load on one receiver, over loopback.  Every line is the same
- * letters, so that what was delivered can be counted.
+ * sender: puts one load on one receiver, over loopback.  All lines are equal,
+ * so that those in the log can be counted.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "load.h"
 #include "probe.h"
 
-#define DATAGRAMS 64 /* a sendmmsg() */
+#define DATAGRAMS 64 /* of one sendmmsg() */
 #define SETTLED_NS 150000000
 
 static int
@@ -35,7 +35,7 @@ dial(const struct load *load)
 	return fd;
 }
 
-/* As many lines as go with one write. */
+/* The lines of one write. */
 static char *
 make_lines(const struct load *load)
 {
@@ -51,7 +51,7 @@ make_lines(const struct load *load)
 	return data;
 }
 
-/* The lines are shared out; the first connections have one more. */
+/* The connections share the lines; the first ones may have one more. */
 static struct peer *
 make_peers(const struct load *load)
 {
@@ -63,16 +63,16 @@ make_peers(const struct load *load)
 		load_fail("calloc");
 	for (long i = 0; i < load->connections; i++) {
 		peers[i].fd = dial(load);
-		load_pause(); /* some keep few of them waiting */
+		load_pause(); /* some receivers have a short backlog */
 		peers[i].total =
 			(size_t)((share + (i < more)) * load->line_bytes);
 	}
 	return peers;
 }
 
-/* Until any of them takes more. */
+/* Wait until the kernel takes more on any connection. */
 static void
-wait_for_room(struct pollfd *polled, const struct peer *peers, long count)
+wait_until_writable(struct pollfd *polled, const struct peer *peers, long count)
 {
 	for (long i = 0; i < count; i++) {
 		polled[i].fd =
@@ -82,7 +82,7 @@ wait_for_room(struct pollfd *polled, const struct peer *peers, long count)
 	poll(polled, (nfds_t)count, -1);
 }
 
-/* A write for each in turn, as fast as they are taken. */
+/* One write to each connection in turn, as fast as the kernel takes them. */
 static void
 send_streams(const struct load *load, struct peer *peers, const char *data)
 {
@@ -102,12 +102,12 @@ send_streams(const struct load *load, struct peer *peers, const char *data)
 				is_full = false;
 		}
 		if (!is_done && is_full)
-			wait_for_room(polled, peers, load->connections);
+			wait_until_writable(polled, peers, load->connections);
 	}
 	free(polled);
 }
 
-/* How many datagrams may go now. */
+/* How many datagrams are to be sent now. */
 static long
 due(const struct load *load, long sent, long long start_ns)
 {
@@ -157,7 +157,10 @@ send_load(const struct load *load, struct peer *peers, char *data)
 		send_streams(load, peers, data);
 }
 
-/* Until the log grows no more; when it last did.  A few bytes are no record. */
+/*
+ * Wait until the log has stopped growing; returns when it last grew.  Growth by
+ * less than 1000 bytes is ignored: it may be a note.
+ */
 static long long
 wait_for_log(const struct load *load)
 {
@@ -189,12 +192,12 @@ usage(void)
 }
 
 static long
-number(const char *text, long least)
+number(const char *text, long min)
 {
 	char *end;
 	long value = strtol(text, &end, 10);
 
-	if (*end || value < least)
+	if (*end || value < min)
 		usage();
 	return value;
 }
@@ -260,7 +263,7 @@ main(int argc, char **argv)
 	peers = make_peers(&load);
 	start_ns = load_now_ns();
 	send_load(&load, peers, data);
-	/* They end when the input does. */
+	/* Wait for the end of stdin. */
 	while (load.stays && getchar() != EOF)
 		;
 	for (long i = 0; i < load.connections; i++)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A drawing, by hand: what a chart needs of SVG."""
+"""The parts of SVG that a chart needs."""
 import math
 from xml.sax.saxutils import escape
 
@@ -8,7 +8,7 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 
 
 class Drawing:
-    """On its own light paper, so that a dark page can show it too."""
+    """A drawing on light paper, so that it shows on a dark page too."""
 
     def __init__(self, width, height, title):
         self.parts = [
@@ -40,7 +40,7 @@ class Drawing:
             '</text>')
 
     def mark(self, at, style):
-        """A sign of a receiver, named by a tip where there are such."""
+        """Draw a receiver's marker, with its name as a tooltip."""
         (x, y), r = at, style.radius
         paint = (f'fill="{PAPER if style.is_hollow else style.colour}" '
                  f'stroke="{style.colour if style.is_hollow else PAPER}" '
@@ -60,7 +60,7 @@ class Drawing:
 
 
 class LogScale:
-    """Values to places: whole powers of ten are where it begins and ends."""
+    """A scale from values to places; it ends at whole powers of ten."""
 
     def __init__(self, values, begin, end):
         self.low = math.floor(math.log10(min(values)))
@@ -75,10 +75,10 @@ class LogScale:
         return [10.0 ** power for power in range(self.low, self.high + 1)]
 
 
-def spread(places, least):
-    """The same places, moved apart where they are closer than that."""
+def spread(places, gap):
+    """The places, moved apart where they are closer than the gap."""
     order = sorted(range(len(places)), key=places.__getitem__)
     moved = list(places)
     for before, after in zip(order, order[1:]):
-        moved[after] = max(moved[after], moved[before] + least)
+        moved[after] = max(moved[after], moved[before] + gap)
     return moved

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One receiver under one load: started, measured, ended."""
+"""Start one receiver, put one load on it, measure and end it."""
 import contextlib
 import os
 import signal
@@ -17,7 +17,7 @@ LIMIT = 60.0  # for one receiver under one load
 
 
 class Failed(Exception):
-    """The receiver can't do this."""
+    """The receiver can't handle this load."""
 
 
 def wait_for(condition, seconds, what):
@@ -29,7 +29,7 @@ def wait_for(condition, seconds, what):
 
 
 def free_port():
-    """One that is free for TCP and UDP, most likely still when it is used."""
+    """A port that is free for TCP and UDP; most likely it stays free."""
     while True:
         with socket.socket() as tcp, \
                 socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
@@ -40,7 +40,7 @@ def free_port():
 
 
 def end(process):
-    """The children too: it leads a process group."""
+    """End the process group: the receiver and its children."""
     for signal_, seconds in ((signal.SIGTERM, 10), (signal.SIGKILL, None)):
         with contextlib.suppress(ProcessLookupError,
                                  subprocess.TimeoutExpired):
@@ -68,7 +68,7 @@ def started(receiver, setup):
 
 
 def line_of(load):
-    """What the sender sends, without its newline."""
+    """The line that the sender sends, without its newline."""
     return bytes(ord("a") + i % 26 for i in range(load.line_bytes - 1))
 
 
@@ -115,12 +115,12 @@ class Trial:
             raise Failed("the sender failed")
         said = {key: float(value) for key, value in
                 (word.split("=") for word in said.split())}
-        if self.grew_at:  # after a pause that the sender took for the end
+        if self.grew_at:  # later than the sender saw it grow
             said["seconds"] = self.grew_at - start
-        if self.receiver.frames:  # probes are other lines
+        if self.receiver.frames:  # count the lines of probes too
             delivered += int(said.get("probes", 0) - said.get("lost", 0))
         sent = self.load.lines
-        if self.load.quiet:  # its probes come on top
+        if self.load.quiet:  # plus the probes
             sent += int(said.get("probes", 0))
         return {"delivered": delivered, "sent": sent,
                 "cpu_seconds": measure.cpu_seconds(process.pid) - cpu,
@@ -128,7 +128,7 @@ class Trial:
                 "pss_kib": pss / self.load.connections, **said}
 
     def wait_for_records(self, process):
-        """Until all are in the log, or no more come; how many there are."""
+        """Wait until all are in the log, or none comes; returns how many."""
         size = -1
         while True:
             delivered = count(self.receiver, self.load, self.setup.log)
@@ -150,7 +150,7 @@ class Trial:
         self.peak_kib = max(self.peak_kib, measure.memory_kib(process.pid))
 
     def look(self, process):
-        """What there is to see while it goes on."""
+        """Check that the run goes on, and sample its memory."""
         now = time.monotonic()
         if now > self.deadline:
             raise Failed(f"not done in {LIMIT:.0f} s")
@@ -158,7 +158,7 @@ class Trial:
             raise Failed("ended under this load")
         if now > self.sample_at:
             self.sample(process)
-            # Looking must not be what takes the time.
+            # Reading /proc must not take all the time.
             self.sample_at = now + max(0.1, 50 * (time.monotonic() - now))
         time.sleep(POLL)
 
@@ -169,7 +169,7 @@ def run(receiver, load, directory):
     with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as own:
         setup = receivers.Setup(own, free_port(), load.protocol)
         with open(setup.log, "wb"):
-            pass  # some create it late
+            pass  # some receivers create it late
         try:
             with started(receiver, setup) as process:
                 return Trial(receiver, load, setup).measured(process)

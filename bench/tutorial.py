@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a tutorial makes of it: a thread a connection, a line at a time."""
+"""A receiver as in tutorials: a thread a connection, a line at a time."""
 import socketserver
 import sys
 from datetime import datetime

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz: what all fuzzers have.  Each takes any bytes and aborts where the code
- * under test breaks a promise.  What is checked is checked by other code than
- * that under test: UTF-8 is decoded here once more, in another way.
+ * fuzz: what all fuzzers share.  Each takes any bytes, and aborts if the code
+ * under test breaks a promise.  The checks never use the code that they check:
+ * so this header decodes UTF-8 in a way of its own.
  */
 #ifndef PORTLOG_FUZZ_H
 #define PORTLOG_FUZZ_H
@@ -20,8 +20,8 @@ int fuzz_connection(const uint8_t *data, size_t size);
 int fuzz_escape(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
-int fuzz_kept(const uint8_t *data, size_t size);
-int fuzz_logline(const uint8_t *data, size_t size);
+int fuzz_log_line(const uint8_t *data, size_t size);
+int fuzz_saved_state(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
 
 struct fuzz_target {
@@ -36,13 +36,13 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "escape", fuzz_escape },
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
-	{ "kept", fuzz_kept },
-	{ "logline", fuzz_logline },
+	{ "log_line", fuzz_log_line },
+	{ "saved_state", fuzz_saved_state },
 	{ "utf8", fuzz_utf8 },
 	{ NULL, NULL },
 };
 
-/* The promise, in words that stand in the report of a crash. */
+/* Abort if the promise is broken, and print it: name things accordingly. */
 #define REQUIRE(promise)                                                       \
 	do {                                                                   \
 		if (!(promise)) {                                              \
@@ -52,7 +52,7 @@ static const struct fuzz_target fuzz_targets[] = {
 		}                                                              \
 	} while (0)
 
-/* Exactly size bytes, so that a sanitizer sees the first byte too many. */
+/* Exactly size bytes: a sanitizer then sees any access beyond the end. */
 static inline void *
 fuzz_memory(size_t size)
 {
@@ -79,13 +79,13 @@ fuzz_same(const void *a, size_t a_size, const void *b, size_t b_size)
 }
 
 /*
- * The length of the character at the beginning of data, 0 if none is there,
- * and its code point: by the bits, and then by what a code point may be.
+ * Decode the character at the beginning of data: its length, or 0 if there is
+ * none.  Any bits are decoded first, then the code point's range is checked.
  */
 static inline size_t
 fuzz_character(const unsigned char *data, size_t size, uint32_t *code_point)
 {
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t min[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t length = 1;
 	uint32_t c;
 
@@ -101,7 +101,7 @@ fuzz_character(const unsigned char *data, size_t size, uint32_t *code_point)
 			return 0;
 		c = c * 64 + (data[i] - 0x80U);
 	}
-	if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+	if (c < min[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
 		return 0;
 	*code_point = c;
 	return length;
@@ -121,7 +121,7 @@ fuzz_is_utf8(const void *text, size_t size)
 	return true;
 }
 
-/* Whether some bytes after these would make one character of them. */
+/* Whether these bytes and some more would make one character. */
 static inline bool
 fuzz_begins_character(const unsigned char *data, size_t size)
 {
@@ -139,7 +139,7 @@ fuzz_begins_character(const unsigned char *data, size_t size)
 	return false;
 }
 
-/* Where data is to be cut: before the beginning of a character at its end. */
+/* Where to cut: before a character that is unfinished at the end. */
 static inline size_t
 fuzz_cut(const unsigned char *data, size_t size)
 {
@@ -149,7 +149,7 @@ fuzz_cut(const unsigned char *data, size_t size)
 	return size;
 }
 
-/* Whether a character may stand in a log as it is, from the specification. */
+/* Whether the specification lets a character stand in a log unescaped. */
 static inline bool
 fuzz_is_harmless(uint32_t c)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_address: two bytes of port, then any text, up to its first NUL. */
+/* fuzz_address: two bytes for the port, then any text up to its first NUL. */
 #include "base/address.h"
 #include "config/command_line.h"
 
@@ -13,7 +13,7 @@ check_is_printable(const char *text)
 		REQUIRE(*text > ' ' && *text < 0x7f);
 }
 
-/* What was formatted is, split, the host and the port. */
+/* A formatted address splits into host and port. */
 static void
 check_split(const struct address *address, uint16_t port)
 {
@@ -30,11 +30,11 @@ check_split(const struct address *address, uint16_t port)
 	snprintf(number, sizeof number, "%u", (unsigned)port);
 	REQUIRE(strcmp(number, port_part) == 0);
 	REQUIRE((strchr(host, ':') != NULL) == (text[0] == '['));
-	/* IPv4 is shown as such, however it came. */
+	/* IPv4 is formatted as IPv4, even if it was mapped to IPv6. */
 	REQUIRE(strncmp(host, "::ffff:", 7) != 0 || !strchr(host, '.'));
 }
 
-/* What is a host is one to listen on, in brackets. */
+/* Every host is one to listen on, in brackets. */
 static void
 check_listens_on(const char *host, uint16_t port)
 {

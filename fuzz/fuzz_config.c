@@ -12,8 +12,8 @@
 #include "fuzz.h"
 
 /*
- * libconfig 1.5 leaks strings that stand where none may or that do not end:
- * what its scanner allocates is all that LeakSanitizer is not to report.
+ * libconfig 1.5 leaks strings that do not end or that are at a wrong place.
+ * LeakSanitizer must ignore only what its scanner allocates.
  */
 const char *__lsan_default_suppressions(void);
 
@@ -24,7 +24,7 @@ __lsan_default_suppressions(void)
 }
 
 static void
-check_faults(const struct errors *errors)
+check_errors(const struct errors *errors)
 {
 	for (size_t i = 0; i < errors->count; i++) {
 		const struct error *error = &errors->list[i];
@@ -35,7 +35,7 @@ check_faults(const struct errors *errors)
 	}
 }
 
-/* What holds of any configuration that is used. */
+/* What is true for any configuration without errors. */
 static void
 check_config(const struct config *config)
 {
@@ -69,7 +69,7 @@ dump(const struct config *config, size_t *size)
 	return text;
 }
 
-/* The dump of a configuration loads to the same, or what it dumps says. */
+/* The dump loads without errors, and its own dump is the same text. */
 static void
 check_dump(const struct config *config)
 {
@@ -185,7 +185,7 @@ fuzz_config(const uint8_t *data, size_t size)
 	/* libconfig 1.5 wants it behind a comment. */
 	text[size] = '\n';
 	config_parse(&config, "fuzz.conf", text, size + 1, &errors);
-	check_faults(&errors);
+	check_errors(&errors);
 	if (errors.count == 0) {
 		check_config(&config);
 		check_dump(&config);

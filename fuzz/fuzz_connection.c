@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_connection: a peer from its first byte to the lines of the log, by the
- * very code that serves it: read, framed, rendered, escaped, written, and then
- * read back.  What comes back must be what a model makes of the stream.  The
- * input is that of fuzz_framer, but for its repeated streams.  The peer is a
- * socket that keeps its packets apart, so that each of them is one read.
+ * fuzz_connection: serve a peer with the daemon's own code, from the socket to
+ * the lines of the log, then read the log back.  The records must be those of a
+ * model of the stream.  The layout of the input is that of fuzz_framer, without
+ * its repeated streams.  The socket is a SOCK_SEQPACKET, so that each packet is
+ * one read.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -17,7 +17,7 @@
 #include "record/log_line.h"
 
 #define STEPS 6
-/* What a socket surely holds, however small they are. */
+/* So many fit into any socket buffer, however small they are. */
 #define PACKETS 150
 #define PEER "[::]:0"
 
@@ -26,7 +26,7 @@ static const enum framing framings[] = {
 	FRAMING_OCTET_COUNTED, FRAMING_CHUNK,
 };
 
-/* What lasts from one input to the next: two files and what writes them. */
+/* Kept from one input to the next: two files and their outputs. */
 static struct {
 	int files[2]; /* text, JSON */
 	char paths[2][32];
@@ -59,7 +59,7 @@ host_open(void)
 	registry_init(&host.registry, -1, -1);
 }
 
-/* Hand the stream over in packets as its steps tell; it ends with the last. */
+/* Send the stream in packets of the sizes in its steps, and close. */
 static void
 send_stream(int fd, struct stream *s, struct trace *chunks)
 {
@@ -80,7 +80,7 @@ send_stream(int fd, struct stream *s, struct trace *chunks)
 	close(fd);
 }
 
-/* Serve a peer that has sent all of the stream, and gone. */
+/* Serve a peer that has already sent all of the stream and closed. */
 static void
 serve(struct stream *s, struct trace *chunks)
 {
@@ -118,7 +118,7 @@ frame_of(enum tag tag)
 				: FRAME_END;
 }
 
-/* A note may stand first, and last; what was bad is in the last's reason. */
+/* A note may be first and last; the last says whether a frame was bad. */
 static void
 check_note(struct trace *t, const char *line, size_t size, bool *is_bad)
 {
@@ -130,7 +130,7 @@ check_note(struct trace *t, const char *line, size_t size, bool *is_bad)
 	*is_bad = memmem(line, size, "bad-frame", 9);
 }
 
-/* Read one line of the log back into what its peer sent. */
+/* Read one line of the log back into a frame. */
 static void
 read_line(struct trace *t, bool is_json, char *line, size_t size, bool *is_bad)
 {
@@ -169,25 +169,25 @@ read_log(struct trace *t, int number, bool *is_bad)
 	REQUIRE(ftruncate(fd, 0) == 0);
 }
 
-/* The log has no line for a bad frame: what it says of one is in its note. */
+/* The log has no line for a bad frame, but the note says so. */
 static void
 check_log(const struct trace *expected, const struct stream *s, int number)
 {
-	struct trace found, told = *expected;
+	struct trace found, logged = *expected;
 	bool is_bad = false, was_bad = false;
 
 	trace_init(&found, s);
 	read_log(&found, number, &is_bad);
-	told.count = 0;
-	told.list = fuzz_memory(expected->limit * sizeof *told.list);
+	logged.count = 0;
+	logged.list = fuzz_memory(expected->limit * sizeof *logged.list);
 	for (size_t i = 0; i < expected->count; i++)
 		if (expected->list[i].frame == FRAME_BAD)
 			was_bad = true;
 		else
-			told.list[told.count++] = expected->list[i];
+			logged.list[logged.count++] = expected->list[i];
 	REQUIRE(is_bad == was_bad);
-	require_same(&found, &told);
-	free(told.list);
+	require_same(&found, &logged);
+	free(logged.list);
 	trace_free(&found);
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_escape: any bytes to a line and back, whole and in parts; and any text
- * back to bytes.  The first byte is the size of a part.
+ * fuzz_escape: escape any bytes to a line, at once and in parts, and unescape
+ * it; also unescape any text.  The first byte is the size of a part.
  */
 #include "base/escape.h"
 
 #include "fuzz.h"
 
-/* Four bytes of one character, each as \xHH. */
+/* A character of four bytes, each as \xHH. */
 #define LONGEST_ESCAPE 16
 
 static size_t
@@ -28,7 +28,7 @@ expect_bytes(char *out, const unsigned char *data, size_t size)
 	return used;
 }
 
-/* What data is to become, character by character. */
+/* The text that data must become, character by character. */
 static size_t
 expect(char *out, const unsigned char *data, size_t size)
 {
@@ -60,37 +60,37 @@ check_is_line(const char *text, size_t size)
 	}
 }
 
-/* Escaped part by part, each as long as its room allows. */
+/* Escape in parts, each as long as the capacity allows. */
 static void
-check_parts(const unsigned char *data, size_t size, size_t room,
+check_parts(const unsigned char *data, size_t size, size_t capacity,
 	    const char *whole, size_t whole_size)
 {
 	size_t read = 0, written = 0;
 
 	while (read < size) {
-		char *part = fuzz_memory(room);
+		char *part = fuzz_memory(capacity);
 		size_t taken = size - read;
-		size_t length = escape(part, room, data + read, &taken);
+		size_t length = escape(part, capacity, data + read, &taken);
 
-		REQUIRE(taken <= size - read && length <= room);
+		REQUIRE(taken <= size - read && length <= capacity);
 		REQUIRE((taken == 0) == (length == 0));
 		REQUIRE(taken == size - read || length > 0 ||
-			room < LONGEST_ESCAPE);
+			capacity < LONGEST_ESCAPE);
 		REQUIRE(length <= whole_size - written);
 		REQUIRE(fuzz_same(part, length, whole + written, length));
 		check_is_line(part, length);
 		read += taken;
 		written += length;
 		free(part);
-		/* Too small for this character: room for any. */
+		/* Too small for this character: continue with enough. */
 		if (taken == 0)
-			room = LONGEST_ESCAPE;
+			capacity = LONGEST_ESCAPE;
 	}
 	REQUIRE(written == whole_size);
 }
 
 static void
-check_escape(const unsigned char *data, size_t size, size_t room)
+check_escape(const unsigned char *data, size_t size, size_t capacity)
 {
 	char *out = fuzz_memory(ESCAPE_GROWTH * size);
 	char *expected = fuzz_memory(ESCAPE_GROWTH * size + 1);
@@ -107,7 +107,7 @@ check_escape(const unsigned char *data, size_t size, size_t room)
 	back_size = unescape(back, out, written, &fault);
 	REQUIRE(back_size >= 0);
 	REQUIRE(fuzz_same(back, (size_t)back_size, data, size));
-	check_parts(data, size, room, out, written);
+	check_parts(data, size, capacity, out, written);
 	free(back);
 	free(expected);
 	free(out);
@@ -119,7 +119,7 @@ is_digit(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-/* The length of the escape that text begins with, 0 if that is none. */
+/* The length of the escape at the beginning of text; 0: none. */
 static size_t
 escape_length(const char *text, size_t size)
 {
@@ -131,9 +131,9 @@ escape_length(const char *text, size_t size)
 		     : 0;
 }
 
-/* Any text: where its first fault is, or that what it stands for stands. */
+/* Any text: the place of its first error, or the bytes that it stands for. */
 static void
-check_unescape(const char *text, size_t size, size_t room)
+check_unescape(const char *text, size_t size, size_t capacity)
 {
 	unsigned char *out = fuzz_memory(size);
 	size_t fault = size, bytes = 0, i = 0;
@@ -151,7 +151,7 @@ check_unescape(const char *text, size_t size, size_t room)
 		REQUIRE(written == -1 && fault == i);
 	} else {
 		REQUIRE(written >= 0 && (size_t)written == bytes);
-		check_escape(out, bytes, room);
+		check_escape(out, bytes, capacity);
 	}
 	free(out);
 }
@@ -159,7 +159,7 @@ check_unescape(const char *text, size_t size, size_t room)
 int
 fuzz_escape(const uint8_t *data, size_t size)
 {
-	size_t room = size > 0 ? data[0] : 0;
+	size_t capacity = size > 0 ? data[0] : 0;
 
 	for (uint32_t c = 0; size == 0 && c < 0x110000; c++)
 		REQUIRE(escape_is_harmless(c) == fuzz_is_harmless(c));
@@ -167,7 +167,7 @@ fuzz_escape(const uint8_t *data, size_t size)
 		data++;
 		size--;
 	}
-	check_escape(data, size, room);
-	check_unescape((const char *)data, size, room);
+	check_escape(data, size, capacity);
+	check_unescape((const char *)data, size, capacity);
 	return 0;
 }

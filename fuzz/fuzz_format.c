@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_format: records of any bytes as text, JSON and raw.  The input begins
- * with the origin, see take_origin(), the time and the first tag; the rest is
- * shared out among up to four records.
+ * fuzz_format: render records of any bytes as text, JSON and raw.  The input
+ * begins with the origin, see take_origin(), the time and the first tag; the
+ * rest is divided among up to four records.
  */
 #include "record/format.h"
 
@@ -16,7 +16,7 @@
 #define RECORDS 4
 #define NAME_BYTES 64
 
-/* What has not been used yet of an input; it ends in zeros. */
+/* The unused rest of an input; zeros follow its end. */
 struct input {
 	const uint8_t *data;
 	size_t size;
@@ -35,14 +35,14 @@ take(struct input *in, size_t bytes)
 	return value;
 }
 
-/* A byte that a name may hold: itself if it can be. */
+/* A character for a name: the byte itself if it is printable. */
 static char
 printable(uint64_t byte)
 {
 	return (char)(byte > ' ' && byte < 0x7f ? byte : '!' + byte % 94);
 }
 
-/* Protocol, peer, connection, and the listener's name after its length. */
+/* Take protocol, peer, connection, and the listener's name with its length. */
 static void
 take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 {
@@ -56,7 +56,7 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 		bool is_ipv4 = kind / 3 % 3 == 1;
 
 		peer.any.sa_family = is_ipv4 ? AF_INET : AF_INET6;
-		/* Both kinds keep their port at the same place. */
+		/* sin_port has the same offset in both families. */
 		peer.in.sin_port = (uint16_t)take(in, 2);
 		peer.in6.sin6_scope_id = is_ipv4 ? 0 : (uint32_t)take(in, 1);
 		for (size_t i = 0; i < 16 && !is_ipv4; i++)
@@ -65,7 +65,7 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 			peer.in.sin_addr.s_addr = (uint32_t)take(in, 4);
 		address_format(&peer, origin->peer);
 	}
-	/* From none and 1 up to the greatest of 64 bits. */
+	/* 0, or 1 up to the greatest number of 64 bits. */
 	origin->connection = take(in, 1);
 	if (origin->connection > 0)
 		origin->connection = UINT64_MAX >> origin->connection % 64;
@@ -76,8 +76,9 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 }
 
 /*
- * A note of the bytes of data: "EVENT KEY=VALUE ...", which is of portlogd's
- * own words: letters, and values without a space, a quote or a backslash.
+ * Make a note from data: "EVENT KEY=VALUE ...".  portlogd chooses the words of
+ * notes, so there are only letters, and values without space, quote or
+ * backslash.
  */
 static size_t
 make_note(unsigned char *note, const uint8_t *data, size_t size)
@@ -125,7 +126,7 @@ check_json_data(struct json *j, const struct record *r)
 	free(base64);
 }
 
-/* Each key of a note and its value, which is a number if it looks like one. */
+/* Each key of a note has its value, as a number if it looks like one. */
 static void
 check_json_note(struct json *j, const struct record *r)
 {
@@ -188,7 +189,7 @@ check_json(const char *line, size_t size, const struct record *r)
 	REQUIRE(j.at == j.end && j.at[-1] == '}');
 }
 
-/* The data column: what stands for the record's bytes, in harmless text. */
+/* The data column unescapes to the record's bytes. */
 static void
 check_data_column(const char *text, size_t size, const struct record *r)
 {
@@ -230,7 +231,7 @@ check_raw(const char *out, size_t size, const struct record *r)
 	REQUIRE(!newline || out[r->size] == '\n');
 }
 
-/* One newline, at the end; all before it may stand on a terminal. */
+/* One newline, at the end; all other characters are harmless. */
 static void
 check_line(const char *line, size_t size)
 {
@@ -244,15 +245,15 @@ check_line(const char *line, size_t size)
 	}
 }
 
-/* One record into exactly the room that it is said to take. */
+/* Render one record into exactly FORMAT_BOUND() bytes. */
 static size_t
 check_record(enum format format, const struct record *r, char *copy)
 {
-	size_t room = FORMAT_BOUND(r->size), size;
-	char *out = fuzz_memory(room);
+	size_t capacity = FORMAT_BOUND(r->size), size;
+	char *out = fuzz_memory(capacity);
 
-	REQUIRE(format_records(format, out, room, &size, r, 1) == 1);
-	REQUIRE(size <= room);
+	REQUIRE(format_records(format, out, capacity, &size, r, 1) == 1);
+	REQUIRE(size <= capacity);
 	if (format != FORMAT_RAW)
 		check_line(out, size);
 	if (format == FORMAT_TEXT)
@@ -266,7 +267,7 @@ check_record(enum format format, const struct record *r, char *copy)
 	return size;
 }
 
-/* All records, as many at a time as fit, are what each one is by itself. */
+/* Rendered together, as many as fit, the records give the same lines. */
 static void
 check_batch(enum format format, const struct record *records, const char *lines,
 	    size_t size, size_t more)
@@ -274,13 +275,13 @@ check_batch(enum format format, const struct record *records, const char *lines,
 	size_t read = 0;
 
 	for (size_t i = 0, done; i < RECORDS; i += done) {
-		size_t room = FORMAT_BOUND(records[i].size) + more, written;
-		char *out = fuzz_memory(room);
+		size_t capacity = FORMAT_BOUND(records[i].size) + more, written;
+		char *out = fuzz_memory(capacity);
 
-		done = format_records(format, out, room, &written, records + i,
-				      RECORDS - i);
+		done = format_records(format, out, capacity, &written,
+				      records + i, RECORDS - i);
 		REQUIRE(done >= 1 && done <= RECORDS - i);
-		REQUIRE(written <= room && written <= size - read);
+		REQUIRE(written <= capacity && written <= size - read);
 		REQUIRE(fuzz_same(out, written, lines + read, written));
 		read += written;
 		free(out);
@@ -288,7 +289,7 @@ check_batch(enum format format, const struct record *records, const char *lines,
 	REQUIRE(read == size);
 }
 
-/* The rest of the input, shared out: each record's bytes in its own memory. */
+/* Divide the rest of the input; each record has memory of its own. */
 static void
 take_records(struct input *in, struct record records[RECORDS],
 	     const struct origin *origin)
@@ -305,12 +306,12 @@ take_records(struct input *in, struct record records[RECORDS],
 	for (size_t i = 0; i < RECORDS; i++) {
 		size_t size =
 			i + 1 == RECORDS || share > in->size ? in->size : share;
-		/* Two bytes more, which a note may need. */
+		/* A note may need two bytes more. */
 		unsigned char *data = fuzz_memory(size + 2);
 
 		records[i] = (struct record){ .time = time, .origin = origin };
 		records[i].tag = tags[(tag + i) % 5];
-		/* Those of one read share their time, the next has another. */
+		/* Records of one read have the same time; the next differs. */
 		records[i].time.tv_sec -= i > 1 && time.tv_sec > 0;
 		records[i].number = UINT64_MAX >> (tag + i) % 64;
 		memcpy(data, in->data, size);
@@ -329,7 +330,7 @@ int
 fuzz_format(const uint8_t *data, size_t size)
 {
 	struct input in = { .data = data, .size = size };
-	size_t more = (size_t)take(&in, 1) * 16, room = 0;
+	size_t more = (size_t)take(&in, 1) * 16, capacity = 0;
 	struct record records[RECORDS];
 	char name[NAME_BYTES + 1], *lines;
 	struct origin origin;
@@ -337,8 +338,8 @@ fuzz_format(const uint8_t *data, size_t size)
 	take_origin(&in, &origin, name);
 	take_records(&in, records, &origin);
 	for (size_t i = 0; i < RECORDS; i++)
-		room += FORMAT_BOUND(records[i].size);
-	lines = fuzz_memory(room);
+		capacity += FORMAT_BOUND(records[i].size);
+	lines = fuzz_memory(capacity);
 	for (int format = FORMAT_TEXT; format <= FORMAT_RAW; format++) {
 		size_t used = 0;
 

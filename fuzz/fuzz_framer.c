@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_framer: a stream cut into records, against a model that sees all of it
- * at once.  The input's first byte is the framing ('0' to '5', as in framings;
- * from 250 on the stream is repeated until it fills the framer's memory, and
- * the sizes are larger), the second is max_record - 1, six more are the sizes
- * of reads, each with a top bit that flushes after it; the rest is the stream.
+ * fuzz_framer: cut a stream into records, and compare them with those of a
+ * model that sees the whole stream at once.  The input:
+ *
+ *     1 byte    the framing: '0' to '5' as in framings.  From 250 on, the
+ * stream is repeated until it fills the framer's memory, and all sizes are
+ * multiplied 1 byte    max_record - 1 6 bytes   the sizes of reads; the top bit
+ * means: flush after this read the rest  the stream
  */
 #include "record/framer.h"
 
@@ -12,7 +14,7 @@
 #include "fuzz_model.h"
 
 #define STEPS 6
-/* Of a repeated stream, and what its steps and max_record count in. */
+/* The size of a repeated stream, and the factor of its sizes. */
 #define LARGE_STREAM (3 * (size_t)FRAMER_READ)
 #define LARGE_UNIT 256
 
@@ -21,7 +23,7 @@ static const enum framing framings[] = {
 	FRAMING_OCTET_COUNTED, FRAMING_CHUNK, FRAMING_REST,
 };
 
-/* Note a frame, once its slice was seen to lie in what the framer was lent. */
+/* Add a frame to the trace; its slice must be within the framer's memory. */
 static void
 add_frame(struct trace *t, const struct framer *f, enum frame frame,
 	  const struct slice *slice)
@@ -81,22 +83,22 @@ take_end(struct trace *t, struct framer *f)
 	REQUIRE(framer_end(f, &slice) == FRAME_NONE);
 }
 
-/* One read of at most size bytes; how many it were. */
+/* One read of at most size bytes; returns how many. */
 static size_t
 receive(struct framer *f, const unsigned char *data, size_t size)
 {
-	size_t room;
-	unsigned char *space = framer_space(f, &room);
+	size_t capacity;
+	unsigned char *space = framer_space(f, &capacity);
 
-	REQUIRE(room >= (f->framing == FRAMING_CHUNK ? 1 : FRAMER_READ));
-	if (size > room)
-		size = room;
+	REQUIRE(capacity >= (f->framing == FRAMING_CHUNK ? 1 : FRAMER_READ));
+	if (size > capacity)
+		size = capacity;
 	memcpy(space, data, size);
 	framer_received(f, size);
 	return size;
 }
 
-/* All of a stream, in reads as long as can be or as its steps tell. */
+/* Frame a stream, in the longest reads or in those of its steps. */
 static void
 run(struct trace *t, const struct stream *s, bool is_split, bool is_flushed)
 {
@@ -119,7 +121,7 @@ run(struct trace *t, const struct stream *s, bool is_split, bool is_flushed)
 			take_flushed(t, &f);
 		if (framer_held(&f) > 0)
 			continue;
-		/* As when an idle connection gives its memory back. */
+		/* An idle connection returns its memory: overwrite it. */
 		memset(memory, 0xa5, s->max_record);
 		framer_lend(&f, memory, capacity);
 	}
@@ -127,7 +129,7 @@ run(struct trace *t, const struct stream *s, bool is_split, bool is_flushed)
 	free(memory);
 }
 
-/* All of a stream where it lies, as the lines of a datagram are taken. */
+/* Frame a stream in place, as the lines of a datagram are framed. */
 static void
 run_in_place(struct trace *t, const struct stream *s)
 {
@@ -144,12 +146,13 @@ run_in_place(struct trace *t, const struct stream *s)
 
 struct walk {
 	const struct stream *s;
-	size_t at;         /* in the stream */
-	size_t due;        /* octet-counted: of this frame */
-	bool inside, rest; /* of a record; after what is not a frame */
+	size_t at;   /* offset in the stream */
+	size_t due;  /* octet-counted: remaining bytes of this frame */
+	bool inside; /* of a record */
+	bool rest;   /* after a bad frame */
 };
 
-/* The count that must stand here, or the reason why there is none. */
+/* There is a count here, or the stream ends, or the frame is bad. */
 static void
 walk_count(struct walk *w, enum frame frame)
 {
@@ -204,8 +207,8 @@ walk_frame(struct walk *w, enum frame frame, const unsigned char *data,
 }
 
 /*
- * Wherever it was flushed: the frames, with the terminators and counts that
- * belong between them, are the stream, no byte less and none twice.
+ * The frames, with the terminators and counts between them, are the stream:
+ * no byte is missing and none is there twice, wherever it was flushed.
  */
 static void
 check_is_stream(const struct trace *t, const struct stream *s)

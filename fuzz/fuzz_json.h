@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_json: a strict reader of one line of JSON (RFC 8259), for fuzz_format.
- */
+/* fuzz_json: a strict reader of a line of JSON (RFC 8259), for fuzz_format. */
 #ifndef PORTLOG_FUZZ_JSON_H
 #define PORTLOG_FUZZ_JSON_H
 
 #include "fuzz.h"
 
-/* A value of JSON, where it stands in the line. */
+/* The unread rest of the line. */
 struct json {
 	const char *at, *end;
 };
@@ -67,7 +66,7 @@ json_escape(struct json *j, char *out)
 	return 1;
 }
 
-/* A string, its bytes into out, which has room for the whole line. */
+/* Read a string into out, which has the size of the line. */
 static inline size_t
 json_string(struct json *j, char *out)
 {
@@ -98,7 +97,7 @@ json_digits(struct json *j)
 	REQUIRE(j->at > first);
 }
 
-/* A number, as strict as RFC 8259 but without sign and exponent. */
+/* Read a number: strict, without sign and exponent. */
 static inline size_t
 json_number(struct json *j, char *out)
 {
@@ -115,24 +114,24 @@ json_number(struct json *j, char *out)
 }
 
 /*
- * The next member of an object of strings and numbers; the last one ends in a
- * brace.  Whether it has that name and value, and is a number or is not.
+ * The next member of the object has this name and value, and is a number or a
+ * string.  A comma follows it, or the brace after the last member.
  */
 static inline void
 json_member(struct json *j, const char *name, const void *value, size_t size,
 	    bool is_number)
 {
-	char *room = fuzz_memory((size_t)(j->end - j->at));
+	char *text = fuzz_memory((size_t)(j->end - j->at));
 
-	REQUIRE(fuzz_same(name, strlen(name), room, json_string(j, room)));
+	REQUIRE(fuzz_same(name, strlen(name), text, json_string(j, text)));
 	REQUIRE(j->at < j->end && *j->at == ':');
 	j->at++;
-	REQUIRE(fuzz_same(value, size, room,
-			  is_number ? json_number(j, room)
-				    : json_string(j, room)));
+	REQUIRE(fuzz_same(value, size, text,
+			  is_number ? json_number(j, text)
+				    : json_string(j, text)));
 	REQUIRE(j->at < j->end && (*j->at == ',' || *j->at == '}'));
 	j->at++;
-	free(room);
+	free(text);
 }
 
 static inline void
@@ -150,7 +149,7 @@ json_count(struct json *j, const char *name, uint64_t value)
 	json_member(j, name, text, strlen(text), true);
 }
 
-/* RFC 4648, bit by bit. */
+/* Base64 (RFC 4648), bit by bit. */
 static inline void
 expect_base64(char *out, const unsigned char *data, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_model: what a framer is to make of a stream, for fuzz_framer. */
+/* fuzz_model: the records that a framer must make of a stream. */
 #ifndef PORTLOG_FUZZ_MODEL_H
 #define PORTLOG_FUZZ_MODEL_H
 
@@ -10,12 +10,12 @@ struct stream {
 	enum framing framing;
 	size_t max_record;
 	const uint8_t *steps;
-	size_t step_bytes; /* what a step counts in */
+	size_t step_bytes; /* the unit of a step */
 	const unsigned char *data;
 	size_t size;
 };
 
-/* What came out: frames, and the bytes of all of them, one after another. */
+/* The frames that came out, and their bytes, one after another. */
 struct trace {
 	struct {
 		enum frame frame;
@@ -23,16 +23,16 @@ struct trace {
 	} * list;
 	size_t count, limit;
 	unsigned char *joined;
-	size_t size, room;
+	size_t size, capacity; /* of joined */
 };
 
 static inline void
 trace_init(struct trace *t, const struct stream *s)
 {
-	/* Each frame takes a byte, but for a bad one and the last. */
-	*t = (struct trace){ .limit = s->size + 2, .room = s->size };
+	/* Each frame has a byte or more, except a bad one and the last. */
+	*t = (struct trace){ .limit = s->size + 2, .capacity = s->size };
 	t->list = fuzz_memory(t->limit * sizeof *t->list);
-	t->joined = fuzz_memory(t->room);
+	t->joined = fuzz_memory(t->capacity);
 }
 
 static inline void
@@ -45,7 +45,7 @@ trace_free(struct trace *t)
 static inline void
 trace_add(struct trace *t, enum frame frame, const void *data, size_t size)
 {
-	REQUIRE(t->count < t->limit && size <= t->room - t->size);
+	REQUIRE(t->count < t->limit && size <= t->capacity - t->size);
 	t->list[t->count].frame = frame;
 	t->list[t->count++].size = size;
 	if (size > 0)
@@ -64,7 +64,10 @@ require_same(const struct trace *a, const struct trace *b)
 	REQUIRE(fuzz_same(a->joined, a->size, b->joined, b->size));
 }
 
-/* The number before a frame: its digits, 0 if it is none; *is_open: not yet. */
+/*
+ * How many digits the count before a frame has; 0: there is no count. *is_open:
+ * the data end within what may become a count.
+ */
 static inline size_t
 count_digits(const unsigned char *data, size_t size, size_t *count,
 	     bool *is_open)
@@ -82,7 +85,7 @@ count_digits(const unsigned char *data, size_t size, size_t *count,
 		     : 0;
 }
 
-/* A record, or where is_open what the stream leaves of it, in its pieces. */
+/* A record in its pieces; is_open: the stream ends before the record does. */
 static inline void
 model_record(struct trace *t, const struct stream *s, const unsigned char *data,
 	     size_t size, bool is_open)
@@ -116,7 +119,7 @@ model_delimited(struct trace *t, const struct stream *s)
 	}
 }
 
-/* A frame of count bytes, of which the stream has size or more. */
+/* A frame of count bytes; the stream has only size bytes from here on. */
 static inline void
 model_frame(struct trace *t, const struct stream *s, const unsigned char *data,
 	    size_t count, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_utf8: decoding and cutting, at every place of any bytes. */
+/* fuzz_utf8: decode and cut any bytes at every place. */
 #include "base/utf8.h"
 
 #include "fuzz.h"
@@ -25,7 +25,7 @@ check_cut(const unsigned char *data, size_t size)
 	REQUIRE(cut == fuzz_cut(data, size));
 }
 
-/* No cut of the bytes before `at` splits a character that spans it. */
+/* No cut within a character's bytes splits it. */
 static void
 check_span(const unsigned char *data, size_t start, size_t length)
 {
@@ -37,7 +37,7 @@ int
 fuzz_utf8(const uint8_t *data, size_t size)
 {
 	for (size_t i = 0; i <= size; i++) {
-		/* Each in memory of its own: nothing before or after is read */
+		/* A copy: a sanitizer sees any read before or after it. */
 		size_t window = size - i < 8 ? size - i : 8;
 		unsigned char *copy = fuzz_copy(data + i, window);
 		uint32_t code_point;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* libFuzzer's entry points: FUZZ_TARGET in the environment names the target. */
+/* The entry points of libFuzzer.  $FUZZ_TARGET names the target. */
 #include "fuzz.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

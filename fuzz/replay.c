@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay: every input of every corpus through its fuzzer, with any compiler.
- * The corpora are in the directory that is the argument, or in fuzz/corpus of
- * $TOP_SRCDIR.
+ * replay: run each fuzzer on all inputs of its corpus; any compiler will do.
+ * The corpora are in the directory of the argument, or in
+ * $TOP_SRCDIR/fuzz/corpus.
  */
 #include <dirent.h>
 
 #include "fuzz.h"
 
-/* More than any input of a corpus has. */
+/* No input of a corpus is larger. */
 #define INPUT_BYTES 1048576
 
 static bool
 replay_file(const struct fuzz_target *target, const char *path)
 {
 	FILE *file = fopen(path, "rb");
-	uint8_t *room = fuzz_memory(INPUT_BYTES), *data;
-	size_t size = file ? fread(room, 1, INPUT_BYTES, file) : 0;
+	uint8_t *buffer = fuzz_memory(INPUT_BYTES), *data;
+	size_t size = file ? fread(buffer, 1, INPUT_BYTES, file) : 0;
 	bool is_read = file && !ferror(file);
 
 	if (file)
 		fclose(file);
-	data = fuzz_copy(room, size);
-	free(room);
+	data = fuzz_copy(buffer, size);
+	free(buffer);
 	if (is_read)
 		target->run(data, size);
 	else
@@ -37,7 +37,7 @@ is_visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* How many inputs were replayed, or -1. */
+/* Returns how many inputs were replayed, or -1. */
 static int
 replay_directory(const struct fuzz_target *target, const char *directory)
 {
@@ -61,7 +61,7 @@ replay_directory(const struct fuzz_target *target, const char *directory)
 	return is_read ? count : -1;
 }
 
-/* Twice: what an input leaves behind must not change the next run. */
+/* Replay twice: the state that an input leaves must not change the next run. */
 static bool
 replay_target(const struct fuzz_target *target, const char *corpus)
 {
@@ -87,7 +87,7 @@ main(int argc, char **argv)
 	char corpus[1024];
 	bool is_good = true;
 
-	/* What went well must show though the next one aborts. */
+	/* Print each result before the next target may abort. */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1)
 		snprintf(corpus, sizeof corpus, "%s", argv[1]);

@@ -5,7 +5,6 @@
 
 static SRunner *runner;
 
-/* Called before main(), by each suite. */
 void
 check_add(Suite *suite)
 {

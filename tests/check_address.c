@@ -67,7 +67,7 @@ END_TEST
 static const struct {
 	const char *text;
 	enum protocol protocol;
-	const char *host; /* NULL: a fault */
+	const char *host; /* NULL: an error */
 	uint16_t port;
 } listeners[] = {
 	{ "tcp:9000", PROTOCOL_TCP, "*", 9000 },
@@ -98,11 +98,11 @@ START_TEST(parses_listeners)
 	enum protocol protocol;
 	char host[ADDRESS_TEXT];
 	uint16_t port;
-	const char *wrong = command_line_parse_listener(listeners[_i].text,
+	const char *error = command_line_parse_listener(listeners[_i].text,
 							&protocol, host, &port);
 
-	ck_assert_int_eq(wrong == NULL, listeners[_i].host != NULL);
-	if (wrong)
+	ck_assert_int_eq(error == NULL, listeners[_i].host != NULL);
+	if (error)
 		return;
 	ck_assert_int_eq(protocol, listeners[_i].protocol);
 	ck_assert_str_eq(host, listeners[_i].host);
@@ -118,7 +118,7 @@ START_TEST(hashes_as_fnv_1a)
 }
 END_TEST
 
-START_TEST(knows_one_host_by_either_family)
+START_TEST(one_host_is_the_same_in_both_families)
 {
 	struct address a, b, c;
 
@@ -144,7 +144,7 @@ SUITE(address)
 	tcase_add_test(tests, hashes_as_fnv_1a);
 	tcase_add_loop_test(tests, parses_listeners, 0,
 			    sizeof listeners / sizeof *listeners);
-	tcase_add_test(tests, knows_one_host_by_either_family);
+	tcase_add_test(tests, one_host_is_the_same_in_both_families);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

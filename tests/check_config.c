@@ -87,7 +87,7 @@ END_TEST
 static const struct {
 	const char *text;
 	unsigned line;
-	const char *said; /* part of the fault */
+	const char *expected; /* part of the error's text */
 } wrong[] = {
 	{ "\nport = 1;", 2, "unknown setting \"port\"" },
 	{ "limit = {};", 1, "did you mean \"limits\"?" },
@@ -228,18 +228,18 @@ static const struct {
 	{ TCP "name = \"\\X00\";" END, 1, "name: found an escaped NUL" },
 };
 
-START_TEST(tells_what_is_wrong_and_where)
+START_TEST(reports_each_error_with_its_line)
 {
 	parse(wrong[_i].text);
 	ck_assert_uint_eq(errors.count, 1);
 	ck_assert_str_eq(errors.list[0].file, "test.conf");
 	ck_assert_uint_eq(errors.list[0].line, wrong[_i].line);
-	ck_assert_msg(strstr(errors.list[0].text, wrong[_i].said) != NULL,
-		      "told \"%s\"", errors.list[0].text);
+	ck_assert_msg(strstr(errors.list[0].text, wrong[_i].expected) != NULL,
+		      "found \"%s\"", errors.list[0].text);
 }
 END_TEST
 
-START_TEST(tells_all_faults_in_the_order_of_their_lines)
+START_TEST(reports_all_errors_in_the_order_of_their_lines)
 {
 	parse("outputs = ( { type = \"stdio\"; } );\n"
 	      "listeners = (\n"
@@ -276,17 +276,17 @@ static const char *const right[] = {
 	");",
 };
 
-START_TEST(accepts_what_is_right)
+START_TEST(accepts_correct_texts)
 {
 	parse(right[_i]);
-	/* One of them has an unknown name, and nothing else. */
+	/* One of the texts has an unknown name: the only error there may be. */
 	for (size_t i = 0; i < errors.count; i++)
 		ck_assert_ptr_nonnull(
 			strstr(errors.list[i].text, "\"limits2_is_not\""));
 }
 END_TEST
 
-START_TEST(refuses_a_nul_that_libconfig_would_end_at)
+START_TEST(refuses_a_nul_where_libconfig_would_stop)
 {
 	static const char text[] = "limits = {};\n\0 garbage";
 
@@ -299,7 +299,7 @@ END_TEST
 
 static struct {
 	char a[24], b[24];
-	bool are_twins;
+	bool conflict;
 } addresses[] = {
 	{ "*", "*", true },
 	{ "*", "::", true },
@@ -320,13 +320,13 @@ static struct {
 	{ "fe80::1%1", "::", false },
 };
 
-START_TEST(knows_addresses_that_share_a_port)
+START_TEST(addresses_that_share_a_port_conflict)
 {
 	struct listener_config a = { .port = 1, .address = addresses[_i].a };
 	struct listener_config b = { .port = 1, .address = addresses[_i].b };
 
-	ck_assert_int_eq(conflicts_listeners(&a, &b), addresses[_i].are_twins);
-	ck_assert_int_eq(conflicts_listeners(&b, &a), addresses[_i].are_twins);
+	ck_assert_int_eq(conflicts_listeners(&a, &b), addresses[_i].conflict);
+	ck_assert_int_eq(conflicts_listeners(&b, &a), addresses[_i].conflict);
 	b.port = 2;
 	ck_assert(!conflicts_listeners(&a, &b));
 	a.port = b.port = 0;
@@ -336,7 +336,7 @@ END_TEST
 
 static struct {
 	char a[8], b[8];
-	bool are_twins;
+	bool conflict;
 } paths[] = {
 	{ "/a/b", "/a/b", true },   { "/a/b", "//a/./b", true },
 	{ "a/b", "./a//b", true },  { "/a/b", "a/b", false },
@@ -346,13 +346,13 @@ static struct {
 	{ "./././x", "x", true },   { "/.", "/", true },
 };
 
-START_TEST(knows_paths_of_one_file)
+START_TEST(paths_of_one_file_conflict)
 {
 	struct output_config a = { .type = OUTPUT_FILE, .path = paths[_i].a };
 	struct output_config b = { .type = OUTPUT_FILE, .path = paths[_i].b };
 
-	ck_assert_int_eq(conflicts_outputs(&a, &b), paths[_i].are_twins);
-	ck_assert_int_eq(conflicts_outputs(&b, &a), paths[_i].are_twins);
+	ck_assert_int_eq(conflicts_outputs(&a, &b), paths[_i].conflict);
+	ck_assert_int_eq(conflicts_outputs(&b, &a), paths[_i].conflict);
 }
 END_TEST
 
@@ -381,7 +381,7 @@ static const char *const dumped[] = {
 	"limits = { shutdown_timeout = 0; flush_timeout = 0; };\n",
 };
 
-START_TEST(dumps_what_loads_to_the_same)
+START_TEST(a_dump_loads_to_the_same)
 {
 	char *first, *second;
 
@@ -398,7 +398,7 @@ START_TEST(dumps_what_loads_to_the_same)
 }
 END_TEST
 
-/* Every row of the table is reached by its name, and has a default in range. */
+/* Each row is found by its name, and its default is in range. */
 START_TEST(has_a_sound_table_of_options)
 {
 	const struct option *const tables[] = {
@@ -429,17 +429,17 @@ SUITE(config)
 	tcase_add_test(tests,
 		       lets_listeners_inherit_limits_wherever_these_stand);
 	tcase_add_test(tests, turns_output_names_into_bits);
-	tcase_add_loop_test(tests, tells_what_is_wrong_and_where, 0,
+	tcase_add_loop_test(tests, reports_each_error_with_its_line, 0,
 			    sizeof wrong / sizeof *wrong);
-	tcase_add_test(tests, tells_all_faults_in_the_order_of_their_lines);
-	tcase_add_loop_test(tests, accepts_what_is_right, 0,
+	tcase_add_test(tests, reports_all_errors_in_the_order_of_their_lines);
+	tcase_add_loop_test(tests, accepts_correct_texts, 0,
 			    sizeof right / sizeof *right);
-	tcase_add_test(tests, refuses_a_nul_that_libconfig_would_end_at);
-	tcase_add_loop_test(tests, knows_addresses_that_share_a_port, 0,
+	tcase_add_test(tests, refuses_a_nul_where_libconfig_would_stop);
+	tcase_add_loop_test(tests, addresses_that_share_a_port_conflict, 0,
 			    sizeof addresses / sizeof *addresses);
-	tcase_add_loop_test(tests, knows_paths_of_one_file, 0,
+	tcase_add_loop_test(tests, paths_of_one_file_conflict, 0,
 			    sizeof paths / sizeof *paths);
-	tcase_add_loop_test(tests, dumps_what_loads_to_the_same, 0,
+	tcase_add_loop_test(tests, a_dump_loads_to_the_same, 0,
 			    sizeof dumped / sizeof *dumped);
 	tcase_add_test(tests, has_a_sound_table_of_options);
 	suite_add_tcase(suite, tests);

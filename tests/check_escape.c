@@ -49,7 +49,7 @@ START_TEST(escapes_the_examples)
 }
 END_TEST
 
-/* One printable line of valid UTF-8, whatever it was made of. */
+/* The text is one printable line of valid UTF-8. */
 static void
 assert_one_safe_line(const char *text, size_t size)
 {
@@ -85,7 +85,7 @@ assert_round_trip(const unsigned char *data, size_t size)
 	free(back);
 }
 
-START_TEST(gives_every_pair_of_bytes_back)
+START_TEST(every_pair_of_bytes_comes_back)
 {
 	for (int i = 0; i < 65536; i++) {
 		unsigned char pair[] = { (unsigned char)(i >> 8),
@@ -96,7 +96,7 @@ START_TEST(gives_every_pair_of_bytes_back)
 }
 END_TEST
 
-/* What hostile text is made of, so that random strings hit it often. */
+/* Parts of hostile text, so that random strings have many of them. */
 static const char *const hostile[] = {
 	"\\",   "\\x",      "\\x4",         "\\n",          "\n",
 	"\r",   "\x1b[2J",  "\xc2",         "\xe2\x80",     "\xe2\x80\xa8",
@@ -104,7 +104,7 @@ static const char *const hostile[] = {
 	"\t",   "\x7f",     "\xff",         "\xe2\x80\xae", "Ω",
 };
 
-START_TEST(gives_hostile_strings_back)
+START_TEST(hostile_strings_come_back)
 {
 	unsigned seed = 1;
 
@@ -126,7 +126,7 @@ START_TEST(gives_hostile_strings_back)
 }
 END_TEST
 
-START_TEST(finds_what_is_not_plain_at_every_place)
+START_TEST(escapes_special_bytes_at_every_place)
 {
 	for (size_t at = 0; at < 40; at++) {
 		static const unsigned char special[] = { 0,    0x1f, '\n', '\\',
@@ -150,21 +150,22 @@ START_TEST(finds_what_is_not_plain_at_every_place)
 }
 END_TEST
 
-START_TEST(stops_before_what_does_not_fit)
+START_TEST(stops_before_a_character_that_does_not_fit)
 {
 	const unsigned char data[] = "ab\x01Ω\\z";
 	const size_t whole = sizeof data - 1;
 
-	for (size_t room = 4; room < 16; room++) {
+	for (size_t capacity = 4; capacity < 16; capacity++) {
 		char parts[64];
 		size_t done = 0, length = 0;
 
 		while (done < whole) {
 			size_t size = whole - done, n;
 
-			n = escape(parts + length, room, data + done, &size);
+			n = escape(parts + length, capacity, data + done,
+				   &size);
 			ck_assert_uint_gt(size, 0);
-			ck_assert_uint_le(n, room);
+			ck_assert_uint_le(n, capacity);
 			done += size;
 			length += n;
 		}
@@ -183,7 +184,7 @@ static const struct {
 	{ "\\n\\r\\z", 4 }, { "\\xAB", 0 },
 };
 
-START_TEST(refuses_what_was_never_written_and_says_where)
+START_TEST(refuses_wrong_escapes_and_returns_their_place)
 {
 	unsigned char out[16];
 	size_t fault = 99;
@@ -203,12 +204,12 @@ SUITE(escape)
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, escapes_the_examples, 0,
 			    sizeof examples / sizeof *examples);
-	tcase_add_test(tests, gives_every_pair_of_bytes_back);
-	tcase_add_test(tests, gives_hostile_strings_back);
-	tcase_add_test(tests, finds_what_is_not_plain_at_every_place);
-	tcase_add_test(tests, stops_before_what_does_not_fit);
+	tcase_add_test(tests, every_pair_of_bytes_comes_back);
+	tcase_add_test(tests, hostile_strings_come_back);
+	tcase_add_test(tests, escapes_special_bytes_at_every_place);
+	tcase_add_test(tests, stops_before_a_character_that_does_not_fit);
 	tcase_add_loop_test(tests,
-			    refuses_what_was_never_written_and_says_where, 0,
+			    refuses_wrong_escapes_and_returns_their_place, 0,
 			    sizeof faulty / sizeof *faulty);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -28,7 +28,7 @@ static const struct origin no_peer = {
 	.peer = "-",
 	.protocol = PROTOCOL_UDP,
 };
-static const struct origin nobody = {
+static const struct origin no_origin = {
 	.listener = "-",
 	.peer = "-",
 	.protocol = PROTOCOL_NONE,
@@ -89,7 +89,7 @@ static const struct {
 	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
 	  "\"udp\",\"event\":\"probes\",\"peer\":\"192.0.2.7\",\"a\":\"01\","
 	  "\"b\":\"1.\"}\n" },
-	{ FORMAT_JSON, &nobody, TAG_NOTE, "resumed seconds=3.000",
+	{ FORMAT_JSON, &no_origin, TAG_NOTE, "resumed seconds=3.000",
 	  "{\"time\":\"" TIME "\",\"listener\":\"-\",\"event\":\"resumed\","
 	  "\"seconds\":3.000}\n" },
 	{ FORMAT_RAW, &tcp_origin, TAG_WHOLE, "a\x1b", "a\x1b\n" },
@@ -136,7 +136,7 @@ static const char *const base64[][2] = {
 	{ "\xfb\xef\xbe\x80", "++++gA==" },
 };
 
-START_TEST(encodes_what_is_not_text_in_base64)
+START_TEST(encodes_other_data_than_utf8_in_base64)
 {
 	struct record record =
 		make_record(&tcp_origin, TAG_WHOLE, base64[_i][0]);
@@ -151,8 +151,8 @@ START_TEST(encodes_what_is_not_text_in_base64)
 }
 END_TEST
 
-/* The prefix is kept from one record to the next: only where it is the same. */
-START_TEST(gives_each_record_its_own_prefix)
+/* A prefix is reused for the next record only if time and origin are equal. */
+START_TEST(each_record_has_its_own_prefix)
 {
 	struct record records[] = {
 		make_record(&tcp_origin, TAG_WHOLE, "a"),
@@ -177,7 +177,7 @@ START_TEST(gives_each_record_its_own_prefix)
 }
 END_TEST
 
-START_TEST(renders_no_more_than_fits)
+START_TEST(renders_only_records_that_fit)
 {
 	struct record records[3];
 	char out[FORMAT_BOUND(8)];
@@ -195,8 +195,8 @@ START_TEST(renders_no_more_than_fits)
 }
 END_TEST
 
-/* The worst of each kind, in memory of exactly the size that is promised. */
-START_TEST(needs_no_more_than_its_bound)
+/* The data that grow most, in memory of exactly FORMAT_BOUND() bytes. */
+START_TEST(no_record_exceeds_the_bound)
 {
 	static const char *const worst[] = { "\x01", "\xff", "\xc2\x80",
 					     "\xe2\x80\xa8",
@@ -231,11 +231,11 @@ SUITE(format)
 
 	tcase_add_loop_test(tests, renders_the_examples, 0,
 			    sizeof examples / sizeof *examples);
-	tcase_add_loop_test(tests, encodes_what_is_not_text_in_base64, 0,
+	tcase_add_loop_test(tests, encodes_other_data_than_utf8_in_base64, 0,
 			    sizeof base64 / sizeof *base64);
-	tcase_add_test(tests, gives_each_record_its_own_prefix);
-	tcase_add_test(tests, renders_no_more_than_fits);
-	tcase_add_test(tests, needs_no_more_than_its_bound);
+	tcase_add_test(tests, each_record_has_its_own_prefix);
+	tcase_add_test(tests, renders_only_records_that_fit);
+	tcase_add_test(tests, no_record_exceeds_the_bound);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -8,8 +8,8 @@
 #include "record/framer.h"
 
 /*
- * A stream, and the records that it must give, however it is split: each with
- * its tag (F whole, P piece, E end, ! bad frame) and a slash behind it.
+ * A stream, and its records, which must be the same for any split into reads:
+ * each between its tag (F whole, P piece, E end, ! bad frame) and a slash.
  */
 static const struct {
 	enum framing framing;
@@ -79,12 +79,12 @@ static void
 feed(struct framer *framer, const char *bytes, size_t size,
      struct result *result)
 {
-	size_t room;
-	unsigned char *space = framer_space(framer, &room);
+	size_t free_size;
+	unsigned char *space = framer_space(framer, &free_size);
 	struct slice slice;
 	enum frame frame;
 
-	ck_assert_uint_ge(room, size);
+	ck_assert_uint_ge(free_size, size);
 	memcpy(space, bytes, size);
 	framer_received(framer, size);
 	while ((frame = framer_next(framer, &slice)) != FRAME_NONE)
@@ -101,7 +101,7 @@ end(struct framer *framer, struct result *result)
 		put(result, frame, &slice);
 }
 
-/* The stream with its NULs. */
+/* The stream with NUL for |. */
 static size_t
 stream_bytes(int i, char bytes[128])
 {
@@ -114,7 +114,10 @@ stream_bytes(int i, char bytes[128])
 	return size;
 }
 
-/* Read in three parts that end at first and second, then byte by byte. */
+/*
+ * Read one part that ends at first and one that ends at second, then the rest
+ * in steps.
+ */
 static void
 assert_split(int i, size_t first, size_t second, size_t step)
 {
@@ -138,7 +141,7 @@ assert_split(int i, size_t first, size_t second, size_t step)
 	free(memory);
 }
 
-START_TEST(gives_the_same_records_at_every_split)
+START_TEST(records_are_the_same_for_every_split)
 {
 	char bytes[128];
 	size_t size = stream_bytes(_i, bytes);
@@ -154,7 +157,7 @@ END_TEST
 static const struct {
 	enum framing framing;
 	const char *before, *after;
-	const char *records; /* a time-out between before and after */
+	const char *records; /* with a flush between before and after */
 } flushes[] = {
 	{ FRAMING_LINE, "abc", "d\n", "Pabc/Fd/" },
 	{ FRAMING_LINE, "abc", "", "Pabc/E/" },
@@ -172,7 +175,7 @@ static const struct {
 	{ FRAMING_CHUNK, "ab", "cd", "Fab/Fcd/" },
 };
 
-START_TEST(shows_what_there_is_when_time_is_up)
+START_TEST(flushes_an_unfinished_record)
 {
 	unsigned char memory[FRAMER_READ + 128];
 	struct result result = { .size = 0 };
@@ -193,17 +196,17 @@ START_TEST(shows_what_there_is_when_time_is_up)
 }
 END_TEST
 
-START_TEST(makes_a_record_of_each_chunk_that_is_read)
+START_TEST(each_read_of_a_chunk_is_a_record)
 {
 	unsigned char memory[FRAMER_READ + 128];
 	struct result result = { .size = 0 };
 	struct framer framer;
-	size_t room;
+	size_t free_size;
 
 	framer_init(&framer, FRAMING_CHUNK, 4);
 	framer_lend(&framer, memory, sizeof memory);
-	framer_space(&framer, &room);
-	ck_assert_uint_eq(room, 4);
+	framer_space(&framer, &free_size);
+	ck_assert_uint_eq(free_size, 4);
 	feed(&framer, "ab\nc", 4, &result);
 	feed(&framer, "\n", 1, &result);
 	end(&framer, &result);
@@ -212,10 +215,10 @@ START_TEST(makes_a_record_of_each_chunk_that_is_read)
 }
 END_TEST
 
-/* A second search from the beginning for each piece would take minutes. */
-START_TEST(looks_at_each_byte_of_an_endless_record_once)
+/* Searching again from the beginning for each piece would take minutes. */
+START_TEST(searches_each_byte_of_an_endless_record_once)
 {
-	size_t capacity = framer_capacity(1), pieces = 0, room;
+	size_t capacity = framer_capacity(1), pieces = 0, free_size;
 	unsigned char *memory = malloc(capacity);
 	struct framer framer;
 	struct slice slice;
@@ -223,9 +226,9 @@ START_TEST(looks_at_each_byte_of_an_endless_record_once)
 	framer_init(&framer, FRAMING_LINE, 1);
 	framer_lend(&framer, memory, capacity);
 	for (int round = 0; round < 64; round++) {
-		unsigned char *space = framer_space(&framer, &room);
+		unsigned char *space = framer_space(&framer, &free_size);
 
-		ck_assert_uint_ge(room, FRAMER_READ);
+		ck_assert_uint_ge(free_size, FRAMER_READ);
 		memset(space, 'x', FRAMER_READ);
 		framer_received(&framer, FRAMER_READ);
 		while (framer_next(&framer, &slice) == FRAME_PIECE)
@@ -242,12 +245,12 @@ SUITE(framer)
 	TCase *tests = tcase_create("framer");
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_loop_test(tests, gives_the_same_records_at_every_split, 0,
+	tcase_add_loop_test(tests, records_are_the_same_for_every_split, 0,
 			    sizeof streams / sizeof *streams);
-	tcase_add_loop_test(tests, shows_what_there_is_when_time_is_up, 0,
+	tcase_add_loop_test(tests, flushes_an_unfinished_record, 0,
 			    sizeof flushes / sizeof *flushes);
-	tcase_add_test(tests, makes_a_record_of_each_chunk_that_is_read);
-	tcase_add_test(tests, looks_at_each_byte_of_an_endless_record_once);
+	tcase_add_test(tests, each_read_of_a_chunk_is_a_record);
+	tcase_add_test(tests, searches_each_byte_of_an_endless_record_once);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -11,8 +11,8 @@
 #include "output/output.h"
 
 /*
- * A sink that is told beforehand what each call is to do: how many bytes to
- * take at the most, or, negative, the errno to fail with.
+ * The fake sink's answer to each call.  Positive: the most bytes that it takes;
+ * 0: takes all; negative: it fails with this errno.
  */
 static int script[16];
 static bool reopen_at_failure;
@@ -40,7 +40,7 @@ fake_write(struct sink *sink, const char *data, size_t size)
 	calls++;
 	if (step < 0) {
 		if (reopen_at_failure)
-			atomic_store(&output.reopen, true);
+			atomic_store(&output.reopens_requested, 1);
 		errno = -step;
 		return -1;
 	}
@@ -81,7 +81,7 @@ set_up(void)
 	calls = taken_size = 0;
 	reopen_at_failure = false;
 	memset(script, 0, sizeof script);
-	/* What it says on stderr is not this test's to show. */
+	/* Hide the messages on stderr. */
 	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
 }
 
@@ -93,9 +93,9 @@ clean_up(void)
 }
 
 static void
-give(const char *text, size_t records)
+emit(const char *text, size_t records)
 {
-	output_announce(&output, records);
+	output_add_waiting(&output, records);
 	output_emit(&output, text, strlen(text), NULL, records);
 }
 
@@ -106,12 +106,12 @@ assert_taken(const char *text)
 	ck_assert_mem_eq(taken, text, taken_size);
 }
 
-START_TEST(writes_on_where_a_short_write_ended)
+START_TEST(continues_where_a_short_write_ended)
 {
 	script[0] = 1;
 	script[1] = 2;
 	script[2] = -EINTR;
-	give("one\ntwo\n", 2);
+	emit("one\ntwo\n", 2);
 	assert_taken("one\ntwo\n");
 	ck_assert_uint_eq(atomic_load(&output.counters.records), 2);
 	ck_assert_uint_eq(atomic_load(&output.counters.bytes), 8);
@@ -120,14 +120,14 @@ START_TEST(writes_on_where_a_short_write_ended)
 }
 END_TEST
 
-START_TEST(goes_on_in_the_line_that_a_full_disk_tore)
+START_TEST(continues_a_line_after_the_disk_was_full)
 {
 	static const char *const starts[] = { "one\ntw", "o\n2" };
 	const char *note;
 
 	script[0] = 6;
 	script[1] = -ENOSPC;
-	give("one\ntwo\n", 2);
+	emit("one\ntwo\n", 2);
 	ck_assert_mem_eq(taken, "one\ntwo\n2", 9);
 	ck_assert_mem_eq(taken, starts[0], 6);
 	note = memmem(taken, taken_size, " - - * resumed seconds=", 23);
@@ -140,47 +140,48 @@ END_TEST
 
 START_TEST(reopens_between_two_lines_only)
 {
-	script[0] = 2; /* the lock is held while it is asked for */
-	atomic_store(&output.reopen, true);
-	give("one\n", 1);
+	/* Requested while another thread writes: it does not call reopen. */
+	script[0] = 2;
+	atomic_store(&output.reopens_requested, 1);
+	emit("one\n", 1);
 	assert_taken("|one\n");
-	output_ask_reopen(&output);
+	output_request_reopen(&output);
 	output_reopen(&output);
 	assert_taken("|one\n|");
 }
 END_TEST
 
-START_TEST(finishes_a_torn_line_before_it_reopens)
+START_TEST(finishes_a_line_before_it_reopens)
 {
 	script[0] = 2;
 	script[1] = -ENOSPC;
 	script[2] = 2;
 	reopen_at_failure = true;
-	give("one\ntwo\n", 2);
+	emit("one\ntwo\n", 2);
 	ck_assert_mem_eq(taken, "one\n|two\n2", 10);
 }
 END_TEST
 
-START_TEST(does_not_wait_to_reopen_what_is_busy)
+START_TEST(does_not_wait_for_the_lock_to_reopen)
 {
 	pthread_mutex_lock(&output.lock);
-	output_ask_reopen(&output);
+	output_request_reopen(&output);
 	output_reopen(&output);
 	ck_assert_uint_eq(taken_size, 0);
 	pthread_mutex_unlock(&output.lock);
-	give("one\n", 1);
+	emit("one\n", 1);
 	assert_taken("|one\n");
 }
 END_TEST
 
-START_TEST(counts_what_a_broken_pipe_left_unwritten)
+START_TEST(counts_the_records_that_a_broken_pipe_lost)
 {
 	eventfd_t rung;
 
 	script[0] = 4;
 	script[1] = -EPIPE;
-	give("one\ntwo\n", 2);
-	give("three\n", 1);
+	emit("one\ntwo\n", 2);
+	emit("three\n", 1);
 	assert_taken("one\n");
 	ck_assert_uint_eq(atomic_load(&output.counters.records), 1);
 	ck_assert_uint_eq(atomic_load(&output.counters.waiting), 2);
@@ -195,12 +196,12 @@ SUITE(output)
 
 	tcase_set_timeout(tests, 20);
 	tcase_add_checked_fixture(tests, set_up, clean_up);
-	tcase_add_test(tests, writes_on_where_a_short_write_ended);
-	tcase_add_test(tests, goes_on_in_the_line_that_a_full_disk_tore);
+	tcase_add_test(tests, continues_where_a_short_write_ended);
+	tcase_add_test(tests, continues_a_line_after_the_disk_was_full);
 	tcase_add_test(tests, reopens_between_two_lines_only);
-	tcase_add_test(tests, finishes_a_torn_line_before_it_reopens);
-	tcase_add_test(tests, does_not_wait_to_reopen_what_is_busy);
-	tcase_add_test(tests, counts_what_a_broken_pipe_left_unwritten);
+	tcase_add_test(tests, finishes_a_line_before_it_reopens);
+	tcase_add_test(tests, does_not_wait_for_the_lock_to_reopen);
+	tcase_add_test(tests, counts_the_records_that_a_broken_pipe_lost);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

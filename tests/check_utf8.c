@@ -7,7 +7,7 @@
 
 static const struct {
 	const char *bytes;
-	size_t length; /* 0: none begins here */
+	size_t length; /* 0: no character begins here */
 	uint32_t code_point;
 } characters[] = {
 	{ "A", 1, 'A' },
@@ -37,7 +37,7 @@ static const struct {
 	{ "\xf0\x9f\x98", 0, 0 },
 };
 
-START_TEST(decodes_what_is_valid_and_nothing_else)
+START_TEST(decodes_valid_characters_only)
 {
 	const unsigned char *bytes = (const void *)characters[_i].bytes;
 	uint32_t code_point = 0;
@@ -49,7 +49,7 @@ START_TEST(decodes_what_is_valid_and_nothing_else)
 }
 END_TEST
 
-START_TEST(decodes_nothing_from_nothing)
+START_TEST(decodes_no_character_from_no_bytes)
 {
 	uint32_t code_point;
 
@@ -68,14 +68,14 @@ static const struct {
 	{ "ab\xc3\xa9", 4 },
 	{ "ab\xe2\x82", 2 },
 	{ "ab\xf0\x9f\x98", 2 },
-	{ "ab\x98", 3 },     /* belongs to nothing */
-	{ "ab\xe0\x9f", 4 }, /* will never be a character */
-	{ "\xe2\x82", 2 },   /* no boundary but the beginning */
+	{ "ab\x98", 3 },     /* a continuation alone */
+	{ "ab\xe0\x9f", 4 }, /* begins no character */
+	{ "\xe2\x82", 2 },   /* the only boundary is the beginning */
 	{ "\xe2\x82\xac\xf0", 3 },
 	{ "a\x80\x80\x80\x80", 5 },
 };
 
-START_TEST(cuts_before_a_character_that_is_not_whole)
+START_TEST(cuts_before_an_unfinished_character)
 {
 	const char *bytes = cuts[_i].bytes;
 
@@ -89,10 +89,10 @@ SUITE(utf8)
 	Suite *suite = suite_create("utf8");
 	TCase *tests = tcase_create("utf8");
 
-	tcase_add_loop_test(tests, decodes_what_is_valid_and_nothing_else, 0,
+	tcase_add_loop_test(tests, decodes_valid_characters_only, 0,
 			    sizeof characters / sizeof *characters);
-	tcase_add_test(tests, decodes_nothing_from_nothing);
-	tcase_add_loop_test(tests, cuts_before_a_character_that_is_not_whole, 0,
+	tcase_add_test(tests, decodes_no_character_from_no_bytes);
+	tcase_add_loop_test(tests, cuts_before_an_unfinished_character, 0,
 			    sizeof cuts / sizeof *cuts);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory that runs short when a test wants it, for LD_PRELOAD: the call of
- * number MALLOC_FAILS_AT fails, or all do while MALLOC_FAILS_WHILE exists.
+ * An allocator for LD_PRELOAD that fails when a test wants it to: the call with
+ * the number $MALLOC_FAILS_AT, or all calls while the file $MALLOC_FAILS_WHILE
+ * exists.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -9,16 +10,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What glibc has behind the names that are ours here. */
+/* glibc's own functions, whose public names are redefined here. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
 static atomic_long calls;
 
-/* Whoever waits for the fault reads it; nothing here may allocate. */
+/* Tests wait for this line.  Nothing here may allocate. */
 static void
-tell(void)
+print_failure(void)
 {
 	static const char text[] = "malloc: failed as asked for\n";
 
@@ -27,7 +28,7 @@ tell(void)
 }
 
 static bool
-is_to_fail(void)
+should_fail(void)
 {
 	const char *at = getenv("MALLOC_FAILS_AT");
 	const char *file = getenv("MALLOC_FAILS_WHILE");
@@ -37,7 +38,7 @@ is_to_fail(void)
 	if (at) {
 		failing = atomic_fetch_add(&calls, 1) + 1 == atol(at);
 		if (failing)
-			tell();
+			print_failure();
 	} else {
 		failing = file && access(file, F_OK) == 0;
 	}
@@ -48,17 +49,17 @@ is_to_fail(void)
 void *
 malloc(size_t size)
 {
-	return is_to_fail() ? NULL : __libc_malloc(size);
+	return should_fail() ? NULL : __libc_malloc(size);
 }
 
 void *
 calloc(size_t count, size_t size)
 {
-	return is_to_fail() ? NULL : __libc_calloc(count, size);
+	return should_fail() ? NULL : __libc_calloc(count, size);
 }
 
 void *
 realloc(void *memory, size_t size)
 {
-	return is_to_fail() ? NULL : __libc_realloc(memory, size);
+	return should_fail() ? NULL : __libc_realloc(memory, size);
 }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The real daemon over real sockets, for tests that say what they wait for.
+"""The real daemon over real sockets, and functions that wait for it.
 
-Nothing here sleeps for a fixed time: what is expected is polled for, and a
-test that waits in vain fails after PATIENCE seconds with the log in hand.
-What is not to happen is watched for as long as the test says.
+Nothing here sleeps for a fixed time.  A test polls for what it expects, and
+fails after PATIENCE seconds with the log in its message.  For what must not
+happen, it polls as long as it says.
 """
 import json
 import os
@@ -29,7 +29,7 @@ TOP = os.environ.get("TOP_SRCDIR", os.path.dirname(os.path.dirname(
 INTERFACES = shlex.join((sys.executable, os.path.join(
     TOP, "tests", "interfaces.py")))
 PATIENCE = float(os.environ.get("PORTLOG_PATIENCE", "20"))
-# How many times over a fault is injected at another moment each time.
+# How often a fault is injected, each time at another moment.
 TURNS = int(os.environ.get("PORTLOG_TURNS", "3"))
 
 LINE = re.compile(
@@ -128,7 +128,7 @@ class Daemon:
             out.close()
 
     def is_listening(self):
-        """All of its listeners are told in one go, the last one last."""
+        """Read the ports that it has logged; all are logged at once."""
         self.listening = re.findall(
             r"listener (\S+): listening on (tcp|udp) (\S+):(\d+)",
             self.errors())
@@ -141,16 +141,16 @@ class Daemon:
         return len(self.listening) >= (wanted or 2)
 
     def port(self, number=0):
-        """The port of the listener of that number, in their order."""
+        """The port of a listener by its number in the configuration."""
         return int(self.listening[number][3])
 
     def errors(self):
-        """All that it said on stderr so far."""
+        """Its messages on stderr so far."""
         with open(self.err, encoding="utf-8") as file:
             return file.read()
 
     def text(self, path=None):
-        """The log so far, as text; stdout's unless path names another."""
+        """The log so far, as text; that of stdout unless path is given."""
         with open(path or self.out, encoding="utf-8", newline="\n") as file:
             return file.read()
 
@@ -179,7 +179,7 @@ class Daemon:
         return [r.data for r in self.records(path) if r.tag in tags]
 
     def wait_for_data(self, count, tags="FPET", path=None):
-        """Wait until that many lines with these tags are there."""
+        """Wait until so many lines with these tags are in the log."""
         try:
             wait_for(lambda: len(self.data(tags, path)) >= count,
                      f"{count} records")
@@ -189,7 +189,7 @@ class Daemon:
         return self.data(tags, path)
 
     def wait_for_note(self, event, path=None):
-        """Wait for a note of that event; its record."""
+        """Wait for a note of this event; returns its record."""
         def look():
             for record in self.records(path):
                 if record.tag == "*" and record.data.split(" ")[0] == event:
@@ -198,12 +198,12 @@ class Daemon:
         return wait_for(look, f"a note {event!r}")
 
     def wait_for_error(self, pattern):
-        """Wait until stderr matches; the match."""
+        """Wait until stderr matches; returns the match."""
         return wait_for(lambda: re.search(pattern, self.errors()),
                         f"stderr to match {pattern!r}")
 
     def counters(self):
-        """What SIGUSR1 tells, a dictionary for each listener by its name."""
+        """Send SIGUSR1; returns the counters of each listener by name."""
         told = len(self.errors())
         self.signal(signal.SIGUSR1)
         pattern = re.compile(r"listener (\S+): (records=.*)\n")
@@ -215,7 +215,7 @@ class Daemon:
                 for name, text in found}
 
     def wait_for_bytes(self, number, count):
-        """Wait until a listener has read that many bytes in all."""
+        """Wait until a listener has read so many bytes in all."""
         name = self.listening[number][0]
         wait_for(lambda: self.counters()[name]["bytes"] >= count,
                  f"{count} bytes read")
@@ -227,7 +227,7 @@ class Daemon:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def freeze(self):
-        """SIGSTOP it, and wait until no thread of it runs."""
+        """Send SIGSTOP, and wait until none of its threads runs."""
         self.signal(signal.SIGSTOP)
         tasks = f"/proc/{self.process.pid}/task"
 
@@ -243,7 +243,7 @@ class Daemon:
         self.process.send_signal(number)
 
     def wait(self):
-        """Its exit code."""
+        """Wait for its end; returns the exit code."""
         return self.process.wait(PATIENCE)
 
     def stop(self, number=SIGTERM):
@@ -308,22 +308,22 @@ def udp(settings=""):
 
 
 def configured(*listeners, limits="", output='type = "stdout";', top=""):
-    """A configuration: these listeners, and one output for all of them."""
+    """A configuration with these listeners and one output."""
     return (f"limits = {{ {limits} }};\nlisteners = (" +
             ",\n".join(listeners) +
             f");\noutputs = ( {{ {output} }} );\n{top}\n")
 
 
 def to_file(*listeners, path="@DIR@/log", limits="", more=""):
-    """The same, to a file in which nothing is flushed before it is whole."""
+    """The same with a file; records are not flushed by a timeout."""
     return configured(*listeners, limits="flush_timeout = 0; " + limits,
                       output=f'type = "file"; path = "{path}"; {more}')
 
 
 def free_port():
-    """One that is free, for TCP and for UDP, at any address.
+    """A port that is free for TCP and UDP at any address.
 
-    Where it can be it is none of those that the kernel gives to others.
+    If possible it is none of those that the kernel gives to other sockets.
     """
     with open("/proc/sys/net/ipv4/ip_local_port_range",
               encoding="ascii") as file:
@@ -344,33 +344,33 @@ def free_port():
 
 
 def run(*arguments, **options):
-    """Run portlogd to its end: its CompletedProcess, with text."""
+    """Run portlogd to its end; returns a CompletedProcess with text."""
     return subprocess.run([PORTLOGD, *arguments], capture_output=True,
                           text=True, timeout=PATIENCE, check=False, **options)
 
 
 def portlog(*arguments, data=b"", **options):
-    """Run portlog to its end: its CompletedProcess, with bytes."""
+    """Run portlog to its end; returns a CompletedProcess with bytes."""
     return subprocess.run([PORTLOG, *arguments], input=data,
                           capture_output=True, timeout=PATIENCE, check=False,
                           **options)
 
 
 def name_of(connection):
-    """What the log calls the peer that this socket is."""
+    """The name that the log has for the peer with this socket."""
     host, port = connection.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def reset(connection):
-    """Close so that the other side gets a reset."""
+    """Close with a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                           struct.pack("ii", 1, 0))
     connection.close()
 
 
 def unescape(text):
-    """The bytes that the data column of a text line stands for."""
+    """Unescape the data column of a text line."""
     def byte(match):
         name = match.group(1)
         return {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}.get(name) or bytes(
@@ -415,10 +415,10 @@ class Case(unittest.TestCase):
 
 
 def namespaces(flags, script="true"):
-    """What to put before a command so that it runs in namespaces of its own.
+    """A command's prefix, to run it in namespaces of its own.
 
-    flags are unshare(1)'s, without the user's; script prepares them.  The test
-    is skipped where the kernel or its settings do not allow them.
+    flags are those of unshare(1), without the user's; script prepares the
+    namespaces.  The test is skipped if the kernel does not allow them.
     """
     users = ("",) if os.geteuid() == 0 else ()
     reasons = []
@@ -436,7 +436,7 @@ def namespaces(flags, script="true"):
 
 
 def needs_ipv6():
-    """Skip the test where there is none."""
+    """Skip the test if there is none."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind(("::1", 0))
@@ -445,7 +445,7 @@ def needs_ipv6():
 
 
 def end_of(connection):
-    """Wait until the other side has closed; what it had sent."""
+    """Wait until the other side has closed; returns what it had sent."""
     received = b""
     while True:
         ready, _, _ = select.select([connection], [], [], PATIENCE)
@@ -498,7 +498,7 @@ def side_by_side(tests, jobs):
             output.seek(0)
             said = output.read()
         failed += status != 0
-        # Of those that pass their names are enough.
+        # Of tests that pass, print the names only.
         print((said if status else said.partition("\n---")[0]).rstrip("\n"),
               flush=True)
     return failed

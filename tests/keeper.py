@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What of systemd portlogd talks to, without systemd.
+"""The parts of systemd that portlogd talks to, without systemd.
 
-A Keeper hears what sd_notify(3) tells, keeps descriptors as
-FileDescriptorStoreMax= has systemd do, and says on a system bus of its own
-what job the unit is at.  Served is a daemon that runs under a Keeper.
+A Keeper reads the messages of sd_notify(3), stores descriptors as systemd
+does with FileDescriptorStoreMax=, and has a system bus of its own that answers
+what job the unit has.  Served is a daemon that runs under a Keeper.
 """
 import array
 import contextlib
@@ -18,8 +18,8 @@ import threading
 import time
 from signal import SIGKILL, SIGTERM
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for
 
 # Puts the descriptors where sd_listen_fds(3) looks, as the very process that
@@ -43,7 +43,7 @@ def string(text):
 
 
 def answer_to(message, job, most):
-    """What a bus says to a message: signature and body; None: nothing."""
+    """The bus's answer to a message: signature and body; None: none."""
     unit, service = ("org.freedesktop.systemd1." + name + "\0"
                      for name in ("Unit", "Service"))
     if b"Hello\0" in message:
@@ -74,13 +74,13 @@ class Keeper:
 
     def __init__(self, most=65536):
         self.most = most
-        self.job = "restart"  # what the unit is at; None: nothing
-        self.answers = 1000  # how much the bus says before it falls silent
+        self.job = "restart"  # the unit's job; None: none
+        self.answers = 1000  # of the bus, before it falls silent
         self.pause = 0  # seconds before each of its answers
         self.kept = []  # (name, descriptor), the last one first
         self.unheard = None  # a key of messages that it loses
         self.told = []  # (time, dictionary) of each message
-        self.deaf = threading.Lock()  # who holds it keeps it from hearing
+        self.deaf = threading.Lock()  # while it is held, messages are not read
         self.ended = threading.Event()
         self.directory = tempfile.TemporaryDirectory(prefix="keeper-")
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -99,7 +99,7 @@ class Keeper:
                 "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={at}/bus"}
 
     def hear(self):
-        """Take what is told, in its order."""
+        """Read the messages, in order."""
         while not self.ended.is_set():
             text, control, _, _ = self.notify.recvmsg(
                 8192, socket.CMSG_SPACE(64))
@@ -121,12 +121,12 @@ class Keeper:
             for gone in [kept for kept in self.kept if kept[0] == name]:
                 self.kept.remove(gone)
                 os.close(gone[1])
-        for fd in fds:  # BARRIER=1 is answered by that
+        for fd in fds:  # closing it answers BARRIER=1
             os.close(fd)
         self.told.append((time.monotonic(), message))
 
     def keep(self, name, fd, polled=False):
-        """Keep a copy, unless it is known, or there is no room."""
+        """Store a duplicate, unless it is stored or the store is full."""
         known = [os.fstat(kept) for _, kept in self.kept]
         if os.fstat(fd) in known or len(self.kept) >= self.most:
             return
@@ -135,13 +135,13 @@ class Keeper:
         self.kept.insert(0, (name, fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)))
 
     def drop(self, *names):
-        """Lose what is kept under these names; all of it without any."""
+        """Remove what is stored under these names; no name: all."""
         for gone in [k for k in self.kept if not names or k[0] in names]:
             self.kept.remove(gone)
             os.close(gone[1])
 
     def replace(self, name, data):
-        """Keep these bytes under that name, and no other."""
+        """Store a memfd with these bytes as the only one of this name."""
         self.drop(name)
         fd = os.memfd_create(name)
         os.write(fd, data)
@@ -149,21 +149,21 @@ class Keeper:
         os.close(fd)
 
     def names(self):
-        """What is kept, once all that was said is heard."""
+        """The names of what is stored, once all messages are read."""
         self.settle()
         return sorted(name for name, _ in self.kept)
 
     def content(self, name):
-        """The bytes of what is kept under that name."""
+        """The bytes of the memfd of this name."""
         fd = next(fd for kept, fd in self.kept if kept == name)
         return os.pread(fd, os.fstat(fd).st_size, 0)
 
     def heard(self, key):
-        """(time, value) of all that was told of that kind."""
+        """(time, value) of all messages with this key."""
         return [(at, m[key]) for at, m in list(self.told) if key in m]
 
     def settle(self):
-        """Until all that was said before this is heard."""
+        """Wait until all messages sent so far are read."""
         mark = str(time.monotonic())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.sendto(f"SETTLED={mark}".encode(),
@@ -203,7 +203,7 @@ class Keeper:
                 client.sendall(reply(serial, *answer))
 
     def leave_bus(self):
-        """Nobody is there any more to ask."""
+        """Close the bus: no process can connect any more."""
         os.unlink(self.directory.name + "/bus")
 
     def close(self):
@@ -225,7 +225,7 @@ def is_hung_up(fd):
 
 
 class Served(harness.Daemon):
-    """A daemon under a keeper, which outlives it.
+    """A daemon under a keeper; the keeper outlives it.
 
     passed are (name, socket) of units that systemd would have bound.
     """
@@ -238,7 +238,7 @@ class Served(harness.Daemon):
         super().__init__(config=config, **rest)
 
     def launch(self, stdout=None):
-        """As any other, with what is kept; each has a stderr of its own."""
+        """Start it with all that is stored, and a stderr of its own."""
         self.keeper.settle()
         self.starts += 1
         self.err = f"{self.dir}/err.{self.starts}"
@@ -260,12 +260,12 @@ class Served(harness.Daemon):
         self.arguments = arguments
 
     def configure(self, config):
-        """For the next start."""
+        """Set the configuration for the next start."""
         with open(self.arguments[-1], "w", encoding="utf-8") as file:
             file.write(config.replace("@DIR@", self.dir))
 
     def leave(self):
-        """SIGTERM, as a restart and a stop begin, and its end."""
+        """Send SIGTERM and wait for the end, as in a restart or a stop."""
         self.signal(SIGTERM)
         if self.wait() != 0:
             raise AssertionError(self.errors())
@@ -279,7 +279,7 @@ class Served(harness.Daemon):
         self.start()
 
     def fell(self):
-        """SIGKILL, and nothing after it yet."""
+        """Send SIGKILL; the next process does not start yet."""
         self.signal(SIGKILL)
         self.wait()
         self.keeper.settle()
@@ -289,7 +289,7 @@ class Served(harness.Daemon):
         self.start()
 
     def wait_until_known(self):
-        """Until what a kill has cost is told, and the ledger has it so."""
+        """Wait until the loss of a kill is noted and in the ledger."""
         wait_for(lambda: all(done == read for read, done in self.ledger()),
                  "all to be told")
 
@@ -301,7 +301,7 @@ class Served(harness.Daemon):
         return [(read, done) for key, _, read, done in entries if key]
 
     def stop(self, number=SIGTERM):
-        """For good: systemd lets go of all then."""
+        """Stop it; the store is emptied then."""
         self.keeper.job = "stop"
         result = super().stop(number)
         self.keeper.settle()
@@ -314,7 +314,7 @@ class Served(harness.Daemon):
 
 
 def tcp(name, more=""):
-    """A listener of a configuration that has a name."""
+    """A listener with a name, for a configuration."""
     return harness.tcp(f'name = "{name}"; {more}')
 
 
@@ -322,7 +322,7 @@ def udp(name, more=""):
     return harness.udp(f'name = "{name}"; {more}')
 
 
-class Case(law.Case):
+class Case(accounting.Case):
     """Tests with daemons under keepers."""
 
     def setUp(self):
@@ -339,7 +339,7 @@ class Case(law.Case):
         return daemon
 
     def told(self, daemon, peer=None, path=None):
-        """What the log has of a peer: data and notes."""
+        """The data and notes of a peer in the log."""
         return [r.data for r in daemon.records(path or self.log)
                 if peer is None or r.peer == harness.name_of(peer)]
 
@@ -350,6 +350,6 @@ class Case(law.Case):
             self.assertEqual(self.told(daemon, peer, path), expected)
 
     def assert_open(self, stream):
-        """The other side has not ended this connection."""
+        """The daemon has not ended this connection."""
         ready = select.select([stream], [], [], 0)[0]
         self.assertFalse(ready, "the connection was ended")

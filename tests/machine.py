@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import unittest
 
-import law
+import accounting
 from harness import (PATIENCE, TOP, Record, connect_tcp, connect_udp,
                      wait_for)
 
@@ -29,7 +29,7 @@ CLONE_NEWNET = 0x40000000
 
 
 class Machine:
-    """Booted when it is made; close() powers it off."""
+    """The constructor boots it; close() powers it off."""
 
     def __init__(self, *binds):
         self.directory = tempfile.TemporaryDirectory(prefix="portlog-m-")
@@ -55,11 +55,11 @@ class Machine:
     # Commands and files
 
     def inside(self, *command):
-        """The command line of one that runs inside."""
+        """The command line that runs a command inside."""
         return [BOOT, "run", self.dir, *command]
 
     def run(self, *command, check=True, text=None, timeout=120):
-        """Run it to its end: its CompletedProcess, with text."""
+        """Run a command to its end; a CompletedProcess with text."""
         result = subprocess.run(self.inside(*command), input=text or "",
                                 capture_output=True, text=True,
                                 timeout=timeout, check=False)
@@ -69,7 +69,7 @@ class Machine:
         return result
 
     def output(self, *command):
-        """What it says on stdout."""
+        """Run a command; returns its stdout."""
         return self.run(*command).stdout.strip()
 
     def write(self, path, text, mode="0644"):
@@ -83,7 +83,7 @@ class Machine:
         return self.run("test", "-e", path, check=False).returncode == 0
 
     def copy(self, source, path):
-        """A file of ours to a path inside."""
+        """Copy a file of ours to a path inside."""
         with open(source, "rb") as file:
             subprocess.run(self.inside("sh", "-c", 'cat >"$1"', "sh", path),
                            stdin=file, check=True, timeout=PATIENCE)
@@ -95,7 +95,7 @@ class Machine:
     # The service
 
     def make(self, *targets):
-        """make install and the like, of the tree that is tested."""
+        """Run make with targets such as install, in the tested tree."""
         return self.run("make", "-C", BUILD, *targets)
 
     def systemctl(self, *arguments, check=True):
@@ -106,7 +106,7 @@ class Machine:
         return self.output("systemctl", "show", "-P", name, unit)
 
     def configure(self, text):
-        """Give it a configuration and restart it, with no logs so far."""
+        """Remove all logs, and restart it with a configuration."""
         self.write(CONFIG, text)
         self.systemctl("stop", "portlogd")
         self.run("sh", "-c", "rm -f /var/log/portlog/*")
@@ -118,7 +118,7 @@ class Machine:
                      wanted, "its listeners")
 
     def drop_in(self, name, text):
-        """Change the unit by a file of its own; an empty text: no more."""
+        """Write a drop-in of the unit; an empty text removes it."""
         path = f"/etc/systemd/system/portlogd.service.d/{name}.conf"
         if text:
             self.write(path, text)
@@ -127,11 +127,11 @@ class Machine:
         self.systemctl("daemon-reload")
 
     def tells_readiness(self):
-        """Whether it was built with libsystemd: started means listening."""
+        """Whether it has libsystemd: once started, it listens."""
         return self.show("Type") == "notify"
 
     def main_pid(self):
-        """The daemon's process, as it is numbered inside."""
+        """The daemon's process number inside."""
         return int(self.show("MainPID"))
 
     # Logs
@@ -144,7 +144,7 @@ class Machine:
         return [json.loads(line) for line in text.split("\n") if line]
 
     def messages(self, *arguments):
-        """What the entries say."""
+        """The messages of the entries."""
         return [entry["MESSAGE"] for entry in self.journal(*arguments)]
 
     def records(self, path):
@@ -156,7 +156,7 @@ class Machine:
 
     @contextlib.contextmanager
     def network(self):
-        """Sockets that are made in here are the machine's."""
+        """Sockets that are made in this context are the machine's."""
         libc = ctypes.CDLL(None, use_errno=True)
         with open("/proc/thread-self/ns/net", "rb") as ours, \
                 open(f"/proc/{self.pid}/ns/net", "rb") as its:
@@ -191,7 +191,7 @@ class MachineCase(unittest.TestCase):
             cls.machine.make("install")
 
     def needs_libsystemd(self):
-        """Skip where it was built without: there is no output to journals."""
+        """Skip without libsystemd: there is no journal output then."""
         if not self.machine.tells_readiness():
             self.skipTest("built without libsystemd")
 
@@ -206,11 +206,12 @@ class MachineCase(unittest.TestCase):
         return sender
 
     def begin_load(self, port):
-        """Two streams and datagrams to a port, some of each sent."""
-        senders = [*(law.Halves(self.tcp(port), name, burst=3, rate=2000)
-                     for name in "ab"),
-                   law.Datagrams(self.udp(port), "c", listener=f"udp/{port}",
-                                 rate=3000)]
+        """Start two streams and datagrams to a port; some are sent."""
+        senders = [
+            *(accounting.Halves(self.tcp(port), name, burst=3, rate=2000)
+              for name in "ab"),
+            accounting.Datagrams(self.udp(port), "c",
+                                 listener=f"udp/{port}", rate=3000)]
         for sender in senders:
             self.addCleanup(sender.abandon)
             sender.start()
@@ -218,14 +219,14 @@ class MachineCase(unittest.TestCase):
         return senders
 
     def end_load(self, senders, path):
-        """More of each, a stop, and nothing is missing, nor was cut off."""
+        """Send more and stop: nothing is missing and no peer was cut off."""
         for sender in senders:
             sender.wait_for(100)
             sender.finish()
         self.assertEqual([s for s in senders if s.cut_off], [])
         self.machine.systemctl("stop", "portlogd")
         log = self.machine.run("cat", path).stdout.encode()
-        law.hold(log, senders[:2], senders[2:])
+        accounting.check(log, senders[:2], senders[2:])
         self.assertNotIn(b" * lost", log)
 
     def restart_under_load(self, port, path):
@@ -237,7 +238,7 @@ class MachineCase(unittest.TestCase):
         self.end_load(senders, path)
 
     def wait_for_lines(self, path, count):
-        """Wait until the log has that many records that peers sent."""
+        """Wait until the log has so many records of peers."""
         def look():
             if not self.machine.exists(path):
                 return None
@@ -246,13 +247,13 @@ class MachineCase(unittest.TestCase):
         return wait_for(look, f"{count} records in {path}")
 
     def drop_in(self, name, text):
-        """A drop-in of the unit, for this test alone."""
+        """A drop-in of the unit, removed after this test."""
         self.machine.drop_in(name, text)
         self.addCleanup(self.machine.drop_in, name, "")
 
 
 def needs(*programs):
-    """Skip where one of these is missing."""
+    """Skip the test if one of these programs is missing."""
     for program in programs:
         if not shutil.which(program):
             raise unittest.SkipTest(f"needs {program}")

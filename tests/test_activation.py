@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""systemd has the sockets and the daemon no network: it serves all the same.
+"""Socket units: systemd binds the sockets, the daemon has no network.
 
 Run by `make check-service`, as root; see machine.py.
 """
 from functools import partial
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for
 from machine import MachineCase
 
@@ -17,7 +17,7 @@ TCP, UDP = ('{ protocol = "%s"; port = 8888; }' % p for p in ("tcp", "udp"))
 
 
 class Activation(MachineCase):
-    """With the examples as they are."""
+    """The socket units of the examples."""
 
     def setUp(self):
         self.needs_libsystemd()
@@ -102,7 +102,7 @@ class Activation(MachineCase):
         self.assertIn(f"[{self.inode('udp6')}]", held)
 
     def inode(self, protocol):
-        """That of the socket of port 8888 which systemd has bound."""
+        """The inode of the socket of port 8888, which systemd has bound."""
         for line in self.machine.read(f"/proc/net/{protocol}").split("\n")[1:]:
             columns = line.split()
             if columns[1].endswith(":22B8") and columns[3] in ("0A", "07"):
@@ -141,8 +141,8 @@ class Activation(MachineCase):
              "udp-six": True})
 
     def test_stops_under_load_leave_what_comes_to_the_next_process(self):
-        datagrams = law.Datagrams(self.udp(8888), "a", listener="udp/8888",
-                                  rate=3000)
+        datagrams = accounting.Datagrams(self.udp(8888), "a", rate=3000,
+                                         listener="udp/8888")
         self.addCleanup(datagrams.abandon)
         datagrams.start()
         pids = set()
@@ -162,8 +162,9 @@ class Activation(MachineCase):
         self.wait_for_lines(LOG, datagrams.sent + 5)
         self.assertEqual(self.data().count("a line"), 5)
         content = self.machine.run("cat", LOG).stdout.encode()
-        law.hold_datagrams("udp/8888", [datagrams], [
-            e for e in law.entries_of(content) if e.listener == "udp/8888"])
+        accounting.check_datagrams("udp/8888", [datagrams], [
+            e for e in accounting.entries_of(content)
+            if e.listener == "udp/8888"])
         self.assertNotIn(b" * lost", content)
 
     def test_a_running_service_is_moved_by_a_stop(self):

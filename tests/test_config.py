@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The configuration: every setting, every fault with its file and line."""
+"""The configuration: each setting; each error with file and line."""
 import errno
 import itertools
 import os
@@ -11,7 +11,7 @@ import unittest
 import harness
 from harness import run
 
-# Every integer setting of the group limits: least, most, and the default.
+# Every integer setting of the group limits: minimum, maximum, default.
 LIMITS = {
     "max_record": (1, 1048576, 65536),
     "max_connections": (1, 1000000, 1024),
@@ -23,21 +23,21 @@ LIMITS = {
     "shutdown_timeout": (0, 86400, 5),
 }
 
-# Those that a listener has too, and which of them its protocol makes use of.
+# Those that a listener may have too, and which of them its protocol uses.
 OF_TCP = ("max_record", "max_connections", "max_connections_per_source",
           "idle_timeout", "flush_timeout")
 OF_UDP = ("max_record", "receive_buffer")
 LISTENER = dict({name: LIMITS[name] for name in {*OF_TCP, *OF_UDP}},
                 port=(0, 65535, None))
 
-# What libconfig 1.5 takes for another number, or for the end of its range.
+# Numbers that libconfig 1.5 reads as another one, or as the maximum.
 WRAPPED = ("4294967810", "70000000000", "99999999999999999999999",
            "0x1FFFFFFFF", "0xFFFFFFFF", "2147483648", "-2147483649",
            "-4294967290", "4294967810L", "70000000000L",
            "99999999999999999999999L", "0x1FFFFFFFFL",
            "-9223372036854775809L", "+4294967297")
 
-# A value of a wrong type or form, and what is said to be expected.
+# A value of a wrong type or form, and what the error says is expected.
 INTEGER = r"an integer from \d+ to \d+"
 NAME = "1 to 64 printable ASCII characters, no space"
 ADDRESS = r'"\*" or a numeric IPv4 or IPv6 address'
@@ -82,7 +82,7 @@ WRONG = {
     ("top", "limits"): (r"a group: \{", ("1", "( { } )", '"all"')),
 }
 
-# Where a setting of a group stands in a file, alone in its line.
+# A place for a setting of each group, alone in its line.
 PLACES = {
     "top": "\n{};\n",
     "limits": "limits = {{\n{};\n}};\n",
@@ -92,7 +92,7 @@ PLACES = {
             ' }} );\n',
     "syslog": 'outputs = ( {{ type = "syslog";\n{};\n }} );\n',
 }
-# The same for a setting that each of the group must have.
+# The same for a setting that is required.
 REQUIRED = {
     "protocol": "listeners = ( {{ port = 0;\n{};\n }} );\n",
     "port": 'listeners = ( {{ protocol = "tcp";\n{};\n }} );\n',
@@ -141,7 +141,7 @@ class Case(unittest.TestCase):
         return path
 
     def faults(self, text=None, **options):
-        """The faults of a configuration: (line, text), or (file, ...)."""
+        """The errors of a configuration: (line, text), or (file, ...)."""
         if text is not None:
             self.write(text)
         result = run("-t", "-c", self.path, **options)
@@ -174,7 +174,7 @@ class Case(unittest.TestCase):
         return result.stdout
 
     def settings(self, text):
-        """Of a dump: the settings of limits, listeners, and the top."""
+        """Split a dump: the settings of limits, listeners, and the top."""
         dump = self.dump(text)
         groups = re.findall(r"\{(.*?)\}", dump, re.S)
         top = re.sub(r"\{.*?\}", "{}", dump, flags=re.S)
@@ -183,7 +183,7 @@ class Case(unittest.TestCase):
 
 
 class Integers(Case):
-    """The range of each, to the last one."""
+    """Each setting's range: its first and last value pass."""
 
     def test_the_table_of_this_test_has_every_integer_and_its_default(self):
         limits, tcp, udp, *_ = self.settings("")
@@ -222,7 +222,7 @@ class Integers(Case):
                 self.assertEqual({n: found[n] for n in wanted}, wanted)
 
     def refused(self, text, table, values, first):
-        """Each value is refused in its line, with what would be right."""
+        """Each value is refused, with its line and what was expected."""
         found = self.faults(text)
         expected = [(first + i,
                      "{}: found {}, expected an integer from {} to {}".format(
@@ -487,7 +487,7 @@ class Values(Case):
 
 
 class Settings(Case):
-    """Unknown, missing, twice."""
+    """Settings that are unknown, missing or given twice."""
 
     def test_an_unknown_setting_is_refused_with_the_nearest_name(self):
         for group, name, nearest in UNKNOWN:
@@ -557,7 +557,7 @@ class Settings(Case):
             'protocol = "tcp"; port = 0;', 'protocol = "tcp"; port = 0;'))
 
     def bind(self, kind, host, port):
-        """A socket as the daemon makes it."""
+        """A socket with the options of the daemon's."""
         family = socket.AF_INET if "." in host else socket.AF_INET6
         held = socket.socket(family, kind)
         self.addCleanup(held.close)
@@ -572,7 +572,7 @@ class Settings(Case):
         return held
 
     def kernel_refuses(self, kind, first, second):
-        """The second beside the first, and not for somebody else's port."""
+        """Whether the second cannot be bound beside the first."""
         while True:
             with self.bind(kind, first, 0) as held:
                 port = held.getsockname()[1]
@@ -655,7 +655,7 @@ class Settings(Case):
 
 
 class Faults(Case):
-    """All of them are told, in the order of their lines, and none is used."""
+    """All errors are logged, in the order of their lines."""
 
     SEVERAL = """# 1
 nonsense = 1;
@@ -769,7 +769,7 @@ listeners = (
 
 
 class Files(Case):
-    """What is read, and what cannot be."""
+    """Files: those that are read, and those that cannot be."""
 
     def unreadable(self, path, reason):
         for options in (["-t"], ["-T"], []):
@@ -916,7 +916,7 @@ class Files(Case):
 
 
 class Inheritance(Case):
-    """What a listener does not say it has from limits, wherever they are."""
+    """A listener inherits limits, before or after it in the file."""
 
     LIMITS = ("limits = { max_record = 11; max_connections = 12;\n"
               "max_connections_per_source = 13; idle_timeout = 14;\n"

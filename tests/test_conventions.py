@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rules of ARCHITECTURE.md and CONTRIBUTING.md, held to the code."""
+"""The code follows the rules of ARCHITECTURE.md and CONTRIBUTING.md."""
 import collections
 import glob
 import os
@@ -209,7 +209,7 @@ class Files(unittest.TestCase):
         jobs.update(re.search(r"group: \[(.*)\]", workflow).group(1)
                     .split(", "))
         self.assertEqual(jobs - set(steps) - set(steps.values()), set())
-        # What others need runs before them, unasked.
+        # Steps of this group run when another step needs them.
         self.assertEqual({step for step, group in steps.items()
                           if group != "prepare" and not {step, group} & jobs},
                          set())

@@ -22,7 +22,7 @@ def random_bytes(seed, size):
 
 
 class RoundTrip(harness.Case):
-    """What decode prints is what the peer has sent."""
+    """decode prints the bytes that the peer has sent."""
 
     def sent_over_tcp(self, framing, data):
         daemon = self.daemon(config="""
@@ -81,7 +81,7 @@ class RoundTrip(harness.Case):
 
 class Lines(unittest.TestCase):
     def decode(self, lines, *options, code=0):
-        """What is printed for lines without their time, and what is said."""
+        """Lines without a time: the output and the messages."""
         text = "".join(f"{TIME} {line}\n" for line in lines)
         ran = portlog("decode", *options, data=text.encode())
         self.assertEqual(ran.returncode, code, ran.stderr)

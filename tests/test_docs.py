@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What users read is true: held to the table of settings and to the daemon."""
+"""The documents agree with the table of settings and with the daemon."""
 import os
 import re
 import shutil
@@ -16,7 +16,7 @@ def read(*path):
 
 
 def dump(text):
-    """What -T makes of a configuration."""
+    """The output of -T for a configuration."""
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
         file.write(text)
         file.flush()
@@ -27,7 +27,7 @@ def dump(text):
 
 
 def settings():
-    """The names of the table in src/config/options.c."""
+    """The names in the table of src/config/options.c."""
     table = read("src", "config", "options.c")
     names = re.findall(r'(?:INTEGER|CHOICE|STRING)\("(\w+)"', table)
     names += re.findall(r'\.name = "(\w+)"', table)
@@ -35,12 +35,12 @@ def settings():
 
 
 def version():
-    """The one in configure.ac, from which all others follow."""
+    """The version in configure.ac, which all others must equal."""
     return re.search(r"^AC_INIT\(\[portlog\], \[([\d.]+)\]\)",
                      read("configure.ac"), re.M).group(1)
 
 
-# The top of a release in NEWS.
+# The heading of a release in NEWS.
 RELEASE = re.compile(r"(?m)^portlog (\d+\.\d+\.\d+), "
                      r"(unreleased|\d{4}-\d\d-\d\d)$")
 
@@ -152,7 +152,7 @@ class Documents(unittest.TestCase):
 
 
 class Version(unittest.TestCase):
-    """It is set in configure.ac."""
+    """The version is set in configure.ac."""
 
     def test_the_programs_print_it(self):
         self.assertEqual(run("-V").stdout, f"portlogd {version()}\n")
@@ -168,7 +168,7 @@ class Version(unittest.TestCase):
                          version())
 
     def test_no_document_repeats_it(self):
-        # What was measured, was measured with one version.
+        # All measurements are of one version.
         results = re.compile(r"<!-- results -->.*?<!-- end of results -->",
                              re.S)
         number = re.compile(rf"(?<![\d.]){re.escape(version())}(?![\d.]*\d)")
@@ -182,7 +182,7 @@ class Version(unittest.TestCase):
 
 
 class News(unittest.TestCase):
-    """By release; each with what was added, changed and fixed."""
+    """NEWS is by release: added, changed, fixed."""
 
     def test_releases_go_from_the_newest_to_the_oldest(self):
         releases = RELEASE.findall(read("NEWS"))
@@ -214,7 +214,7 @@ class News(unittest.TestCase):
 
 class Maintainer(unittest.TestCase):
     def named(self, directory):
-        """The one of the package, and the one of its newest release."""
+        """The maintainer of the package and of its newest release."""
         control = read(directory, "control")
         changelog = read(directory, "changelog")
         return (re.search(r"(?m)^Maintainer: (.*)$", control).group(1),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which end of the daemon is a restart, and which one drains as ever."""
+"""Which stops of the daemon are a restart, and which ones drain."""
 import os
 import shutil
 import time
@@ -13,10 +13,10 @@ LINE, UDP = tcp("line"), udp("dgram")
 
 
 class Ends(keeper.Case):
-    """Only a restart that is known to be one leaves all to the next."""
+    """Only a restart that is known to be one hands over."""
 
     def begin(self, **options):
-        """A daemon with a record in hand; it, and its peer."""
+        """A daemon with an unfinished record, and its peer."""
         daemon = self.serve(LINE, UDP, **options)
         stream = self.tcp(daemon)
         stream.sendall(b"one\ntw")
@@ -24,7 +24,7 @@ class Ends(keeper.Case):
         return daemon, stream
 
     def assert_drained(self, daemon, stream):
-        """It ends as if there were no systemd."""
+        """It drains, as without systemd."""
         self.assertEqual(daemon.wait(), 0, daemon.errors())
         self.assertIn("stopping: SIGTERM", daemon.errors())
         self.assertEqual(harness.end_of(stream), b"")
@@ -48,7 +48,7 @@ class Ends(keeper.Case):
                                   daemon.keeper.heard("STOPPING")], ["1"])
 
     def test_a_bus_that_is_silent_at_any_point_or_absent_drains(self):
-        # All at once, for each of them waits for a second.
+        # Side by side, for each of them waits for a second.
         begun = [self.begin() for _ in range(7)]
         for answers, (daemon, _) in enumerate(begun[:6]):
             daemon.keeper.answers = answers
@@ -106,7 +106,7 @@ class Ends(keeper.Case):
                 self.assert_open(stream)
 
     def test_without_room_for_all_it_drains(self):
-        # Two listeners, as many held connections, a state; and the ledger.
+        # Two listeners, two connections, the saved state and the ledger.
         daemon, stream = self.begin(most=6)
         daemon.restart()
         stream.sendall(b"o\n")

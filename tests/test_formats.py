@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Formats: what is written for whatever bytes arrive."""
+"""Formats: the output for any bytes."""
 import base64
 import json
 import os
@@ -28,13 +28,13 @@ ALL_FORMATS = """
                { type = "file"; format = "raw"; path = "@DIR@/raw"; });
 """
 
-# Characters that would mislead who reads the log, or what reads it.
+# Characters that would mislead a reader of the log, human or program.
 HOSTILE = ([0x7f, *range(0x80, 0xa0), 0x2028, 0x2029, 0x61c, 0x200e, 0x200f,
             0xfeff, *range(0x202a, 0x202f), *range(0x2066, 0x206a),
             *range(0xfdd0, 0xfdf0)] +
            [plane << 16 | low for plane in range(17)
             for low in (0xfffe, 0xffff)])
-# And some beside them, which must stand as they came.
+# Neighbours of these, which must not be escaped.
 HARMLESS = [0x09, 0x20, 0x7e, 0xa0, 0x2027, 0x202f, 0x2065, 0x206a, 0x200d,
             0x200b, 0xfdcf, 0xfdf0, 0xfffd, 0xfefe, 0xff00, 0x61b, 0x61d,
             0x10000, 0x1f600, 0x10fffd, 0xd7ff, 0xe000]
@@ -60,7 +60,7 @@ TRICKS = [b"x\n" + FORGERY, b"x\r" + FORGERY, b"x\r\n" + FORGERY + b"\n",
 
 
 def inputs():
-    """Everything that may go wrong, and random bytes, always the same."""
+    """All special bytes, and random ones; the same in each run."""
     chance = random.Random(20261123)
     found = [bytes([byte]) for byte in range(256)]
     found += [b"a" + bytes([byte]) + b"z" for byte in range(256)]
@@ -93,10 +93,10 @@ def without_duplicates(pairs):
 class Formats(harness.Case):
 
     def received(self, sent):
-        """A daemon with all three formats that has logged these datagrams."""
+        """A daemon that has logged these datagrams in all formats."""
         daemon = self.daemon(config=ALL_FORMATS)
         sender = self.udp(daemon)
-        # Not more at once than the smallest of receive buffers holds.
+        # Not more at once than the smallest receive buffer takes.
         for begin in range(0, len(sent), 100):
             some = sent[begin:begin + 100]
             for data in some:
@@ -110,7 +110,7 @@ class Formats(harness.Case):
         return os.path.join(daemon.dir, name)
 
     def check_safe(self, log):
-        """Each line is one, and nothing in it does anything."""
+        """Each record is one line of harmless characters."""
         self.assertEqual([b for b in log if b < 0x20 and b not in b"\t\n"
                           or b == 0x7f], [])
         text = log.decode("utf-8")
@@ -232,7 +232,7 @@ class Formats(harness.Case):
                  ("tcp/%d" % daemon.port(0), name_of(connection))}
         self.assertEqual({(r.listener, r.peer) for r in daemon.records()},
                          peers)
-        # Of the only words of portlogd's own, none is the peer's.
+        # No word of a note comes from the peer.
         notes = [r for r in daemon.records() if r.tag == "*"]
         self.assertEqual([n.note()[0] for n in notes], ["closed"])
         # Readers that know more line ends than LF see no more lines.
@@ -315,7 +315,7 @@ class Notes(harness.Case):
 
 
 class Zones(unittest.TestCase):
-    """A peer's zone is an interface, which may have nearly any name."""
+    """A peer's zone is an interface's name: nearly any text."""
 
     def peer_on(self, interface):
         """What JSON says of one on an interface of that name."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Hostile peers: whatever they do, the others are served.
 
-Who is not hostile numbers what it sends, and the log is held to the law.
+The other peers number their records: the log must have all of them.
 """
 import contextlib
 import os
@@ -11,27 +11,27 @@ import socket
 import threading
 import time
 
+import accounting
 import harness
-import law
 import test_formats
 from harness import (TURNS, configured, end_of, name_of, tcp, unescape,
                      wait_for)
 from test_tcp import BAD_FRAMES, framed, of_peer
 
-# A second, if the machine is not that of a sanitizer, or too busy.
+# A second; more with a sanitizer or on a busy machine.
 SOON = harness.PATIENCE / 20
 
 
 def resident(daemon):
-    """What it holds of memory (VmRSS), in KiB."""
+    """Its resident memory (VmRSS), in KiB."""
     with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
         return int(re.search(r"VmRSS:\s+(\d+)", file.read()).group(1))
 
 
-class HostileCase(law.Case):
+class HostileCase(accounting.Case):
 
     def told(self, daemon, number=0):
-        """The counters of a listener, told after all it could do it did."""
+        """Its counters, once all waiting connections are accepted."""
         daemon.counters()
         return daemon.counters()[daemon.listening[number][0]]
 
@@ -42,19 +42,19 @@ class HostileCase(law.Case):
         self.addCleanup(connection.close)
         return connection
 
-    def hold_ours(self, daemon):
-        """Hold to the law what the log has of those who number."""
+    def check_ours(self, daemon):
+        """The log has all records of the peers that number them."""
         for stream in self.streams:
             if not stream.ended:
                 stream.finish()
         self.assertEqual(daemon.stop(), 0, daemon.errors())
         ours = {s.peer.encode() for s in self.streams}
-        self.hold(b"".join(
+        self.check_log(b"".join(
             line + b"\n" for line in daemon.bytes().split(b"\n")[:-1]
             if line.split(b" ", 3)[2] in ours))
 
     def victim(self, daemon, name, number=0, **options):
-        """A numbered peer that sends only when it is told to."""
+        """A numbered peer that sends only when the test calls it."""
         stream = self.stream(daemon, name, number, burst=1, limit=0,
                              **options)
         stream.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY,
@@ -62,7 +62,7 @@ class HostileCase(law.Case):
         return stream
 
     def wait_for_all(self, path, victims, parse):
-        """Until all that they have sent is in the log; how long it took."""
+        """Wait until all that they sent is logged; returns how long."""
         begin, place, missing = time.monotonic(), 0, {}
         for victim in victims:
             missing[victim.peer] = victim.number
@@ -72,7 +72,7 @@ class HostileCase(law.Case):
                 whole, lf, _ = log.read().rpartition(b"\n")
                 place += len(whole) + len(lf)
                 log.seek(place)
-                for e in law.entries_of(whole + lf, parse):
+                for e in accounting.entries_of(whole + lf, parse):
                     if e.tag == "F":
                         missing[e.peer] -= 1
                 return not any(missing.values())
@@ -113,7 +113,7 @@ class Flood(HostileCase):
             thread.start()
 
     def slowly(self, reader, rate, stopping):
-        """Read so many bytes a second, and all at once in the end."""
+        """Read so many bytes a second, and at the end all at once."""
         begin, count = time.monotonic(), 0
         while True:
             data = os.read(reader, 4096)
@@ -126,7 +126,7 @@ class Flood(HostileCase):
         os.close(reader)
 
     def slow_output(self, rate, stopping):
-        """A pipe that is read slowly; to be passed as stdout."""
+        """A pipe that is read slowly, for stdout."""
         reader, writer = os.pipe()
         thread = threading.Thread(target=self.slowly,
                                   args=(reader, rate, stopping))
@@ -135,7 +135,7 @@ class Flood(HostileCase):
         return writer
 
     def flooded(self, floods, rate=None):
-        """How long each turn took in which all others sent a line."""
+        """Have each other peer send a line; returns how long a turn took."""
         stopping = threading.Event()
         stdout = rate and self.slow_output(rate, stopping)
         daemon = self.daemon(config=self.CONFIG, stdout=stdout)
@@ -151,13 +151,13 @@ class Flood(HostileCase):
         for _ in range(min(TURNS, 50)):
             for other in others:
                 other.send_some()
-            took.append(self.wait_for_all(own, others, law.from_json))
+            took.append(self.wait_for_all(own, others, accounting.from_json))
             if stdout is None:
                 os.truncate(daemon.out, 0)
         stopping.set()
         for other in others:
             other.finish()
-        law.hold(daemon.bytes(own), others, parse=law.from_json)
+        accounting.check(daemon.bytes(own), others, parse=accounting.from_json)
         return took
 
     def test_a_hundred_others_are_served_within_a_second(self):
@@ -165,18 +165,18 @@ class Flood(HostileCase):
             self.assertLess(max(self.flooded(floods)), SOON)
 
     def test_and_if_the_output_takes_a_megabyte_a_second(self):
-        # One turn may come when the machine has no time for who is next.
+        # One turn may be slow, on a machine that is busy.
         took = sorted(self.flooded(1, 1 << 20))
         self.assertLess(took[len(took) // 2], SOON / 2, took)
 
 
 class Loris(HostileCase):
-    """Connections that are held, and say next to nothing."""
+    """Connections that stay open and send next to nothing."""
 
     def test_who_waits_for_a_slot_gets_it_when_the_silent_are_idle(self):
         slots = 40
         for turn in range(1 + TURNS // 10):
-            # A new one, since ports come again: of whom would they be?
+            # A new log: ports are reused, and would name two peers.
             self.streams = []
             daemon = self.daemon(config=configured(
                 tcp("idle_timeout = 1; flush_timeout = 0;"),
@@ -202,7 +202,7 @@ class Loris(HostileCase):
                 self.assertEqual(daemon.of(peer)[-1].note()[1]["reason"],
                                  "idle")
                 loris.close()
-            self.hold_ours(daemon)
+            self.check_ours(daemon)
 
     def test_one_source_that_drips_leaves_slots_to_others(self):
         daemon = self.daemon(config=configured(
@@ -216,7 +216,7 @@ class Loris(HostileCase):
         streams = [self.stream(daemon, "o" + "abcdefghij"[i], rate=500)
                    for i in range(8)]
         begin, drops = time.monotonic(), 0
-        # So long that who is not kept by its drops is closed.
+        # So long that a peer without drops is closed.
         while time.monotonic() - begin < 2.5:
             for loris in lorises:
                 loris.sendall(b".")
@@ -228,7 +228,7 @@ class Loris(HostileCase):
             loris.shutdown(socket.SHUT_WR)
             end_of(loris)
             self.assertEqual(of_peer(daemon, peer), [("E", b"." * drops)])
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
     def is_closed(self, connection):
         connection.setblocking(False)
@@ -246,14 +246,15 @@ class Loris(HostileCase):
             self.begin(Dripping(
                 connection, "d" + "abcdefgh"[number], spread=30, burst=1,
                 limit=20 * TURNS,
-                framing=(law.LF, law.COUNTED)[number % 2]), self.streams)
+                framing=(accounting.LF, accounting.COUNTED)[number % 2]),
+                self.streams)
         for stream in self.streams:
             while stream.is_alive():
                 stream.join(1)
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
 
-class Dripping(law.Stream):
+class Dripping(accounting.Stream):
     """A TCP peer that writes a byte at a time."""
 
     def send_some(self):
@@ -264,7 +265,7 @@ class Dripping(law.Stream):
 
 
 class Endless(HostileCase):
-    """What never ends takes no memory."""
+    """Endless records take no memory."""
 
     def check_bounded(self, framing, head):
         daemon = self.daemon(config="""
@@ -315,17 +316,17 @@ class Resets(HostileCase):
         wait_for(lambda: self.told(daemon)["connections"] == 0, "all gone")
         wait_for(lambda: daemon.threads() == threads, "all threads to end")
         self.assertEqual(daemon.descriptors(), descriptors)
-        # Who closed in good order is logged whole, and nobody twice.
+        # Peers that closed in order are logged whole, and none twice.
         logged = [r.data for r in daemon.records()
                   if r.tag == "F" and r.peer != steady.peer]
         self.assertEqual(len(logged), len(set(logged)))
         self.assertEqual({str(n) for n in range(7, self.COUNT, 8)} -
                          set(logged), set())
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
 
 class Garbage(HostileCase):
-    """Bytes that are meant to break something."""
+    """Bytes that try to break something."""
 
     FRAMINGS = {
         "lf": lambda data: data.replace(b"\n", b"") + b"\n",
@@ -362,17 +363,17 @@ class Garbage(HostileCase):
         self.assertEqual(daemon.stop(), 0)
         test_formats.Formats.check_safe(self, daemon.bytes())
         names = [listening[0] for listening in daemon.listening]
-        for path, parse in ((daemon.out, law.from_text),
-                            (daemon.dir + "/json", law.from_json)):
+        for path, parse in ((daemon.out, accounting.from_text),
+                            (daemon.dir + "/json", accounting.from_json)):
             logged = {}
-            for e in law.entries_of(daemon.bytes(path), parse):
+            for e in accounting.entries_of(daemon.bytes(path), parse):
                 if e.tag == "F":
                     logged.setdefault((names.index(e.listener), e.peer),
                                       []).append(e.data)
             self.assertTrue(logged == peers, path)
 
     def bare(self, number, framed_data):
-        """What is in the record of that frame."""
+        """The bytes of the record in this frame."""
         framing = list(self.FRAMINGS)[number]
         if framing == "octet-counted":
             return framed_data.partition(b" ")[2]
@@ -381,7 +382,7 @@ class Garbage(HostileCase):
     def test_counts_that_are_none_end_their_connection_alone(self):
         daemon = self.daemon(config=framed("octet-counted"))
         steady = [self.stream(daemon, "s" + "abcd"[i], rate=500,
-                              framing=law.COUNTED) for i in range(4)]
+                              framing=accounting.COUNTED) for i in range(4)]
         expected = {}
         for _ in range(TURNS):
             connections = []
@@ -404,7 +405,7 @@ class Garbage(HostileCase):
                 self.assertEqual((first.tag, first.data), ("F", "abc"))
                 self.assertEqual((end.tag, unescape(end.data)), ("E", bad))
                 self.assertEqual(closed.note()[1]["reason"], "bad-frame")
-        self.hold_ours(daemon)
+        self.check_ours(daemon)
 
 
 if __name__ == "__main__":

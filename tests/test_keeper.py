@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What systemd keeps for the daemon, and when it is told that it is ready."""
+"""What the daemon stores with systemd, and READY=1."""
 import os
 import re
 import time
@@ -15,7 +15,7 @@ COUNTED = tcp("counted", 'framing = "octet-counted";')
 
 
 class Store(keeper.Case):
-    """What is kept is what lives."""
+    """The store has exactly what is open."""
 
     def test_it_does_not_grow_with_connections_that_come_and_go(self):
         daemon = self.serve(LINE, UDP)
@@ -42,7 +42,7 @@ class Store(keeper.Case):
         idle, bad = self.tcp(daemon), self.tcp(daemon, 1)
         wait_for(lambda: len(daemon.keeper.names()) == 5, "both to be kept")
         bad.sendall(b"bad\n")
-        # Nothing of what is told is heard for now.
+        # The keeper reads no message for now.
         with daemon.keeper.deaf:
             self.assertEqual(harness.end_of(bad), b"")
             self.assertEqual(harness.end_of(idle), b"")

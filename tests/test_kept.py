@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A restart, with what systemd would keep: nothing lost, doubled or split.
+"""Restarts with a file descriptor store: nothing lost, doubled or split.
 
 test_restart.py does some of it with a real systemd.
 """
@@ -13,8 +13,8 @@ import tempfile
 from signal import SIGUSR1
 
 import harness
+import accounting
 import keeper
-import law
 from harness import TURNS, free_port, to_file, wait_for
 from keeper import tcp, udp
 
@@ -25,19 +25,20 @@ UDP = udp("dgram")
 
 
 def at(listener, port):
-    """The same on that port."""
+    """The same listener on this port."""
     return listener.replace("port = 0", f"port = {port}")
 
 
 class Restarts(keeper.Case):
-    """Connections, records and what is known of them go on."""
+    """Connections and unfinished records continue."""
 
     def test_restarts_under_load_lose_double_and_split_nothing(self):
         daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
         for name, number, framing in (
-                ("a", 0, law.LF), ("b", 1, law.LF), ("c", 2, law.NUL),
-                ("d", 3, law.COUNTED), ("e", 3, law.COUNTED)):
-            self.stream(daemon, name, number, kind=law.Halves, burst=3,
+                ("a", 0, accounting.LF), ("b", 1, accounting.LF),
+                ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED),
+                ("e", 3, accounting.COUNTED)):
+            self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.stream(daemon, "flood", burst=100, rate=20000)
         self.datagrams_of(daemon, "f", 4, rate=3000)
@@ -53,14 +54,14 @@ class Restarts(keeper.Case):
         counted = wait_for(lambda: self.all_are_counted(daemon), "counters")
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual(counted["dgram"]["lost"],
-                         self.hold(daemon.bytes(self.log)))
+                         self.check_log(daemon.bytes(self.log)))
         closed = re.findall(rb" \* closed reason=(\S+)",
                             daemon.bytes(self.log))
         self.assertEqual(closed, [b"eof"] * len(self.streams))
         self.assertNotIn(b" P ", daemon.bytes(self.log))
 
     def all_are_counted(self, daemon):
-        """The counters, once they have all that was sent; or None."""
+        """The counters if they have all that was sent; else None."""
         counted = daemon.counters()
         records = sum(c["records"] for c in counted.values())
         sent = sum(s.number for s in self.senders())
@@ -156,7 +157,7 @@ class Restarts(keeper.Case):
         daemon.start()
 
         def told():
-            lost = sum(law.lost_in(data) for data in self.told(daemon))
+            lost = sum(accounting.lost_in(data) for data in self.told(daemon))
             return lost + sum(data.isdigit() for data in self.told(daemon))
         wait_for(lambda: told() == 100, "all of them")
         self.assertIn("lost datagrams=", "".join(self.told(daemon)))
@@ -188,7 +189,7 @@ class Changes(keeper.Case):
         self.assertEqual(daemon.port(), ports[0])
         with self.assertRaises(ConnectionRefusedError):
             harness.connect_tcp(("127.0.0.1", ports[1]))
-        # That of UDP is kept until it is read.
+        # The UDP socket stays in the store until it is read.
         wait_for(lambda: sorted(
             re.sub(" (tcp|udp) .*|of .*", "", name)
             for name in daemon.keeper.names()) == [
@@ -254,7 +255,7 @@ class Changes(keeper.Case):
             stream.sendall(b"one\ntw")
         wait_for(lambda: len(self.told(daemon)) == len(names))
         ports = daemon.listening
-        # From now on with its port: a name is one of several signs.
+        # From now on with the port that each got: names alone do not suffice.
         config = to_file(*(tcp(name).replace("port = 0", f"port = {port}")
                               for name, (_, _, _, port)
                               in zip(names, ports)))
@@ -270,12 +271,13 @@ class Changes(keeper.Case):
 
 
 class Moves(keeper.Case):
-    """A listener asks for another socket on the port that it had."""
+    """A listener needs another socket on the port that it had."""
 
     def move(self, listeners, *ways):
-        """One restart after another; each has one socket, that is heard.
+        """Restart with each of these ways; the one socket receives.
 
-        ways are (setting, host that it hears, host that it does not or None).
+        ways are (setting, host that it receives from, host that it refuses or
+        None).
         """
         port = free_port()
 
@@ -297,7 +299,7 @@ class Moves(keeper.Case):
                     self.udp(daemon, i, host).send(b"%d" % number)
             wait_for(lambda n=number: self.told(daemon).count(str(n)) ==
                      len(listeners), way)
-            # That of UDP is kept until it is read.
+            # The UDP socket stays in the store until it is read.
             wait_for(lambda: sum(n.startswith("listener ") for n in
                                  daemon.keeper.names()) == len(listeners),
                      "one of each to be kept")
@@ -338,7 +340,8 @@ class Moves(keeper.Case):
                           records[-1].data)
 
         def lost():
-            return sum(law.lost_in(r.data) for r in daemon.records(self.log)
+            return sum(accounting.lost_in(r.data)
+                       for r in daemon.records(self.log)
                        if (r.listener, r.tag) == ("dgram", "*"))
         wait_for(lambda: self.told(daemon).count("datagram") + lost() == 200,
                  "all of them")
@@ -375,14 +378,14 @@ class Moves(keeper.Case):
             with contextlib.suppress(BlockingIOError):
                 log += os.read(pipe, 65536)
             lines = log.rpartition(b"\n")[0].decode().split("\n")
-            return sum(law.lost_in(r.data) if r.tag == "*" else 1
+            return sum(accounting.lost_in(r.data) if r.tag == "*" else 1
                        for r in map(harness.Record, filter(None, lines)))
         wait_for(lambda: told() == 200, "all of them")
         self.assertIn(b"lost datagrams=", log)
 
 
 class Twins(keeper.Case):
-    """Listeners that have the same name and port are not the same."""
+    """Listeners with the same name and port are not mixed up."""
 
     def test_of_tcp_and_udp_each_has_its_own_counters(self):
         port = free_port()
@@ -421,10 +424,10 @@ class Twins(keeper.Case):
 
 
 class Strange(keeper.Case):
-    """What is kept is not what the next process expects."""
+    """The next process does not understand what is stored."""
 
     def spoil(self, daemon, make):
-        """A restart with another state than was left; its stderr."""
+        """Restart with another saved state; returns stderr."""
         daemon.keeper.job = "restart"
         daemon.leave()
         daemon.keeper.replace("state", make(daemon.keeper.content("state")))
@@ -450,7 +453,7 @@ class Strange(keeper.Case):
             wait_for(lambda n=number: self.told(daemon, line)[-1:] == [str(n)]
                      and self.told(daemon, counted)[-1:] == [str(n)]
                      and len(self.told(daemon, sender)) == n)
-            # What came before the start is not counted any more.
+            # Datagrams from before the start are not counted.
             daemon.wait_for_bytes(0, 4 if number == 1 else 6)
             daemon.wait_for_bytes(1, 7 if number == 1 else 10)
             self.assertIn("cannot understand what was kept",
@@ -581,10 +584,10 @@ class Passed(keeper.Case):
 
 
 class Held(keeper.Case):
-    """One that was accepted and has no thread, for want of memory."""
+    """A connection that was accepted but has no memory for a thread."""
 
     def held(self):
-        """A daemon, and a connection that waits: it tries once a second."""
+        """A daemon, and a connection for which it tries once a second."""
         with open(harness.PORTLOGD, "rb") as program:
             if b"__asan_init" in program.read():
                 self.skipTest("AddressSanitizer ends where memory does")

@@ -14,8 +14,8 @@ import tempfile
 from signal import SIGTERM
 
 import harness
+import accounting
 import keeper
-import law
 from harness import TURNS, to_file, wait_for
 from keeper import tcp, udp
 from tracer import Tracer
@@ -29,14 +29,14 @@ F_SETPIPE_SZ = 1031
 
 
 class UnderLoad(keeper.Case):
-    """Kills and restarts, one after another, while much comes."""
+    """Kills and restarts, one after another, under load."""
 
     def test_kills_close_nothing_and_what_was_in_hand_is_told(self):
         daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
         for name, number, framing in (
-                ("a", 0, law.LF), ("b", 1, law.LF), ("c", 2, law.NUL),
-                ("d", 3, law.COUNTED)):
-            self.stream(daemon, name, number, kind=law.Halves, burst=3,
+                ("a", 0, accounting.LF), ("b", 1, accounting.LF),
+                ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED)):
+            self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.datagrams_of(daemon, "e", 4, rate=3000)
         for turn in range(2 * TURNS):
@@ -54,32 +54,32 @@ class UnderLoad(keeper.Case):
                 sender.cut_off = True
                 sender.abandon()
         self.assertEqual(daemon.stop(), 0)
-        # A line that was being written is ended by the next process.
+        # The next process ends a line that was half written.
         entries = []
         for line in daemon.bytes(self.log).split(b"\n")[:-1]:
             try:
-                entries.append(law.from_text(line))
+                entries.append(accounting.from_text(line))
             except AssertionError:
                 self.assertLessEqual(len(line), 600)
         for stream in self.streams:
             of_it = [e for e in entries if e.peer == stream.peer]
             if stream.cut_off:
-                # Where a count was being read at that moment, see portlogd(8).
-                self.assertEqual(stream.framing, law.COUNTED)
+                # If the kill was within a count: see portlogd(8).
+                self.assertEqual(stream.framing, accounting.COUNTED)
                 self.assertIn("closed reason=bad-frame ", of_it[-1].data)
             else:
-                law.hold_killed(stream, of_it, TURNS)
+                accounting.check_killed(stream, of_it, TURNS)
         self.assertFalse(self.datagrams[0].cut_off)
-        law.hold_killed_datagrams(
+        accounting.check_killed_datagrams(
             self.datagrams[0], [e for e in entries if e.listener == "dgram"],
             TURNS)
 
 
 class InHand(keeper.Case):
-    """What a kill costs one stream that comes to rest before it."""
+    """The loss of a kill to one stream that has paused."""
 
     def costs(self, listener, before, first, after, then, **options):
-        """A kill between two parts of a stream, and what is told of it."""
+        """Kill between two parts of a stream; returns the notes."""
         daemon = self.serve(listener, **options)
         stream = self.tcp(daemon)
         stream.sendall(before)
@@ -196,7 +196,7 @@ class InHand(keeper.Case):
         daemon.start()
         stream.sendall(b"o\nthr")
         self.wait_until_told(daemon, stream, ["one", "two"])
-        # As if it had been killed before it could have that dropped.
+        # As if it had been killed before systemd dropped that.
         daemon.keeper.replace("state", state)
         daemon.kill()
         stream.sendall(b"ee\n")
@@ -240,7 +240,7 @@ class InHand(keeper.Case):
         daemon.fell()
         daemon.start()
         wait_for(lambda: daemon.text(self.log).count(" closed ") == 2)
-        # One that was reset has no address any more.
+        # A connection that was reset has no address any more.
         for name, reason in ((names[0], "eof"), ("[::]:0", "reset")):
             *told, closed = [r.data for r in daemon.of(name, self.log)]
             self.assertEqual(told[-3:], ["lost bytes=2", "o", "three"])
@@ -264,7 +264,7 @@ class InHand(keeper.Case):
                       self.told(daemon)[-1])
 
     def ended(self):
-        """A connection that ended, of which systemd has not let go yet."""
+        """A connection that ended but is still in the store."""
         daemon = self.serve(LINE)
         stream = self.tcp(daemon)
         wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
@@ -324,10 +324,10 @@ class InHand(keeper.Case):
 
 
 class BetweenReads(keeper.Case):
-    """A kill after the kernel has given data out, before anybody knows."""
+    """A kill after recv(2) returned, before the ledger has it."""
 
     def cost(self, listener, before, given):
-        """What is in hand and not known of: a daemon after that, its peer."""
+        """Kill there; returns the next daemon and the peer."""
         daemon = self.serve(listener)
         stream = self.tcp(daemon)
         stream.sendall(before)
@@ -381,7 +381,7 @@ class BetweenReads(keeper.Case):
 
 
 class Pipe:
-    """An output that takes nothing: a pipe that is full, of empty lines."""
+    """A stalled output: a pipe that is full of empty lines."""
 
     def __init__(self, path):
         os.mkfifo(path)
@@ -400,7 +400,7 @@ class Pipe:
                 self.content += os.read(self.fd, 65536)
 
     def records(self):
-        """What came through, without what filled it."""
+        """The bytes that were written to it, without its filling."""
         self.drain()
         whole = self.content.rpartition(b"\n")[0].decode()
         return [harness.Record(line) for line in whole.split("\n") if line]
@@ -410,7 +410,7 @@ class Pipe:
 
 
 class Stalled(keeper.Case):
-    """Behind an output that stands still much is in hand."""
+    """Many records wait for a stalled output."""
 
     def serve_pipe(self, *listeners, **options):
         """A daemon, and the pipe that stalls it."""
@@ -429,7 +429,7 @@ class Stalled(keeper.Case):
                 (LINE, b"%s\n"), (LINE, b"%s\r\n"), (LF, b"%s\n"),
                 (NUL, b"%s\0"), (CHUNK, b"%s")):
             with self.subTest(listener):
-                blob = b"".join(frame % law.record(b"x", n, 200)
+                blob = b"".join(frame % accounting.record(b"x", n, 200)
                                 for n in range(1500))
                 read, told = self.cost(listener, blob)
                 self.assertEqual(told[0].data, f"lost bytes={read}")
@@ -437,7 +437,7 @@ class Stalled(keeper.Case):
                 self.assertEqual(b"".join(
                     [frame % data for data in rest]), blob[read:])
         frames = [b"%d %s" % (len(r), r) for r in (
-            law.record(b"x", n, 200) for n in range(1500))]
+            accounting.record(b"x", n, 200) for n in range(1500))]
         read, told = self.cost(COUNTED, b"".join(frames))
         rest, begin = [], 0
         for frame in frames:
@@ -453,7 +453,7 @@ class Stalled(keeper.Case):
                          rest)
 
     def cost(self, listener, blob):
-        """Kill it with as much in hand as it takes, and send the rest."""
+        """Kill it with as much read as it takes, and send the rest."""
         daemon, pipe = self.serve_pipe(listener)
         stream = self.tcp(daemon)
         stream.sendall(blob)
@@ -484,7 +484,7 @@ class Stalled(keeper.Case):
         daemon.start()
 
         def lost():
-            return sum(law.lost_in(r.data) for r in pipe.records()
+            return sum(accounting.lost_in(r.data) for r in pipe.records()
                        if r.tag == "*")
 
         def numbers():

@@ -33,7 +33,7 @@ def on_ipv6(program):
 
 
 def seconds_of(record):
-    """When a record was made, as time.time() counts."""
+    """A record's time, as time.time() counts."""
     made = datetime.strptime(record.time, "%Y-%m-%dT%H:%M:%S.%fZ")
     return made.replace(tzinfo=timezone.utc).timestamp()
 
@@ -86,7 +86,7 @@ class Lesson(harness.Case):
         self.check_udp_client(on_ipv6(UDP_CLIENT), "[::1]")
 
     def check_tcp_client(self, program, host):
-        """What it sends has no newline, and shows all the same."""
+        """Data without a newline are logged all the same."""
         daemon = self.daemon(config="""
             listeners = ({ protocol = "tcp"; port = 0; });
             connection_notes = "all";""")
@@ -97,7 +97,7 @@ class Lesson(harness.Case):
         daemon.wait_for_data(1)
         shown = time.time()
         self.assertLess(shown - said, 4)
-        # Its time is that of the read, which flush_timeout was before.
+        # Its time is that of the read, before flush_timeout.
         read = seconds_of(daemon.records()[-1])
         self.assertGreater(read, said - 0.001)
         self.assertGreater(shown - read, 0.9)
@@ -144,7 +144,7 @@ class Lesson(harness.Case):
         self.client(program, daemon.port())
         wait_for(lambda: os.path.getsize(daemon.out) > 200000, "a flood")
         other = self.udp(daemon, host="::1" if "[" in host else host)
-        # One datagram may be dropped where so many are: that is noted.
+        # Of so many datagrams one may be dropped: that is noted.
         def is_heard():
             other.send(b"may I?")
             return b" F may I?\n" in daemon.bytes()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Limits: what peers can use up, and that others do not notice."""
+"""Limits: no peer can use up what others need."""
 import os
 import shutil
 import socket
@@ -13,10 +13,10 @@ from harness import configured, end_of, name_of, tcp, wait_for
 class LimitCase(harness.Case):
 
     def told(self, daemon, number=0):
-        """The counters of a listener, told after all it could do it did.
+        """A listener's counters, once all waiting connections are accepted.
 
-        The main thread accepts and tells in one loop: what waited to be
-        accepted before the first of two tellings was, before the second.
+        The main thread accepts and logs counters in one loop: connections
+        that waited at the first of two requests are accepted at the second.
         """
         daemon.counters()
         return daemon.counters()[daemon.listening[number][0]]
@@ -48,7 +48,7 @@ class MaxConnections(LimitCase):
         for number, connection in enumerate(waiting):
             connection.sendall(b"".join(b"%d of %d\n" % (line, number)
                                         for line in range(100)))
-        # One comes and goes before its turn.
+        # One connects and closes before it is accepted.
         waiting[1].shutdown(socket.SHUT_WR)
         told = self.told(daemon)
         self.assertEqual((told["connections"], told["total"]), (2, 2))
@@ -131,7 +131,7 @@ class PerSource(LimitCase):
         told = self.told(daemon)
         self.assertEqual((told["refused"], told["connections"],
                           told["total"]), (3, 3, 3))
-        # Whoever leaves makes room for another of that source.
+        # Once a peer has left, another of its source is accepted.
         first.shutdown(socket.SHUT_WR)
         end_of(first)
         wait_for(lambda: self.told(daemon)["connections"] == 2, "room")
@@ -191,7 +191,7 @@ class IdleTimeout(LimitCase):
         self.assertLess(float(keys["seconds"]), 10)
         self.assertEqual([(r.tag, r.data) for r in daemon.of(idle_name)][:2],
                          [("F", "line"), ("E", "unfinished")])
-        # The busy one is as old, and lives.
+        # The busy one is as old, and stays open.
         busy.sendall(b"\n")
         self.say(daemon, busy, "alive")
         busy.shutdown(socket.SHUT_WR)
@@ -199,7 +199,7 @@ class IdleTimeout(LimitCase):
         keys = daemon.of(busy)[-1].note()[1]
         self.assertEqual(keys["reason"], "eof")
         self.assertGreaterEqual(float(keys["seconds"]), 1)
-        # Who never said a word is a probe.
+        # A connection without data is a probe.
         self.assertEqual(daemon.of(silent_name), [])
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual([r.data for r in daemon.records() if r.peer == "-"],
@@ -261,7 +261,7 @@ class Notes(LimitCase):
 
 
 class Kernel(LimitCase):
-    """What is asked of the kernel."""
+    """Options of sockets."""
 
     def test_keepalive_is_on(self):
         daemon = self.daemon("-l", "tcp:127.0.0.1:0")
@@ -271,7 +271,7 @@ class Kernel(LimitCase):
         remote = "0100007F:%04X" % connection.getsockname()[1]
 
         def timer():
-            """The timer that runs, 2 is keepalive's, and its seconds."""
+            """The running timer (2: keepalive), and its seconds."""
             with open(f"/proc/{daemon.process.pid}/net/tcp",
                       encoding="ascii") as file:
                 for line in file:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signals in the middle of load, again and again: the law holds each time."""
+"""Signals in the middle of load, again and again: nothing is missing."""
 import os
 import re
 import select
@@ -8,8 +8,8 @@ import socket
 import unittest
 from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM, SIGUSR1
 
+import accounting
 import harness
-import law
 from harness import TURNS, wait_for
 
 LISTENERS = """
@@ -27,37 +27,38 @@ outputs = ( { type = "file"; path = "@DIR@/text"; },
   { type = "file"; path = "@DIR@/json"; format = "json"; },
   { type = "file"; path = "@DIR@/raw"; format = "raw"; } );
 """
-FORMATS = (("text", law.from_text), ("json", law.from_json))
+FORMATS = (("text", accounting.from_text), ("json", accounting.from_json))
 FILES = ("text", "json", "raw")
 
 
-class UnderLoad(law.Case):
-    """Floods and slow senders, TCP and UDP, while the signal comes."""
+class UnderLoad(accounting.Case):
+    """Signals while TCP and UDP senders flood or send slowly."""
 
     def load(self):
-        """A daemon and its senders: some as fast as they can, some not."""
+        """Start a daemon and senders: some as fast as they can, some not."""
         self.streams, self.datagrams = [], []
         daemon = self.daemon(config=CONFIG)
         self.stream(daemon, "flood", burst=100, rate=30000)
         self.stream(daemon, "slow", burst=1, rate=2000)
-        self.stream(daemon, "counted", 1, framing=law.COUNTED, rate=5000)
+        self.stream(daemon, "counted", 1, rate=5000,
+                    framing=accounting.COUNTED)
         self.datagrams_of(daemon, "even", 2, rate=5000)
         self.datagrams_of(daemon, "burst", 3, rate=20000)
         return daemon
 
     def run_for(self, turn):
-        """Let each send some, in each turn as much as never before."""
+        """Let each send some, in each turn another number."""
         for sender in self.senders():
             sender.wait_for(20 + 17 * (turn % 10))
 
     def halt(self):
-        """Whoever still sends ends its stream in order."""
+        """End the streams that are still open in order."""
         for sender in self.senders():
             sender.finish()
 
-    def hold_files(self, daemon, parts=("",)):
-        """Both files, whose parts are in this order; the datagrams lost."""
-        told = [self.hold(b"".join(
+    def check_files(self, daemon, parts=("",)):
+        """Check both files, with parts; returns the datagrams lost."""
+        told = [self.check_log(b"".join(
             daemon.bytes(f"{daemon.dir}/{name}{part}") for part in parts),
             parse) for name, parse in FORMATS]
         self.assertEqual(told[0], told[1])
@@ -70,7 +71,7 @@ class UnderLoad(law.Case):
         self.assertEqual(daemon.wait(), 0, daemon.errors())
         for sender in self.senders():
             sender.abandon()
-        self.hold_files(daemon)
+        self.check_files(daemon)
 
     def test_term_and_int_lose_nothing_that_the_kernel_had_taken(self):
         for turn in range(TURNS):
@@ -86,7 +87,7 @@ class UnderLoad(law.Case):
         self.assertNotIn("giving up", daemon.errors())
         for sender in self.senders():
             sender.abandon()
-        self.hold_files(daemon)
+        self.check_files(daemon)
 
     def test_files_renamed_before_hup_hold_all_of_it(self):
         daemon = self.load()
@@ -102,19 +103,19 @@ class UnderLoad(law.Case):
         self.halt()
         self.assertEqual(daemon.stop(), 0)
         parts = [f".{turn}" for turn in range(TURNS)] + [""]
-        self.hold_files(daemon, parts)
-        self.hold_raw([daemon.bytes(f"{daemon.dir}/raw{part}")
-                       for part in parts])
+        self.check_files(daemon, parts)
+        self.check_raw([daemon.bytes(f"{daemon.dir}/raw{part}")
+                        for part in parts])
 
-    def hold_raw(self, parts):
-        """Streams in a file that does not tell whose a line is."""
+    def check_raw(self, parts):
+        """Check streams in raw files, which do not name the peer."""
         self.assertEqual({part[-1:] for part in parts}, {b"\n"})
         for stream in self.streams:
             name = stream.sender + b"."
             self.assertEqual(
                 [line for line in b"".join(parts).split(b"\n")
                  if line.startswith(name)],
-                [law.record(stream.sender, n, stream.spread)
+                [accounting.record(stream.sender, n, stream.spread)
                  for n in range(stream.number)])
 
     def test_hup_without_a_directory_keeps_the_old_files(self):
@@ -135,7 +136,7 @@ class UnderLoad(law.Case):
                 daemon.err = daemon.dir + "/err"
         self.halt()
         self.assertEqual(daemon.stop(), 0)
-        self.hold_files(daemon)
+        self.check_files(daemon)
 
     def test_counters_told_under_load_agree_at_its_end(self):
         daemon = self.load()
@@ -154,7 +155,7 @@ class UnderLoad(law.Case):
             daemon.counters()[small]), "all to be counted")
         lost = sum(c.get("lost", 0) for c in daemon.counters().values())
         self.assertEqual(daemon.stop(), 0)
-        self.assertEqual(self.hold_files(daemon), lost)
+        self.assertEqual(self.check_files(daemon), lost)
 
     def test_after_kill_all_but_the_last_line_is_whole(self):
         for turn in range(TURNS):
@@ -166,7 +167,7 @@ class UnderLoad(law.Case):
                 sender.abandon()
             lines = daemon.bytes(daemon.dir + "/text")
             for stream in self.streams:
-                stream.acked = 0  # what was read and not written is gone
+                stream.acked = 0  # read and not written: lost
             self.streams_only(lines[:lines.rfind(b"\n") + 1])
             os.unlink(daemon.err)
             daemon.start()
@@ -176,15 +177,15 @@ class UnderLoad(law.Case):
                              else lines + b"\n")
 
     def streams_only(self, content):
-        """Hold the streams; nobody told what the datagrams came to."""
-        law.hold(b"".join(
+        """Check the streams only: a kill leaves datagrams unnoted."""
+        accounting.check(b"".join(
             line for line in content.splitlines(keepends=True)
             if b" udp/" not in line and b" small " not in line),
             self.streams)
 
 
-class Abandoned(law.Case):
-    """Two TERMs while an output stands still: what is lost is told."""
+class Abandoned(accounting.Case):
+    """Two TERMs while an output is stalled: the loss is logged."""
 
     CONFIG = """
     listeners = ( { protocol = "tcp"; port = 0; },
@@ -194,7 +195,7 @@ class Abandoned(law.Case):
     """
 
     def unread(self, open_pair=os.pipe, **options):
-        """A daemon whose stdout nobody reads; self.reader is its other end."""
+        """A daemon with a full stdout; self.reader is its other end."""
         daemon = harness.Daemon(start=False, **options)
         self.addCleanup(daemon.close)
         self.reader, writer = open_pair()
@@ -204,7 +205,7 @@ class Abandoned(law.Case):
         return daemon
 
     def give_up(self, daemon):
-        """Stop it, and stop it again; what it has written until then."""
+        """Send TERM twice; returns what it has written until then."""
         daemon.signal(SIGTERM)
         daemon.wait_for_error("stopping")
         wait_for(lambda: daemon.signal(SIGTERM) or
@@ -215,7 +216,7 @@ class Abandoned(law.Case):
         return content[:content.rfind(b"\n") + 1]
 
     def stalled(self, *how, **options):
-        """Senders that wait, since nobody reads the daemon's stdout."""
+        """Senders that wait, since the daemon's stdout is full."""
         daemon = self.unread(*how, config=self.CONFIG, **options)
         stream = self.stream(daemon, "stream", burst=7)
         wait_for(lambda: not select.select([], [stream.connection], [], 0)[1],
@@ -229,7 +230,7 @@ class Abandoned(law.Case):
         content = self.give_up(daemon)
         stream.abandon()
         datagrams.abandon()
-        self.hold_abandoned(daemon, content, stream, datagrams)
+        self.check_abandoned(daemon, content, stream, datagrams)
 
     def test_what_two_terms_abandon_is_told_exactly(self):
         for _ in range(TURNS):
@@ -296,12 +297,12 @@ class Abandoned(law.Case):
                          ["probes connections=1 peer=127.0.0.1"])
         self.assertIn("output full: 1 records unwritten", daemon.errors())
 
-    def hold_abandoned(self, daemon, content, stream, datagrams):
-        """Written + unwritten + unread + lost = sent, of both."""
-        entries = law.entries_of(content[:content.rfind(b"\n") + 1])
+    def check_abandoned(self, daemon, content, stream, datagrams):
+        """Written + unwritten + unread + lost = sent, for TCP and UDP."""
+        entries = accounting.entries_of(content[:content.rfind(b"\n") + 1])
         logged = {}
         for sender in (stream, datagrams):
-            numbers = [law.number_of(sender, e.data) for e in entries
+            numbers = [accounting.number_of(sender, e.data) for e in entries
                        if e.peer == sender.peer]
             logged[sender] = len(numbers)
             self.assertEqual(numbers, list(range(len(numbers))))
@@ -310,7 +311,7 @@ class Abandoned(law.Case):
             r" (\d+) datagrams unread, (\d+) lost, 0 bytes read and .*"
             r" (\d+) records unwritten", daemon.errors(), re.S).groups())
         self.assertGreater(lost, 0)
-        # Of the stream, what is neither unread nor held are whole records.
+        # The rest of the stream, neither unread nor held, is whole records.
         records, left = 0, stream.acked - unread - held
         while left > 0:
             left -= len(stream.frame(records))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A real rsyslogd and a real journald, stopped, killed, absent: the law holds.
+"""A real rsyslogd and a real journald, stopped, killed, absent: no loss.
 
-A logger that is killed takes with it what it had in hand, and what waits in
-a socket that is its own alone.  With systemd the socket outlives it.
+A logger that is killed loses what it had read and not written, and what is
+queued in a socket of its own.  A socket of systemd's outlives it.
 """
 import os
 import shutil
@@ -14,8 +14,8 @@ import tempfile
 import unittest
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
+import accounting
 import harness
-import law
 from harness import TURNS, wait_for
 
 CONFIG = """
@@ -41,7 +41,7 @@ action(type="omfile" file="@DIR@/syslog" template="line"
 """
 JOURNALD = "/lib/systemd/systemd-journald"
 JOURNAL = "/run/systemd/journal/socket"
-# Each kill leaves a file behind: it is not to remove the first of so many.
+# Each kill leaves a file: journald must not remove the first of so many.
 JOURNALD_CONF = """[Journal]
 RuntimeMaxFiles=10000
 Storage=volatile
@@ -50,7 +50,7 @@ ReadKMsg=no
 Audit=no
 """
 TIME = b"2026-01-01T00:00:00.000000Z"
-# Binds a socket where it stands, and hands it over.
+# Bind a socket in this namespace, and pass it on.
 BIND = """
 import os, socket, sys
 with socket.socket(fileno=int(sys.argv[2])) as channel:
@@ -67,7 +67,7 @@ class Ended(Exception):
     """A logger that ended at its start, with what it said."""
 
 
-class Logger(law.Case):
+class Logger(accounting.Case):
     """What both have in common; place is where their socket is bound."""
 
     enter = ()  # a command that enters the logger's namespaces
@@ -97,7 +97,7 @@ class Logger(law.Case):
             process.wait(harness.PATIENCE)
 
     def keep(self):
-        """A socket that is bound where the logger's belongs."""
+        """A socket that is bound at the logger's path."""
         ours, its = socket.socketpair()
         with ours, its:
             subprocess.run([*self.enter, sys.executable, "-c", BIND,
@@ -112,8 +112,8 @@ class Logger(law.Case):
         self.datagrams_of(self.portlogd, "datagrams", 1, rate=2000)
 
     def assert_others_are_served(self):
-        """Who does not feed the logger: one who comes now, to the end."""
-        peer = law.Stream(self.portlogd.tcp(2), "other", limit=50)
+        """End a new peer of another listener: it does not wait."""
+        peer = accounting.Stream(self.portlogd.tcp(2), "other", limit=50)
         self.others.append(peer)
         peer.start()
         peer.finish()
@@ -122,25 +122,26 @@ class Logger(law.Case):
         for sender in self.senders():
             sender.wait_for(100 + 31 * (turn % 10))
 
-    def hold_all(self, taken=0):
-        """The law holds, but for so many that a killed logger had taken."""
+    def check_all(self, taken=0):
+        """All is logged; taken: but for what a killed logger had taken."""
         for sender in self.senders():
             sender.finish()
         self.assertEqual(self.portlogd.stop(), 0, self.portlogd.errors())
-        law.hold(self.portlogd.bytes(self.portlogd.dir + "/good"),
-                 self.others)
+        accounting.check(self.portlogd.bytes(self.portlogd.dir + "/good"),
+                         self.others)
         said = self.portlogd.errors()
         self.assertEqual(said.count("stalled reason="),
                          said.count("resumed seconds="), said)
         entries = self.all_entries()
         if taken:
-            self.hold_but(taken, entries)
+            self.check_but(taken, entries)
         else:
-            law.hold(b"\n" * len(entries), self.streams, self.datagrams,
-                     lambda _, each=iter(entries): next(each))
+            accounting.check(b"\n" * len(entries), self.streams,
+                             self.datagrams,
+                             lambda _, each=iter(entries): next(each))
 
     def all_entries(self):
-        """All that was logged, once what is sent to it now is too."""
+        """All entries, once a last message of ours is logged."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.connect(self.place_from_here())
             last.send(self.LAST)
@@ -148,19 +149,20 @@ class Logger(law.Case):
             e.tag == "*" and e.data == "last" for e in entries) and entries)(
                 self.entries()), "all to be logged")
 
-    def hold_but(self, taken, entries):
-        """Each once, whole and in order, and no more than that missing."""
-        records, missing = law.joined(entries), 0
-        # A stall may be longer than what the receive buffer holds.
-        told = sum(law.lost_in(e.data) for e in entries if e.tag == "*")
+    def check_but(self, taken, entries):
+        """Each once, whole and in order; no more are missing than taken."""
+        records, missing = accounting.joined(entries), 0
+        # A stall may be longer than the receive buffer lasts.
+        told = sum(accounting.lost_in(e.data) for e in entries if e.tag == "*")
         for s in self.senders():
-            numbers = [law.number_of(s, d) for _, d in records.get(s.peer, [])]
+            numbers = [accounting.number_of(s, d)
+                       for _, d in records.get(s.peer, [])]
             self.assertEqual(numbers, sorted(set(numbers)))
             missing += s.number - len(numbers)
         self.assertLessEqual(told, missing)
         self.assertLessEqual(missing, told + taken)
 
-    # What both have to stand.
+    # The faults, for both loggers.
 
     def stop_and_continue(self):
         logger = self.start()
@@ -172,7 +174,7 @@ class Logger(law.Case):
             self.run_for(turn)
             self.assert_others_are_served()
             logger.send_signal(SIGCONT)
-        self.hold_all()
+        self.check_all()
         self.assertNotIn("stalled", self.portlogd.errors())
 
     def kill_with_its_socket_kept(self):
@@ -187,7 +189,7 @@ class Logger(law.Case):
             self.run_for(turn)
             self.assert_others_are_served()
             logger = self.start(kept)
-        self.hold_all(taken=TURNS)
+        self.check_all(taken=TURNS)
         self.assertNotIn("stalled", self.portlogd.errors())
 
     def kill_with_its_socket(self):
@@ -205,10 +207,10 @@ class Logger(law.Case):
             logger = self.start()
             wait_for(lambda n=turn: self.portlogd.errors().count(
                 "logger: resumed seconds=") > n, "its end")
-        self.hold_all(taken=(WAITING + 1) * (TURNS // 2 or 1))
+        self.check_all(taken=(WAITING + 1) * (TURNS // 2 or 1))
 
     def absent(self):
-        """At the start, and later, before there is any load."""
+        """A stopped logger, at the start and later, without load."""
         self.portlogd = self.prepared()
         self.portlogd.launch()
         self.assertEqual(self.portlogd.wait(), 1)
@@ -223,7 +225,7 @@ class Logger(law.Case):
         self.portlogd.wait_for_error("logger: stalled reason=E")
         self.run_for(9)
         self.start()
-        self.hold_all()
+        self.check_all()
 
     def prepared(self):
         daemon = self.daemon(start=False, config=CONFIG.replace(
@@ -252,7 +254,7 @@ class Logger(law.Case):
 
 
 class Rsyslog(Logger):
-    """rsyslogd, to whose socket /dev/log leads."""
+    """rsyslogd; /dev/log is a link to its socket."""
 
     TYPE = "syslog"
     LAST = b"<30>Jan  1 00:00:00 portlogd[1]: - - * last"
@@ -281,10 +283,10 @@ class Rsyslog(Logger):
         return process
 
     def entries(self):
-        """Its template leaves out all but the message, after a blank."""
+        """Its template writes a blank and the message only."""
         with open(self.directory + "/syslog", "rb") as file:
             lines = file.read().split(b"\n")[:-1]
-        return [law.from_text(TIME + line) for line in lines]
+        return [accounting.from_text(TIME + line) for line in lines]
 
     def test_rsyslogd_that_is_stopped_goes_on_with_all_of_it(self):
         self.stop_and_continue()
@@ -389,7 +391,7 @@ class Journald(Logger):
                 for key, value in fields.items()}
         data = fields.get(b"PORTLOG_RAW", fields[b"MESSAGE"])
         tag = text[b"PORTLOG_TAG"]
-        return law.Entry(
+        return accounting.Entry(
             text[b"PORTLOG_LISTENER"],
             f"{text.get(b'PORTLOG_PEER')}:{text.get(b'PORTLOG_PORT')}",
             tag, data.decode() if tag == "*" else data)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""UDP: what the receive buffer cannot hold is told, to the datagram."""
+"""UDP: drops of the receive buffer are noted, to the datagram."""
 import os
 import shlex
 import signal
@@ -7,22 +7,22 @@ import subprocess
 import sys
 import time
 
+import accounting
 import harness
-import law
 from harness import TURNS, configured, udp, wait_for
 
 BUFFER = "receive_buffer = 16384; "
 SMALL = udp(BUFFER)
-BURST = 400  # more than that buffer holds
+BURST = 400  # more than that buffer takes
 
 
-class Loss(law.Case):
-    """The daemon is stopped while more comes than the kernel can hold."""
+class Loss(accounting.Case):
+    """SIGSTOP the daemon while more is sent than the buffer takes."""
 
     def peer(self, daemon, name, number=0):
-        """A numbered sender that sends when it is told to."""
-        peer = law.Datagrams(daemon.udp(number), name,
-                             listener=daemon.listening[number][0])
+        """A numbered sender that sends when the test calls it."""
+        peer = accounting.Datagrams(daemon.udp(number), name,
+                                    listener=daemon.listening[number][0])
         self.addCleanup(peer.connection.close)
         self.datagrams.append(peer)
         return peer
@@ -35,7 +35,7 @@ class Loss(law.Case):
         daemon.signal(signal.SIGCONT)
 
     def wait_until_told(self, daemon):
-        """Until each listener has counted all that was sent to it."""
+        """Wait until each listener has counted all that was sent to it."""
         def is_told():
             counted = daemon.counters()
             return all(c["records"] + c["lost"] == sum(
@@ -44,8 +44,8 @@ class Loss(law.Case):
         return wait_for(is_told, "all to be told")
 
     def assert_lost(self, daemon):
-        """The law holds, and something was lost at all; how much."""
-        lost = self.hold(daemon.bytes())
+        """Check the log, and that datagrams were lost; returns how many."""
+        lost = self.check_log(daemon.bytes())
         self.assertGreater(lost, 10)
         self.assertLess(lost, sum(d.sent for d in self.datagrams) - 10)
         return lost
@@ -113,7 +113,8 @@ class Loss(law.Case):
             SMALL, output='type = "stdout"; format = "json";'))
         self.burst(daemon, self.peer(daemon, "a"))
         self.assertEqual(daemon.stop(), 0)
-        self.assertGreater(self.hold(daemon.bytes(), law.from_json), 10)
+        self.assertGreater(
+            self.check_log(daemon.bytes(), accounting.from_json), 10)
         self.assertEqual({o["event"]: type(o["datagrams"])
                           for o in daemon.json() if "event" in o},
                          {"lost": int})
@@ -135,7 +136,7 @@ class Loss(law.Case):
         self.assertEqual(len(cut) + lost, 100)
         self.assertGreater(len(cut), 3)
         self.assertGreater(lost, 3)
-        # What was sent is 500 bytes after a number and a blank.
+        # A datagram has 500 bytes after a number and a blank.
         for record, keys in zip(daemon.data("T"), cut):
             self.assertEqual(int(keys["size"]),
                              len(record.split(" ")[0]) + 501)
@@ -158,7 +159,7 @@ for number in itertools.count():
 
 
 class Interface(harness.Case):
-    """On a way that is no way to this host itself."""
+    """A socket on an interface without a route to this host."""
 
     def test_none_vanishes_between_the_last_read_and_the_end(self):
         # Skipped where there is nothing to make such a way with.
@@ -197,13 +198,13 @@ class Interface(harness.Case):
         records = daemon.records()
         lost = sum(int(r.note()[1]["datagrams"]) for r in records
                    if r.tag == "*")
-        first = int(daemon.data("F")[0])  # those before had no way
+        first = int(daemon.data("F")[0])  # earlier ones had no route
         self.assertEqual(sent - first,
                          len(daemon.data("F")) + lost, daemon.errors())
 
 
-class Flood(law.Case):
-    """The daemon runs, and is sent more than it can take all the while."""
+class Flood(accounting.Case):
+    """The daemon runs, under more load than it can take."""
 
     def test_what_a_flood_loses_is_told_where_it_is_missing(self):
         for turn in range(TURNS):
@@ -216,7 +217,7 @@ class Flood(law.Case):
                 peer.halt()
             self.assertEqual(daemon.stop(), 0)
             peer.abandon()
-            self.hold(daemon.bytes())
+            self.check_log(daemon.bytes())
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import shlex
 import socket
 from functools import partial
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for
 from machine import CONFIG, MachineCase
 
@@ -19,7 +19,7 @@ TCP, UDP = ('{ protocol = "%s"; port = 79; }' % p for p in ("tcp", "udp"))
 CAPABILITIES = r"(?m)^Cap\w+:\t(.*)$"
 NONE, BIND = "0000000000000000", "0000000000000400"
 
-# Fills a socket until it drops: nobody reads from it before the daemon does.
+# Fill a socket until it drops: only the daemon will read from it, later.
 BURST = 20000
 FLOOD = f"""
 import socket
@@ -30,13 +30,13 @@ for i in range({BURST}):
 
 
 class LowPorts(MachineCase):
-    """They are bound before it runs, and wait for it."""
+    """The ports are bound before the daemon starts."""
 
     def setUp(self):
         self.machine.systemctl("reset-failed", "portlogd", check=False)
 
     def exchange(self):
-        """A line and datagrams to each; they are in the log."""
+        """Send a line and datagrams to each; all are logged."""
         self.machine.run("truncate", "-s", "0", LOG)
         self.udp(79).send(b"a datagram")
         self.udp(79, "::1").send(b"another")
@@ -45,7 +45,7 @@ class LowPorts(MachineCase):
                          {"a datagram", "another", "a line"})
 
     def told(self, since, what):
-        """How often the unit has said that."""
+        """How often the unit has logged this."""
         return sum(what in m for m in self.machine.messages(
             "-u", "portlogd", "--since", since))
 
@@ -130,8 +130,8 @@ class LowPorts(MachineCase):
         self.needs_libsystemd()
         self.machine.configure(configured(TCP, UDP))
         self.machine.run("truncate", "-s", "0", LOG)
-        datagrams = law.Datagrams(self.udp(79), "a", listener="udp/79",
-                                  rate=3000)
+        datagrams = accounting.Datagrams(self.udp(79), "a", listener="udp/79",
+                                         rate=3000)
         self.addCleanup(datagrams.abandon)
         datagrams.start()
         for address in ("127.0.0.1", "*"):
@@ -151,10 +151,10 @@ class LowPorts(MachineCase):
         log = self.machine.run("cat", LOG).stdout.encode()
         self.assertLessEqual({"to *", "to 127.0.0.1", "to all"}, {
             r.data for r in self.machine.records(LOG)})
-        # The last of the old socket are read while the new one receives.
+        # The old socket's last datagrams are read while the new one receives.
         by_time = sorted(log.splitlines(True), key=lambda line: line[:27])
-        law.hold_datagrams("udp/79", [datagrams], [
-            e for e in law.entries_of(b"".join(by_time))
+        accounting.check_datagrams("udp/79", [datagrams], [
+            e for e in accounting.entries_of(b"".join(by_time))
             if e.listener == "udp/79"])
         self.assertNotIn(b" * lost", log)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line: every option, what is refused, and how it starts."""
+"""The command line: each option, each refusal, and the start."""
 import json
 import os
 import re
@@ -17,7 +17,7 @@ OPTIONS = ("-c, --config", "-l, --listen", "-f, --format", "-o, --output",
            "-t, --test", "-T, --dump", "--keep-low-ports", "-v, --verbose",
            "-h, --help", "-V, --version")
 
-# What stands on the command line, and what is said to be wrong with it.
+# Arguments, and the error for them.
 BAD = (
     (["-x"], "'x'"),
     (["--nothing"], "--nothing"),
@@ -44,7 +44,7 @@ BAD = (
      r'"udp:\[::1\]:9000" and "udp:\*:9000"'),
 )
 
-# A listener that is none, and what is expected in its place.
+# A wrong listener, and what the error says is expected.
 PROTOCOL, PORT = '"tcp:" or "udp:"', "a port from 0 to 65535"
 MAPPED = 'an IPv4 address without "::ffff:"'
 NUMERIC, BRACKETS = "a numeric address", "an IPv6 address in brackets"
@@ -70,7 +70,7 @@ def default_file():
 
 
 class Informed(unittest.TestCase):
-    """Options that only tell something."""
+    """Options that only print something."""
 
     def test_help_is_on_stdout_and_names_every_option(self):
         for option in ("-h", "--help"):
@@ -99,7 +99,7 @@ class Informed(unittest.TestCase):
 
 
 class BadCommandLine(unittest.TestCase):
-    """Whatever is wrong: 64, the reason on stderr, and nothing on stdout."""
+    """Errors: exit code 64, the reason on stderr, an empty stdout."""
 
     def refused(self, arguments):
         result = run(*arguments)
@@ -136,7 +136,7 @@ class BadCommandLine(unittest.TestCase):
 
 
 class KeepLowPorts(unittest.TestCase):
-    """What a unit runs before the daemon, and nobody else."""
+    """--keep-low-ports, for units only."""
 
     def test_it_needs_a_systemd_that_keeps_them(self):
         result = run("--keep-low-ports", "-l", "tcp:79")
@@ -152,7 +152,7 @@ class KeepLowPorts(unittest.TestCase):
 
 
 class Listening(Case):
-    """Where -l listens, and what it says of it."""
+    """-l: where it listens, and what it logs."""
 
     def listens(self, listener, host, shown):
         daemon = self.daemon("-l", listener)
@@ -398,7 +398,7 @@ class Checked(unittest.TestCase):
 
 
 class NotStarted(unittest.TestCase):
-    """Exit code 1: what could not be opened and why, and nothing is left."""
+    """Exit code 1: the reason is on stderr, and nothing is left."""
 
     def fails(self, *options, **more):
         result = run(*options, **more)
@@ -409,7 +409,7 @@ class NotStarted(unittest.TestCase):
         return result.stderr
 
     def taken(self, kind, host="127.0.0.1"):
-        """A port that somebody else listens on."""
+        """A port on which another program listens."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         holder = socket.socket(family, kind)
         self.addCleanup(holder.close)
@@ -499,7 +499,7 @@ class NotStarted(unittest.TestCase):
 
 
 class UnderTheJournal(unittest.TestCase):
-    """JOURNAL_STREAM names stderr, or another file."""
+    """$JOURNAL_STREAM names stderr, or another file."""
 
     def said(self, right):
         with Daemon("-l", "tcp:127.0.0.1:0", start=False) as daemon:
@@ -546,7 +546,7 @@ class Default(unittest.TestCase):
             self.own = "true"
 
     def talk(self, daemon, code):
-        """Run Python with the daemon's network for its own."""
+        """Run Python in the daemon's network namespace."""
         enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]
         if "-rmn" in daemon.arguments:
             enter += ["-U", "--preserve-credentials"]
@@ -588,7 +588,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             self.assertEqual(daemon.stop(), 0)
 
     def after(self, script, *options):
-        """Run it to its end once a script has prepared the directory."""
+        """Run a script in the directory, then portlogd to its end."""
         if self.own == "true":
             self.skipTest(f"there is no {self.directory} to mount over")
         wrap = harness.namespaces("m", f"{self.own}; {script}")
@@ -598,7 +598,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
                               timeout=harness.PATIENCE)
 
     def in_its_place(self, text, *options):
-        """The same with a default file of that text."""
+        """The same with this text as the default file."""
         return self.after(f"printf '%s' '{text}' >'{self.path}'",
                           harness.PORTLOGD, *options)
 

@@ -29,7 +29,7 @@ def config(outputs, listeners=UDP, more=""):
 
 
 def every_byte(size):
-    """So many bytes, with all there are but LF, and some whole UTF-8."""
+    """So many bytes: all values but LF, and some valid UTF-8."""
     unit = bytes(set(range(256)) - {10}) + "päßwörd €𝄞".encode("utf-8")
     return (unit * (size // len(unit) + 1))[:size]
 
@@ -85,10 +85,10 @@ class Choice(Case):
 
 
 class Files(Case):
-    """What a file is before and after."""
+    """The state of a file before the start and after it."""
 
     def log_one(self, output, text=b"new", before=None, **options):
-        """What the file holds after one record, after what was before."""
+        """The file with one record, added to its former content."""
         daemon = self.daemon(config=config(output), start=False, **options)
         path = daemon.dir + "/log"
         if before is not None:
@@ -278,7 +278,7 @@ class Stdout(unittest.TestCase):
 
 
 class Server:
-    """A daemon for local datagrams: what it gets, with what was passed."""
+    """A server of local datagrams, and of descriptors in them."""
 
     def __init__(self, path):
         self.path = path
@@ -297,7 +297,7 @@ class Server:
             os.unlink(self.path)
 
     def get(self):
-        """The next message; its bytes, or those of the file passed."""
+        """The next message: its bytes, or those of the passed file."""
         data, passed, _, _ = self.socket.recvmsg(1 << 23, 1024)
         for level, kind, content in passed:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
@@ -309,7 +309,7 @@ class Server:
 
 
 class Messages(unittest.TestCase):
-    """What syslog and the journal have in common."""
+    """Tests for both syslog and the journal."""
 
     def private(self, mounted, link, target):
         """A mount namespace in which link leads to our own socket."""
@@ -331,7 +331,7 @@ class Messages(unittest.TestCase):
         return daemon, server
 
     def refuses(self, what):
-        """It does not start where there is no socket."""
+        """Without a socket the daemon does not start."""
         with Daemon(start=False, config=config('{ type = "%s"; }' % what)
                     ) as daemon:
             result = subprocess.run(
@@ -345,7 +345,7 @@ class Messages(unittest.TestCase):
         return said
 
     def loses_nothing(self, daemon, server, data_of):
-        """While the server is away nothing is lost, and nothing doubled."""
+        """While the server is gone nothing is lost or doubled."""
         with daemon.udp() as sender:
             sender.send(b"before")
             self.assertEqual(data_of(server.get()), "before")
@@ -566,7 +566,7 @@ class Journal(Messages):
                            lambda m: self.parse(m)["MESSAGE"].decode())
 
     def states(self, daemon):
-        """What the kernel calls the states that its threads are in."""
+        """The states of its threads, in the kernel's letters."""
         tasks = f"/proc/{daemon.process.pid}/task"
         states = set()
         for task in os.listdir(tasks):
@@ -589,7 +589,7 @@ class Journal(Messages):
             wait_for(lambda: self.states(daemon) == {"S"}, "all to wait")
             sender.send(b"x")
             wait_for(lambda: "t" in self.states(daemon), "strace to hold it")
-            # Another inode, as it is in /run, where none is used again.
+            # Another inode: in /run none is soon used again.
             other = Server(server.path + ".new")
             self.addCleanup(other.close)
             os.rename(other.path, server.path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Programs of others that send: what they say is logged, and how."""
+"""Senders of other projects: how their messages are logged."""
 import os
 import shutil
 import socket
@@ -15,7 +15,7 @@ RFC5424 = r"<13>1 \d{4}-\d\d-\d\dT\S+ \S+ lesson - - .*"
 
 
 def needs(program):
-    """Skip where a program is not installed."""
+    """Skip the test if a program is not installed."""
     return unittest.skipUnless(
         shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin:/sbin"),
         f"{program} is missing")
@@ -32,7 +32,7 @@ def help_of(program):
 class PeerCase(harness.Case):
 
     def run_peer(self, *command, stdin=b""):
-        """Run a program to its end, which must be a good one."""
+        """Run a program to its end; its exit code must be 0."""
         done = subprocess.run(command, input=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False,
                               timeout=harness.PATIENCE)
@@ -59,7 +59,7 @@ class PeerCase(harness.Case):
         return directory.name
 
     def log(self, daemon, count):
-        """Tags and data of the first records, once that many are there."""
+        """Wait for so many records; returns their tags and data."""
         daemon.wait_for_data(count)
         return [(r.tag, r.data) for r in daemon.records() if r.tag != "*"]
 

@@ -25,7 +25,7 @@ def listener(protocol, framing, more=""):
 
 
 def streams(daemon):
-    """The records of each peer, in the order in which peers first appear."""
+    """The records of each peer, in the order of the peers' first records."""
     found = {}
     for record in daemon.records():
         if record.tag != "*":
@@ -155,7 +155,7 @@ class Replay(harness.Case):
         self.assertEqual(second.wait_for_data(3), ["a", "b", "c"])
 
     def told(self, records, *options):
-        """The lines of a log that are told as not arriving as they are."""
+        """Lines for which replay warns that they will be changed."""
         log = self.write(*(line(0, f"a/1 1.2.3.4:5 {r}") for r in records))
         receiver = self.daemon("-l", "udp:127.0.0.1:0" if "-u" in options
                                else "tcp:127.0.0.1:0")

@@ -4,8 +4,8 @@ import re
 import subprocess
 from functools import partial
 
+import accounting
 import harness
-import law
 from harness import to_file, wait_for, watch
 from machine import MachineCase
 
@@ -16,8 +16,9 @@ COUNTED = ('{ protocol = "tcp"; port = 8889; name = "counted"; '
            'framing = "octet-counted"; }')
 UDP = '{ protocol = "udp"; port = 8888; }'
 RESTARTS, KILLS = 20, 5
+FRAMINGS = (accounting.LF, accounting.LF, accounting.LF, accounting.COUNTED)
 
-# Stops one thread, as a debugger does, until nothing more is to be read.
+# Stop one thread, as a debugger does, until stdin ends.
 STOPPER = """
 import ctypes, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -32,7 +33,7 @@ sys.stdin.read()
 
 
 class Restarts(MachineCase):
-    """The listeners, connections and records live on in the next process."""
+    """Listeners, connections and records continue in the next process."""
 
     def setUp(self):
         self.needs_libsystemd()
@@ -45,14 +46,14 @@ class Restarts(MachineCase):
         return sender
 
     def load(self, *framings):
-        """A stream of each of these framings, and datagrams."""
+        """Start a stream of each of these framings, and datagrams."""
         self.machine.configure(configured(LINE, COUNTED, UDP))
-        ports = {law.COUNTED: 8889}
-        streams = [law.Halves(self.tcp(ports.get(framing, 8888)), name,
-                              burst=3, rate=2000, framing=framing)
+        ports = {accounting.COUNTED: 8889}
+        streams = [accounting.Halves(self.tcp(ports.get(framing, 8888)), name,
+                                     burst=3, rate=2000, framing=framing)
                    for name, framing in zip("abcd", framings)]
-        datagrams = law.Datagrams(self.udp(8888), "e", listener="udp/8888",
-                                  rate=5000)
+        datagrams = accounting.Datagrams(self.udp(8888), "e", rate=5000,
+                                         listener="udp/8888")
         for sender in (*streams, datagrams):
             self.start(sender)
         return streams, datagrams
@@ -61,7 +62,7 @@ class Restarts(MachineCase):
         return self.machine.run("cat", LOG).stdout.encode()
 
     def test_restarts_under_load_lose_double_and_split_nothing(self):
-        streams, datagrams = self.load(law.LF, law.LF, law.LF, law.COUNTED)
+        streams, datagrams = self.load(*FRAMINGS)
         for _ in range(RESTARTS):
             for sender in self.senders:
                 sender.wait_for(50)
@@ -71,13 +72,13 @@ class Restarts(MachineCase):
             sender.finish()
         self.assertFalse(any(s.cut_off for s in self.senders))
         self.machine.systemctl("stop", "portlogd")
-        law.hold(self.log(), streams, [datagrams])
+        accounting.check(self.log(), streams, [datagrams])
         closed = re.findall(rb" \* closed reason=(\S+)", self.log())
         self.assertEqual(closed, [b"eof"] * 4)
         self.assertNotIn(b" P ", self.log())
 
     def test_a_kill_closes_nothing_and_what_was_in_hand_is_told(self):
-        streams, datagrams = self.load(law.LF, law.LF, law.LF, law.COUNTED)
+        streams, datagrams = self.load(*FRAMINGS)
         for turn in range(KILLS * 2):
             for sender in self.senders:
                 sender.wait_for(50)
@@ -90,11 +91,11 @@ class Restarts(MachineCase):
             sender.finish()
         self.assertFalse(any(s.cut_off for s in self.senders))
         self.machine.systemctl("stop", "portlogd")
-        entries = law.entries_of(self.log())
+        entries = accounting.entries_of(self.log())
         for stream in streams:
-            law.hold_killed(stream, [e for e in entries if
-                                     e.peer == stream.peer], KILLS)
-        law.hold_killed_datagrams(
+            accounting.check_killed(stream, [e for e in entries if
+                                             e.peer == stream.peer], KILLS)
+        accounting.check_killed_datagrams(
             datagrams, [e for e in entries if e.listener == "udp/8888"],
             KILLS)
 
@@ -207,7 +208,7 @@ class Restarts(MachineCase):
 
 
 class Signs(MachineCase):
-    """What systemd is told of a life that goes on, or does not."""
+    """The watchdog of a real systemd, with a thread that is stopped."""
 
     def setUp(self):
         self.needs_libsystemd()
@@ -229,7 +230,7 @@ class Signs(MachineCase):
         pid = self.machine.main_pid()
         watch(5, lambda: self.machine.main_pid() == pid, "the same process")
         self.machine.write("/run/stopper.py", STOPPER)
-        # That of UDP, the last to start before the connection's.
+        # The UDP thread: the last one before the connection's.
         threads = sorted(int(t) for t in self.machine.output(
             "ls", f"/proc/{pid}/task").split())
         with subprocess.Popen(
@@ -240,7 +241,7 @@ class Signs(MachineCase):
             self.assertEqual(stopper.stdout.readline(), "stopped\n")
             wait_for(lambda: self.machine.show("Result") == "watchdog",
                      "the watchdog")
-            # Only then can all of the process end.
+            # The process can end only then.
             stopper.stdin.close()
         connection.sendall(b"two\n")
         self.wait_for_lines(LOG, 2)

@@ -41,7 +41,7 @@ while True:
 
 
 def is_read_to_its_end(port):
-    """Whether a peer has ended and nothing but its end is left to read."""
+    """Whether the peer has ended and all its bytes are read."""
     with open("/proc/net/tcp", encoding="ascii") as tcp4, \
             open("/proc/net/tcp6", encoding="ascii") as tcp6:
         for line in [*tcp4, *tcp6]:
@@ -55,7 +55,7 @@ FIN_WAIT1, CLOSE_WAIT = "04", "08"
 
 
 def wait_for_state(sender, state):
-    """Until the TCP connection of a process has come as far as that."""
+    """Wait until the TCP connection of a process is in this state."""
     def is_there():
         sockets = {os.readlink(file.path)[8:-1] for file in os.scandir(
             f"/proc/{sender.pid}/fd") if "socket:" in os.readlink(file.path)}
@@ -66,7 +66,7 @@ def wait_for_state(sender, state):
 
 
 class Server:
-    """A listening TCP socket that a test plays the other side of."""
+    """A listening TCP socket, whose side the test plays."""
 
     def __init__(self, family=socket.AF_INET, host="127.0.0.1"):
         self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -91,7 +91,7 @@ class Tutorial(unittest.TestCase):
     """The servers of a Python lesson; only their port differs."""
 
     def serve(self, program, kind):
-        """A server that listens, its port, and what it prints."""
+        """Start a server; returns it, its port and its output."""
         port = free_port()
         server = subprocess.Popen(
             [sys.executable, "-c", program.replace("PORT", str(port))],
@@ -350,7 +350,7 @@ class Receipt(harness.Case):
         sender = subprocess.Popen(
             [PORTLOG, "send", "127.0.0.1", str(daemon.port())],
             stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        # More than the pipe holds, and all of it read by the daemon.
+        # More than the pipe takes, and the daemon reads all of it.
         sender.stdin.write(b"x\n" * 4000)
         sender.stdin.close()
         wait_for(lambda: is_read_to_its_end(daemon.port()), "the end")

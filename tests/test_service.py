@@ -30,14 +30,14 @@ PACKAGE = os.environ.get("PORTLOG_DEB", "")
 
 
 def send(connection, data):
-    """Send it all and wait for the receipt."""
+    """Send all and wait for the receipt."""
     connection.sendall(data)
     connection.shutdown(socket.SHUT_WR)
     end_of(connection)
 
 
 def exercise(case, name):
-    """What a newcomer does: one line to a port, and a look at the journal."""
+    """Send one line to a port, and find it in the journal."""
     send(case.tcp(8888), b"hello from %s\n" % name.encode())
     wait_for(lambda: any(m.endswith(f"hello from {name}")
                          for m in case.machine.messages("-u", "portlogd")),
@@ -45,7 +45,7 @@ def exercise(case, name):
 
 
 class Installation(MachineCase):
-    """From nothing to a running service, and back."""
+    """Install, enable, stop and uninstall the service."""
 
     installed = False
 
@@ -63,7 +63,7 @@ class Installation(MachineCase):
         self.machine.systemctl("disable", "--now", "portlogd")
         self.machine.write(CONFIG, TO_FILE + "# mine")
         self.machine.make("uninstall")
-        # Directories that others use too, and may be the first to need, stay.
+        # Directories that other packages use too may stay.
         left = {path for path in self.files() - before
                 if not path.startswith(("/etc/.", "/var/lib/systemd/",
                                         "/var/log/journal"))
@@ -168,7 +168,7 @@ class Use(MachineCase):
 
 
 class Journal(MachineCase):
-    """The journal: fields to ask for, and no record suppressed."""
+    """The journal: fields to match, and no record suppressed."""
 
     BURST = 60000
 
@@ -248,7 +248,7 @@ class Rotation(MachineCase):
             rotations += 1
         sender.join()
         self.assertGreaterEqual(rotations, 3)
-        # One that was empty was not rotated: so by what is there.
+        # An empty log is not rotated, so look at what is there.
         names = sorted(self.machine.output("sh", "-c", f"ls {LOG}*").split(),
                        key=lambda name: int((name.split(".") + ["0"])[2]))
         parts = [self.machine.output("zcat", "-f", name)
@@ -262,14 +262,14 @@ class Rotation(MachineCase):
 
 
 class Reload(MachineCase):
-    """systemctl reload has happened when it returns."""
+    """When systemctl reload returns, the reload is done."""
 
     def setUp(self):
         self.needs_libsystemd()
 
     @contextlib.contextmanager
     def reloading(self):
-        """In here systemctl reload waits; afterwards it has returned."""
+        """A context in which systemctl reload is running; then it returns."""
         with subprocess.Popen(self.machine.inside(
                 "systemctl", "reload", "portlogd")) as reload:
             wait_for(lambda: self.machine.show("ActiveState") == "reloading",
@@ -316,11 +316,11 @@ class Reload(MachineCase):
                 self.machine.run("kill", pid)
 
 
-# What the sandbox is to do to each attempt of tests/systemd/probe.
+# What the sandbox must do to each attempt of tests/systemd/probe.
 ALLOWED = {"AF_UNIX", "AF_INET", "AF_INET6", "journal_socket",
            "syslog_socket", "notify_socket", "write_tmp", "write_own_log",
            "read_config"}
-# Where something else would refuse it too, the error tells that we did.
+# If the kernel would refuse it anyway, the error shows that we did.
 REFUSED = {"write_usr": "EROFS", "write_etc": "EROFS", "write_var": "EROFS",
            "write_log": "EROFS", "write_kmsg": "EROFS", "mount": "EPERM",
            "write_proc_sys": "ENOENT", "read_memory": "ENOENT",
@@ -330,7 +330,7 @@ EXAMPLES = os.path.join(TOP, "systemd", "examples")
 
 
 class Sandbox(MachineCase):
-    """What the unit forbids is scored, and found to be in force."""
+    """What the unit forbids has a score, and is in force."""
 
     maxDiff = None
 
@@ -343,7 +343,7 @@ class Sandbox(MachineCase):
         cls.machine.run("touch", "/tmp/portlog-foreign")
 
     def probe(self):
-        """What the attempts came to, from within the unit."""
+        """The results of the attempts, made within the unit."""
         self.drop_in("probe", "[Service]\nRestart=no\n"
                      "ExecStartPre=/usr/local/lib/probe\n")
         mark = self.machine.output("date", "+@%s.%N")
@@ -359,7 +359,7 @@ class Sandbox(MachineCase):
             return file.read()
 
     def check(self, allowed, capabilities, *namespaces):
-        """Hold what the probe found to what it should find."""
+        """Compare the probe's results with the expected ones."""
         found = self.probe()
         self.assertEqual({name for name, result in found.items()
                           if result == "allowed"}, allowed, found)
@@ -402,8 +402,8 @@ class Sandbox(MachineCase):
                 self.assertEqual(before - self.attempts(line), lost)
 
     def attempts(self, line):
-        """Those that are allowed with one more line in the unit."""
-        # The daemon, which may have no way to say it, need not be ready.
+        """The attempts that are allowed with one more line in the unit."""
+        # The daemon need not be ready: it may be unable to report it.
         self.drop_in("narrower", f"[Service]\nType=exec\n{line}\n")
         return {name for name, result in self.probe().items()
                 if result == "allowed"}
@@ -434,7 +434,7 @@ class Sandbox(MachineCase):
 
 
 class Elsewhere(MachineCase):
-    """Without systemd: what a supervisor or a container makes of it."""
+    """Without systemd: under a supervisor, or in a container."""
 
     def setUp(self):
         self.daemon = self.machine.output("sh", "-c", "command -v portlogd")
@@ -444,7 +444,7 @@ class Elsewhere(MachineCase):
             pids=$(pidof portlogd) && kill -KILL $pids""", check=False)
 
     def hello(self, path):
-        """It listens, writes there, and ends when it is told to."""
+        """It listens, writes there, and ends on TERM."""
         def is_listening():
             try:
                 send(self.tcp(8888), b"hello\n")

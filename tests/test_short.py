@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Short of descriptors, threads or memory: who is served stays served.
+"""Short of descriptors, threads or memory: connections stay served.
 
 What runs short is injected: strace(1) makes system calls fail, limits are
 lowered under the running daemon, and a library makes malloc(3) fail.
@@ -12,8 +12,8 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
+import accounting
 import harness
-import law
 from harness import wait_for, watch
 
 FAILING_MALLOC = os.environ.get("FAILING_MALLOC", "tests/failing_malloc.so")
@@ -28,18 +28,18 @@ listeners = ( { protocol = "tcp"; port = 0; address = "127.0.0.1"; },
 outputs = ( { type = "file"; path = "@DIR@/text"; },
             { type = "file"; path = "@DIR@/json"; format = "json"; } );
 """
-LOGS = (("text", law.from_text), ("json", law.from_json))
+LOGS = (("text", accounting.from_text), ("json", accounting.from_json))
 
 
 def environment(**more):
-    """Ours and more; who is traced cannot be looked at for leaks too."""
+    """Our environment; a traced process cannot be checked for leaks."""
     options = os.environ.get("ASAN_OPTIONS", "")
     return {**os.environ, **more,
             "ASAN_OPTIONS": options + ":detect_leaks=0"}
 
 
 def failing(call, error, when):
-    """What to put before a command so that a system call fails."""
+    """A command's prefix, so that a system call fails."""
     wrap = ("strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e",
             f"trace={call}", "-e", f"inject={call}:error={error}:when={when}")
     try:
@@ -52,12 +52,12 @@ def failing(call, error, when):
 
 
 def seconds_used(daemon):
-    """The processor's time that all of its threads have had."""
+    """The CPU time of all its threads."""
     # The clock of another process (clock_getcpuclockid(3)).
     return time.clock_gettime(~daemon.process.pid << 3 | 2)
 
 
-class ShortCase(law.Case):
+class ShortCase(accounting.Case):
 
     def serving(self, wrap=(), env=None):
         """A daemon that serves a stream and has a peer that sends to it."""
@@ -66,24 +66,24 @@ class ShortCase(law.Case):
         self.datagrams_of(daemon, "packets", 1, limit=10)
         for sender in (self.streams[-1], self.datagrams[-1]):
             self.wait_for_records(daemon, sender, 10)
-        # What else the main thread had to do it has done before it tells.
+        # The main thread does all else before it logs this.
         daemon.counters()
         return daemon
 
     def wait_for_records(self, daemon, sender, count):
-        """Until that many records of a sender are in both logs."""
+        """Wait until so many records of a sender are in both logs."""
         for name, parse in LOGS:
             path = f"{daemon.dir}/{name}"
 
             def look():
                 content = daemon.bytes(path).rpartition(b"\n")
-                entries = law.entries_of(content[0] + content[1], parse)
+                entries = accounting.entries_of(content[0] + content[1], parse)
                 return sum(e.tag == "F" and e.peer == sender.peer
                            for e in entries) >= count
             wait_for(look, f"{count} of {sender.sender} in {name}")
 
     def assert_served(self, daemon, senders):
-        """Others are served as if nothing was short."""
+        """Other peers are served as if nothing was short."""
         for sender in senders:
             sender.limit += 10
             sender.run()
@@ -97,25 +97,25 @@ class ShortCase(law.Case):
         watch(seconds, lambda: all(seconds_used(d) < limit for d, limit in
                                    zip(daemons, most)), "to be idle")
 
-    def assert_law(self, daemon, senders):
+    def assert_accounted(self, daemon, senders):
         for sender in senders:
             sender.finish()
         self.assertEqual(daemon.stop(), 0, daemon.errors())
-        streams = [s for s in senders if isinstance(s, law.Stream)]
-        packets = [s for s in senders if isinstance(s, law.Datagrams)]
+        streams = [s for s in senders if isinstance(s, accounting.Stream)]
+        packets = [s for s in senders if isinstance(s, accounting.Datagrams)]
         for name, parse in LOGS:
-            law.hold(daemon.bytes(f"{daemon.dir}/{name}"), streams, packets,
-                     parse)
+            accounting.check(daemon.bytes(f"{daemon.dir}/{name}"), streams,
+                             packets, parse)
 
     def told(self, daemon, text=SHORT):
         return [line for line in daemon.errors().split("\n") if text in line]
 
 
 class Accept(ShortCase):
-    """accept(2) and pthread_create(3) fail, and then they do not any more."""
+    """accept(2) and pthread_create(3) fail for a while."""
 
     def check(self, faults):
-        """Each fault: what to put before the command, and how it is told."""
+        """Each fault: the command's prefix, and the message."""
         daemons, senders = [], {}
         for wrap, _ in faults:
             daemon = self.serving(wrap, environment())
@@ -129,12 +129,12 @@ class Accept(ShortCase):
             self.assert_served(daemon, senders[daemon])
         self.assert_idle(daemons)
         for daemon, (_, text), sender in zip(daemons, faults, late):
-            # Nobody else comes: it must look again by itself.
+            # No other peer connects: it must try again by itself.
             self.wait_for_records(daemon, sender, 10)
             self.assert_served(daemon, [*senders[daemon], sender])
             self.assertEqual([SHORT + text in line for line in
                               self.told(daemon)], [True], daemon.errors())
-            self.assert_law(daemon, [*senders[daemon], sender])
+            self.assert_accounted(daemon, [*senders[daemon], sender])
 
     def test_accept_that_fails_is_tried_again_and_told_once(self):
         self.check([
@@ -146,7 +146,7 @@ class Accept(ShortCase):
 
     def test_a_connection_without_a_thread_gets_one_later(self):
         threads = self.serving().threads()
-        # Those of the start, less the main thread, and that of one peer.
+        # The threads of the start, without the main one, and one peer's.
         faults = f"{threads}..{threads + 1}"
         self.streams.clear()
         self.datagrams.clear()
@@ -169,7 +169,7 @@ class Accept(ShortCase):
 class Descriptors(ShortCase):
 
     def limit(self, daemon, most):
-        """Lower or raise what it may have open; the hard limit stays."""
+        """Set its soft limit of open files; the hard limit stays."""
         _, hard = resource.prlimit(daemon.process.pid,
                                    resource.RLIMIT_NOFILE)
         resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE,
@@ -186,7 +186,7 @@ class Descriptors(ShortCase):
             wait_for(lambda: self.told(daemon), "the line")
             if turn == 0:
                 self.assert_idle([daemon])
-            # The outputs have no descriptor for a new file, and go on.
+            # The outputs get no descriptor for a new file, and continue.
             daemon.signal(signal.SIGHUP)
             wait_for(lambda t=turn: len(self.told(
                 daemon, "cannot reopen, keeping the old")) == 2 * (t + 1),
@@ -198,7 +198,7 @@ class Descriptors(ShortCase):
             for sender in late:
                 self.wait_for_records(daemon, sender, 10)
         self.assertEqual(len(self.told(daemon)), 1, daemon.errors())
-        self.assert_law(daemon, self.senders())
+        self.assert_accounted(daemon, self.senders())
 
     @unittest.skipUnless(DEEP, "takes a minute: PORTLOG_TURNS=20")
     def test_it_is_told_once_a_minute(self):
@@ -214,7 +214,7 @@ class Descriptors(ShortCase):
                          r"\(and (5[5-9]|6\d) times since this was last told")
         self.limit(daemon, None)
         self.wait_for_records(daemon, late, 10)
-        self.assert_law(daemon, self.senders())
+        self.assert_accounted(daemon, self.senders())
 
 
     def test_with_none_left_it_stops_at_once_if_nobody_waits(self):
@@ -247,7 +247,7 @@ class Descriptors(ShortCase):
 
 
 class Receive(ShortCase):
-    """recv(2) fails, and then it does not any more."""
+    """recv(2) fails for a while."""
 
     def test_a_peer_is_served_on_where_the_kernel_had_no_memory(self):
         for error in ("ENOMEM", "ENOBUFS"):
@@ -255,7 +255,7 @@ class Receive(ShortCase):
                                   environment())
             senders = self.senders()[:]
             self.assert_served(daemon, senders)
-            self.assert_law(daemon, senders)
+            self.assert_accounted(daemon, senders)
             self.streams.clear()
             self.datagrams.clear()
 
@@ -266,7 +266,7 @@ class Receive(ShortCase):
             senders = self.senders()[:]
             self.assert_served(daemon, senders)
             self.assertEqual(len(self.told(daemon, "cannot receive: ")), 1)
-            self.assert_law(daemon, senders)
+            self.assert_accounted(daemon, senders)
             self.streams.clear()
             self.datagrams.clear()
 
@@ -315,7 +315,7 @@ class Memory(ShortCase):
                 calls += 1
 
     def one_run(self, number):
-        """A short run in which that call fails; false: it was not reached."""
+        """A short run in which this call fails; false: not reached."""
         with harness.Daemon(config=BOTH, start=False, env=self.preloaded(
                 MALLOC_FAILS_AT=str(number))) as daemon:
             daemon.launch()
@@ -330,9 +330,9 @@ class Memory(ShortCase):
             return FAILED in daemon.errors()
 
     def short_run(self, daemon):
-        senders = [law.Stream(daemon.tcp(), "a", limit=20),
-                   law.Datagrams(daemon.udp(1), "b", limit=20,
-                                 listener=daemon.listening[1][0])]
+        senders = [accounting.Stream(daemon.tcp(), "a", limit=20),
+                   accounting.Datagrams(daemon.udp(1), "b", limit=20,
+                                        listener=daemon.listening[1][0])]
         try:
             for sender in senders:
                 sender.start()
@@ -342,7 +342,7 @@ class Memory(ShortCase):
                      "both outputs to be reopened")
             for sender in senders:
                 wait_for(lambda s=sender: not s.is_alive(), "all sent")
-            self.assert_law(daemon, senders)
+            self.assert_accounted(daemon, senders)
         finally:
             for sender in senders:
                 sender.abandon()
@@ -354,7 +354,7 @@ class Memory(ShortCase):
             except Exception as error:
                 raise AssertionError(f"call {number}: {error}") from error
 
-        # What libconfig makes of it while it reads is not for us to say.
+        # How libconfig handles it while it reads does not matter.
         first, step, reached = self.calls_to_check(), 8, 0
         with ThreadPoolExecutor(4) as pool:
             while True:
@@ -389,10 +389,10 @@ class Memory(ShortCase):
                 self.assertEqual(len(self.told(daemon, text)), 1,
                                  daemon.errors())
             self.assert_served(daemon, known)
-            self.assert_law(daemon, self.senders())
+            self.assert_accounted(daemon, self.senders())
 
     def use_up(self, daemon, streams):
-        """Send half records, which hold all memory until they are whole."""
+        """Send half records, which take all memory until they are whole."""
         frames = [s.frame(s.number) for s in streams]
         for stream, frame in zip(streams, frames):
             stream.sent += stream.connection.send(frame[:3])

@@ -23,14 +23,14 @@ NO_FLUSH = "limits = { flush_timeout = 0; };" + BOTH
 
 
 class Pipe:
-    """A pipe; what is written to it is read only when the test says so."""
+    """A pipe that is read only when the test does so."""
 
     def __init__(self):
         self.reader, self.writer = os.pipe()
         self.received = b""
 
     def read(self):
-        """What there is now."""
+        """Read what is there now."""
         while select.select([self.reader], [], [], 0)[0]:
             data = os.read(self.reader, 65536)
             if not data:
@@ -39,7 +39,7 @@ class Pipe:
         return self.received.decode("utf-8")
 
     def fill(self):
-        """Write until nothing more goes in, without the other side's say."""
+        """Fill the pipe from our side."""
         flags = os.open(f"/proc/self/fd/{self.writer}",
                         os.O_WRONLY | os.O_NONBLOCK)
         for size in (4096, 1):
@@ -56,7 +56,7 @@ class Pipe:
 
 
 class Drain(Case):
-    """TERM and INT: all that the kernel holds is written."""
+    """TERM and INT: all that the kernel has queued is written."""
 
     def test_all_that_was_sent_before_the_signal_is_logged(self):
         for number in (SIGTERM, SIGINT):
@@ -221,7 +221,7 @@ class Counters(Case):
         counters = {}
 
         def agree():
-            """The output has counted the last that the log shows."""
+            """Get the counters; true once the output has counted all."""
             told = len(daemon.errors())
             counters.update(daemon.counters())
             wait_for(lambda: len(self.OUTPUT.findall(
@@ -264,7 +264,7 @@ class Counters(Case):
 
 
 class Abandon(unittest.TestCase):
-    """An output that takes no more, when it is time to end."""
+    """An output that is stalled when the daemon must end."""
 
     def setUp(self):
         self.pipe = Pipe()
@@ -304,7 +304,7 @@ class Abandon(unittest.TestCase):
             daemon.wait_for_error("stopping")
 
             def ended(daemon=daemon, second=second):
-                # What comes too soon after the first is the same wish.
+                # A signal very soon after the first is taken for the same.
                 daemon.signal(second)
                 return daemon.process.poll() is not None
             wait_for(ended, "the end")
@@ -361,7 +361,7 @@ class Abandon(unittest.TestCase):
 
 
 class StderrStalled(unittest.TestCase):
-    """Nobody reads what it says: it still logs, and it still ends."""
+    """stderr is a full pipe: it still logs records, and ends."""
 
     def test_a_full_stderr_does_not_keep_it_from_logging_and_ending(self):
         pipe = Pipe()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Storage that fails under load: the law of conservation holds each time.
+"""Storage that fails under load: nothing is missing that is not noted.
 
 The fault itself is injected: a file system that is full, errors of write(),
 a limit on the size of files, a pipe that nobody reads.
@@ -16,11 +16,11 @@ import time
 import unittest
 from signal import SIGCONT, SIGSTOP
 
+import accounting
 import harness
-import law
 from harness import TURNS, wait_for
 
-# The first two feed the output that is hurt; the others do not.
+# The first two listeners write to the faulty output; the others do not.
 CONFIG = """
 listeners = (
   { protocol = "tcp"; port = 0; outputs = [ "hurt" ]; },
@@ -35,16 +35,16 @@ outputs = (
   { type = "file"; name = "good"; path = "@DIR@/good"; }
 );
 """
-PARSE = {"text": law.from_text, "json": law.from_json}
+PARSE = {"text": accounting.from_text, "json": accounting.from_json}
 MORE_THAN_THE_KERNEL_HOLDS = 500  # datagrams, in that receive_buffer
-# After each failed write it waits for a second: fewer of those.
+# After each failed write it waits for a second: fewer turns.
 STALLS = TURNS // 2 or 1
 SMALL = 96 << 10
 BALLAST = 24 << 20
 
 
 def sanitized():
-    """Whether it keeps freed memory for a while, to see who still uses it."""
+    """Whether a sanitizer delays the reuse of freed memory."""
     with open(shutil.which(harness.PORTLOGD) or harness.PORTLOGD,
               "rb") as file:
         program = file.read()
@@ -52,16 +52,16 @@ def sanitized():
 
 
 def memory_of(daemon):
-    """Bytes of it that are in memory."""
+    """Its resident memory, in bytes."""
     with open(f"/proc/{daemon.process.pid}/status", encoding="ascii") as file:
         return int(re.search(r"VmRSS:\s+(\d+) kB", file.read())[1]) << 10
 
 
-class Hurt(law.Case):
-    """A daemon under load, one of whose outputs is to be hurt."""
+class Hurt(accounting.Case):
+    """A daemon under load; one of its outputs gets faults."""
 
     def hurt(self, path="@DIR@/hurt", kind="text", prepare=lambda d: None):
-        """The daemon; prepare(daemon) may do something before its start."""
+        """Start a daemon, after prepare(daemon) was called."""
         daemon = self.daemon(start=False, config=CONFIG.replace(
             "@HURT@", path).replace("@FORMAT@", kind))
         daemon.parse = PARSE[kind]
@@ -87,11 +87,11 @@ class Hurt(law.Case):
         self.feed(daemon, 3, "packets", rate=1000)
 
     def overflow(self, daemon):
-        """More datagrams than the kernel holds for a stalled output."""
+        """Send more datagrams than the kernel queues during a stall."""
         daemon.fed[1][0].wait_for(MORE_THAN_THE_KERNEL_HOLDS)
 
     def assert_others_are_served(self, daemon):
-        """Those who were there, and who comes now, to the end."""
+        """Other peers are served to the end, old and new ones."""
         good = daemon.dir + "/good"
         self.feed(daemon, 2, "late", limit=50).finish()
         for sender in daemon.fed[2][0], daemon.fed[3][0]:
@@ -102,10 +102,10 @@ class Hurt(law.Case):
                 f"the others to be served: {last}")
 
     def finish(self, daemon):
-        """All end in order; the law holds in both files."""
+        """Stop the senders and the daemon in order, and check both files."""
         with open(daemon.hurt, "rb") as file:
             self.stop(daemon)
-            return self.hold_both(daemon, file.read())
+            return self.check_both(daemon, file.read())
 
     def stop(self, daemon):
         for senders in daemon.fed.values():
@@ -114,16 +114,16 @@ class Hurt(law.Case):
                     sender.finish()
         self.assertEqual(daemon.stop(), 0, daemon.errors())
 
-    def hold_both(self, daemon, content):
-        """How many datagrams are told as lost where it was hurt."""
+    def check_both(self, daemon, content):
+        """Check both files; returns how many datagrams are noted as lost."""
         fed = daemon.fed
-        law.hold(daemon.bytes(daemon.dir + "/good"), fed[2], fed[3])
-        lost = law.hold(content, fed[0], fed[1], daemon.parse)
-        self.hold_stalls(daemon, law.entries_of(content, daemon.parse))
+        accounting.check(daemon.bytes(daemon.dir + "/good"), fed[2], fed[3])
+        lost = accounting.check(content, fed[0], fed[1], daemon.parse)
+        self.check_stalls(daemon, accounting.entries_of(content, daemon.parse))
         return lost
 
-    def hold_stalls(self, daemon, entries):
-        """Each stall is told once, and its end is; both come to the same."""
+    def check_stalls(self, daemon, entries):
+        """Each stall has one message and one note, of equal length."""
         said = daemon.errors()
         self.assertEqual(said.count("stalled reason="),
                          said.count("resumed seconds="), said)
@@ -141,10 +141,10 @@ class Hurt(law.Case):
 
 
 class FullDisk(Hurt):
-    """A file system that has no room, then some, and then none again."""
+    """A file system that is full, then not, then full again."""
 
     def small(self, daemon):
-        """A file system of its own, and what takes up most of it."""
+        """Mount a small file system, and fill most of it."""
         directory = daemon.dir + "/small"
         os.mkdir(directory)
         daemon.arguments = [*harness.namespaces(
@@ -187,7 +187,7 @@ class FullDisk(Hurt):
         self.assertGreater(self.finish(daemon), 0)
 
     def feed_it(self, daemon):
-        """Load for it alone: the limit is that of all files."""
+        """Load the faulty output alone: the limit is for all files."""
         self.feed(daemon, 0, "flood", rate=6000)
         self.feed(daemon, 1, "datagrams", rate=4000)
 
@@ -215,16 +215,16 @@ class FullDisk(Hurt):
 
 
 class Errors(Hurt):
-    """write() to that file fails now and then, in each of the threads."""
+    """write() to this file fails now and then, in each thread."""
 
     def inject(self, daemon, call, how):
         with open(daemon.hurt, "wb"):
-            pass  # there for strace to find
+            pass  # strace needs an existing file
         daemon.arguments = [
             "strace", "-D", "-f", "-qq", "-o", "/dev/null",
             "-e", f"trace={call}", "-P", daemon.hurt, "-e",
             f"inject={call}:{how}", *daemon.arguments]
-        # Whoever is traced already cannot be looked through for leaks.
+        # A process that is traced cannot be checked for leaks.
         options = os.environ.get("ASAN_OPTIONS", "")
         daemon.env = dict(os.environ,
                           ASAN_OPTIONS=f"{options}:detect_leaks=0")
@@ -242,7 +242,7 @@ class Errors(Hurt):
             d, "close", "error=EDQUOT"))
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_error("cannot close: Disk quota exceeded")
-        # It is the log that may lack something: no success.
+        # The log may lack records: no success.
         self.assertEqual(daemon.stop(), 1)
         daemon.exits = 1
 
@@ -251,7 +251,7 @@ class Errors(Hurt):
         daemon = self.hurt(prepare=lambda d: self.inject(
             d, "openat", f"delay_enter={int(60e6)}:when=3+"))
         daemon.signal(signal.SIGHUP)
-        # The file that is next was opened: so the first one is waited for.
+        # The reopening thread is stuck in openat(2); other threads go on.
         other = self.feed(daemon, 2, "other", rate=100)
         wait_for(lambda: other.sent >= 10, "others to be served")
         begin = time.monotonic()
@@ -280,7 +280,7 @@ class Errors(Hurt):
 
 
 class Pipes(Hurt):
-    """A FIFO whose reader stops, or ends, and comes back."""
+    """A FIFO whose reader stops or ends, and returns."""
 
     def setUp(self):
         super().setUp()
@@ -300,7 +300,7 @@ class Pipes(Hurt):
         super().end(daemon)
 
     def drain(self, daemon, size=1 << 40):
-        """Read that much, or until nobody is there to write."""
+        """Read so much, or until there is no writer."""
         while size > 0:
             if not select.select([self.reader], [], [], harness.PATIENCE)[0]:
                 raise AssertionError("nothing to read")
@@ -311,7 +311,7 @@ class Pipes(Hurt):
             size -= len(data)
 
     def drain_to_the_end(self, daemon):
-        """As drain() while all senders and the daemon end; what it read."""
+        """drain() while all senders and the daemon end."""
         drain = threading.Thread(target=self.drain, args=(daemon,))
         drain.start()
         self.stop(daemon)
@@ -320,7 +320,7 @@ class Pipes(Hurt):
         return b"".join(self.read)
 
     def wait_until_shut(self, stream):
-        """Until the kernel takes no more of it."""
+        """Wait until the kernel takes no more of it."""
         wait_for(lambda: not select.select([], [stream.connection], [], 0)[1],
                  "the window to be shut")
 
@@ -338,9 +338,9 @@ class Pipes(Hurt):
         after = memory_of(daemon)
         flood.stopping.set()
         content = self.drain_to_the_end(daemon)
-        self.assertGreater(self.hold_both(daemon, content), 0)
+        self.assertGreater(self.check_both(daemon, content), 0)
         if sanitized():
-            self.skipTest("the law holds; the sanitizer's own memory grows")
+            self.skipTest("nothing is lost; the sanitizer's own memory grows")
         self.assertLess(after - before, 1 << 20)
 
     def test_a_reader_that_is_stopped_goes_on_with_all_of_it(self):
@@ -362,7 +362,7 @@ class Pipes(Hurt):
         self.reader = None
         self.stop(daemon)
         self.assertEqual(cat.wait(harness.PATIENCE), 0)
-        self.assertGreater(self.hold_both(daemon, daemon.bytes(copy)), 0)
+        self.assertGreater(self.check_both(daemon, daemon.bytes(copy)), 0)
         self.assertNotIn("stalled", daemon.errors())
 
     def test_a_reader_that_ends_and_comes_back_gets_what_was_held(self):
@@ -376,7 +376,7 @@ class Pipes(Hurt):
             self.overflow(daemon)
             self.open(daemon)
         content = self.drain_to_the_end(daemon)
-        self.assertGreater(self.hold_both(daemon, content), 0)
+        self.assertGreater(self.check_both(daemon, content), 0)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import threading
 import harness
 from harness import configured, end_of, name_of, tcp, unescape, wait_for
 
-# What is sent, and the tags and data that must come of it.
+# What is sent, and the tags and data that must be logged.
 STREAMS = {
     "line": (b"one\ntwo\r\n\nx\0y\n\r\nc\rr\r\r\nend",
              [("F", b"one"), ("F", b"two"), ("F", b""), ("F", b"x\0y"),
@@ -47,7 +47,7 @@ def framed(*framings, settings="flush_timeout = 0;"):
 
 
 def of_peer(daemon, peer):
-    """The peer's records, with the bytes that their data stands for."""
+    """The peer's records, with unescaped data."""
     return [(r.tag, unescape(r.data)) for r in daemon.of(peer)
             if r.tag != "*"]
 
@@ -84,7 +84,7 @@ class Framing(harness.Case):
                 connection.sendall(sent[:at])
                 key = daemon.listening[number][0], name_of(connection)
                 halves.append((connection, sent[at:], expected, key))
-        # The second half goes once the first was read.
+        # Send the second half once the first was read.
         for number, (sent, _) in enumerate(STREAMS.values()):
             daemon.wait_for_bytes(number, sum(range(1, len(sent))))
         for connection, rest, _, _ in halves:
@@ -343,7 +343,7 @@ class Endings(harness.Case):
 
 
 class Receipt(harness.Case):
-    """Who sees the connection closed knows that all was written."""
+    """A peer that sees the end knows that all is written."""
 
     def test_all_is_written_when_the_peer_sees_the_close(self):
         daemon = self.daemon("-l", "tcp:0")
@@ -375,7 +375,7 @@ class Receipt(harness.Case):
             if select.select([reader], [], [], 0)[0]:
                 log += os.read(reader, 4096)
         self.assertGreater(len(log), 500000)
-        # It has closed: what is missing must be in the pipe by now.
+        # The daemon has closed: all must be in the pipe by now.
         left = array.array("i", [0])
         fcntl.ioctl(reader, termios.FIONREAD, left)
         while left[0] > 0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""UDP: every datagram is in the log, or the log tells how many are not."""
+"""UDP: each datagram is logged, or a note counts it as lost."""
 import signal
 import time
 from datetime import datetime, timezone
@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import harness
 from harness import configured, udp, unescape, wait_for
 
-# A datagram, and the records that each framing must make of it.
+# A datagram, and its records in each framing.
 DATAGRAMS = [
     # sent, datagram, exact, line
     (b"x", b"x", b"x", [b"x"]),
@@ -30,7 +30,7 @@ DATAGRAMS = [
 
 
 def seconds_of(record):
-    """When a record was received, as time.time() counts."""
+    """A record's time, as time.time() counts."""
     made = datetime.strptime(record.time, "%Y-%m-%dT%H:%M:%S.%fZ")
     return made.replace(tzinfo=timezone.utc).timestamp()
 
@@ -103,7 +103,7 @@ class Sizes(harness.Case):
             daemon.stop()
 
     def check_cut(self, settings, datagrams):
-        """Of each datagram: what is shown, how, and the note after it."""
+        """Each datagram: its data, its tag, and the note after it."""
         daemon = self.daemon(config=configured(udp(settings)))
         sender = self.udp(daemon)
         expected = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""STATUS and WATCHDOG: signs of life, but not of a thread that stands still."""
+"""STATUS and WATCHDOG: no sign of life while a thread is stuck."""
 import contextlib
 import os
 import shutil
@@ -43,7 +43,7 @@ class Watchdog(keeper.Case):
         wait_for(lambda: len(pings.heard("WATCHDOG")) >= 2, "pings")
         with tracer:
             began = time.monotonic()
-            # One ping may be for a turn that was made before.
+            # One ping may be for an earlier turn.
             watch(limit_s, lambda: max(at for at, _ in pings.heard(
                 "WATCHDOG")) - began < 0.75 * limit_s, "no ping")
         told = ["0 connections, 0 records, 0 datagrams lost",
@@ -68,18 +68,18 @@ class Watchdog(keeper.Case):
         daemon = self.serve(LINE, watchdog_us=int(limit_s * 1e6))
         pings, idle = daemon.keeper, polled(daemon)
         wait_for(lambda: len(pings.heard("WATCHDOG")) >= 2, "pings")
-        # No connection yet: the last thread is that of the crowd, which waits
-        # for the first.  Whoever is in the crowd from now on stays there.
+        # No connection yet: the last thread is the poller's, which waits for
+        # the first.  A connection that it serves from now on stays with it.
         with Tracer(daemon):
             for name in "abcdefgh":
                 self.stream(daemon, name, burst=1, rate=2000)
-            wait_for(lambda: polled(daemon) > idle, "one to be in the crowd")
+            wait_for(lambda: polled(daemon) > idle, "the poller to serve one")
             pings.settle()
             before = len(pings.heard("WATCHDOG"))
-            # One may be for what the main thread saw before.
+            # One ping may be for an earlier turn.
             watch(2 * limit_s, lambda: len(pings.heard("WATCHDOG")) <=
                   before + 1, "no ping")
-            # It lives, and would have sent four.
+            # Without a stuck thread it would have sent four.
             daemon.counters()
             pings.settle()
             self.assertLessEqual(len(pings.heard("WATCHDOG")), before + 1)
@@ -114,7 +114,7 @@ class Watchdog(keeper.Case):
                  "its end")
 
     def drain(self, fd):
-        """Read what there is, to be looked at by nobody."""
+        """Discard what can be read."""
         with contextlib.suppress(BlockingIOError):
             while os.read(fd, 1 << 20):
                 pass

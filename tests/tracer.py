@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One thread of a daemon, stopped as a debugger does, wherever it matters."""
+"""One thread of a daemon, stopped as by a debugger, at a chosen call."""
 import contextlib
 import ctypes
 import os
@@ -14,7 +14,7 @@ NUMBERS = {"recvfrom": 45, "recvmmsg": 299}
 
 
 class Tracer:
-    """Of the thread that was started last; it stands still within `with`."""
+    """Traces the thread that was started last; stopped within `with`."""
 
     def __init__(self, daemon):
         self.pid = daemon.process.pid
@@ -44,7 +44,7 @@ class Tracer:
             self.request(PTRACE_DETACH)
 
     def run_until_it_has(self, name):
-        """Let it go on until that call has returned more than nothing."""
+        """Let it run until this call has returned more than 0."""
         if platform.machine() != "x86_64":
             raise unittest.SkipTest("other numbers of system calls")
         info = ctypes.create_string_buffer(88)
@@ -60,6 +60,6 @@ class Tracer:
                 return value
 
     def kill(self):
-        """The whole process, without another step of this thread."""
+        """Kill the process; this thread takes no other step."""
         os.kill(self.pid, 9)
         self.wait()

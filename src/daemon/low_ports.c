@@ -44,7 +44,7 @@ store(const struct listener_config *config, unsigned backlog)
 	if (error == EADDRINUSE && sockets_are_ours(config))
 		return true;
 	errno = error;
-	return sockets_failed(config, action);
+	return sockets_log_failure(config, action);
 }
 
 bool

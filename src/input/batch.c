@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 
-/* Kept for the next; what a burst took beyond that goes back. */
+/* The spare batches of a pool; more, left from a burst, are freed. */
 #define SPARE_BATCHES 16
 
 static struct diag_limit short_of_memory;
@@ -53,7 +53,7 @@ take_spare(struct pool *pool)
 	return batch;
 }
 
-/* The pages of a batch that are never written to take no memory. */
+/* Pages that are never written to take no memory. */
 static struct batch *
 new_batch(struct pool *pool)
 {
@@ -74,7 +74,7 @@ batch_borrow(struct pool *pool)
 {
 	struct batch *batch;
 
-	/* What the peer sends waits in the kernel, as this thread does. */
+	/* Nothing is lost: the peer's bytes wait in the kernel. */
 	while (!(batch = take_spare(pool)) && !(batch = new_batch(pool))) {
 		diag_limited(&short_of_memory, LOG_ERR,
 			     "out of memory to receive into: trying again "

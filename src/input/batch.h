@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * batch: the large memory of a receiving thread: what was read, the records in
- * it and their rendering.  It is borrowed from a pool while there is data in
- * hand, so that an idle connection costs little more than its stack.
+ * batch: the large buffers of a receiving thread: for the bytes read, the
+ * records in them, and the rendered lines.  A thread borrows a batch from its
+ * listener's pool only while it has data, so that an idle connection costs
+ * little more than its stack.  The pool is locked inside; a batch belongs to
+ * the thread that has borrowed it.
  */
 #ifndef PORTLOG_INPUT_BATCH_H
 #define PORTLOG_INPUT_BATCH_H
@@ -17,42 +19,51 @@
 
 #define BATCH_RECORDS 512
 
-/* Where a listener's records go, and the memory that it has to spare. */
+/* A listener's spare batches, and where their records go. */
 struct pool {
-	struct output_set *outputs;
+	struct output_set *outputs; /* borrowed */
 	uint64_t output_mask;
-	struct listener_counters *counters;
-	size_t input_size, scratch_size;
+	struct listener_counters *counters; /* borrowed */
+	size_t input_size, scratch_size;    /* bytes of each batch */
 	pthread_mutex_t lock;
+	/* Under the lock: */
 	struct batch *spare;
 	size_t spare_count;
 };
 
 struct batch {
 	struct pool *pool;
-	struct batch *next;   /* while it is spare */
-	unsigned char *input; /* pool->input_size bytes for what is read */
-	char *scratch;
-	size_t count;
+	struct batch *next;   /* in the list of spare batches */
+	unsigned char *input; /* receive into it: pool->input_size bytes */
+	char *scratch;        /* for rendering: pool->scratch_size bytes */
+	size_t count;         /* of records */
 	struct record records[BATCH_RECORDS];
 };
 
-/* Outputs and counters are borrowed; input_size is that of each batch. */
+/*
+ * Outputs and counters are borrowed.  input_size is in bytes; max_record is the
+ * largest record's size in bytes.  Main thread.
+ */
 void pool_init(struct pool *, struct output_set *, uint64_t output_mask,
 	       struct listener_counters *, size_t input_size,
 	       size_t max_record);
 
-/* Every batch must have been returned. */
+/* Free the pool; every batch must have been returned.  Main thread. */
 void pool_destroy(struct pool *);
 
-/* Waits until there is memory. */
+/*
+ * Borrow an empty batch.  Without memory it blocks, and tries again each
+ * second. Any thread but the main one.
+ */
 struct batch *batch_borrow(struct pool *);
+
+/* Return a batch, which must be empty.  Any thread. */
 void batch_return(struct batch *);
 
-/* Write all records of the batch to the outputs. */
+/* Write all records to the outputs, and empty the batch.  Blocks on outputs. */
 void batch_emit(struct batch *);
 
-/* Whether the next record makes it full. */
+/* Whether the next batch_add() fills the batch, and so emits it. */
 static inline bool
 batch_is_nearly_full(const struct batch *batch)
 {
@@ -60,8 +71,9 @@ batch_is_nearly_full(const struct batch *batch)
 }
 
 /*
- * Add a record: what it points to must hold until it is emitted, which happens
- * at the latest when the batch is full.  Inline, so that it is made in place.
+ * Add a record.  Its data and origin are borrowed until the batch is emitted. A
+ * full batch is emitted at once: this blocks on outputs.  Inline, so that the
+ * compiler builds the record in place.
  */
 static inline void
 batch_add(struct batch *batch, const struct record *record)

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "input/coalesce.h"
 
-/* So many reads in a row, so small and so close together, are busy. */
-#define BUSY_READS 8U
+/* A connection is active after so many small reads, so close together. */
+#define ACTIVE_READS 8U
 #define SMALL_BYTES 16384
 #define GAP_MS 2
 
 /*
- * Further apart, up to this, they are only where the peers of a listener
- * together are read so often that they can share a waking.
+ * Reads up to SHARED_GAP_MS apart count too if the listener's other connections
+ * are read at least SHARED_PER_MS times a millisecond: one wake-up then serves
+ * many connections.
  */
 #define SHARED_GAP_MS 100
 #define SHARED_PER_MS 4U
 
-/* Twice as many each time that waiting was for nothing, up to 4096. */
+/* ACTIVE_READS doubles each time that waiting brought too little: to 4096. */
 #define MAX_BACKOFF 9
 
-/* What comes at this pace is not to be held back. */
+/* A peer whose reads are so large must not be slowed down. */
 #define LARGE_BYTES 32768
 
 static bool
@@ -27,8 +28,8 @@ is_shared(long long gap_ms, unsigned long others, unsigned per_ms)
 }
 
 /*
- * A wait must have brought together what would have been two reads, or so many
- * peers that they are worth half of what made them wait.
+ * Waiting was worth it if this read is at least twice the average, or if the
+ * other connections were read at least half as often as SHARED_PER_MS says.
  */
 static bool
 was_worth_it(const struct coalesce *coalesce, size_t size, long long gap_ms,
@@ -62,5 +63,5 @@ coalesce_read(struct coalesce *coalesce, size_t size, long long gap_ms,
 	coalesce->is_large = is_large;
 	coalesce->reads++;
 	coalesce->bytes += size;
-	coalesce->active = coalesce->reads >= BUSY_READS << backoff;
+	coalesce->active = coalesce->reads >= ACTIVE_READS << backoff;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pace: whether a peer writes so little and so often that its thread should
- * not be woken for each write, which costs more than all else that is done for
- * it.  Whoever sends less often is never kept waiting.
+ * coalesce: decides whether a connection is active: its peer writes so little
+ * and so often that waking its thread for each write would cost more than all
+ * other work for it.  Writes of an active connection are coalesced: they are
+ * read a little later, and several at a time.  A peer that writes less often is
+ * read at once.
+ *
+ * No I/O and no clock.  The caller owns the structure and serialises the calls.
  */
 #ifndef PORTLOG_INPUT_COALESCE_H
 #define PORTLOG_INPUT_COALESCE_H
@@ -10,18 +14,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* All zero for a new peer. */
+/* All zero for a new connection. */
 struct coalesce {
 	unsigned reads;   /* small ones in a row */
-	unsigned backoff; /* how often waiting was for nothing */
 	size_t bytes;     /* of these reads */
-	bool active;      /* do not read at once, but with others or for more */
-	bool is_large;    /* what came last: not to be held back */
+	unsigned backoff; /* how often waiting brought too little */
+	bool active;      /* wait before the next read */
+	bool is_large;    /* the last read was: do not delay such a peer */
 };
 
 /*
- * A read of size bytes, gap_ms after the one before, and others: so many reads
- * of other peers in between.  Of 0 bytes: nothing was there.
+ * Count a read of size bytes, and decide again.  size 0: there was nothing to
+ * read.  gap_ms: the time since the read before; others: how many reads the
+ * listener's other connections made in that time.
  */
 void coalesce_read(struct coalesce *, size_t size, long long gap_ms,
 		   unsigned long others);

@@ -9,7 +9,7 @@
 
 #include "base/diag.h"
 
-/* port: the one it has, or is to have. */
+/* port: the one that is bound, or at first the configured one. */
 static void
 set_name(struct listener *listener, unsigned port)
 {
@@ -21,7 +21,6 @@ set_name(struct listener *listener, unsigned port)
 			 address_protocol(listener->config->protocol), port);
 }
 
-/* Name, protocol, address and interface: that can be bound only once. */
 static void
 set_key(struct listener *listener)
 {
@@ -81,7 +80,8 @@ listener_store(struct listener *listener, const struct listener_config *config,
 	       unsigned backlog, bool beside)
 {
 	struct bound *socket = &listener->socket;
-	const char *action = sockets_try(config, backlog, beside, socket);
+	const char *action =
+		sockets_bind_quietly(config, backlog, beside, socket);
 
 	if (action)
 		return action;
@@ -137,7 +137,7 @@ void
 listener_log(const struct listener *listener)
 {
 	const struct bound *socket = &listener->socket;
-	unsigned asked = listener->config->limits.receive_buffer;
+	unsigned requested = listener->config->limits.receive_buffer;
 	const char *interface = listener->config->interface;
 	const char *on = interface ? " on " : "";
 	char address[ADDRESS_TEXT];
@@ -152,10 +152,10 @@ listener_log(const struct listener *listener)
 	diag(LOG_INFO,
 	     "listener %s: listening on udp %s%s%s, receive buffer: %u bytes "
 	     "asked for, %u granted%s",
-	     listener->name, address, on, interface, asked,
+	     listener->name, address, on, interface, requested,
 	     socket->receive_buffer,
-	     socket->receive_buffer < asked ? " (net.core.rmem_max is less)"
-					    : "");
+	     socket->receive_buffer < requested ? " (net.core.rmem_max is less)"
+						: "");
 }
 
 void
@@ -191,12 +191,12 @@ listener_note(struct listener *listener, const char *text)
 }
 
 void
-listener_close_socket(struct listener *listener, bool ends)
+listener_close_socket(struct listener *listener, bool for_good)
 {
 	if (listener->socket.fd < 0)
 		return;
-	/* End it now: systemd may hold the socket a while longer. */
-	if (ends && !listener->is_shared)
+	/* systemd may have the socket open a little longer. */
+	if (for_good && !listener->is_shared)
 		shutdown(listener->socket.fd, SHUT_RD);
 	close(listener->socket.fd);
 	listener->socket.fd = -1;

@@ -16,13 +16,16 @@
 
 #define DATAGRAM_BYTES 65536
 
-/* Reads of a socket whose end cannot be seen, since it goes on. */
-#define SHARED_TURNS 4096
+/* A shared socket goes on receiving: the most reads that drain it. */
+#define SHARED_READS 4096
 
-/* How often the kernel is asked about drops that no datagram told of. */
+/* How often to ask for drops; with none after them, no datagram has them. */
 #define CHECK_MS 1000
 
-/* Room for a record and a CRLF after it; a line may be any part of it. */
+/*
+ * The space for one datagram.  The largest record and a CRLF are enough if the
+ * datagram is one record; if it has lines, all of it is needed.
+ */
 static size_t
 slot_size(const struct listener_config *config)
 {
@@ -60,7 +63,7 @@ prepare(struct udp *u, struct batch *batch)
 	}
 }
 
-/* No error of recvmmsg() is a reason to end: tell it, and go on. */
+/* After an error of recvmmsg(2), log it and try again: never end. */
 static void
 log_error(const struct udp *u, int error)
 {
@@ -74,8 +77,8 @@ log_error(const struct udp *u, int error)
 }
 
 /*
- * Nothing waits: whatever the kernel has dropped is told now, unless something
- * came meanwhile, which tells what was dropped before it.
+ * Nothing is queued: note the drops so far.  But if a datagram has arrived
+ * since the count was read, it has a count of its own, for the drops before it.
  */
 static void
 check_dropped(struct udp *u, struct batch *batch)
@@ -87,10 +90,10 @@ check_dropped(struct udp *u, struct batch *batch)
 	if (recv(fd, NULL, 0, MSG_PEEK | MSG_DONTWAIT) >= 0)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
-	udp_add_lost(u, batch, &now, dropped, u->datagrams[0].lost);
+	udp_add_drops(u, batch, &now, dropped, u->datagrams[0].lost_note);
 }
 
-/* Read and emit what there is, as much as one call takes; false: no more. */
+/* Read and emit once, up to DATAGRAMS; false: nothing is queued any more. */
 static bool
 receive(struct udp *u)
 {
@@ -98,7 +101,7 @@ receive(struct udp *u)
 	int count, error = 0;
 
 	prepare(u, batch);
-	/* MSG_TRUNC: tell the size of the datagram, not of what fits. */
+	/* MSG_TRUNC: return the datagram's size even if it does not fit. */
 	count = recvmmsg(u->listener->socket.fd, u->messages, DATAGRAMS,
 			 MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (count > 0) {
@@ -118,36 +121,37 @@ receive(struct udp *u)
 }
 
 /*
- * What came is read; what comes is refused, or dropped and counted.  A socket
- * that others share is left as it is: what comes is theirs.
+ * Leave the port and read what is queued.  Later datagrams are refused, or
+ * dropped and counted.  A shared socket keeps its port: later datagrams belong
+ * to the next process.
  */
 static void
 drain(struct udp *u)
 {
-	int fd = u->listener->socket.fd, turns = SHARED_TURNS;
+	int fd = u->listener->socket.fd, reads = SHARED_READS;
 
 	if (!u->listener->is_shared) {
 		if (!sockets_leave_port(fd))
 			sockets_block_input(fd);
 		sockets_wait_for_inflight();
 	}
-	while (receive(u) && (!u->listener->is_shared || turns-- > 0))
+	while (receive(u) && (!u->listener->is_shared || reads-- > 0))
 		;
 }
 
 /*
- * What is known of the socket: what the ledger has, which is never older than
- * what a restart has kept; or that, unless the socket is a new one; or nothing,
- * so that only what it drops from now on counts.
+ * Where counting resumes: at the ledger's entry, which is never older than the
+ * saved state; else at 0 for a socket whose drops no process has reported yet;
+ * else at the saved state; else at the kernel's present count.
  */
 static void
-resume(struct udp *u, const struct saved_listener *kept)
+resume(struct udp *u, const struct saved_listener *saved)
 {
 	struct listener *listener = u->listener;
 	uint64_t key = ledger_key(listener->key);
 	struct ledger_entry *e = ledger_find(listener->ledger, key);
 
-	/* Of another socket, which had its port before. */
+	/* The entry is of an earlier socket with the same key. */
 	if (e && !listener->is_counted) {
 		ledger_clear(listener->ledger, e);
 		e = NULL;
@@ -155,10 +159,10 @@ resume(struct udp *u, const struct saved_listener *kept)
 	u->entry = e ? e : ledger_claim(listener->ledger, key);
 	u->dropped = e                     ? (uint32_t)e->dropped
 		   : !listener->is_counted ? 0
-		   : kept                  ? kept->dropped
-			  : sockets_dropped(listener->socket.fd);
-	u->records = e ? e->records : kept ? kept->numbered : 0;
-	u->lost = e ? e->read - e->done : 0;
+		   : saved                 ? saved->dropped
+			   : sockets_dropped(listener->socket.fd);
+	u->records = e ? e->records : saved ? saved->numbered : 0;
+	u->lost_at_kill = e ? e->read - e->done : 0;
 }
 
 static void *
@@ -170,14 +174,14 @@ udp_main(void *argument)
 		{ .fd = u->stop_fd, .events = POLLIN },
 	};
 
-	/* Here and not at the start: an output that stalls would hold it up. */
-	udp_note_lost(u);
+	/* Not in udp_start(): the main thread must not block on outputs. */
+	udp_note_lost_at_kill(u);
 	do {
 		poll(ready, 2, CHECK_MS);
 		receive(u);
-		atomic_fetch_add(&u->turns, 1);
+		atomic_fetch_add(&u->progress, 1);
 	} while (!(ready[1].revents & POLLIN));
-	if (atomic_load(&u->leaves))
+	if (atomic_load(&u->drains))
 		drain(u);
 	atomic_store(&u->done, true);
 	eventfd_write(u->done_fd, 1);
@@ -186,7 +190,7 @@ udp_main(void *argument)
 
 struct udp *
 udp_start(struct listener *listener, int done_fd,
-	  const struct saved_listener *kept)
+	  const struct saved_listener *saved)
 {
 	struct udp *u = calloc(1, sizeof *u);
 
@@ -199,7 +203,7 @@ udp_start(struct listener *listener, int done_fd,
 				   .protocol = PROTOCOL_UDP };
 	for (size_t i = 0; i < DATAGRAMS; i++)
 		u->datagrams[i].origin = u->self;
-	resume(u, kept);
+	resume(u, saved);
 	u->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->stop_fd >= 0) {
 		errno = thread_start(&u->thread, udp_main, u);
@@ -214,20 +218,20 @@ udp_start(struct listener *listener, int done_fd,
 bool
 udp_is_alive(struct udp *u)
 {
-	unsigned long turns = atomic_load(&u->turns);
-	bool moved = turns != u->checked;
+	unsigned long progress = atomic_load(&u->progress);
+	bool has_moved = progress != u->progress_seen;
 
-	u->checked = turns;
-	return moved || udp_is_done(u) ||
+	u->progress_seen = progress;
+	return has_moved || udp_is_done(u) ||
 	       (atomic_load(&u->emitting) &&
 		output_set_is_writing(u->listener->pool.outputs));
 }
 
 void
-udp_save(const struct udp *u, struct saved_listener *kept)
+udp_save(const struct udp *u, struct saved_listener *saved)
 {
-	kept->dropped = u->dropped;
-	kept->numbered = u->records;
+	saved->dropped = u->dropped;
+	saved->numbered = u->records;
 }
 
 void
@@ -239,7 +243,7 @@ udp_leave_open(struct udp *u)
 void
 udp_stop(struct udp *u)
 {
-	atomic_store(&u->leaves, true);
+	atomic_store(&u->drains, true);
 	eventfd_write(u->stop_fd, 1);
 }
 
@@ -259,7 +263,8 @@ udp_log_abandoned(const struct udp *u)
 	diag(LOG_ERR,
 	     "abandoned: listener %s: %llu datagrams unread, %u lost, %zu "
 	     "bytes read and not yet records",
-	     u->listener->name, unread, lost, atomic_load(&u->in_hand));
+	     u->listener->name, unread, lost,
+	     atomic_load(&u->unframed_at_emit));
 }
 
 bool

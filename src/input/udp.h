@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* udp: the thread that drains one UDP socket. */
+/*
+ * udp: the thread of a UDP listener.  It reads datagrams, writes records, and
+ * notes what the kernel dropped.  All calls are the main thread's; none blocks
+ * on outputs.
+ */
 #ifndef PORTLOG_INPUT_UDP_H
 #define PORTLOG_INPUT_UDP_H
 
@@ -11,45 +15,52 @@
 
 struct udp;
 
-/* What its thread reads into at once, in bytes. */
+/* The bytes of the buffer that the thread receives into. */
 size_t udp_input_size(const struct listener_config *);
 
 /*
- * Start the thread of a listener, which is borrowed; done_fd is an eventfd
- * that is rung when it is done.  kept is what is known of its socket from the
- * process before, NULL: nothing.  NULL and errno: there can be none.
+ * Start the thread of a listener, whose socket is open and whose ledger is set.
+ * Both it and done_fd are borrowed; done_fd is an eventfd, rung when the thread
+ * is done.  saved: what the previous process saved for this socket, or NULL.
+ * NULL and errno: no memory or no thread.
  */
 struct udp *udp_start(struct listener *, int done_fd,
-		      const struct saved_listener *kept);
+		      const struct saved_listener *saved);
 
 /*
- * Let it read what the kernel holds already, tell what was dropped, and end;
- * does not wait for it.
+ * Let the thread leave the port, unless a socket unit owns it, read what is
+ * queued, note the drops, and end.
+ * Does not wait for it.
  */
 void udp_stop(struct udp *);
 
-/* Let it end, and leave what the kernel holds to the next process. */
+/*
+ * Let the thread end and leave what is queued to the next process.  Does not
+ * wait for it.
+ */
 void udp_leave_open(struct udp *);
 
-/* Once it is done: what the next process is to know. */
+/* Once the thread is done: save its counts for the next process. */
 void udp_save(const struct udp *, struct saved_listener *);
 
 /*
- * Whether its thread has done anything since this was asked last, or waits for
- * an output that stands still.
+ * Whether the thread has made progress since the last call, or is done, or
+ * waits for an output that is writing.
  */
 bool udp_is_alive(struct udp *);
 
 /*
- * Of a thread that is waited for no longer: tell on stderr how many datagrams
- * the kernel holds, which nobody will read, how many it has dropped since the
- * log told of some, and what was read and did not reach the outputs.
+ * Give up on the thread, which waits for an output: log on stderr how many
+ * datagrams are queued and unread, how many drops are not noted yet, and how
+ * many bytes were read that are not records yet.  Discards the queue, and waits
+ * some milliseconds for packets in flight.
  */
 void udp_log_abandoned(const struct udp *);
 
+/* Whether the thread has read and written all that it was to. */
 bool udp_is_done(const struct udp *);
 
-/* Wait for its end and free all. */
+/* Wait for the end of the thread and free all. */
 void udp_join(struct udp *);
 
 #endif

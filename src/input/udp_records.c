@@ -15,19 +15,20 @@ add(struct udp *u, struct batch *batch, struct record *record, enum tag tag,
 	record->number = tag == TAG_NOTE ? 0 : u->records + 1;
 	record->data = data;
 	record->size = size;
-	if (batch_is_nearly_full(batch)) /* and so emitted by this */
-		atomic_store(&u->in_hand, u->left);
+	/* batch_add() emits a full batch, and may block. */
+	if (batch_is_nearly_full(batch))
+		atomic_store(&u->unframed_at_emit, u->unframed);
 	batch_add(batch, record);
 	u->records += tag != TAG_NOTE && tag != TAG_PIECE;
 }
 
 /*
- * What the kernel dropped before this moment.  A datagram may be older than
- * the count that was told last: its own is then smaller.
+ * Each datagram has the kernel's count of the drops before it.  It may be lower
+ * than what was noted: check_dropped() may have noted later drops already.
  */
 void
-udp_add_lost(struct udp *u, struct batch *batch, const struct timespec *time,
-	     uint32_t dropped, char text[40])
+udp_add_drops(struct udp *u, struct batch *batch, const struct timespec *time,
+	      uint32_t dropped, char text[40])
 {
 	struct record note = { .time = *time, .origin = &u->self };
 	int32_t lost = (int32_t)(dropped - u->dropped);
@@ -40,14 +41,14 @@ udp_add_lost(struct udp *u, struct batch *batch, const struct timespec *time,
 	add(u, batch, &note, TAG_NOTE, text, strlen(text));
 }
 
-/* Each line of a datagram is a record, the last with or without its end. */
+/* Each line is a record; so is a rest without a line end. */
 static void
 add_lines(struct udp *u, struct batch *batch, struct record *record,
 	  unsigned char *data, size_t size)
 {
 	struct framer framer;
 	struct slice slice;
-	size_t after = u->left - size;
+	size_t after = u->unframed - size;
 
 	framer_init(&framer, FRAMING_LINE,
 		    u->listener->config->limits.max_record);
@@ -62,14 +63,14 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 			frame = framer_end(&framer, &slice);
 		if (frame == FRAME_NONE)
 			return;
-		u->left = after + framer_held(&framer);
+		u->unframed = after + framer_held(&framer);
 		add(u, batch, record,
 		    frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE, slice.data,
 		    slice.size);
 	}
 }
 
-/* The size of what is left without one LF or CRLF at its end. */
+/* The size without one LF or CRLF at the end. */
 static size_t
 trimmed(const unsigned char *data, size_t size)
 {
@@ -79,7 +80,10 @@ trimmed(const unsigned char *data, size_t size)
 	return size > 0 && data[size - 1] == '\r' ? size - 1 : size;
 }
 
-/* One datagram as one record; size is its own, which may not all be here. */
+/*
+ * One datagram is one record.  size is the datagram's; d->space has no more of
+ * it than fits.
+ */
 static void
 add_whole(struct udp *u, struct batch *batch, struct record *record,
 	  struct datagram *d, size_t size)
@@ -88,7 +92,7 @@ add_whole(struct udp *u, struct batch *batch, struct record *record,
 	size_t max_record = config->limits.max_record, kept = size;
 	const unsigned char *data = d->space.iov_base;
 
-	u->left -= size;
+	u->unframed -= size;
 	if (config->framing == FRAMING_DATAGRAM && size <= d->space.iov_len)
 		kept = trimmed(data, size);
 	if (kept <= max_record) {
@@ -98,12 +102,13 @@ add_whole(struct udp *u, struct batch *batch, struct record *record,
 	kept = utf8_cut(data, max_record);
 	add(u, batch, record, TAG_TRUNCATED, data, kept);
 	atomic_fetch_add(&u->listener->counters.truncated, 1);
-	snprintf(d->truncated, sizeof d->truncated,
+	snprintf(d->truncated_note, sizeof d->truncated_note,
 		 "truncated size=%zu kept=%zu", size, kept);
-	add(u, batch, record, TAG_NOTE, d->truncated, strlen(d->truncated));
+	add(u, batch, record, TAG_NOTE, d->truncated_note,
+	    strlen(d->truncated_note));
 }
 
-/* The kernel's receive time, and its count of drops where it tells one. */
+/* Get the kernel's receive time, and its count of drops if there is one. */
 static void
 read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped)
 {
@@ -124,7 +129,7 @@ read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped)
 		clock_gettime(CLOCK_REALTIME, time);
 }
 
-/* A sender that goes on keeps the text that was made of its address. */
+/* Format the address only if the sender is another than before. */
 static const struct origin *
 origin_of(struct udp *u, size_t i, const struct origin *previous)
 {
@@ -145,7 +150,7 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		bytes += u->messages[i].msg_len;
-	u->left = bytes;
+	u->unframed = bytes;
 	for (size_t i = 0; i < count; i++) {
 		struct datagram *d = &u->datagrams[i];
 		size_t size = u->messages[i].msg_len;
@@ -155,13 +160,13 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 		origin = origin_of(u, i, origin);
 		record.origin = origin;
 		read_control(&u->messages[i].msg_hdr, &record.time, &dropped);
-		udp_add_lost(u, batch, &record.time, dropped, d->lost);
+		udp_add_drops(u, batch, &record.time, dropped, d->lost_note);
 		if (u->listener->config->framing == FRAMING_LINE)
 			add_lines(u, batch, &record, d->space.iov_base, size);
 		else
 			add_whole(u, batch, &record, d, size);
 	}
-	atomic_store(&u->in_hand, 0);
+	atomic_store(&u->unframed_at_emit, 0);
 	atomic_fetch_add(&u->listener->counters.bytes, bytes);
 }
 
@@ -183,18 +188,18 @@ udp_ledger_done(struct udp *u)
 }
 
 void
-udp_note_lost(struct udp *u)
+udp_note_lost_at_kill(struct udp *u)
 {
-	if (u->lost > 0) {
+	if (u->lost_at_kill > 0) {
 		char text[40];
 
 		snprintf(text, sizeof text, "lost datagrams=%llu",
-			 (unsigned long long)u->lost);
-		atomic_fetch_add(&u->listener->counters.lost, u->lost);
+			 (unsigned long long)u->lost_at_kill);
+		atomic_fetch_add(&u->listener->counters.lost, u->lost_at_kill);
 		atomic_store(&u->emitting, true);
 		listener_note(u->listener, text);
 		atomic_store(&u->emitting, false);
 	}
-	/* Not before: the ledger has it for the next process until then. */
+	/* Only now: if we are killed before, the next process notes it. */
 	udp_ledger_done(u);
 }

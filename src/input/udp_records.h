@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* udp_records: what was read of a UDP socket, as records and notes. */
+/*
+ * udp_records: datagrams to records and notes.  All calls are the UDP thread's.
+ * Those with a batch block on outputs when it is full.
+ */
 #ifndef PORTLOG_INPUT_UDP_RECORDS_H
 #define PORTLOG_INPUT_UDP_RECORDS_H
 
@@ -11,58 +14,61 @@
 #include "input/batch.h"
 #include "input/listener.h"
 
-/* Read by one system call; more made it no faster. */
+/* How many one system call reads; more made it no faster. */
 #define DATAGRAMS 64
 
-/* What the kernel tells of one datagram, and what we say of it. */
+/* The buffers of one datagram: for recvmmsg(2), and for its notes. */
 struct datagram {
 	struct address peer;
 	struct origin origin;
-	struct iovec space;
+	struct iovec space; /* in the batch */
 	alignas(struct cmsghdr) char control[CMSG_SPACE(
 						     sizeof(struct timespec)) +
 					     CMSG_SPACE(sizeof(uint32_t))];
-	char lost[40];
-	char truncated[64];
+	char lost_note[40];
+	char truncated_note[64];
 };
 
 struct udp {
-	struct listener *listener;
+	struct listener *listener; /* borrowed */
 	pthread_t thread;
-	int stop_fd;           /* an eventfd */
-	int done_fd;           /* borrowed */
-	size_t left;           /* bytes of what was read and is no record yet */
-	atomic_size_t in_hand; /* the same, for others: while the outputs have
-				  the records before them */
+	int stop_fd;     /* an eventfd: the thread is to end */
+	int done_fd;     /* an eventfd; borrowed */
+	size_t unframed; /* bytes that were read and are no record yet */
+	/* The same, for the main thread; stored before a batch is emitted. */
+	atomic_size_t unframed_at_emit;
 	atomic_bool done;
-	atomic_bool leaves;       /* the port, once it is to stop */
-	atomic_bool emitting;     /* waits for the outputs, perhaps */
-	atomic_ulong turns;       /* of its loop: it lives */
-	unsigned long checked;    /* turns that udp_is_alive() has seen */
-	_Atomic uint32_t dropped; /* the kernel's count, as told so far */
-	uint64_t records;
-	uint64_t lost; /* in a process that was killed, and not told yet */
-	struct ledger_entry *entry; /* NULL: it has none */
-	struct origin self;         /* of notes that are about no peer */
+	atomic_bool drains;          /* read what is queued before the end */
+	atomic_bool emitting;        /* may be waiting for outputs */
+	atomic_ulong progress;       /* how often the loop has run */
+	unsigned long progress_seen; /* by udp_is_alive() */
+	_Atomic uint32_t dropped;    /* of the kernel's count, what was noted */
+	uint64_t records;            /* the number of the last one */
+	uint64_t lost_at_kill;       /* datagrams, not noted yet */
+	struct ledger_entry *entry;  /* NULL: it has none */
+	struct origin self;          /* of notes that are about no peer */
 	struct mmsghdr messages[DATAGRAMS];
 	struct datagram datagrams[DATAGRAMS];
 };
 
-/* Add the count datagrams that were read, and what was lost among them. */
+/* Add the datagrams that were read, and notes of what the kernel dropped. */
 void udp_add_datagrams(struct udp *, struct batch *, size_t count);
 
-/* For the ledger: so many more were read; all of them are with the outputs. */
+/* Record in the ledger that count more were read; that all were written. */
 void udp_ledger_read(struct udp *, size_t count);
 void udp_ledger_done(struct udp *);
 
-/* Write a note of what the process before us had in hand, if it had. */
-void udp_note_lost(struct udp *);
+/*
+ * Note the datagrams that a process had read when it was killed, if there are
+ * any.  Blocks on outputs.
+ */
+void udp_note_lost_at_kill(struct udp *);
 
 /*
- * Add a note where the kernel's count of drops is more than was told so far.
- * The text must hold until the batch is emitted.
+ * Add a note if the kernel's count of drops exceeds what was noted so far. text
+ * is for the note: borrowed until the batch is emitted.
  */
-void udp_add_lost(struct udp *, struct batch *, const struct timespec *,
-		  uint32_t dropped, char text[40]);
+void udp_add_drops(struct udp *, struct batch *, const struct timespec *,
+		   uint32_t dropped, char text[40]);
 
 #endif

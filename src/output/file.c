@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams: stdout, and files that are appended to. */
+/* Sinks that are streams: stdout, and files that are appended to. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,27 +14,26 @@
 #include "record/format.h"
 
 /*
- * A write that blocks does not tell how much of it a pipe has taken, and to
- * make stdout non-blocking would make it so for all who share it: a pipe is
- * opened once more.  One of another user cannot be; it takes as much as
- * PIPE_BUF at once, or nothing.
+ * While write(2) blocks on a pipe, it is unknown how many bytes the pipe has
+ * taken.  O_NONBLOCK on stdout itself would affect all processes that share
+ * it, so open the pipe a second time.  The pipe of another user cannot be
+ * opened: write at most PIPE_BUF bytes, which it takes whole or not at all.
  */
 static void
-make_exact(struct sink *sink)
+avoid_partial_writes(struct sink *sink)
 {
 	struct stat status;
-	int again = -1;
+	int fd = -1;
 
 	if (fstat(sink->fd, &status) != 0 || S_ISREG(status.st_mode))
 		return;
 	sink->is_socket = S_ISSOCK(status.st_mode);
 	if (S_ISFIFO(status.st_mode))
-		again = open("/proc/self/fd/1",
-			     O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (again >= 0)
-		sink->fd = again;
+		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0)
+		sink->fd = fd;
 	else if (!sink->is_socket)
-		sink->most = PIPE_BUF;
+		sink->max_write = PIPE_BUF;
 }
 
 static bool
@@ -47,11 +46,11 @@ open_stdout(struct sink *sink)
 		return false;
 	}
 	sink->fd = STDOUT_FILENO;
-	make_exact(sink);
+	avoid_partial_writes(sink);
 	return true;
 }
 
-/* A new file gets the mode that was asked for, whatever the umask is. */
+/* A new file gets the configured mode, whatever the umask is. */
 static int
 open_or_create(const char *path, mode_t mode)
 {
@@ -62,11 +61,11 @@ open_or_create(const char *path, mode_t mode)
 		fchmod(fd, mode);
 		return fd;
 	}
-	/* A FIFO that nobody reads is to fail, not to block. */
+	/* Without a reader, opening a FIFO must fail, not block. */
 	return open(path, flags | O_CREAT | O_NONBLOCK, mode);
 }
 
-/* A run that was killed may have left half a line: do not write on in it. */
+/* A process that was killed may have left half a line: begin a new one. */
 static bool
 end_last_line(int fd, const char *path)
 {
@@ -79,7 +78,7 @@ end_last_line(int fd, const char *path)
 		return true;
 	reader = open(path, O_RDONLY | O_CLOEXEC);
 	if (reader < 0)
-		return true; /* ours to write, not to read */
+		return true; /* we may write to it, but not read it */
 	if (pread(reader, &last, 1, status.st_size - 1) != 1)
 		last = '\n';
 	close(reader);
@@ -94,14 +93,14 @@ open_file(struct sink *sink)
 
 	if (fd < 0)
 		return false;
-	/* On a full disk the line ends later: not a reason to stay away. */
+	/* On a full disk, end the line with the first write. */
 	if (config->format != FORMAT_RAW)
 		sink->ends_mid_line = !end_last_line(fd, config->path);
 	sink->fd = fd;
 	return true;
 }
 
-/* A network's file system may have put off its errors until now. */
+/* A network file system may report errors of earlier writes only here. */
 static void
 close_and_check(struct sink *sink, int fd)
 {
@@ -125,12 +124,12 @@ reopen_file(struct sink *sink)
 	return true;
 }
 
-/* What can be had at once of a socket, though it blocks for others. */
+/* MSG_DONTWAIT: O_NONBLOCK would affect all processes with this socket. */
 static ssize_t
-write_some(const struct sink *sink, const char *data, size_t size)
+write_once(const struct sink *sink, const char *data, size_t size)
 {
-	if (sink->most > 0 && size > sink->most)
-		size = sink->most;
+	if (sink->max_write > 0 && size > sink->max_write)
+		size = sink->max_write;
 	return sink->is_socket ? send(sink->fd, data, size, MSG_DONTWAIT)
 			       : write(sink->fd, data, size);
 }
@@ -144,10 +143,10 @@ write_stream(struct sink *sink, const char *data, size_t size)
 	if (sink->ends_mid_line && write(sink->fd, "\n", 1) != 1)
 		return -1;
 	sink->ends_mid_line = false;
-	written = write_some(sink, data, size);
+	written = write_once(sink, data, size);
 	if (written >= 0 || errno != EAGAIN)
 		return written;
-	/* A full pipe, or somebody else made our stdout non-blocking. */
+	/* The pipe is full, or another process made stdout non-blocking. */
 	poll(&writable, 1, -1);
 	return 0;
 }
@@ -161,7 +160,7 @@ close_file(struct sink *sink)
 static void
 close_stdout(struct sink *sink)
 {
-	/* That which was open before us is not ours to close. */
+	/* Descriptor 1 was passed to us: leave it open. */
 	if (sink->fd != STDOUT_FILENO)
 		close(sink->fd);
 }

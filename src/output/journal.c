@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The systemd journal, with a field for each column. */
+/* The sink of the systemd journal: a field for each column of a record. */
 #include <errno.h>
 
 #include "output/sink.h"
@@ -23,24 +23,24 @@
 #define FIELD_BYTES 160
 
 /*
- * sd_journal_sendv() reports success where there is no journal, so what it
- * says holds only while the journal's socket is there, and is the same one: in
- * /run, a tmpfs, no inode's number is soon used again.
+ * sd_journal_sendv() returns success even where there is no journal.  Believe
+ * it only if the journal's socket is the same before and after the call.  The
+ * inode number says so: /run is a tmpfs, which does not reuse numbers soon.
  */
 static bool
-look(struct stat *found)
+stat_socket(struct stat *found)
 {
 	return stat(SOCKET_PATH, found) == 0;
 }
 
 static bool
-is_still_there(const struct stat *before)
+is_same_socket(const struct stat *before)
 {
 	struct stat now;
 
-	if (!look(&now))
+	if (!stat_socket(&now))
 		return false;
-	errno = ENOENT; /* as it was in between */
+	errno = ENOENT; /* a new socket: there was none for a while */
 	return now.st_dev == before->st_dev && now.st_ino == before->st_ino;
 }
 
@@ -49,8 +49,8 @@ open_journal(struct sink *sink)
 {
 	struct stat found;
 
-	sink->fd = -1; /* libsystemd keeps its own */
-	return look(&found);
+	sink->fd = -1; /* libsystemd has its own */
+	return stat_socket(&found);
 }
 
 struct entry {
@@ -98,7 +98,7 @@ add_origin(struct entry *entry, const struct origin *origin)
 		add_number(entry, "PORTLOG_CONNECTION", origin->connection);
 }
 
-/* A field as large as the data, in the sink's buffer from *used on. */
+/* Add a field that lies in the sink's buffer, from begin to end. */
 static void
 add_data(struct entry *entry, struct sink *sink, size_t begin, size_t end)
 {
@@ -106,14 +106,14 @@ add_data(struct entry *entry, struct sink *sink, size_t begin, size_t end)
 		(struct iovec){ sink->buffer + begin, end - begin };
 }
 
-/* MESSAGE, and the bytes themselves where escaping changed them. */
+/* MESSAGE, and PORTLOG_RAW where escaping changed the bytes. */
 static void
 add_message(struct entry *entry, struct sink *sink, const struct record *record)
 {
 	size_t size = record->size, used, end;
 
 	used = (size_t)sprintf(sink->buffer, "MESSAGE=");
-	end = used + escape(sink->buffer + used, sink->room - used,
+	end = used + escape(sink->buffer + used, sink->capacity - used,
 			    record->data, &size);
 	add_data(entry, sink, 0, end);
 	if (end - used == record->size &&
@@ -125,18 +125,18 @@ add_message(struct entry *entry, struct sink *sink, const struct record *record)
 }
 
 static bool
-make_room(struct sink *sink, size_t size)
+reserve(struct sink *sink, size_t size)
 {
-	size_t room = (ESCAPE_GROWTH + 1) * size + 64;
+	size_t capacity = (ESCAPE_GROWTH + 1) * size + 64;
 	char *buffer;
 
-	if (room <= sink->room)
+	if (capacity <= sink->capacity)
 		return true;
-	buffer = realloc(sink->buffer, room);
+	buffer = realloc(sink->buffer, capacity);
 	if (!buffer)
 		return false;
 	sink->buffer = buffer;
-	sink->room = room;
+	sink->capacity = capacity;
 	return true;
 }
 
@@ -148,7 +148,7 @@ send_journal(struct sink *sink, const struct record *record)
 	struct stat found;
 	int error;
 
-	if (!make_room(sink, record->size))
+	if (!reserve(sink, record->size))
 		return false;
 	add_message(&entry, sink, record);
 	add_origin(&entry, record->origin);
@@ -158,11 +158,11 @@ send_journal(struct sink *sink, const struct record *record)
 	add(&entry, "SYSLOG_IDENTIFIER", sink->config->ident);
 	add_number(&entry, "SYSLOG_FACILITY", sink->config->facility);
 	add_number(&entry, "PRIORITY", sink->config->severity);
-	if (!look(&found))
+	if (!stat_socket(&found))
 		return false;
 	error = sd_journal_sendv(entry.fields, (int)entry.count);
 	errno = -error;
-	return error == 0 && is_still_there(&found);
+	return error == 0 && is_same_socket(&found);
 }
 
 static void

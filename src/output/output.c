@@ -22,7 +22,7 @@ static const struct sink_ops *const ops_by_type[] = {
 	[OUTPUT_JOURNAL] = &sink_journal,
 };
 
-/* Where it writes, "" where its name says that or there is no path. */
+/* The path for messages; "": there is none, or the name is the path. */
 static const char *
 path_of(const struct output *output)
 {
@@ -64,11 +64,12 @@ void
 output_abandon(struct output *output, const struct timespec *until)
 {
 	atomic_store(&output->abandoned, true);
-	pthread_mutex_timedlock(&output->lock, until); /* and held for good */
+	/* Never unlocked: no other thread may write. */
+	pthread_mutex_timedlock(&output->lock, until);
 }
 
 void
-output_announce(struct output *output, size_t count)
+output_add_waiting(struct output *output, size_t count)
 {
 	atomic_fetch_add(&output->counters.waiting, count);
 }
@@ -76,7 +77,7 @@ output_announce(struct output *output, size_t count)
 static void
 reopen(struct output *output)
 {
-	unsigned asked = atomic_load(&output->reopen);
+	unsigned requested = atomic_load(&output->reopens_requested);
 	const char *path = path_of(output);
 
 	if (output->ops->reopen(&output->sink))
@@ -86,17 +87,18 @@ reopen(struct output *output)
 		     "output %s: cannot reopen, keeping the old: %s%s%s",
 		     output->config->name, path, *path ? ": " : "",
 		     strerror(errno));
-	atomic_store(&output->reopened, asked);
+	atomic_store(&output->reopens_done, requested);
 	eventfd_write(output->wake_fd, 1);
 }
 
 bool
 output_is_reopened(const struct output *output)
 {
-	return atomic_load(&output->reopen) == atomic_load(&output->reopened);
+	return atomic_load(&output->reopens_requested) ==
+	       atomic_load(&output->reopens_done);
 }
 
-/* Do what was asked for while the lock was held, unless it is held again. */
+/* Loop: a request that comes while we hold the lock is left to us. */
 void
 output_reopen(struct output *output)
 {
@@ -108,7 +110,7 @@ output_reopen(struct output *output)
 	}
 }
 
-/* To be called where it may have been frozen; does not return then. */
+/* Call with the lock held.  Does not return if the output is abandoned. */
 static void
 stop_if_abandoned(struct output *output)
 {
@@ -120,7 +122,7 @@ stop_if_abandoned(struct output *output)
 }
 
 static void
-stall(struct output *output, int error)
+wait_to_retry(struct output *output, int error)
 {
 	if (output->stalled_since_ms == 0) {
 		output->stalled_since_ms = clock_now_ms();
@@ -135,8 +137,9 @@ stall(struct output *output, int error)
 	stop_if_abandoned(output);
 }
 
+/* Call after each write that succeeded. */
 static void
-worked(struct output *output)
+end_stall(struct output *output)
 {
 	long long stall_ms;
 
@@ -144,21 +147,21 @@ worked(struct output *output)
 		return;
 	stall_ms = clock_now_ms() - output->stalled_since_ms;
 	output->stalled_since_ms = 0;
-	output->stall_ms += stall_ms;
+	output->unnoted_stall_ms += stall_ms;
 	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
 	     output->config->name, stall_ms / 1000, stall_ms % 1000);
 }
 
-/* The reader of stdout is gone: no use to wait, but to say so and to end. */
+/* The reader of stdout is gone, and no other can come: do not retry. */
 static void
-give_up(struct output *output)
+mark_broken(struct output *output)
 {
 	diag(LOG_ERR, "output %s: %s", output->config->name, strerror(EPIPE));
 	atomic_store(&output->broken, true);
 	eventfd_write(output->broken_fd, 1);
 }
 
-/* Whether what was written so far ends a line, so that a new file may begin. */
+/* Whether a new file may begin after the first done bytes. */
 static bool
 is_between_lines(const struct output *output, const char *data, size_t done)
 {
@@ -166,7 +169,6 @@ is_between_lines(const struct output *output, const char *data, size_t done)
 	       (data[done - 1] == '\n' && output->config->format != FORMAT_RAW);
 }
 
-/* Records that are written wait no more. */
 static void
 count_written(struct output *output, size_t count)
 {
@@ -175,11 +177,12 @@ count_written(struct output *output, size_t count)
 }
 
 /*
- * A write was short: the records that it wrote whole, which wait no more, so
- * that what is told of a stall is exact.  In raw a newline may be data.
+ * After a short write, count the records that were written whole, so that the
+ * number of waiting records is exact during a stall.  Returns how many these
+ * are.  In the raw format a newline may be data, so count none.
  */
 static size_t
-count_short(struct output *output, const char *data, size_t size)
+count_short_write(struct output *output, const char *data, size_t size)
 {
 	size_t count;
 
@@ -208,15 +211,15 @@ write_all(struct output *output, const char *data, size_t size, size_t count)
 		if (written >= 0) {
 			done += (size_t)written;
 			if (done < size)
-				count -= count_short(output,
-						     data + done - written,
-						     (size_t)written);
-			worked(output);
+				count -= count_short_write(
+					output, data + done - written,
+					(size_t)written);
+			end_stall(output);
 		} else if (errno == EPIPE &&
 			   output->config->type == OUTPUT_STDOUT) {
-			give_up(output);
+			mark_broken(output);
 		} else if (errno != EINTR) {
-			stall(output, errno);
+			wait_to_retry(output, errno);
 		}
 	}
 	atomic_fetch_add(&output->counters.bytes, done);
@@ -231,14 +234,14 @@ send_all(struct output *output, const struct record *records, size_t count)
 		stop_if_abandoned(output);
 		while (!output->ops->send(&output->sink, &records[i]))
 			if (errno != EINTR)
-				stall(output, errno);
-		worked(output);
+				wait_to_retry(output, errno);
+		end_stall(output);
 		atomic_fetch_add(&output->counters.bytes, records[i].size);
 		count_written(output, 1);
 	}
 }
 
-/* After a stall its length is noted, at the place where it was. */
+/* Note the length of a stall, after the records that it held up. */
 static void
 note_stall(struct output *output)
 {
@@ -251,13 +254,14 @@ note_stall(struct output *output)
 			       .tag = TAG_NOTE };
 	size_t size;
 
-	while (output->stall_ms > 0 && !atomic_load(&output->broken)) {
+	while (output->unnoted_stall_ms > 0 && !atomic_load(&output->broken)) {
 		clock_gettime(CLOCK_REALTIME, &note.time);
-		note.size = (size_t)snprintf(
-			text, sizeof text, "resumed seconds=%lld.%03lld",
-			output->stall_ms / 1000, output->stall_ms % 1000);
-		output->stall_ms = 0;
-		output_announce(output, 1);
+		note.size = (size_t)snprintf(text, sizeof text,
+					     "resumed seconds=%lld.%03lld",
+					     output->unnoted_stall_ms / 1000,
+					     output->unnoted_stall_ms % 1000);
+		output->unnoted_stall_ms = 0;
+		output_add_waiting(output, 1);
 		if (output->ops->send) {
 			send_all(output, &note, 1);
 			continue;
@@ -269,9 +273,10 @@ note_stall(struct output *output)
 }
 
 /*
- * Whoever has just let go of a mutex can have it again before one that waits
- * for it wakes up, and so keep a slow output to itself.  Here it meets the
- * queue first, which whoever is next holds until it has the lock.
+ * A thread that has just unlocked a mutex can lock it again before a waiting
+ * thread wakes up: one thread could keep a slow output to itself.  With a
+ * second mutex, the queue, it must wait behind the thread that is next, which
+ * holds the queue until it has the lock.
  */
 static void
 lock_in_turn(struct output *output)
@@ -281,7 +286,6 @@ lock_in_turn(struct output *output)
 	pthread_mutex_unlock(&output->queue);
 }
 
-/* Streams take rendered bytes, data; the others the records themselves. */
 void
 output_emit(struct output *output, const char *data, size_t size,
 	    const struct record *records, size_t count)
@@ -299,10 +303,10 @@ output_emit(struct output *output, const char *data, size_t size,
 }
 
 void
-output_ask_reopen(struct output *output)
+output_request_reopen(struct output *output)
 {
 	if (output->ops->reopen)
-		atomic_fetch_add(&output->reopen, 1);
+		atomic_fetch_add(&output->reopens_requested, 1);
 }
 
 bool

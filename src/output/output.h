@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output: one output, and how it waits.  What it is given it takes whole and
- * in order, however long its sink makes it wait: the caller is held back, so
- * that nothing is dropped and nothing piles up.
+ * output: one output of the configuration.  It writes all records that it is
+ * passed, in order.  While its sink takes nothing, the writing thread blocks
+ * and tries again: no record is dropped, and none is queued in memory.
+ *
+ * An output is stalled from a write that failed until one succeeds.  It is
+ * broken once stdout has lost its reader: it then writes nothing any more, and
+ * the records stay counted as waiting.
  */
 #ifndef PORTLOG_OUTPUT_OUTPUT_H
 #define PORTLOG_OUTPUT_OUTPUT_H
@@ -18,64 +22,69 @@
 #include "record/record.h"
 
 struct output {
-	const struct output_config *config;
+	const struct output_config *config; /* borrowed */
 	const struct sink_ops *ops;
 	struct output_counters counters;
-	atomic_uint reopen;    /* how often that was asked for */
-	atomic_uint reopened;  /* and up to which it is done */
-	atomic_bool abandoned; /* nobody is to write any more */
-	atomic_bool broken;    /* its reader is gone for good */
-	int broken_fd;         /* an eventfd, rung then; borrowed */
-	int wake_fd; /* an eventfd, rung after a reopening; borrowed */
-	pthread_mutex_t queue; /* whoever is next for the lock has it */
+	atomic_uint reopens_requested;
+	atomic_uint reopens_done; /* up to which request */
+	atomic_bool abandoned;    /* the process is about to give up */
+	atomic_bool broken;       /* stdout has lost its reader */
+	int broken_fd;            /* an eventfd, rung then; borrowed */
+	int wake_fd;           /* an eventfd, rung after a reopen; borrowed */
+	pthread_mutex_t queue; /* held by the thread that is next to lock */
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct sink sink;
-	long long stalled_since_ms; /* 0: it works */
-	long long stall_ms;         /* one that is over and not yet noted */
+	long long stalled_since_ms; /* CLOCK_MONOTONIC; 0: not stalled */
+	long long unnoted_stall_ms; /* of stalls that are over */
 };
 
 /*
- * Open it; false: it cannot be, and stderr was told why.  broken_fd is an
- * eventfd, rung when stdout has lost its reader.
+ * Open the output.  false: stderr has the reason.  The configuration must
+ * outlive it.  The descriptors are eventfds: broken_fd is rung when stdout has
+ * lost its reader, wake_fd when a file was reopened.  Main thread.
  */
 bool output_open(struct output *, const struct output_config *, int wake_fd,
 		 int broken_fd);
 
-/* Whether it takes rendered bytes, not records. */
+/* Whether output_emit() takes rendered bytes, not records.  Any thread. */
 bool output_is_stream(const struct output *);
 
 /*
- * Let nobody write any more, so that what is told of it stays true until the
- * process ends, which is all that may follow.  Waits for a write that goes on,
- * but not longer than until (CLOCK_REALTIME): it stands still, most likely.
+ * Begin no more writes, so that the counters that are logged next stay true.
+ * The process must end after this: threads in output_emit() do not return.
+ * Waits for a write in progress, but only until a time (CLOCK_REALTIME), for
+ * the write is most likely stalled.  Main thread.
  */
 void output_abandon(struct output *, const struct timespec *until);
 
-/* Count records as handed over, until output_emit() has taken them. */
-void output_announce(struct output *, size_t count);
+/* Count records as waiting, until output_emit() has written them. */
+void output_add_waiting(struct output *, size_t count);
 
 /*
- * Take count records: of a stream their rendered bytes, whole lines, count.
- * Returns when all are written.  Any thread may call it.
+ * Write count records, which must be counted as waiting.  For a stream, data
+ * has size rendered bytes: whole lines of these records.  Other outputs ignore
+ * data.  Returns when all are written or the output is broken.  Any thread but
+ * the main one: it blocks as long as the output is stalled.
  */
 void output_emit(struct output *, const char *data, size_t size,
 		 const struct record *, size_t count);
 
 /*
- * Ask for a file to be opened anew, by its path, as soon as it is between two
- * lines.  Whoever writes does it then; so does output_reopen(), unless another
- * is at it.  To open a file may take long.
+ * Request that a file is opened again by its path, between two lines; other
+ * outputs ignore it.  output_reopen() does so, unless another thread holds the
+ * lock: then that thread reopens the file.  open(2) may block, so
+ * output_reopen() is not for the main thread.
  */
-void output_ask_reopen(struct output *);
+void output_request_reopen(struct output *);
 void output_reopen(struct output *);
 
-/* Whether that is done, or was found to be impossible. */
+/* Whether all requests were tried, with success or not.  Any thread. */
 bool output_is_reopened(const struct output *);
 
 /*
- * No other thread may use it any more.  false: what was written may not be
- * there after all, and stderr was told.
+ * Close the output, which no other thread may use any more.  false: close(2)
+ * failed, so that written records may be missing; stderr has the reason.
  */
 bool output_close(struct output *);
 

@@ -5,10 +5,10 @@
 
 #include "base/clock.h"
 
-/* A write that takes longer than this is a stall. */
+/* A write that takes longer than this counts as a stall. */
 #define STALL_MS 500
 
-/* How long the present write has taken, if that is a stall; else 0. */
+/* How long the present write has taken, if it is a stall; else 0. */
 static unsigned long long
 present_stall_ms(const struct output_counters *c)
 {

@@ -14,10 +14,11 @@
 #include "output/output.h"
 #include "record/format.h"
 
-/* Small records are written by the hundred: one write is about this long. */
+/* Small records are rendered together, up to about so many bytes a write. */
 #define RENDERED_BYTES 262144
 
-#define FREEZE_NS 300000000L
+/* How long to wait for writes in progress before giving up. */
+#define ABANDON_NS 300000000L
 
 struct output_set {
 	int wake_fd;           /* an eventfd; borrowed */
@@ -51,14 +52,14 @@ output_set_scratch_size(size_t max_record)
 }
 
 static bool
-is_in(uint64_t set, size_t number)
+has_output(uint64_t mask, size_t number)
 {
-	return set >> number & 1;
+	return mask >> number & 1;
 }
 
 /* Render once for all outputs of one format. */
 static void
-emit_format(struct output_set *outputs, uint64_t set, enum format format,
+emit_format(struct output_set *outputs, uint64_t mask, enum format format,
 	    const struct record *records, size_t count, char *scratch,
 	    size_t size)
 {
@@ -68,7 +69,7 @@ emit_format(struct output_set *outputs, uint64_t set, enum format format,
 						 &written, records, count);
 
 		for (size_t i = 0; i < outputs->count; i++)
-			if (is_in(set, i))
+			if (has_output(mask, i))
 				output_emit(&outputs->list[i], scratch, written,
 					    records, rendered);
 		records += rendered;
@@ -77,7 +78,7 @@ emit_format(struct output_set *outputs, uint64_t set, enum format format,
 }
 
 void
-output_set_emit(struct output_set *outputs, uint64_t set,
+output_set_emit(struct output_set *outputs, uint64_t mask,
 		const struct record *records, size_t count, char *scratch,
 		size_t size)
 {
@@ -86,9 +87,9 @@ output_set_emit(struct output_set *outputs, uint64_t set,
 	for (size_t i = 0; i < outputs->count; i++) {
 		struct output *output = &outputs->list[i];
 
-		if (!is_in(set, i))
+		if (!has_output(mask, i))
 			continue;
-		output_announce(output, count);
+		output_add_waiting(output, count);
 		if (output_is_stream(output))
 			by_format[output->config->format] |= UINT64_C(1) << i;
 	}
@@ -97,7 +98,7 @@ output_set_emit(struct output_set *outputs, uint64_t set,
 			emit_format(outputs, by_format[f], f, records, count,
 				    scratch, size);
 	for (size_t i = 0; i < outputs->count; i++)
-		if (is_in(set, i) && !output_is_stream(&outputs->list[i]))
+		if (has_output(mask, i) && !output_is_stream(&outputs->list[i]))
 			output_emit(&outputs->list[i], NULL, 0, records, count);
 }
 
@@ -109,7 +110,7 @@ reopen_main(void *argument)
 
 	for (size_t i = 0; i < outputs->count; i++)
 		output_reopen(&outputs->list[i]);
-	/* Once that is 0 the set may be freed. */
+	/* Do not use the set after this: it may be freed. */
 	atomic_fetch_sub(&outputs->reopeners, 1);
 	eventfd_write(wake_fd, 1);
 	return NULL;
@@ -119,7 +120,7 @@ void
 output_set_reopen(struct output_set *outputs)
 {
 	for (size_t i = 0; i < outputs->count; i++)
-		output_ask_reopen(&outputs->list[i]);
+		output_request_reopen(&outputs->list[i]);
 	atomic_fetch_add(&outputs->reopeners, 1);
 	if (thread_start(NULL, reopen_main, outputs) != 0)
 		reopen_main(outputs);
@@ -152,13 +153,13 @@ output_set_is_writing(struct output_set *outputs)
 }
 
 bool
-output_set_is_broken(const struct output_set *outputs, uint64_t set)
+output_set_is_broken(const struct output_set *outputs, uint64_t mask)
 {
 	bool broken = false;
 
 	for (size_t i = 0; i < outputs->count; i++)
-		broken |=
-			is_in(set, i) && atomic_load(&outputs->list[i].broken);
+		broken |= has_output(mask, i) &&
+			  atomic_load(&outputs->list[i].broken);
 	return broken;
 }
 
@@ -198,7 +199,7 @@ output_set_abandon(struct output_set *outputs)
 	struct timespec until;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += FREEZE_NS;
+	until.tv_nsec += ABANDON_NS;
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	for (size_t i = 0; i < outputs->count; i++)

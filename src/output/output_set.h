@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* outputs: the set of outputs; a batch of records goes to each of them. */
+/*
+ * output_set: all outputs of the configuration.
+ *
+ * The folder output/ writes records: to stdout and files (file.c), to the
+ * syslog daemon (syslog.c) and to the journal (journal.c).  output_set_emit()
+ * renders a batch of records once for each format and passes it to each
+ * output.  It returns when all of them have written it, so that slow outputs
+ * slow down the receiving threads, and through them the peers.
+ */
 #ifndef PORTLOG_OUTPUT_OUTPUT_SET_H
 #define PORTLOG_OUTPUT_OUTPUT_SET_H
 
@@ -14,58 +22,69 @@ struct output_set;
 
 /*
  * Open all outputs of the configuration, which must outlive them.  NULL: one
- * could not be opened, and stderr was told.  When stdout loses its reader,
- * broken_fd, an eventfd, is rung.
+ * could not be opened, and stderr has the reason.  The descriptors are eventfds
+ * and borrowed: broken_fd is rung when stdout has lost its reader, wake_fd when
+ * a file was reopened.  Main thread.
  */
 struct output_set *output_set_open(const struct config *, int wake_fd,
 				   int broken_fd);
 
-/* What output_set_emit() needs to render records of at most max_record bytes.
- */
+/* The bytes of scratch that output_set_emit() needs.  Any thread. */
 size_t output_set_scratch_size(size_t max_record);
 
 /*
- * Write records to the outputs of the set (bit n is output n).  Returns once
- * all of them have taken all; scratch is the caller's, of
- * output_set_scratch_size() bytes.  Any thread may call it.
+ * Write records to the outputs of the mask: bit n is output n.  Returns when
+ * each output has written all of them, or is broken.  scratch has size bytes,
+ * which output_set_scratch_size() returned; the caller owns it.  Any thread but
+ * the main one: it blocks on outputs.
  */
-void output_set_emit(struct output_set *, uint64_t set, const struct record *,
+void output_set_emit(struct output_set *, uint64_t mask, const struct record *,
 		     size_t count, char *scratch, size_t size);
 
 /*
- * Open all files anew, in a thread of its own if there can be one, since to
- * open a file may take long.
+ * Open all files again by their paths.  open(2) may block, so a new thread
+ * calls it; if none can be started, this call blocks.  Main thread.
  */
 void output_set_reopen(struct output_set *);
 
-/* Whether all of them are done with it. */
+/* Whether each requested reopen was tried, with success or not. */
 bool output_set_is_reopened(const struct output_set *);
 
-/* Whether that thread still runs: then they cannot be closed. */
+/* Whether such a thread still runs.  Until it ends, do not close the set. */
 bool output_set_is_reopening(const struct output_set *);
 
-/* Whether one of them is at a write: it may stand still. */
+/*
+ * Whether a thread is writing to one of them: a thread that makes no progress
+ * may be waiting for that.  Any thread.
+ */
 bool output_set_is_writing(struct output_set *);
 
-/* Whether one of the set has lost its reader for good. */
-bool output_set_is_broken(const struct output_set *, uint64_t set);
+/*
+ * Whether one of the mask is broken: stdout has lost its reader, and records
+ * are no longer written to it.  Any thread.
+ */
+bool output_set_is_broken(const struct output_set *, uint64_t mask);
 
-/* Tell where each writes, or its counters, on stderr. */
+/* Log where each writes, or its counters, on stderr.  Main thread. */
 void output_set_log(struct output_set *);
 void output_set_log_counters(struct output_set *);
 
-/* output_abandon() for each, and a moment for whoever was about to write. */
+/*
+ * output_abandon() for each, then a short wait for threads that were about to
+ * write.  Takes a third of a second at the most.  Main thread.
+ */
 void output_set_abandon(struct output_set *);
 
 /*
- * Tell on stderr, for each output, how many records were handed over and not
- * written.  Returns their sum.
+ * Log on stderr, for each output, how many records it has not written.
+ * Returns their sum.  Main thread.
  */
 unsigned long long output_set_log_unwritten(struct output_set *);
 
 /*
- * Close all; they must be settled, and no other thread in output_set_emit().
- * false: what was written may not be there after all, and stderr was told.
+ * Close all and free the set.  No other thread may use it any more.  false:
+ * close(2) failed, so that written records may be missing; stderr has the
+ * reason.  Main thread.
  */
 bool output_set_close(struct output_set *);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * output_sink: what an output writes to.  A sink is told what to write and
- * says how much was taken; to wait and to try again is the output's work.
+ * sink: what an output writes to, one implementation for each type of output.
+ * A sink writes once and returns how much was taken.  Counting, waiting and
+ * trying again are the output's work.
  */
 #ifndef PORTLOG_OUTPUT_SINK_H
 #define PORTLOG_OUTPUT_SINK_H
@@ -14,35 +15,35 @@
 #include "record/record.h"
 
 struct sink {
-	const struct output_config *config;
-	int fd;
-	bool ends_mid_line; /* a file ends in half a line, to be ended first */
+	const struct output_config *config; /* borrowed */
+	int fd;                             /* -1: none */
+	bool ends_mid_line; /* the file ends in half a line: end it first */
 	bool is_socket;
-	bool close_failed; /* close() failed: what was written may be missing */
-	size_t most;       /* bytes of one write; 0: as many as there are */
-	size_t done;       /* bytes of the present record that were taken */
-	char *buffer;      /* the sink's own */
-	size_t room;       /* bytes of buffer */
+	bool close_failed; /* close(2) failed: written bytes may be missing */
+	size_t max_write;  /* bytes of one write; 0: no limit */
+	size_t sent;       /* bytes of the present record that were sent */
+	char *buffer;      /* owned by the sink */
+	size_t capacity;   /* bytes of buffer */
 };
 
 /*
- * All are called under the output's lock.  What fails returns false or -1 and
- * sets errno.
+ * The output calls reopen, write and send with its lock held.  On failure a
+ * function returns false or -1 and sets errno.  write and send may block.
  */
 struct sink_ops {
 	bool (*open)(struct sink *);
-	/* The same by its path again; on failure the old one stays. */
+	/* Open the path again.  On failure the old file stays.  NULL: no-op. */
 	bool (*reopen)(struct sink *);
-	/* Streams: write some bytes, at least one; how many. */
+	/* Streams: write some of the bytes; how many, 0 to be called again. */
 	ssize_t (*write)(struct sink *, const char *data, size_t size);
-	/* Messages: all of a record; the same one again after a failure. */
+	/* Others: send a whole record.  After false, send the same again. */
 	bool (*send)(struct sink *, const struct record *);
 	void (*close)(struct sink *);
-	const char *path; /* NULL: that of its configuration, or none */
+	const char *path; /* of its socket; NULL: the configuration has it */
 };
 
 extern const struct sink_ops sink_stdout, sink_file, sink_syslog;
-/* Without libsystemd it cannot be opened: ENOSYS. */
+/* Without libsystemd, open fails with ENOSYS. */
 extern const struct sink_ops sink_journal;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The local syslog daemon, by its socket: what syslog(3) does, except that it
- * knows whether a message was taken, which syslog(3) tells nobody.
+ * The sink of the local syslog daemon.  It writes to the daemon's socket as
+ * syslog(3) does, but sees whether each message was taken.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define SOCKET_PATH "/dev/log"
 
-/* rsyslog cuts after 8096 bytes unless told otherwise; others later. */
+/* By default rsyslog cuts after 8096 bytes; other daemons later. */
 #define MESSAGE_BYTES 8000
 
 static bool
@@ -61,25 +61,25 @@ put_header(const struct sink *sink, char *out, const struct record *record)
 }
 
 /*
- * Send as much of the record as one message holds, from sink->done on; what
- * does not fit goes on in another, so that no daemon cuts it unseen.
+ * Send as much of the record as one message holds, from sink->sent on.  A long
+ * record takes several messages, so that no daemon cuts it unseen.
  */
 static bool
 send_part(struct sink *sink, const struct record *record)
 {
 	char message[MESSAGE_BYTES];
 	size_t used = put_header(sink, message, record);
-	size_t taken = record->size - sink->done, tag = used;
+	size_t taken = record->size - sink->sent, tag = used;
 
 	used += 2;
 	used += escape(message + used, sizeof message - used,
-		       record->data + sink->done, &taken);
-	message[tag] = sink->done + taken < record->size ? (char)TAG_PIECE
+		       record->data + sink->sent, &taken);
+	message[tag] = sink->sent + taken < record->size ? (char)TAG_PIECE
 							 : (char)record->tag;
 	message[tag + 1] = ' ';
 	if (send(sink->fd, message, used, MSG_NOSIGNAL) < 0)
 		return false;
-	sink->done += taken;
+	sink->sent += taken;
 	return true;
 }
 
@@ -93,14 +93,14 @@ send_syslog(struct sink *sink, const struct record *record)
 			return false;
 		if (!send_part(sink, record)) {
 			error = errno;
-			/* The daemon may have a new socket by then. */
+			/* Connect again: the daemon may have a new socket. */
 			if (error != EINTR)
 				close_syslog(sink);
 			errno = error;
 			return false;
 		}
-	} while (sink->done < record->size);
-	sink->done = 0;
+	} while (sink->sent < record->size);
+	sink->sent = 0;
 	return true;
 }
 

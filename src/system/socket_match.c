@@ -8,7 +8,7 @@
 
 #include "system/sockets.h"
 
-/* How the kernel lists (proc(5)) what listens, and what is not connected. */
+/* The kernel's codes for states in /proc/net (proc(5)). */
 #define TCP_LISTENS "0A"
 #define UDP_UNCONNECTED "07"
 
@@ -30,7 +30,7 @@ sockets_is_listener(int fd, enum protocol protocol)
 					: get(fd, SO_TYPE) == SOCK_DGRAM;
 }
 
-/* "*" is the address of IPv6 that is also IPv4's, or IPv4's where it is not. */
+/* "*" is bound to ::, or to 0.0.0.0 where there is no IPv6. */
 static bool
 is_address(const struct listener_config *config, const struct address *bound)
 {
@@ -43,7 +43,7 @@ is_address(const struct listener_config *config, const struct address *bound)
 	for (; *hosts; hosts++)
 		if (address_parse(&wanted, *hosts, (uint16_t)config->port) &&
 		    wanted.any.sa_family == bound->any.sa_family &&
-		    /* Both families have their port at the same place. */
+		    /* sin_port has the same offset in both families. */
 		    (config->port == 0 ||
 		     wanted.in.sin_port == bound->in.sin_port) &&
 		    address_same_host(&wanted, bound))
@@ -51,7 +51,7 @@ is_address(const struct listener_config *config, const struct address *bound)
 	return false;
 }
 
-/* It was about to leave its port, and takes nothing but from one peer. */
+/* A connected UDP socket has left its port: see sockets_leave_port(). */
 static bool
 is_connected(int fd)
 {
@@ -87,7 +87,7 @@ sockets_fits_families(int fd, const struct listener_config *config)
 	       v6_only == (strcmp(config->address, "*") != 0);
 }
 
-/* A word of an address, as the memory has it. */
+/* The kernel prints each 32-bit word of an address in host byte order. */
 static uint32_t
 read_word(const char *digits)
 {
@@ -97,7 +97,7 @@ read_word(const char *digits)
 	return (uint32_t)strtoul(word, NULL, 16);
 }
 
-/* A line of /proc/net; false: it is none of a socket in that state. */
+/* Read a line of /proc/net; false: no socket, or one in another state. */
 static bool
 read_line(const char *line, const char *wanted, struct address *out,
 	  uid_t *owner)
@@ -123,7 +123,7 @@ read_line(const char *line, const char *wanted, struct address *out,
 	return true;
 }
 
-/* Whether one of this list is bound to that port, by this user, or to all. */
+/* exactly: the address must match too, not only the port. */
 static bool
 lists_ours(const char *path, const struct listener_config *config, bool exactly)
 {

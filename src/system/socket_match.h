@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* socket_match: which sockets are there already, and whose listeners' they are.
+/*
+ * socket_match: whether a socket is the one that a listener of the
+ * configuration needs.  Any thread; no call blocks on outputs.
  */
 #ifndef PORTLOG_SYSTEM_SOCKET_MATCH_H
 #define PORTLOG_SYSTEM_SOCKET_MATCH_H
@@ -8,18 +10,21 @@
 
 #include "config/config.h"
 
-/* Whether a socket is a listener of this protocol. */
+/* Whether this is a UDP socket, or a TCP socket that listens. */
 bool sockets_is_listener(int fd, enum protocol);
 
-/* Whether it is bound to what the configuration asks for; port 0 is any. */
+/*
+ * Whether it is bound to the configured protocol, address, port and interface,
+ * and not connected.  Port 0 matches any port.
+ */
 bool sockets_match(int fd, const struct listener_config *);
 
-/* And whether it is IPv4's too just where all addresses are asked for. */
+/* Whether an IPv6 socket receives IPv4 too if the address is "*", else not. */
 bool sockets_fits_families(int fd, const struct listener_config *);
 
 /*
- * Whether this user has a socket there, in any process or in none; or on the
- * same port, of whatever address.
+ * Whether a socket of this user, in any process, is bound to the configured
+ * address and port; or to that port at any address.  Both read /proc/net.
  */
 bool sockets_are_ours(const struct listener_config *);
 bool sockets_have_port(const struct listener_config *);

@@ -28,7 +28,7 @@ set(int fd, int level, int option, int value)
 }
 
 bool
-sockets_failed(const struct listener_config *config, const char *action)
+sockets_log_failure(const struct listener_config *config, const char *action)
 {
 	bool colon = strchr(config->address, ':');
 
@@ -40,7 +40,7 @@ sockets_failed(const struct listener_config *config, const char *action)
 	return false;
 }
 
-/* Any address is one IPv6 socket for both families, IPv4 if need be. */
+/* "*" is an IPv6 socket for both families; IPv4 where there is no IPv6. */
 static int
 open_socket(const struct listener_config *config, struct address *address)
 {
@@ -62,7 +62,7 @@ open_socket(const struct listener_config *config, struct address *address)
 	return fd;
 }
 
-/* Whether a close resets the connection; accepted sockets inherit it. */
+/* Whether close(2) resets the connection; accepted sockets inherit it. */
 static int
 set_reset(int fd, bool reset)
 {
@@ -74,7 +74,7 @@ set_reset(int fd, bool reset)
 static bool
 set_tcp(int fd)
 {
-	/* Urgent data is data (SO_OOBINLINE); accepted sockets inherit all. */
+	/* SO_OOBINLINE: read urgent data like any other. */
 	return set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == 0 &&
 	       set(fd, SOL_SOCKET, SO_OOBINLINE, 1) == 0 &&
 	       set_reset(fd, true) == 0 &&
@@ -85,17 +85,17 @@ set_tcp(int fd)
 }
 
 /*
- * The kernel doubles what is asked for, to make room for its own bookkeeping,
- * and tells the doubled number: half of it is what compares (socket(7)).
+ * The kernel doubles the size for its own overhead and returns the doubled
+ * number (socket(7)): half of it compares with the size that was requested.
  */
 static unsigned
-set_receive_buffer(int fd, unsigned asked)
+set_receive_buffer(int fd, unsigned requested)
 {
 	int granted = 0;
 	socklen_t size = sizeof granted;
 
-	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)asked) != 0)
-		set(fd, SOL_SOCKET, SO_RCVBUF, (int)asked);
+	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)requested) != 0)
+		set(fd, SOL_SOCKET, SO_RCVBUF, (int)requested);
 	getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &size);
 	return (unsigned)granted / 2;
 }
@@ -138,7 +138,7 @@ sockets_share_port(int fd)
 	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 }
 
-/* Shared it is for no longer than it takes, and only where it must be. */
+/* SO_REUSEADDR is on for bind(2) only: no third socket may take the port. */
 static bool
 bind_to_port(int fd, const struct address *address, bool beside)
 {
@@ -153,8 +153,8 @@ bind_to_port(int fd, const struct address *address, bool beside)
 }
 
 const char *
-sockets_try(const struct listener_config *config, unsigned backlog, bool beside,
-	    struct bound *bound)
+sockets_bind_quietly(const struct listener_config *config, unsigned backlog,
+		     bool beside, struct bound *bound)
 {
 	struct address address;
 	int fd = open_socket(config, &address);
@@ -181,9 +181,10 @@ bool
 sockets_bind(const struct listener_config *config, unsigned backlog,
 	     bool beside, struct bound *bound)
 {
-	const char *action = sockets_try(config, backlog, beside, bound);
+	const char *action =
+		sockets_bind_quietly(config, backlog, beside, bound);
 
-	return !action || sockets_failed(config, action);
+	return !action || sockets_log_failure(config, action);
 }
 
 bool
@@ -193,7 +194,7 @@ sockets_adopt(int fd, const struct listener_config *config, unsigned backlog,
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
 	    !set_options(fd, config, bound) ||
 	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
-		return sockets_failed(config, "use what was passed for");
+		return sockets_log_failure(config, "use what was passed for");
 	sockets_unblock_input(fd);
 	if (config->protocol == PROTOCOL_UDP)
 		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
@@ -227,7 +228,9 @@ sockets_block_input(int fd)
 void
 sockets_wait_for_inflight(void)
 {
-	/* Packets are delivered within RCU; this waits for all who are in it.
+	/*
+	 * The kernel delivers packets in RCU read-side critical sections.
+	 * This call waits until all those that have begun are over.
 	 */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
@@ -244,17 +247,20 @@ sockets_pending(int fd)
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;
 
-	/* Of a listener this is the length of its queue, as ss(8) shows it. */
+	/* For a listener this is its queue's length, as ss(8) shows it. */
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_unacked;
 }
 
-/* Of the kernel's states of TCP; headers of the C library know no counters. */
+/*
+ * The kernel's states of TCP.  <netinet/tcp.h> has them, but lacks the counters
+ * in struct tcp_info and conflicts with <linux/tcp.h>.
+ */
 enum { TIME_WAIT = 6, CLOSE = 7, CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
 
 /*
- * Whether its peer had ended the stream.  Of one that is no more the error
- * tells: a reset is a broken pipe to whoever has seen the end before it.
+ * Whether the peer has ended its stream.  In state CLOSE the pending error
+ * decides: none, or EPIPE, which the kernel sets if a reset followed the end.
  */
 static bool
 has_ended(int fd, int state, int *error)
@@ -296,8 +302,8 @@ sockets_get_interface(int fd, char interface[IF_NAMESIZE])
 }
 
 /*
- * A connected UDP socket takes nothing but from the other end: port 9 here, or
- * of a neighbour where its interface has no way to this host.
+ * A connected UDP socket receives only from its peer.  Connect it to port 9 of
+ * this host, or of a neighbour if its interface has no route to this host.
  */
 bool
 sockets_leave_port(int fd)
@@ -305,14 +311,14 @@ sockets_leave_port(int fd)
 	static const char *const hosts[] = { "::1", "::ffff:127.0.0.1",
 					     "127.0.0.1", "fe80::" };
 	char interface[IF_NAMESIZE];
-	struct address nobody;
+	struct address peer;
 
 	sockets_get_interface(fd, interface);
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-		address_parse(&nobody, hosts[i], 9);
-		if (nobody.any.sa_family == AF_INET6)
-			nobody.in6.sin6_scope_id = if_nametoindex(interface);
-		if (connect(fd, &nobody.any, nobody.size) == 0)
+		address_parse(&peer, hosts[i], 9);
+		if (peer.any.sa_family == AF_INET6)
+			peer.in6.sin6_scope_id = if_nametoindex(interface);
+		if (connect(fd, &peer.any, peer.size) == 0)
 			return true;
 	}
 	return false;

@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* sockets: the listening sockets, bound and with their options set. */
+/*
+ * sockets: bind the sockets of listeners, set their options, and ask the kernel
+ * about them.  No call blocks on outputs; any thread may call them, unless the
+ * comment says otherwise.
+ *
+ * The folder system/ is what the program asks of the kernel and of systemd:
+ * sockets, the descriptors that systemd passes and keeps over a restart, the
+ * state that is saved with them, and the service's notifications.
+ */
 #ifndef PORTLOG_SYSTEM_SOCKETS_H
 #define PORTLOG_SYSTEM_SOCKETS_H
 
@@ -9,95 +17,104 @@
 
 #include "config/config.h"
 
-/* The descriptor of a listener, and what the kernel made of it. */
+/* A bound socket. */
 struct bound {
 	int fd;
-	struct address address;
-	unsigned receive_buffer; /* UDP: granted, in bytes, as setsockopt counts
-				  */
+	struct address address;  /* with the port that the kernel chose for 0 */
+	unsigned receive_buffer; /* UDP: granted bytes, without overhead */
 };
 
 /*
- * Bind what the configuration asks for: TCP listens, without blocking, and its
- * connections inherit keepalive; UDP tells the time of each datagram and what
- * was dropped.  beside: where sockets_share_port() allows it; the port may be
- * in use then.  false: it could not, and stderr was told why.
+ * Bind a socket for a listener of the configuration.  It does not block.  A TCP
+ * socket listens, and its connections inherit its options, such as keepalive; a
+ * UDP socket reports the time and the drops with each datagram.
+ *
+ * beside: if the port is taken by a UDP socket on which sockets_share_port()
+ * was called, bind all the same.  false: stderr has the reason.
  */
 bool sockets_bind(const struct listener_config *, unsigned backlog, bool beside,
 		  struct bound *);
 
 /*
- * The same in silence: NULL, or what could not be done, which errno and then
- * sockets_failed() tell; that returns false.
+ * The same, but log nothing.  NULL: done.  Else errno and the action that
+ * failed; pass that to sockets_log_failure(), which logs both and returns
+ * false.
  */
-const char *sockets_try(const struct listener_config *, unsigned backlog,
-			bool beside, struct bound *);
-bool sockets_failed(const struct listener_config *, const char *action);
+const char *sockets_bind_quietly(const struct listener_config *,
+				 unsigned backlog, bool beside, struct bound *);
+bool sockets_log_failure(const struct listener_config *, const char *action);
 
-/* Let another UDP socket have its port too: it is about to leave it. */
+/* Let another UDP socket bind the same port, before this one leaves it. */
 void sockets_share_port(int fd);
 
 /*
- * The same with a socket that another process has bound and passed to us, and
- * whose door it may have closed.
+ * Set up a socket that another process has bound and passed to us, as
+ * sockets_bind() does.  If its input was blocked, unblock it.  false: stderr
+ * has the reason, and the socket stays open.
  */
 bool sockets_adopt(int fd, const struct listener_config *, unsigned backlog,
 		   struct bound *);
 
-/* The interface that a socket is bound to; "": to none. */
+/* Get the interface that a socket is bound to; "": none. */
 void sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
 
 /*
- * Whether somebody has begun to tell what a UDP socket drops: all that it has
- * dropped before is to be told by the first who does.  To bind or to adopt one
- * is to begin, unless that is undone.
+ * Whether a process already reports the drops of a UDP socket: SO_RXQ_OVFL is
+ * on.  The first process that does so also reports all earlier drops.
+ * sockets_bind() and sockets_adopt() turn it on; leave_uncounted turns it off
+ * again.
  */
 bool sockets_is_counted(int fd);
 void sockets_leave_uncounted(int fd);
 
 /*
- * Close a connection so that its peer sees the end of the stream, which says
- * that all was taken.  If the process dies first the peer sees a reset.
+ * Close a connection so that its peer sees the end of the stream, not a reset:
+ * this is the receipt that all records were written.  Without this call the
+ * peer sees a reset, also when the process is killed.
  */
 void sockets_close(int fd);
 
-/* Let its peer see that end while others hold the socket too. */
+/* The same if other processes have the socket open; does not close it. */
 void sockets_send_fin(int fd);
 
 /*
- * Close the door: from now on the kernel takes nothing more for this socket,
- * and what it holds can be read to its end.  TCP acknowledges nothing of what
- * comes, so that it stays the sender's; UDP counts it as dropped.
+ * Block the input: from now on the kernel queues nothing more for this socket.
+ * What is queued can still be read.  TCP does not acknowledge what arrives, so
+ * that the peer still has it; UDP drops and counts it.
  */
 void sockets_block_input(int fd);
 
 /*
- * Wait until whatever the kernel was about to queue when a door was closed or
- * a port left is in its queue.  Takes some milliseconds.
+ * Wait until the packets that the kernel had accepted before an input was
+ * blocked, or a port left, are in their queues.  Blocks for some milliseconds.
  */
 void sockets_wait_for_inflight(void);
 
-/* Undo it, so that a peer gets an answer from the socket that is closed. */
+/*
+ * Unblock the input.  Do so before closing a connection, so that the kernel
+ * answers its peer.
+ */
 void sockets_unblock_input(int fd);
 
 /*
- * How many bytes of its stream the kernel has given out to whoever has read
- * from this connection.  Where it is no more, *error is why, if that is one for
- * who reads: the kernel tells it once, so recv() will not.
+ * How many bytes of the stream were read from this connection by any process.
+ * *error is 0, or the error that ended the connection.  The kernel returns such
+ * an error only once: recv(2) will not return it again.
  */
 uint64_t sockets_bytes_delivered(int fd, int *error);
 
-/* How many connections wait to be accepted from a TCP listener. */
+/* How many connections of a TCP listener wait to be accepted. */
 unsigned sockets_pending(int fd);
 
 /*
- * Leave the port of a UDP socket: what comes from now on is refused as if the
- * socket were closed (ICMP tells its sender), and what the kernel holds can be
- * read to its end.  false: it cannot be left, and nothing has changed.
+ * Leave the port of a UDP socket.  The kernel refuses what arrives from now on
+ * as if the socket were closed: with an ICMP error to the sender.  What is
+ * queued can still be read.  false: the kernel refused, and nothing has
+ * changed.
  */
 bool sockets_leave_port(int fd);
 
-/* How many datagrams the kernel has dropped on this socket, modulo 2^32. */
+/* How many datagrams the kernel has dropped for this socket, modulo 2^32. */
 uint32_t sockets_dropped(int fd);
 
 #endif

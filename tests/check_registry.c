@@ -31,9 +31,9 @@ clean_up(void)
 	close(left_fd);
 }
 
-/* A member on one end of a pair of sockets; the other end is returned. */
+/* Make an entry for one end of a socket pair; returns the other end. */
 static int
-make_member(struct registry_entry *entry, const char *peer)
+make_entry(struct registry_entry *entry, const char *peer)
 {
 	int ends[2];
 
@@ -45,56 +45,56 @@ make_member(struct registry_entry *entry, const char *peer)
 
 START_TEST(counts_all_and_those_of_a_host)
 {
-	struct registry_entry members[3];
+	struct registry_entry entries[3];
 	int peers[3];
 
-	peers[0] = make_member(&members[0], "192.0.2.1");
-	peers[1] = make_member(&members[1], "::ffff:192.0.2.1");
-	peers[2] = make_member(&members[2], "192.0.2.2");
+	peers[0] = make_entry(&entries[0], "192.0.2.1");
+	peers[1] = make_entry(&entries[1], "::ffff:192.0.2.1");
+	peers[2] = make_entry(&entries[2], "192.0.2.2");
 	for (int i = 0; i < 3; i++)
-		registry_add(&registry, &members[i]);
+		registry_add(&registry, &entries[i]);
 	ck_assert_uint_eq(registry_count(&registry), 3);
 	ck_assert_uint_eq(atomic_load(&count), 3);
 	ck_assert_uint_eq(
-		registry_count_source(&registry, &members[0].peer, &count), 2);
-	registry_close(&registry, &members[0]);
+		registry_count_source(&registry, &entries[0].peer, &count), 2);
+	registry_close(&registry, &entries[0]);
 	ck_assert_uint_eq(
-		registry_count_source(&registry, &members[1].peer, &count), 1);
-	ck_assert_int_eq(fcntl(members[0].fd, F_GETFD), -1);
-	registry_remove(&registry, &members[1]);
-	ck_assert_int_eq(fcntl(members[1].fd, F_GETFD), 0);
-	close(members[1].fd);
-	registry_close(&registry, &members[2]);
+		registry_count_source(&registry, &entries[1].peer, &count), 1);
+	ck_assert_int_eq(fcntl(entries[0].fd, F_GETFD), -1);
+	registry_remove(&registry, &entries[1]);
+	ck_assert_int_eq(fcntl(entries[1].fd, F_GETFD), 0);
+	close(entries[1].fd);
+	registry_close(&registry, &entries[2]);
 	ck_assert_uint_eq(registry_count(&registry), 0);
 	for (int i = 0; i < 3; i++)
 		close(peers[i]);
 }
 END_TEST
 
-START_TEST(rings_when_one_leaves_only_if_that_is_wanted)
+START_TEST(rings_for_a_removal_only_if_wanted)
 {
-	struct registry_entry members[2];
-	int first = make_member(&members[0], "192.0.2.1");
-	int second = make_member(&members[1], "192.0.2.1");
+	struct registry_entry entries[2];
+	int first = make_entry(&entries[0], "192.0.2.1");
+	int second = make_entry(&entries[1], "192.0.2.1");
 	eventfd_t rung;
 
-	registry_add(&registry, &members[0]);
-	registry_add(&registry, &members[1]);
-	registry_close(&registry, &members[0]);
+	registry_add(&registry, &entries[0]);
+	registry_add(&registry, &entries[1]);
+	registry_close(&registry, &entries[0]);
 	ck_assert_int_eq(eventfd_read(left_fd, &rung), -1);
 	registry_want_wakeup(&registry, true);
-	registry_close(&registry, &members[1]);
+	registry_close(&registry, &entries[1]);
 	ck_assert_int_eq(eventfd_read(left_fd, &rung), 0);
 	close(first);
 	close(second);
 }
 END_TEST
 
-START_TEST(stops_who_is_there_and_who_comes_later)
+START_TEST(stops_present_and_later_connections)
 {
 	struct registry_entry early, late;
-	int first = make_member(&early, "192.0.2.1");
-	int second = make_member(&late, "192.0.2.1");
+	int first = make_entry(&early, "192.0.2.1");
+	int second = make_entry(&late, "192.0.2.1");
 	char byte;
 
 	registry_add(&registry, &early);
@@ -102,7 +102,7 @@ START_TEST(stops_who_is_there_and_who_comes_later)
 	registry_stop_all(&registry);
 	ck_assert_int_eq(recv(early.fd, &byte, 1, MSG_DONTWAIT), 0);
 	registry_add(&registry, &late);
-	/* Packets in flight must not meet the end of the stream. */
+	/* Not shut down yet: packets may be in flight. */
 	ck_assert_int_eq(late.state, ENTRY_INPUT_BLOCKED);
 	ck_assert_int_eq(recv(late.fd, &byte, 1, MSG_DONTWAIT), -1);
 	registry_shut_down_blocked(&registry);
@@ -114,32 +114,32 @@ START_TEST(stops_who_is_there_and_who_comes_later)
 }
 END_TEST
 
-START_TEST(ends_only_those_whose_door_is_closed)
+START_TEST(shuts_down_only_connections_with_blocked_input)
 {
-	struct registry_entry goes, stays;
-	int first = make_member(&goes, "192.0.2.1");
-	int second = make_member(&stays, "192.0.2.1");
+	struct registry_entry blocked, other;
+	int first = make_entry(&blocked, "192.0.2.1");
+	int second = make_entry(&other, "192.0.2.1");
 	char byte;
 
-	registry_add(&registry, &goes);
-	registry_add(&registry, &stays);
-	registry_block_input(&registry, &goes);
-	ck_assert_int_eq(recv(goes.fd, &byte, 1, MSG_DONTWAIT), -1);
+	registry_add(&registry, &blocked);
+	registry_add(&registry, &other);
+	registry_block_input(&registry, &blocked);
+	ck_assert_int_eq(recv(blocked.fd, &byte, 1, MSG_DONTWAIT), -1);
 	registry_shut_down_blocked(&registry);
-	ck_assert_int_eq(recv(goes.fd, &byte, 1, MSG_DONTWAIT), 0);
-	ck_assert_int_eq(recv(stays.fd, &byte, 1, MSG_DONTWAIT), -1);
-	registry_close(&registry, &goes);
-	registry_close(&registry, &stays);
+	ck_assert_int_eq(recv(blocked.fd, &byte, 1, MSG_DONTWAIT), 0);
+	ck_assert_int_eq(recv(other.fd, &byte, 1, MSG_DONTWAIT), -1);
+	registry_close(&registry, &blocked);
+	registry_close(&registry, &other);
 	close(first);
 	close(second);
 }
 END_TEST
 
-START_TEST(hands_out_those_that_are_parked)
+START_TEST(takes_connections_that_were_left_open)
 {
 	struct registry_entry left_open, active;
-	int first = make_member(&left_open, "192.0.2.1");
-	int second = make_member(&active, "192.0.2.1");
+	int first = make_entry(&left_open, "192.0.2.1");
+	int second = make_entry(&active, "192.0.2.1");
 
 	registry_add(&registry, &left_open);
 	registry_add(&registry, &active);
@@ -158,7 +158,7 @@ START_TEST(hands_out_those_that_are_parked)
 }
 END_TEST
 
-/* Reads to the end of the stream, as a connection's thread does. */
+/* Read to the end of the stream, as a connection's thread does. */
 static void *
 read_to_the_end(void *argument)
 {
@@ -172,7 +172,7 @@ read_to_the_end(void *argument)
 	return NULL;
 }
 
-START_TEST(sees_every_detached_thread_out)
+START_TEST(waits_for_every_detached_thread)
 {
 	enum { THREADS = 64 };
 	struct pollfd left = { .fd = left_fd, .events = POLLIN };
@@ -182,7 +182,7 @@ START_TEST(sees_every_detached_thread_out)
 	for (int i = 0; i < THREADS; i++) {
 		struct registry_entry *entry = malloc(sizeof *entry);
 
-		peers[i] = make_member(entry, "192.0.2.1");
+		peers[i] = make_entry(entry, "192.0.2.1");
 		registry_add(&registry, entry);
 		ck_assert_int_eq(thread_start(NULL, read_to_the_end, entry), 0);
 	}
@@ -197,18 +197,18 @@ START_TEST(sees_every_detached_thread_out)
 }
 END_TEST
 
-SUITE(connections)
+SUITE(registry)
 {
-	Suite *suite = suite_create("connections");
-	TCase *tests = tcase_create("connections");
+	Suite *suite = suite_create("registry");
+	TCase *tests = tcase_create("registry");
 
 	tcase_add_checked_fixture(tests, set_up, clean_up);
 	tcase_add_test(tests, counts_all_and_those_of_a_host);
-	tcase_add_test(tests, rings_when_one_leaves_only_if_that_is_wanted);
-	tcase_add_test(tests, stops_who_is_there_and_who_comes_later);
-	tcase_add_test(tests, ends_only_those_whose_door_is_closed);
-	tcase_add_test(tests, hands_out_those_that_are_parked);
-	tcase_add_test(tests, sees_every_detached_thread_out);
+	tcase_add_test(tests, rings_for_a_removal_only_if_wanted);
+	tcase_add_test(tests, stops_present_and_later_connections);
+	tcase_add_test(tests, shuts_down_only_connections_with_blocked_input);
+	tcase_add_test(tests, takes_connections_that_were_left_open);
+	tcase_add_test(tests, waits_for_every_detached_thread);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a restart has kept: any bytes are refused or understood, to their end.
- * They are walked here once more, by the layout alone, and all that is there
- * is found.  An input whose first byte is 'k' is the rest of one: the
- * beginning that this program writes is put before it.
+ * fuzz_saved_state: the state that a restart saves.  Any bytes are refused, or
+ * understood to their end: this program walks through the structures by their
+ * layout, and finds each of them by its name or number.  If the first byte of
+ * an input is 'k', the other bytes follow a beginning that the code under test
+ * has written.
  */
 #include "fuzz.h"
 
@@ -48,7 +49,7 @@ check_connection(const uint8_t *data, size_t size, const uint8_t *body)
 	REQUIRE(sum <= UINT8_MAX * found.held);
 }
 
-/* Every structure, one after another, up to the last byte. */
+/* Each structure is sound and is found, up to the last byte. */
 static void
 check_sound(const uint8_t *data, size_t size)
 {
@@ -77,7 +78,7 @@ check_sound(const uint8_t *data, size_t size)
 }
 
 int
-fuzz_kept(const uint8_t *data, size_t size)
+fuzz_saved_state(const uint8_t *data, size_t size)
 {
 	struct buffer buffer = { 0 };
 	uint8_t *copy;

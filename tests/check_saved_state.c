@@ -7,7 +7,7 @@
 #include "record/framer.h"
 #include "system/saved_state.h"
 
-/* Where the parts of what build() makes begin. */
+/* The sizes of the parts of build(). */
 #define BEGINNING 32
 #define HEADING 16
 #define ALL                                                                    \
@@ -59,7 +59,7 @@ build(void)
 	return buffer;
 }
 
-/* Exactly these bytes, so that a sanitizer sees the first one too many. */
+/* Check a copy of the exact size: a sanitizer sees any read beyond its end. */
 static bool
 is_sound(const void *data, size_t size)
 {
@@ -72,7 +72,7 @@ is_sound(const void *data, size_t size)
 	return result;
 }
 
-START_TEST(what_is_written_is_read_back)
+START_TEST(all_that_is_added_is_found)
 {
 	struct buffer b = build();
 	struct saved_connection connection;
@@ -97,7 +97,7 @@ START_TEST(what_is_written_is_read_back)
 }
 END_TEST
 
-START_TEST(what_is_not_there_is_not_found_and_all_zero)
+START_TEST(a_missing_name_or_number_is_not_found_and_all_zero)
 {
 	static const struct saved_listener no_listener;
 	static const struct saved_connection no_connection;
@@ -117,8 +117,8 @@ START_TEST(what_is_not_there_is_not_found_and_all_zero)
 }
 END_TEST
 
-/* But where one of its structures ends: what is missing is not known then. */
-START_TEST(a_part_of_it_is_refused)
+/* Cut between two structures it is sound: nothing shows that one is missing. */
+START_TEST(a_state_that_was_cut_is_refused)
 {
 	const size_t ends[] = {
 		BEGINNING,
@@ -143,8 +143,8 @@ START_TEST(a_part_of_it_is_refused)
 }
 END_TEST
 
-/* Every bit of the magic, of the sizes, and of the headings. */
-START_TEST(a_flipped_bit_of_what_tells_the_layout_is_refused)
+/* Flip every bit of the magic, of the sizes, and of the headings. */
+START_TEST(a_flipped_bit_of_the_layout_is_refused)
 {
 	const size_t headings[] = {
 		BEGINNING,
@@ -172,8 +172,8 @@ START_TEST(a_flipped_bit_of_what_tells_the_layout_is_refused)
 }
 END_TEST
 
-/* Each field whose value is relied on; the rest may be anything. */
-START_TEST(values_that_cannot_be_are_refused)
+/* Each field whose value is checked. */
+START_TEST(impossible_values_are_refused)
 {
 	struct saved_connection c = connections[1];
 	struct saved_listener l = listeners[0];
@@ -203,8 +203,8 @@ START_TEST(values_that_cannot_be_are_refused)
 }
 END_TEST
 
-/* Whatever one byte is: it is refused, or can be searched to its end. */
-START_TEST(any_byte_may_be_another)
+/* With any byte changed, it is refused or can be searched to its end. */
+START_TEST(any_byte_may_be_changed)
 {
 	struct buffer b = build();
 
@@ -228,18 +228,18 @@ START_TEST(any_byte_may_be_another)
 }
 END_TEST
 
-SUITE(kept)
+SUITE(saved_state)
 {
-	Suite *suite = suite_create("kept");
-	TCase *tests = tcase_create("kept");
+	Suite *suite = suite_create("saved_state");
+	TCase *tests = tcase_create("saved_state");
 
-	tcase_add_test(tests, what_is_written_is_read_back);
-	tcase_add_test(tests, what_is_not_there_is_not_found_and_all_zero);
-	tcase_add_test(tests, a_part_of_it_is_refused);
+	tcase_add_test(tests, all_that_is_added_is_found);
 	tcase_add_test(tests,
-		       a_flipped_bit_of_what_tells_the_layout_is_refused);
-	tcase_add_loop_test(tests, values_that_cannot_be_are_refused, 0, 4);
-	tcase_add_test(tests, any_byte_may_be_another);
+		       a_missing_name_or_number_is_not_found_and_all_zero);
+	tcase_add_test(tests, a_state_that_was_cut_is_refused);
+	tcase_add_test(tests, a_flipped_bit_of_the_layout_is_refused);
+	tcase_add_loop_test(tests, impossible_values_are_refused, 0, 4);
+	tcase_add_test(tests, any_byte_may_be_changed);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

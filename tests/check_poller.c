@@ -16,7 +16,7 @@
 #include "input/connection_thread.h"
 #include "input/poller.h"
 
-#define PEERS 20 /* more than are written together */
+#define PEERS 20 /* more than the poller reads into one batch */
 
 static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
 static struct listener_config config = { .limits = { .max_record = 100 } };
@@ -25,12 +25,12 @@ static struct listener listener;
 static char path[32];
 static int log_fd;
 
-/* One connection, whose own thread does nothing but to be in the crowd. */
+/* A connection whose own thread only lets the poller serve it. */
 static struct peer {
-	int fd; /* the other end */
+	int fd; /* the peer's end */
 	pthread_t thread;
 	struct connection *connection;
-	bool stays; /* to its end, though a slow test makes it look quiet */
+	bool stays; /* join again if a slow test makes it look idle */
 	enum ending ending;
 	uint64_t records;
 } peers[PEERS];
@@ -98,7 +98,7 @@ join(struct peer *peer, bool stays)
 	ck_assert_int_eq(thread_start(&peer->thread, peer_main, peer), 0);
 }
 
-/* Wait until it is out, which is what the test is about. */
+/* Wait until the poller has returned the connection; returns how. */
 static enum ending
 leave(struct peer *peer)
 {
@@ -112,20 +112,20 @@ leave(struct peer *peer)
 }
 
 static void
-say(const struct peer *peer, const char *text)
+send_text(const struct peer *peer, const char *text)
 {
 	ck_assert_int_eq(send(peer->fd, text, strlen(text), 0),
 			 (ssize_t)strlen(text));
 }
 
-/* How often a text is in the log, once it is there so many times. */
+/* Wait until a text is in the log so often; returns how often it is. */
 static int
 count(const char *text, int wanted)
 {
 	static char log[65536];
 	int found = 0;
 
-	/* Check ends a test that takes too long. */
+	/* No end of its own: Check stops a test that takes too long. */
 	do {
 		const char *at = log;
 
@@ -137,13 +137,13 @@ count(const char *text, int wanted)
 	return found;
 }
 
-START_TEST(reads_for_all_of_its_peers)
+START_TEST(reads_for_all_its_connections)
 {
 	for (int i = 0; i < PEERS; i++)
 		join(&peers[i], true);
 	for (int turn = 1; turn <= 50; turn++) {
 		for (int i = 0; i < PEERS; i++)
-			say(&peers[i], "a line\n");
+			send_text(&peers[i], "a line\n");
 		ck_assert_int_eq(count("F a line\n", turn * PEERS),
 				 turn * PEERS);
 	}
@@ -161,10 +161,10 @@ START_TEST(keeps_each_unfinished_record_apart)
 	for (int i = 0; i < PEERS; i++)
 		join(&peers[i], true);
 	for (int i = 0; i < PEERS; i++)
-		say(&peers[i], i % 2 ? "ha" : "whole\nha");
+		send_text(&peers[i], i % 2 ? "ha" : "whole\nha");
 	ck_assert_int_eq(count("F whole\n", PEERS / 2), PEERS / 2);
 	for (int i = 0; i < PEERS; i++)
-		say(&peers[i], "lf\n");
+		send_text(&peers[i], "lf\n");
 	ck_assert_int_eq(count("F half\n", PEERS), PEERS);
 	for (int i = 0; i < PEERS; i++)
 		shutdown(peers[i].fd, SHUT_WR);
@@ -173,40 +173,40 @@ START_TEST(keeps_each_unfinished_record_apart)
 }
 END_TEST
 
-START_TEST(sends_away_who_is_quiet)
+START_TEST(returns_an_idle_connection)
 {
 	join(&peers[0], false);
-	say(&peers[0], "one\n");
+	send_text(&peers[0], "one\n");
 	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
 	ck_assert_int_eq(count("F one\n", 1), 1);
 }
 END_TEST
 
-START_TEST(sends_away_who_breaks_the_framing)
+START_TEST(returns_a_connection_that_breaks_the_framing)
 {
 	config.framing = FRAMING_OCTET_COUNTED;
 	join(&peers[0], false);
-	say(&peers[0], "3 one+");
+	send_text(&peers[0], "3 one+");
 	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
 	ck_assert_int_eq(count("F one\n", 1), 1);
 	config.framing = FRAMING_LINE;
 }
 END_TEST
 
-START_TEST(sends_all_away_when_threads_are_to_park)
+START_TEST(returns_all_connections_for_a_restart)
 {
 	for (int i = 0; i < PEERS; i++)
 		join(&peers[i], false);
 	registry_hand_over(&registry);
 	for (int i = 0; i < PEERS; i++)
 		ck_assert_int_eq(leave(&peers[i]), ENDING_NONE);
-	/* And takes in nobody any more. */
+	/* And a later connection is returned at once. */
 	join(&peers[0], false);
 	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
 }
 END_TEST
 
-START_TEST(lets_as_many_work_as_there_are_cores)
+START_TEST(as_many_threads_may_read_as_there_are_cores)
 {
 	int count = 0;
 
@@ -219,14 +219,14 @@ START_TEST(lets_as_many_work_as_there_are_cores)
 }
 END_TEST
 
-START_TEST(is_alive_while_it_moves_or_has_nothing_to_do)
+START_TEST(is_alive_while_it_works_or_has_nothing_to_do)
 {
 	for (int i = 0; i < 3; i++)
 		ck_assert(poller_is_alive(listener.poller));
 	join(&peers[0], false);
-	say(&peers[0], "one\n");
+	send_text(&peers[0], "one\n");
 	ck_assert_int_eq(count("F one\n", 1), 1);
-	/* It has moved, or is about to. */
+	/* It has made a turn, or will soon. */
 	while (!poller_is_alive(listener.poller))
 		usleep(1000);
 	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
@@ -234,20 +234,20 @@ START_TEST(is_alive_while_it_moves_or_has_nothing_to_do)
 }
 END_TEST
 
-SUITE(crowd)
+SUITE(poller)
 {
-	Suite *suite = suite_create("crowd");
-	TCase *tests = tcase_create("crowd");
+	Suite *suite = suite_create("poller");
+	TCase *tests = tcase_create("poller");
 
 	tcase_add_checked_fixture(tests, set_up, clean_up);
 	tcase_set_timeout(tests, 20);
-	tcase_add_test(tests, reads_for_all_of_its_peers);
+	tcase_add_test(tests, reads_for_all_its_connections);
 	tcase_add_test(tests, keeps_each_unfinished_record_apart);
-	tcase_add_test(tests, sends_away_who_is_quiet);
-	tcase_add_test(tests, sends_away_who_breaks_the_framing);
-	tcase_add_test(tests, sends_all_away_when_threads_are_to_park);
-	tcase_add_test(tests, lets_as_many_work_as_there_are_cores);
-	tcase_add_test(tests, is_alive_while_it_moves_or_has_nothing_to_do);
+	tcase_add_test(tests, returns_an_idle_connection);
+	tcase_add_test(tests, returns_a_connection_that_breaks_the_framing);
+	tcase_add_test(tests, returns_all_connections_for_a_restart);
+	tcase_add_test(tests, as_many_threads_may_read_as_there_are_cores);
+	tcase_add_test(tests, is_alive_while_it_works_or_has_nothing_to_do);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The law of conservation: sent = in the log + told as lost, exactly.
+"""Accounting: what was sent = what is logged + what is noted as lost.
 
-Senders number what they send, and every byte of a record follows from its
-sender and its number.  So a log can be held to the law: each record of a
-peer is there once, whole and in its order; of a stream at least what the
-kernel here has acknowledged; of datagrams all but those told as lost, at the
-very place where they are missing.
+Senders number their records, and all bytes of a record follow from its sender
+and its number.  So a log can be checked without a copy of what was sent: each
+record of a peer is there once, whole and in order.  Of a stream, all bytes
+that the daemon's kernel has acknowledged are there.  Of datagrams, all are
+there but those noted as lost, and the note is where they are missing.
 """
 import contextlib
 import errno
@@ -20,7 +20,7 @@ from base64 import b64decode
 
 import harness
 
-# No CR, LF or NUL, which frame records, but all else that is nasty.
+# All that is nasty but CR, LF and NUL, which end records.
 NASTY = bytes(range(1, 10)) + b"\\\x1b[31m\x7f\x80\xff" + (
     "plain text, as most of it is; é€\u202e\u2028\ufeff😀 ".encode() * 3)
 FILLER = NASTY * 1200
@@ -31,7 +31,7 @@ TCPI_BYTES_ACKED = 120
 
 
 def record(name, number, spread):
-    """The record of that number: 0 to spread - 1 bytes after its names."""
+    """The record with this number: 0 to spread - 1 bytes after its name."""
     seed = zlib.crc32(b"%s.%d" % (name, number))
     start = seed % len(NASTY)
     return b"%s.%d.%s" % (name, number,
@@ -39,7 +39,7 @@ def record(name, number, spread):
 
 
 class Sender(threading.Thread):
-    """Sends numbered records until it is told to stop, or is cut off."""
+    """Sends numbered records until it is stopped or cut off."""
 
     def __init__(self, connection, name, spread=100, rate=None, limit=None):
         super().__init__(daemon=True)
@@ -68,13 +68,13 @@ class Sender(threading.Thread):
             self.cut_off = True
 
     def wait_for(self, count):
-        """Until it has begun that many more records."""
+        """Wait until it has begun so many more records."""
         wanted = self.number + count
         harness.wait_for(lambda: self.number >= wanted or self.cut_off,
                          f"{self.sender} to send {count} more")
 
     def halt(self):
-        """Send no more; whoever is stuck is waited for."""
+        """Stop sending, and wait for the thread; it must not be stuck."""
         self.stopping.set()
         self.join(harness.PATIENCE)
         if self.is_alive():
@@ -82,7 +82,7 @@ class Sender(threading.Thread):
 
 
 class Stream(Sender):
-    """A TCP peer.  `sent` counts bytes, `acked` those acknowledged to it."""
+    """A TCP peer.  `sent` and `acked` count bytes: sent, acknowledged."""
 
     def __init__(self, *arguments, framing=LF, burst=10, **options):
         super().__init__(*arguments, **options)
@@ -106,7 +106,7 @@ class Stream(Sender):
             data = data[count:]
 
     def finish(self):
-        """End the stream in order, and wait until the other side has too."""
+        """End the stream in order, and wait for the daemon to end its side."""
         self.halt()
         if not self.cut_off:
             self.connection.shutdown(socket.SHUT_WR)
@@ -115,18 +115,18 @@ class Stream(Sender):
         self.settle()
 
     def settle(self):
-        """Look at what was acknowledged, and close."""
+        """Read how much was acknowledged, and close."""
         if self.connection.fileno() < 0:
             return
         info = self.connection.getsockopt(
             socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_BYTES_ACKED + 8)
-        # The SYN counts too, and a FIN, which is of what was sent.
+        # The SYN counts as a byte, and so may a FIN.
         self.acked = min(self.sent, struct.unpack_from(
             "Q", info, TCPI_BYTES_ACKED)[0] - 1)
         self.connection.close()
 
     def abandon(self):
-        """Wake it wherever it waits, and see what was acknowledged."""
+        """Wake the thread wherever it waits, and stop it."""
         self.stopping.set()
         with contextlib.suppress(OSError):
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -135,7 +135,7 @@ class Stream(Sender):
 
 
 class Halves(Stream):
-    """A stream of which half a record is in flight at any time."""
+    """A stream whose last record was always sent only by half."""
 
     rest = b""
 
@@ -156,7 +156,7 @@ class Halves(Stream):
 
 
 class Datagrams(Sender):
-    """A UDP peer.  `sent` counts datagrams that found somebody listening."""
+    """A UDP peer.  `sent` counts datagrams that no ICMP error refused."""
 
     def __init__(self, *arguments, listener, **options):
         super().__init__(*arguments, **options)
@@ -167,7 +167,7 @@ class Datagrams(Sender):
             self.connection.send(
                 record(self.sender, self.number, self.spread))
         except ConnectionRefusedError:
-            # It is the one before that was refused, and this did not go.
+            # The error is the last datagram's; this one was not sent.
             self.sent -= 1
             raise
         self.number += 1
@@ -176,7 +176,7 @@ class Datagrams(Sender):
     def finish(self):
         self.halt()
         if self.connection.fileno() >= 0:
-            # The last one may have been refused, which no send told.
+            # No send followed that would raise the last one's refusal.
             self.sent -= self.connection.getsockopt(
                 socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
             self.connection.close()
@@ -185,7 +185,7 @@ class Datagrams(Sender):
 
 
 class Entry:
-    """What a log says in one line: a note, or data of a peer."""
+    """One line of a log: a note, or data of a peer."""
 
     def __init__(self, listener, peer, tag, data):
         self.listener, self.peer, self.tag, self.data = (
@@ -216,14 +216,14 @@ def from_json(line):
 
 
 def entries_of(content, parse=from_text):
-    """All lines of a log, which must be whole, as entries."""
+    """The lines of a log as entries; all must be whole."""
     if content and not content.endswith(b"\n"):
         raise AssertionError(f"a torn last line: {content[-200:]!r}")
     return [parse(line) for line in content.split(b"\n")[:-1]]
 
 
 def joined(entries):
-    """Pieces put together: lists of (tag, data) for each peer, in order."""
+    """Join pieces: for each peer a list of (tag, data), in order."""
     records, open_ = {}, {}
     for e in entries:
         if e.tag == "*":
@@ -239,7 +239,7 @@ def joined(entries):
 
 
 def number_of(sender, data):
-    """The number of a record of this sender, which must be the very one."""
+    """The number of a record; it must be the one that the sender sent."""
     match = NUMBERED.match(data)
     if not match or match[1] != sender.sender:
         raise AssertionError(f"{sender.sender} never sent {data[:200]!r}")
@@ -249,8 +249,8 @@ def number_of(sender, data):
     return number
 
 
-def hold_stream(stream, records, notes):
-    """All records once and in order, and at least what was acknowledged."""
+def check_stream(stream, records, notes):
+    """All records are there once and in order, and all acknowledged bytes."""
     logged, number = 0, 0
     for tag, data in records:
         frame = stream.frame(number)
@@ -262,7 +262,7 @@ def hold_stream(stream, records, notes):
             number += 1
         elif stream.framing == COUNTED and data.isdigit() and (
                 frame.startswith(data)):
-            logged += len(data)  # it ended in its count
+            logged += len(data)  # the stream ended within a count
         elif not record(stream.sender, number, stream.spread
                         ).startswith(data):
             raise AssertionError(f"{stream.sender}: an end that was not "
@@ -271,7 +271,7 @@ def hold_stream(stream, records, notes):
             logged += len(data)
             if stream.framing == COUNTED:
                 logged += frame.index(b" ") + 1
-    # A count of octets of which no octet came is in no record.
+    # If no byte came after a count, the count is in no record.
     slack = 7 if stream.framing == COUNTED else 0
     if not stream.acked - slack <= logged <= stream.sent:
         raise AssertionError(f"{stream.sender}: {logged} bytes in the log, "
@@ -292,25 +292,25 @@ def lost_in(note):
     return int(match[1]) if match else 0
 
 
-def hold_gaps(sender, entries):
-    """Each gap in the numbers of an only sender is told where it is."""
-    expected, told = 0, 0
+def check_gaps(sender, entries):
+    """With one sender only, each gap in its numbers has a note there."""
+    expected, noted = 0, 0
     for e in entries:
         if e.tag == "*":
-            told += lost_in(e.data)
+            noted += lost_in(e.data)
             continue
         number = number_of(sender, e.data)
-        if number - expected != told:
-            raise AssertionError(f"{sender.sender}: {told} told as lost "
+        if number - expected != noted:
+            raise AssertionError(f"{sender.sender}: {noted} noted as lost "
                                  f"between {expected - 1} and {number}")
-        expected, told = number + 1, 0
-    if expected + told != sender.sent:
+        expected, noted = number + 1, 0
+    if expected + noted != sender.sent:
         raise AssertionError(f"{sender.sender}: {sender.sent} sent, the last "
-                             f"is {expected - 1}, and {told} told after it")
+                             f"is {expected - 1}, and {noted} noted after it")
 
 
-def hold_datagrams(listener, senders, entries):
-    """Sent = logged + told as lost; each once and in order."""
+def check_datagrams(listener, senders, entries):
+    """Sent = logged + noted as lost; each once and in order."""
     lost = sum(lost_in(e.data) for e in entries if e.tag == "*")
     records = joined(entries)
     for sender in senders:
@@ -322,46 +322,46 @@ def hold_datagrams(listener, senders, entries):
     sent = sum(s.sent for s in senders)
     if sent != logged + lost:
         raise AssertionError(f"{listener}: {sent} sent, {logged} in the log "
-                             f"and {lost} told as lost")
+                             f"and {lost} noted as lost")
     if len(senders) == 1 and all(e.tag in "F*" for e in entries):
-        hold_gaps(senders[0], entries)
+        check_gaps(senders[0], entries)
     return lost
 
 
-def hold(content, streams=(), datagrams=(), parse=from_text):
-    """Hold a log to the law; returns how many datagrams it tells as lost.
+def check(content, streams=(), datagrams=(), parse=from_text):
+    """Check a log; returns how many datagrams it notes as lost.
 
-    content is that of all its files, one after another.  Senders are those
-    of one daemon; whoever else spoke to it is a fault.
+    content is that of all its files, one after another.  The senders are all
+    peers of one daemon: a record of any other peer is an error.
     """
     entries = entries_of(content, parse)
     known = {s.peer for s in (*streams, *datagrams)}
     for e in entries:
         if e.tag != "*" and e.peer not in known:
-            raise AssertionError(f"of nobody that we know: {e!r}")
+            raise AssertionError(f"of a peer that is no sender: {e!r}")
     of_streams = joined(e for e in entries
                         if e.peer in {s.peer for s in streams})
     for s in streams:
-        hold_stream(s, of_streams.get(s.peer, []),
-                    [e.data for e in entries
-                     if e.tag == "*" and e.peer == s.peer])
-    return sum(hold_datagrams(
+        check_stream(s, of_streams.get(s.peer, []),
+                     [e.data for e in entries
+                      if e.tag == "*" and e.peer == s.peer])
+    return sum(check_datagrams(
         listener, [d for d in datagrams if d.listener == listener],
         [e for e in entries if e.listener == listener])
         for listener in {d.listener for d in datagrams})
 
 
-def hold_killed(stream, entries, kills):
-    """In order, none twice; bytes are missing no more than is told.
+def check_killed(stream, entries, kills):
+    """In order, none twice; no more bytes are missing than are noted as lost.
 
-    entries are all that the log has of this stream, served by processes of
-    which so many were killed.
+    entries are all that the log has of this stream.  kills is how many of the
+    processes that served it were killed.
     """
-    numbers, damaged, told = [], 0, 0
+    numbers, damaged, noted = [], 0, 0
     for e in entries:
         if e.tag == "*":
             match = re.match(r"lost bytes=(\d+)", e.data)
-            told += int(match[1]) if match else 0
+            noted += int(match[1]) if match else 0
             continue
         match = NUMBERED.match(e.data)
         if match and e.data == record(stream.sender, int(match[2]),
@@ -373,28 +373,28 @@ def hold_killed(stream, entries, kills):
         raise AssertionError(f"{stream.sender}: out of order or twice")
     missing = sum(len(stream.frame(n)) for n in
                   set(range(stream.number)) - set(numbers))
-    # Of a damaged record the rest is there, without what framed it.
-    if missing - damaged > told + 5 * kills or told > kills * 65536:
-        raise AssertionError(f"{stream.sender}: {told} bytes told as lost, "
+    # Of a damaged record a part is there, without its framing.
+    if missing - damaged > noted + 5 * kills or noted > kills * 65536:
+        raise AssertionError(f"{stream.sender}: {noted} bytes noted as lost, "
                              f"{missing} missing, {damaged} of them there")
 
 
-def hold_killed_datagrams(sender, entries, kills):
-    """The same of the only sender to a socket."""
-    told = sum(lost_in(e.data) for e in entries if e.tag == "*")
+def check_killed_datagrams(sender, entries, kills):
+    """The same for the only sender to a UDP socket."""
+    noted = sum(lost_in(e.data) for e in entries if e.tag == "*")
     numbers = [number_of(sender, e.data) for e in entries
                if e.peer == sender.peer]
     if numbers != sorted(set(numbers)):
         raise AssertionError(f"{sender.sender}: out of order or twice")
-    # What was being written may be told as lost, though it is there; what the
-    # kernel was giving out at that moment is not told.
-    if not -64 * kills <= told - (sender.sent - len(numbers)) <= 64 * kills:
-        raise AssertionError(f"{sender.sender}: {sender.sent} sent, {told} "
-                             f"told as lost, {len(numbers)} in the log")
+    # At a kill, up to 64 datagrams were being written, and may be noted as
+    # lost though they are logged; up to 64 were being read, and are not noted.
+    if not -64 * kills <= noted - (sender.sent - len(numbers)) <= 64 * kills:
+        raise AssertionError(f"{sender.sender}: {sender.sent} sent, {noted} "
+                             f"noted as lost, {len(numbers)} in the log")
 
 
 class Case(harness.Case):
-    """Tests with numbered senders, which are ended with the test."""
+    """Tests with numbered senders, which end with the test."""
 
     def setUp(self):
         super().setUp()
@@ -407,12 +407,12 @@ class Case(harness.Case):
         return sender
 
     def stream(self, daemon, name, number=0, kind=Stream, **options):
-        """A numbered TCP peer of a listener, which sends from now on."""
+        """Start a numbered TCP peer of a listener."""
         return self.begin(kind(daemon.tcp(number), name, **options),
                           self.streams)
 
     def datagrams_of(self, daemon, name, number=0, **options):
-        """A numbered UDP peer of a listener, which sends from now on."""
+        """Start a numbered UDP peer of a listener."""
         return self.begin(
             Datagrams(daemon.udp(number), name,
                       listener=daemon.listening[number][0], **options),
@@ -421,6 +421,6 @@ class Case(harness.Case):
     def senders(self):
         return [*self.streams, *self.datagrams]
 
-    def hold(self, content, parse=from_text):
-        """Hold what is in a log to the law, once all have stopped."""
-        return hold(content, self.streams, self.datagrams, parse)
+    def check_log(self, content, parse=from_text):
+        """Check a log, once all senders have stopped."""
+        return check(content, self.streams, self.datagrams, parse)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A line of a log: any bytes are read or refused, as text and as JSON, and
- * what was read as text says the same once it is rendered again.
+ * fuzz_log_line: any bytes are parsed or refused as a line of a log, as text
+ * and as JSON.  The fields of a line of text are those that the line shows.
  */
 #include "fuzz.h"
 
@@ -15,7 +15,7 @@ is_column(const char *begin, size_t size)
 	return size > 0 && memchr(begin, ' ', size) == NULL;
 }
 
-/* The columns, in the copy that was not changed, and the data, escaped. */
+/* Compare with the original line: parsing has unescaped the data in place. */
 static void
 check_text(const struct log_line *log_line, const char *line, size_t size)
 {
@@ -58,7 +58,7 @@ check_time(const struct log_line *log_line)
 }
 
 int
-fuzz_logline(const uint8_t *data, size_t size)
+fuzz_log_line(const uint8_t *data, size_t size)
 {
 	char *line = fuzz_copy(data, size), *copy = fuzz_copy(data, size);
 	struct log_line log_line;

@@ -3,24 +3,24 @@
 
 #include "input/coalesce.h"
 
-/* Many reads of one kind: is their peer busy after them? */
+/* So many reads of one kind: is the connection active after them? */
 static const struct {
 	size_t reads, size;
 	long long gap_ms;
 	unsigned long others; /* reads of other peers in between */
 	bool active;
 } peers[] = {
-	{ 10000, 100, 3, 0, false },       /* quiet: never kept waiting */
+	{ 10000, 100, 3, 0, false },       /* too far apart */
 	{ 7, 100, 0, 0, false },           /* a few lines in a row */
 	{ 100, 100, 0, 0, true },          /* small writes one after another */
 	{ 100, 1, 2, 0, true },            /* single bytes */
-	{ 10000, 16384, 0, 0, false },     /* each is worth its wake-up */
-	{ 10000, 0, 0, 0, false },         /* nothing was there */
-	{ 10000, 100, 20, 83, false },     /* others, but not that many */
-	{ 100, 100, 20, 84, true },        /* one of many that are */
+	{ 10000, 16384, 0, 0, false },     /* each worth a wake-up */
+	{ 10000, 0, 0, 0, false },         /* nothing to read */
+	{ 10000, 100, 20, 83, false },     /* too few others */
+	{ 100, 100, 20, 84, true },        /* just enough others */
 	{ 100, 100, 100, 404, true },      /* the same */
-	{ 10000, 100, 101, 9999, false },  /* quiet among the busy */
-	{ 10000, 20000, 20, 9999, false }, /* worth it without them */
+	{ 10000, 100, 101, 9999, false },  /* too far apart, with others */
+	{ 10000, 20000, 20, 9999, false }, /* too large, with others */
 };
 
 static struct coalesce
@@ -33,7 +33,7 @@ after(size_t reads, size_t size, long long gap_ms, unsigned long others)
 	return coalesce;
 }
 
-START_TEST(is_busy_when_small_reads_follow_each_other)
+START_TEST(is_active_after_small_reads_close_together)
 {
 	struct coalesce coalesce = after(peers[_i].reads, peers[_i].size,
 					 peers[_i].gap_ms, peers[_i].others);
@@ -42,7 +42,7 @@ START_TEST(is_busy_when_small_reads_follow_each_other)
 }
 END_TEST
 
-START_TEST(a_pause_begins_the_count_anew)
+START_TEST(a_pause_resets_the_count)
 {
 	struct coalesce coalesce = after(7, 100, 0, 0);
 
@@ -55,25 +55,25 @@ START_TEST(a_pause_begins_the_count_anew)
 }
 END_TEST
 
-/* What the read after a wait brought: is it worth another? */
+/* The read after a wait: is the connection still active? */
 static const struct {
 	size_t size;
 	long long gap_ms;
 	unsigned long others;
 	bool active;
 } wakes[] = {
-	{ 0, 2, 0, false },    /* the peer has paused */
-	{ 100, 2, 0, false },  /* a write, which might have been read at once */
-	{ 199, 2, 0, false },  /* not quite two */
-	{ 200, 2, 0, true },   /* two writes in one read */
-	{ 20000, 2, 0, true }, /* many */
-	{ 32768, 2, 99, false }, /* so much that it is not to be held back */
-	{ 100, 2, 5, false },    /* one write, and few others */
-	{ 100, 2, 6, true },     /* one write of one of many */
-	{ 100, 0, 0, false },    /* at once, and alone */
+	{ 0, 2, 0, false },      /* nothing to read */
+	{ 100, 2, 0, false },    /* one write: no gain */
+	{ 199, 2, 0, false },    /* not quite two writes */
+	{ 200, 2, 0, true },     /* two writes in one read */
+	{ 20000, 2, 0, true },   /* many writes */
+	{ 32768, 2, 99, false }, /* so large that it must not be delayed */
+	{ 100, 2, 5, false },    /* one write, too few others */
+	{ 100, 2, 6, true },     /* one write, enough others */
+	{ 100, 0, 0, false },    /* no gap, no others */
 };
 
-START_TEST(stays_busy_while_waiting_brings_writes_together)
+START_TEST(stays_active_while_waiting_is_worth_it)
 {
 	struct coalesce coalesce = after(100, 100, 0, 0);
 
@@ -87,7 +87,7 @@ START_TEST(stays_busy_while_waiting_brings_writes_together)
 }
 END_TEST
 
-START_TEST(tells_whether_the_last_read_was_large)
+START_TEST(knows_whether_the_last_read_was_large)
 {
 	struct coalesce coalesce = after(100, 100, 0, 0);
 
@@ -104,8 +104,11 @@ START_TEST(tells_whether_the_last_read_was_large)
 }
 END_TEST
 
-/* Who waits for each line to be logged would be held back for nothing. */
-START_TEST(waits_seldom_where_that_is_for_nothing)
+/*
+ * A peer that sends a line only after the one before was logged gains nothing
+ * from waiting.
+ */
+START_TEST(waits_seldom_where_it_is_not_worth_it)
 {
 	struct coalesce coalesce = { 0 };
 	int waits = 0;
@@ -128,19 +131,18 @@ END_TEST
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof(table)[0]))
 
-SUITE(pace)
+SUITE(coalesce)
 {
-	Suite *suite = suite_create("pace");
-	TCase *tests = tcase_create("pace");
+	Suite *suite = suite_create("coalesce");
+	TCase *tests = tcase_create("coalesce");
 
-	tcase_add_loop_test(tests, is_busy_when_small_reads_follow_each_other,
+	tcase_add_loop_test(tests, is_active_after_small_reads_close_together,
 			    0, COUNT(peers));
-	tcase_add_test(tests, a_pause_begins_the_count_anew);
-	tcase_add_loop_test(tests,
-			    stays_busy_while_waiting_brings_writes_together, 0,
+	tcase_add_test(tests, a_pause_resets_the_count);
+	tcase_add_loop_test(tests, stays_active_while_waiting_is_worth_it, 0,
 			    COUNT(wakes));
-	tcase_add_test(tests, tells_whether_the_last_read_was_large);
-	tcase_add_test(tests, waits_seldom_where_that_is_for_nothing);
+	tcase_add_test(tests, knows_whether_the_last_read_was_large);
+	tcase_add_test(tests, waits_seldom_where_it_is_not_worth_it);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

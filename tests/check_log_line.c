@@ -42,7 +42,7 @@ END_TEST
 
 static const struct {
 	const char *line;
-	const char *expected; /* part of what is said */
+	const char *expected; /* part of the error */
 } faulty[] = {
 	{ "", "a time" },
 	{ "hello", "a time" },
@@ -64,7 +64,7 @@ static const struct {
 	{ TIME " tcp/8888 - F \\x4", "after a backslash" },
 };
 
-START_TEST(tells_what_is_no_line_of_text)
+START_TEST(refuses_other_lines_than_text)
 {
 	char *line = strdup(faulty[_i].line);
 	struct log_line log_line;
@@ -79,7 +79,7 @@ END_TEST
 
 static const struct {
 	const char *time;
-	long long seconds; /* -1: it is none */
+	long long seconds; /* -1: not a time */
 	long nanoseconds;
 } times[] = {
 	{ "1970-01-01T00:00:00.000001Z", 0, 1000 },
@@ -121,7 +121,7 @@ START_TEST(reads_times)
 }
 END_TEST
 
-START_TEST(knows_a_note_by_its_event)
+START_TEST(finds_the_event_of_a_note)
 {
 	struct log_line note = { .tag = TAG_NOTE,
 				 .data = "closed a=b",
@@ -139,8 +139,8 @@ END_TEST
 
 static const unsigned char bytes[] = "plain \"\\\n\t\x1b\0\xe2\x80\xa8\xff";
 
-/* What was rendered is read back, with and without what is no UTF-8. */
-START_TEST(reads_back_what_was_formatted)
+/* Render and read back a record: text, JSON; with UTF-8 only, with a 0xff. */
+START_TEST(reads_a_formatted_record_back)
 {
 	const struct origin origin = { .listener = "a\"b",
 				       .peer = "[2001:db8::7]:40000",
@@ -197,7 +197,7 @@ static const char *const faulty_json[] = {
 	"\"data_base64\":\"a===\"}",
 };
 
-START_TEST(tells_what_is_no_line_of_json)
+START_TEST(refuses_other_lines_than_json)
 {
 	struct log_line log_line;
 
@@ -217,7 +217,7 @@ static const char *const base64[][2] = {
 	{ "foobar", "Zm9vYmFy" },
 };
 
-START_TEST(knows_the_examples_of_rfc_4648)
+START_TEST(codes_the_examples_of_rfc_4648)
 {
 	const char *text = base64[_i][0], *encoded = base64[_i][1];
 	unsigned char back[16];
@@ -238,7 +238,7 @@ static const char *const not_base64[] = { "Z",    "Zg=",      "Zg==Zg==",
 					  "=g==", "Z===",     "Zm9v\n",
 					  "Zm 9", "Zm9vYg=g", "====" };
 
-START_TEST(refuses_what_is_not_base64)
+START_TEST(refuses_wrong_base64)
 {
 	unsigned char back[16];
 
@@ -248,24 +248,24 @@ START_TEST(refuses_what_is_not_base64)
 }
 END_TEST
 
-SUITE(logline)
+SUITE(log_line)
 {
-	Suite *suite = suite_create("logline");
-	TCase *tests = tcase_create("logline");
+	Suite *suite = suite_create("log_line");
+	TCase *tests = tcase_create("log_line");
 
 	tcase_add_loop_test(tests, reads_lines_of_text, 0,
 			    sizeof lines / sizeof *lines);
-	tcase_add_loop_test(tests, tells_what_is_no_line_of_text, 0,
+	tcase_add_loop_test(tests, refuses_other_lines_than_text, 0,
 			    sizeof faulty / sizeof *faulty);
 	tcase_add_loop_test(tests, reads_times, 0,
 			    sizeof times / sizeof *times);
-	tcase_add_test(tests, knows_a_note_by_its_event);
-	tcase_add_loop_test(tests, reads_back_what_was_formatted, 0, 4);
-	tcase_add_loop_test(tests, tells_what_is_no_line_of_json, 0,
+	tcase_add_test(tests, finds_the_event_of_a_note);
+	tcase_add_loop_test(tests, reads_a_formatted_record_back, 0, 4);
+	tcase_add_loop_test(tests, refuses_other_lines_than_json, 0,
 			    sizeof faulty_json / sizeof *faulty_json);
-	tcase_add_loop_test(tests, knows_the_examples_of_rfc_4648, 0,
+	tcase_add_loop_test(tests, codes_the_examples_of_rfc_4648, 0,
 			    sizeof base64 / sizeof *base64);
-	tcase_add_loop_test(tests, refuses_what_is_not_base64, 0,
+	tcase_add_loop_test(tests, refuses_wrong_base64, 0,
 			    sizeof not_base64 / sizeof *not_base64);
 	suite_add_tcase(suite, tests);
 	return suite;
