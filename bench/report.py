@@ -152,10 +152,9 @@ def publish(found):
     with open(RESULTS, "w", encoding="utf-8") as file:
         file.write(re.sub(r"(?<=[\]}], )(?=\")", "\n", json.dumps(found)))
         file.write("\n")
-    marks = "results", "end of results"
-    put_between(marks, os.path.join(HERE, "README.md"), of_all(found))
-    put_between(marks, os.path.join(HERE, "..", "README.md"),
-                in_brief(found))
+    readme = os.path.join(HERE, "README.md")
+    put_between(("summary", "end of summary"), readme, in_brief(found))
+    put_between(("results", "end of results"), readme, of_all(found))
     chart.write(found["sections"], HERE)
 
 

@@ -3,7 +3,7 @@
 """Starts each receiver in turn under the same loads, and prints the figures.
 
     bench/run.py                    every section
-    bench/run.py --record           the same, into README.md and bench/
+    bench/run.py --record           the same, into bench/
     bench/run.py --sections peers --turns 1
     bench/run.py --loads tcp-128,udp --receivers portlogd,limit
     bench/run.py --loads 'tcp-*' --receivers portlogd,old=./old/portlogd,limit

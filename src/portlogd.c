@@ -37,8 +37,8 @@ static const char usage[] =
 	"                [-t | -T | --keep-low-ports] [-v] [-h] [-V]\n";
 
 static const char help[] =
-	"Writes down everything that arrives on TCP and UDP ports, one safe "
-	"line a record.\n"
+	"Logs everything that arrives on TCP and UDP ports, one safe line a "
+	"record.\n"
 	"\n"
 	"  -c, --config FILE    configuration, by default\n"
 	"                       " DEFAULT_CONFIG "\n"

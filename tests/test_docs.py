@@ -7,7 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import TOP, main, portlog, run
+from harness import (PORTLOG, PORTLOGD, TOP, Daemon, main, namespaces, portlog,
+                     run)
 
 
 def read(*path):
@@ -103,13 +104,17 @@ class Documents(unittest.TestCase):
                       read("etc", "portlogd.conf"))
         self.assertNotEqual(dump(text), dump("\n"))
 
-    def test_the_examples_of_the_readme_are_valid(self):
-        examples = re.findall(r"```libconfig\n(.*?)```", read("README.md"),
-                              re.S)
-        self.assertGreaterEqual(len(examples), 4)
-        for example in examples:
+    def test_the_examples_of_configurations_are_valid(self):
+        readme = re.findall(r"```libconfig\n(.*?)```", read("README.md"), re.S)
+        manual = [text for text in
+                  re.findall(r"(?s)^\.Bd -literal.*?\n(.*?)^\.Ed",
+                             read("man", "portlogd.conf.5"), re.M)
+                  if re.search(r"(?m)^(listeners|outputs) = ", text)]
+        self.assertGreaterEqual(len(readme), 1)
+        self.assertGreaterEqual(len(manual), 5)
+        for example in readme + manual:
             with self.subTest(example=example):
-                dump(example)
+                dump(example.replace("\\e", "\\"))
 
     def test_the_manual_has_every_option(self):
         manual = read("man", "portlogd.8")
@@ -145,10 +150,121 @@ class Documents(unittest.TestCase):
             self.assertRegex(read("completions", "portlogd"),
                              rf"\s--{option}\s")
 
-    def test_the_readme_names_files_that_are_there(self):
-        for target in re.findall(r"\]\(([^)#:]+)\)", read("README.md")):
-            with self.subTest(target=target):
-                self.assertTrue(os.path.exists(os.path.join(TOP, target)))
+    def test_help_fits_into_80_columns(self):
+        for text in (run("-h").stdout, *(portlog(*command, "-h").stdout.decode()
+                     for command in ((), ("send",), ("decode",), ("replay",)))):
+            self.assertTrue(text)
+            for line in text.split("\n"):
+                self.assertLessEqual(len(line), 80, line)
+
+    def test_links_lead_somewhere_here_and_where_it_is_installed(self):
+        makefile = read("Makefile.am")
+        installed = set()
+        for name in ("doc", "chart"):
+            installed.update(re.search(rf"(?m)^dist_{name}_DATA = (.*)$",
+                                       makefile).group(1).split())
+        self.assertIn("SECURITY.md", installed)
+        for page in ("README.md", "ARCHITECTURE.md", "SECURITY.md",
+                     "systemd/README.md", "etc/python-lesson.md"):
+            for target in re.findall(r"\]\(([^)#:]+)\)", read(page)):
+                with self.subTest(page=page, target=target):
+                    # Those of folders are installed elsewhere: words only.
+                    self.assertNotIn("/", page)
+                    self.assertIn(target, installed)
+                    self.assertTrue(os.path.exists(os.path.join(TOP, target)))
+
+    def test_files_that_the_readme_names_are_there(self):
+        named = re.findall(r"`((?:etc|systemd|bench|man)/[\w.-]+)`",
+                           read("README.md"))
+        self.assertGreater(len(named), 3)
+        for path in named:
+            with self.subTest(path=path):
+                self.assertTrue(os.path.exists(os.path.join(TOP, path)))
+
+
+class Commands(unittest.TestCase):
+    """What README says to paste."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+        os.symlink(os.path.abspath(PORTLOGD), self.path("portlogd"))
+        os.symlink(os.path.abspath(PORTLOG), self.path("portlog"))
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def shell(self, text, wrap=()):
+        result = subprocess.run([*wrap, "bash", "-c", text], check=False,
+                                cwd=self.directory, capture_output=True,
+                                timeout=60, encoding="utf-8")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def command(self, comment):
+        """The one of "How to read a line" that has this comment."""
+        line = re.search(rf"(?m)^ {{4}}(.*?) +# {comment}",
+                         read("README.md"))
+        return line.group(1)
+
+    def save(self, name, *lines):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write("".join(line + "\n" for line in lines))
+
+    def test_the_first_minute_accounts_for_all_datagrams(self):
+        block = re.search(r"```sh\n(.*?)```", read("README.md"),
+                          re.S).group(1)
+        self.assertIn("\nsleep 1\n", block)
+        # Wait for what is expected: that it listens; that it has ended.
+        block = block.replace("sleep 1\n", "until grep -q ':22B8 .* 0A ' "
+                              "/proc/net/tcp6; do sleep 0.01; done\n")
+        shown = self.shell(block + "wait $!\n", namespaces(
+            "n", "ip link set lo up"))
+        for text in ("F hello, world", r"F a red \x1b[31malert\x1b[0m",
+                     "E no newline here", "F temperature=21.5 °C"):
+            self.assertIn(f" {text}\n", shown)
+        with open(self.path("port.log"), encoding="utf-8") as file:
+            log = file.read()
+        lost = sum(map(int, re.findall(r"- \* lost datagrams=(\d+)", log)))
+        self.assertGreater(lost, 0)
+        self.assertEqual(log.count("F " + "x" * 200 + "\n") + lost, 40000)
+
+    def test_lines_are_counted_by_host(self):
+        self.save("port.log",
+                  *(f"2026-01-01T00:00:00.000000Z tcp/1 {peer} {tag} a: b"
+                    for peer, tag in (("192.0.2.7:1", "F"), ("[::1]:2", "P"),
+                                      ("192.0.2.7:3", "E"), ("[::1]:2", "*"),
+                                      ("-", "*"))))
+        self.assertEqual(
+            sorted(self.shell(self.command("lines of each peer")).split("\n")),
+            ["", "1 [::1]", "2 192.0.2.7"])
+
+    def test_a_listener_and_notes_are_told_from_data(self):
+        lines = [f"2026-01-01T00:00:00.000000Z {listener} [::1]:2 {tag} {data}"
+                 for listener, tag, data in (
+                     ("tcp/1", "F", "udp/8888 [::1]:2 * closed"),
+                     ("udp/8888", "F", "a"), ("tcp/1", "*", "closed"))]
+        self.save("port.log", *lines)
+        for comment, line in (("one listener", 1), ("all notes", 2)):
+            self.assertEqual(self.shell(self.command(comment)),
+                             lines[line] + "\n")
+        self.assertEqual(
+            self.shell(self.command("how many lines have data")), "2\n")
+
+    @unittest.skipUnless(shutil.which("jq"), "no jq")
+    def test_jq_prints_no_null(self):
+        with Daemon("-f", "json", "-l", "tcp:0") as daemon:
+            sent = portlog("send", "127.0.0.1", str(daemon.port()),
+                           data=b"a\n\n\xff\n")
+            self.assertEqual(sent.returncode, 0)
+            shutil.copyfile(daemon.out, self.path("port.json"))
+        commands = re.findall(r"(?m)^ {4}(jq .*?port\.json)",
+                              read("README.md"))
+        self.assertEqual(len(commands), 2)
+        shown = [self.shell(command.replace("192.0.2.7", "127.0.0.1"))
+                 for command in commands]
+        self.assertEqual(shown, ["5\n", '"a"\n""\n"/w=="\n'])
 
 
 class Version(unittest.TestCase):

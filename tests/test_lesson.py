@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The programs of a Python lesson on sockets, with portlogd as the server."""
+"""The programs of etc/python-lesson.md, with portlogd as the server."""
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,21 +12,20 @@ from datetime import datetime, timezone
 import harness
 from harness import wait_for
 
-UDP_CLIENT = """
-from socket import *
-s = socket(AF_INET, SOCK_DGRAM)
-s.connect(('localhost', PORT))
-while True:
-    s.send(input().encode('utf-8'))
-"""
-TCP_CLIENT = UDP_CLIENT.replace("SOCK_DGRAM", "SOCK_STREAM")
-UDP_FLOOD = """
-from socket import *
-s = socket(AF_INET, SOCK_DGRAM)
-s.connect(('localhost', PORT))
-while True:
-    s.send('hello'.encode('utf-8'))
-"""
+
+def programs():
+    """Those of the page, by its headings, with PORT in place of the port."""
+    path = os.path.join(harness.TOP, "etc", "python-lesson.md")
+    with open(path, encoding="utf-8") as file:
+        found = re.findall(r"(?ms)^## (.*?)\n\n```python\n(.*?)```",
+                           file.read())
+    return {title: text.replace("8888", "PORT") for title, text in found}
+
+
+UDP_CLIENT = programs()["UDP"]
+TCP_CLIENT = programs()["TCP"]
+TCP_LINES = programs()["TCP, with newlines"]
+UDP_FLOOD = programs()["UDP, without a pause"]
 
 
 def on_ipv6(program):
@@ -118,6 +118,18 @@ class Lesson(harness.Case):
 
     def test_tcp_client_on_ipv6(self):
         self.check_tcp_client(on_ipv6(TCP_CLIENT), "[::1]")
+
+    def test_tcp_client_with_newlines_is_logged_line_by_line(self):
+        # Not because of the timeout: nothing is shown before a newline.
+        daemon = self.daemon(config="""
+            listeners = ({ protocol = "tcp"; port = 0; flush_timeout = 0; });
+            """)
+        client = self.client(TCP_LINES, daemon.port())
+        for count, text in enumerate(("hello", "wie geht es dir"), 1):
+            self.say(client, text)
+            daemon.wait_for_data(count)
+        self.assertEqual([(r.tag, r.data) for r in daemon.records()],
+                         [("F", "hello"), ("F", "wie geht es dir")])
 
     def test_tcp_clients_at_once_have_a_thread_each(self):
         daemon = self.daemon(config="""
