@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import (PORTLOG, PORTLOGD, TOP, Daemon, main, namespaces, portlog,
-                     run)
+from harness import (INTERFACES, PORTLOG, PORTLOGD, TOP, Daemon, main,
+                     namespaces, portlog, run)
 
 
 def read(*path):
@@ -220,7 +220,7 @@ class Commands(unittest.TestCase):
         block = block.replace("sleep 1\n", "until grep -q ':22B8 .* 0A ' "
                               "/proc/net/tcp6; do sleep 0.01; done\n")
         shown = self.shell(block + "wait $!\n", namespaces(
-            "n", "ip link set lo up"))
+            "n", f"{INTERFACES} up lo"))
         for text in ("F hello, world", r"F a red \x1b[31malert\x1b[0m",
                      "E no newline here", "F temperature=21.5 °C"):
             self.assertIn(f" {text}\n", shown)
