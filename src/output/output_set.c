@@ -204,7 +204,7 @@ output_set_abandon(struct output_set *outputs)
 	until.tv_nsec %= 1000000000;
 	for (size_t i = 0; i < outputs->count; i++)
 		output_abandon(&outputs->list[i], &until);
-	clock_sleep_ms(FREEZE_NS / 10000000);
+	clock_sleep_ms(ABANDON_NS / 10000000);
 }
 
 unsigned long long
