@@ -7,7 +7,7 @@
 #include <string.h>
 
 void
-memory_exhausted(void)
+memory_missing(void)
 {
 	fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
 	exit(EXIT_FAILURE);
@@ -17,7 +17,7 @@ static void *
 or_exit(void *memory)
 {
 	if (!memory)
-		memory_exhausted();
+		memory_missing();
 	return memory;
 }
 

@@ -16,6 +16,6 @@ void *memory_grow(void *memory, size_t count, size_t size);
 char *memory_copy(const char *text);
 
 /* End the process as they do. */
-void memory_exhausted(void) __attribute__((noreturn));
+void memory_missing(void) __attribute__((noreturn));
 
 #endif

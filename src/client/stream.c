@@ -56,7 +56,7 @@ streams_get(struct streams *streams, const struct log_line *line)
 	stream->key = make_key(line);
 	stream->fd = -1;
 	if (!tsearch(stream, &streams->tree, compare))
-		memory_exhausted();
+		memory_missing();
 	streams->count++;
 	return stream;
 }

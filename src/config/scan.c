@@ -193,7 +193,7 @@ add_file(struct scan *s, const char *name, int size)
 	char *main = memory_copy(out->tokens[0].file), *path;
 
 	if (asprintf(&path, "%s/%.*s", dirname(main), size, name) < 0)
-		memory_exhausted();
+		memory_missing();
 	free(main);
 	out->files = memory_grow(out->files, out->file_count + 1,
 				 sizeof *out->files);
