@@ -216,13 +216,27 @@ sockets_send_fin(int fd)
 	shutdown(fd, SHUT_WR);
 }
 
+/*
+ * Drop packets that have a smaller TTL or hop limit, without an answer (ip(7)):
+ * with 255 all, but those of a peer on the same link that begins at 255.
+ */
+static void
+set_min_ttl(int fd, int ttl)
+{
+	set(fd, IPPROTO_IP, IP_MINTTL, ttl);
+	set(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, ttl);
+}
+
 void
 sockets_block_input(int fd)
 {
 	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_fprog program = { 1, nothing };
 
-	setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+	/* Linux 6.18 lets only CAP_NET_ADMIN attach a filter to TCP. */
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
+		       sizeof program) != 0)
+		set_min_ttl(fd, 255);
 }
 
 void
@@ -239,6 +253,7 @@ void
 sockets_unblock_input(int fd)
 {
 	set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
+	set_min_ttl(fd, 0);
 }
 
 unsigned

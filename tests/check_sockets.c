@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <linux/sockios.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "system/sockets.h"
+
+#define NOBODY 65534
+
+/* Both ends of a connection over loopback, and its listener. */
+static int listener, peer, ours;
+
+static void
+connect_ends(int family)
+{
+	struct address address;
+
+	ck_assert(address_parse(&address,
+				family == AF_INET ? "127.0.0.1" : "::1", 0));
+	listener = socket(family, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(listener, &address.any, address.size), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(getsockname(listener, &address.any, &address.size), 0);
+	peer = socket(family, SOCK_STREAM, 0);
+	ck_assert_int_eq(connect(peer, &address.any, address.size), 0);
+	ours = accept(listener, NULL, NULL);
+	ck_assert_int_ge(ours, 0);
+}
+
+static void
+close_ends(void)
+{
+	close(listener);
+	close(peer);
+	close(ours);
+}
+
+/* Bytes that the peer has sent and that were not acknowledged. */
+static int
+unacknowledged(void)
+{
+	int bytes = -1;
+
+	ck_assert_int_eq(ioctl(peer, SIOCOUTQ, &bytes), 0);
+	return bytes;
+}
+
+static void
+wait_until_acknowledged(void)
+{
+	/* Check ends a test that takes too long. */
+	while (unacknowledged() > 0)
+		usleep(1000);
+}
+
+static void
+assert_blocked(int family)
+{
+	connect_ends(family);
+	ck_assert_int_eq(send(peer, "before", 6, 0), 6);
+	wait_until_acknowledged();
+	sockets_block_input(ours);
+	ck_assert_int_eq(send(peer, "after", 5, 0), 5);
+	for (int i = 0; i < 100; i++) {
+		ck_assert_int_eq(unacknowledged(), 5);
+		usleep(1000);
+	}
+	sockets_unblock_input(ours);
+	wait_until_acknowledged();
+	close_ends();
+}
+
+static const int families[] = { AF_INET, AF_INET6 };
+
+START_TEST(a_blocked_connection_acknowledges_nothing)
+{
+	assert_blocked(families[_i]);
+}
+END_TEST
+
+/* Some kernels refuse to any other user a filter on TCP. */
+START_TEST(nor_does_it_for_a_user_without_capabilities)
+{
+	if (getuid() == 0)
+		ck_assert_int_eq(setuid(NOBODY), 0);
+	assert_blocked(families[_i]);
+}
+END_TEST
+
+SUITE(sockets)
+{
+	Suite *suite = suite_create("sockets");
+	TCase *tests = tcase_create("sockets");
+
+	tcase_add_loop_test(tests, a_blocked_connection_acknowledges_nothing, 0,
+			    2);
+	tcase_add_loop_test(tests, nor_does_it_for_a_user_without_capabilities,
+			    0, 2);
+	suite_add_tcase(suite, tests);
+	return suite;
+}
