@@ -85,6 +85,9 @@ class InHand(keeper.Case):
         stream.sendall(before)
         daemon.wait_for_bytes(0, len(before))
         wait_for(lambda: self.told(daemon, stream) == first, first)
+        # The ledger is written after the log.
+        wait_for(lambda: not first or any(done for _, done in
+                                          daemon.ledger()), "the ledger")
         daemon.kill()
         stream.sendall(after)
         stream.shutdown(socket.SHUT_WR)
