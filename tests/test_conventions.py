@@ -191,6 +191,21 @@ class Files(unittest.TestCase):
                 self.assertIn("SPDX-License-Identifier: MIT",
                               read(path).split("\n")[0])
 
+    def test_every_header_begins_with_its_name(self):
+        """Of a folder's first header, the folder's name stands above it."""
+        for path in all_sources("h"):
+            folder, name = module(path).split("/")[-2:]
+            with self.subTest(path=path):
+                self.assertRegex(
+                    read(path), rf"\A.*\n/\*(\n \*)? ({name}: |{folder}/: "
+                                rf"(?s:(?!\*/).)*\n \* {name}: )")
+
+    def test_every_header_says_who_may_call_it(self):
+        for path in all_sources("h"):
+            comments = " ".join(re.findall(r"/\*.*?\*/", read(path), re.S))
+            with self.subTest(path=path):
+                self.assertRegex(comments, r"(?i)thread|\bpure\b|data alone")
+
     def test_every_source_and_test_is_in_the_makefile(self):
         named = set(re.findall(r"(?:src|tests)/[\w/]+\.\w+",
                                read("Makefile.am")))

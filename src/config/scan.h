@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config_scan: splits a configuration into tokens, so that libconfig reads
- * these alone.  libconfig 1.5 reads 4294967810 as 514, drops the NUL of
- * "a\x00b" and ends the process where it cannot read an included file;
- * and 1.5, 1.7 and 1.8 read 0514, 0b1, "\a" and ( 1, ) differently.  All of
- * this is an error.
+ * scan: splits a configuration into tokens, so that libconfig reads these
+ * alone.  libconfig 1.5 reads 4294967810 as 514, drops the NUL of "a\x00b" and
+ * ends the process where it cannot read an included file; and 1.5, 1.7 and 1.8
+ * read 0514, 0b1, "\a" and ( 1, ) differently.  All of this is an error.
+ * Main thread; blocks on the files that it reads.
  */
 #ifndef PORTLOG_CONFIG_SCAN_H
 #define PORTLOG_CONFIG_SCAN_H

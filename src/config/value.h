@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* config_value: one libconfig setting to one field, checked by its option. */
+/*
+ * value: one libconfig setting to one field, checked by its option.  Main
+ * thread; no call blocks.
+ */
 #ifndef PORTLOG_CONFIG_VALUE_H
 #define PORTLOG_CONFIG_VALUE_H
 
@@ -15,7 +18,7 @@ struct reader {
 	struct errors *errors;
 	struct config *config;
 	config_t tree;
-	bool has_unknown_names; /* outputs whose faults hide how to call them */
+	bool has_unknown_names; /* output errors hide which names exist */
 };
 
 /* What stands on that line of the text that libconfig was given. */
@@ -25,7 +28,7 @@ const struct token *reader_token(const struct reader *, unsigned line);
 const struct token *setting_token(const struct reader *,
 				  const config_setting_t *);
 
-/* A fault at the line of a setting. */
+/* Add an error at the line of a setting. */
 void error_at(struct reader *, const config_setting_t *, const char *format,
 	      ...) __attribute__((format(printf, 3, 4)));
 
@@ -36,7 +39,8 @@ bool value_is_reported(const struct reader *, const config_setting_t *);
 void value_wrong_type(struct reader *, const config_setting_t *,
 		      const char *expected);
 
-/* Set the option's field in target; or false, a fault, and leave it. */
+/* Set the option's field in target.  false: an error is added, it is as before.
+ */
 bool value_read(struct reader *, const config_setting_t *,
 		const struct option *, void *target);
 

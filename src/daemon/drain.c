@@ -49,7 +49,7 @@ drain_tcp(struct listeners *ls, struct listener *l)
 		listener_close_socket(l, true);
 }
 
-/* Close it: blocked, it would go on dropping datagrams that nobody counts. */
+/* Close it: blocked, it would go on dropping datagrams without a count. */
 static void
 drain_udp(struct listener *l)
 {

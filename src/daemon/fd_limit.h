@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* server_descriptors: one for each connection that may come. */
+/* fd_limit: a descriptor for each connection that the limits allow. */
 #ifndef PORTLOG_DAEMON_FD_LIMIT_H
 #define PORTLOG_DAEMON_FD_LIMIT_H
 
 #include "config/config.h"
 
 /*
- * Raise the limit to what there may be, and return for how many connections
- * that is enough, max_connections at the most: else accept() would fail where
- * resting is meant.  What it is less is told on stderr.
+ * Raise RLIMIT_NOFILE as far as it goes.  Returns for how many connections that
+ * is enough, max_connections at the most: with more, accept(2) would fail where
+ * peers are to wait.  Logs it if that is less.  Main thread; does not block.
  */
 size_t fd_limit_raise(const struct config *);
 

@@ -17,8 +17,7 @@
 #define PATIENCE_MS 2000
 #define LOOK_MS 5
 
-/* By the name that we have: it may have been installed anew.  0, or an error.
- */
+/* By its name: a new version may stand there by now.  Returns 0 or an errno. */
 static int
 start(char *path, pid_t *pid)
 {

@@ -20,7 +20,7 @@ struct retired_listener {
 	struct listener_config config;
 };
 
-/* Nothing tells how its datagrams were framed: keep every byte. */
+/* How its datagrams were framed is unknown: keep every byte. */
 static struct listener *
 make(struct retired *retired, const char *key, enum protocol protocol)
 {

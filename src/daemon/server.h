@@ -12,9 +12,9 @@ enum server_end {
 };
 
 /*
- * Receive and write until SIGTERM or SIGINT; all is told on stderr.  To be
- * called once, before any other thread is started.  path is the file that the
- * configuration is from, NULL: from none.
+ * Receive and write until SIGTERM or SIGINT.  Logs on stderr.  Call it once,
+ * from the main thread, before any other thread is started.  path is the file
+ * that the configuration is from, NULL: there is none.
  */
 enum server_end server_run(const struct config *, const char *path);
 

@@ -52,7 +52,6 @@ struct connection {
 	} poll_entry;                      /* see poller.h */
 	struct ledger_entry *ledger_entry; /* NULL: none was free */
 	struct batch *batch;  /* owned; NULL while no data is in hand */
-	struct batch *target; /* where records go: batch or the poller's */
 	struct timespec time; /* of the last read */
 	long long opened_ms;  /* these on CLOCK_MONOTONIC */
 	long long received_ms;

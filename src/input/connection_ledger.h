@@ -13,9 +13,9 @@
 void connection_ledger_enter(struct connection *);
 
 /*
- * Called after systemd was told to drop the connection.  If we die before it
- * reads that, the connection comes back, so the entry stays readable until its
- * slot is reused.
+ * Call it once the connection is removed from the fd store.  If this
+ * process ends before systemd reads that, the connection comes back: the entry
+ * stays readable until another connection needs its place.
  */
 void connection_ledger_release(struct connection *);
 

@@ -23,7 +23,6 @@
 #include "system/sockets.h"
 
 struct connection;
-struct note_summary;
 struct poller;
 struct registry;
 struct udp;
@@ -49,7 +48,6 @@ struct listener {
 	atomic_ullong *last_connection; /* number, of all listeners; borrowed */
 	atomic_ulong reads;             /* of all its connections */
 	struct poller *poller;          /* NULL: there is none */
-	struct note_summary *summary;   /* NULL: there is none */
 	struct connection *next;        /* allocated before accept(2); owned */
 	long long retry_at_ms;          /* when to accept(2) again; 0: now */
 	bool at_limit; /* it has as many connections as are allowed */

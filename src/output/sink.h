@@ -2,7 +2,7 @@
 /*
  * sink: what an output writes to, one implementation for each type of output.
  * A sink writes once and returns how much was taken.  Counting, waiting and
- * trying again are the output's work.
+ * trying again are the output's work.  Any thread that holds the output's lock.
  */
 #ifndef PORTLOG_OUTPUT_SINK_H
 #define PORTLOG_OUTPUT_SINK_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * inherited: the descriptors that systemd has passed to this process: sockets
- * that it has bound for us (systemd.socket(5)), and what the process before us
- * has had it keep: its listeners, its connections, and what it knew of them.
+ * listen_fds: the descriptors that systemd passed to this process: the sockets
+ * of socket units (systemd.socket(5)), and what the process before this one put
+ * into the fd store: its listeners, its connections and their saved state.
+ * Main thread; no call blocks but as fdstore.h says.
  */
 #ifndef PORTLOG_SYSTEM_LISTEN_FDS_H
 #define PORTLOG_SYSTEM_LISTEN_FDS_H
@@ -19,26 +20,26 @@ struct listen_fds {
 	size_t count;
 	int *fds;
 	char **names;         /* NULL: taken */
-	unsigned char *state; /* what kept.h reads; NULL: there is none */
+	unsigned char *state; /* for saved_state.h; NULL: there is none */
 	size_t state_size;
 };
 
-/* Take stock. */
+/* Collect them all. */
 void listen_fds_open(struct listen_fds *);
 
 /*
- * The socket for a listener of this name: one that systemd has bound for it by
- * name, or one that is bound as it asks for; -1: there is none.  kept is what
- * it is kept as; empty: it is systemd's own, which goes on with it when we are
- * gone.
+ * The socket for a listener: the one that has its name, else one that is bound
+ * as the configuration asks; -1: there is none.  The caller owns it.  kept is
+ * its name in the fd store; empty: a socket unit owns it, and it outlives this
+ * process.
  */
 int listen_fds_take_listener(struct listen_fds *,
 			     const struct listener_config *, const char *name,
 			     char kept[FDSTORE_NAME]);
 
 /*
- * The next of the listeners that were kept and that nobody took, and its key;
- * -1: no more.
+ * The next listener of the fd store that was not taken, and its key; -1: no
+ * more.  The caller owns it.
  */
 int listen_fds_take_unwanted(struct listen_fds *, char key[FDSTORE_NAME]);
 
@@ -62,10 +63,10 @@ bool listen_fds_connection_state(const struct listen_fds *, uint64_t number,
 				 struct saved_connection *,
 				 const unsigned char **held);
 
-/* Close all that nobody took, and have it kept no longer. */
+/* Close all that was not taken, and remove it from the fd store. */
 void listen_fds_close(struct listen_fds *);
 
-/* What they are called while systemd keeps them. */
+/* Their names in the fd store. */
 #define LISTEN_FDS_STATE "state"
 void listen_fds_listener_name(char out[FDSTORE_NAME], const char *listener);
 void listen_fds_connection_name(char out[FDSTORE_NAME], uint64_t number,

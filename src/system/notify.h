@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * notify: what this service tells systemd (sd_notify(3)).  Elsewhere, and
+ * notify: what this service sends to systemd (sd_notify(3)).  Elsewhere, and
  * without libsystemd, the calls do nothing.  Main thread; they block only while
  * systemd's socket is full.
  */

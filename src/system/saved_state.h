@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kept: what a restart keeps of listeners and connections beside their
- * descriptors, as bytes for the next process.  That is this program on this
- * host, if of another version perhaps: what it does not understand it refuses.
+ * saved_state: what a restart saves of listeners and connections beside their
+ * descriptors, as bytes for the next process.  That is portlogd on this host,
+ * perhaps of another version: it refuses what it does not understand.  Pure.
  */
 #ifndef PORTLOG_SYSTEM_SAVED_STATE_H
 #define PORTLOG_SYSTEM_SAVED_STATE_H
@@ -20,7 +20,7 @@ struct saved_listener {
 	char name[SAVED_NAME];
 	uint64_t records, bytes, accepted, refused, lost, truncated;
 	uint64_t numbered; /* UDP: the number of its last record */
-	uint32_t dropped;  /* UDP: of the kernel's count, what was told */
+	uint32_t dropped;  /* UDP: of the kernel's count, what was reported */
 	uint32_t reserved;
 };
 
