@@ -17,6 +17,7 @@
 #include "config/defaults.h"
 #include "config/dump.h"
 #include "config/load.h"
+#include "daemon/full_test.h"
 #include "daemon/low_ports.h"
 #include "daemon/server.h"
 
@@ -28,7 +29,8 @@
 struct options {
 	const char *config;
 	struct command_line line; /* -l, -f and -o */
-	bool test, dump, keep_low_ports, help, version;
+	int tests; /* of -t: the second tries outputs and ports too */
+	bool dump, keep_low_ports, help, version;
 };
 
 static const char usage[] =
@@ -49,7 +51,9 @@ static const char help[] =
 	"  -f, --format FORMAT  text, json or raw, without a configuration "
 	"file\n"
 	"  -o, --output FILE    append to FILE instead of stdout, likewise\n"
-	"  -t, --test           check the configuration and exit\n"
+	"  -t, --test[=full]    check the configuration and exit; full, or "
+	"-tt:\n"
+	"                       try its outputs and ports too\n"
 	"  -T, --dump           check it and print it with every default\n"
 	"      --keep-low-ports bind ports below 1024, for systemd to keep\n"
 	"                       until portlogd runs, and exit\n"
@@ -71,7 +75,19 @@ add_listener(struct options *o, const char *text)
 	line->listeners[line->listener_count++] = text;
 }
 
-/* Take an option that getopt_long() returned.  false: it is unknown. */
+/* "-t", "--test" or "--test=full"; false: another value. */
+static bool
+take_test(struct options *o)
+{
+	o->tests += optarg ? 2 : 1;
+	if (!optarg || strcmp(optarg, "full") == 0)
+		return true;
+	diag(LOG_ERR, "--test: found \"%s\", expected \"full\" or nothing",
+	     optarg);
+	return false;
+}
+
+/* Take an option that getopt_long() returned.  false: it is wrong. */
 static bool
 take_option(struct options *o, int c)
 {
@@ -89,8 +105,7 @@ take_option(struct options *o, int c)
 		o->line.output = optarg;
 		return true;
 	case 't':
-		o->test = true;
-		return true;
+		return take_test(o);
 	case 'T':
 		o->dump = true;
 		return true;
@@ -120,7 +135,7 @@ parse_options(struct options *o, int argc, char **argv)
 		{ "listen", required_argument, NULL, 'l' },
 		{ "format", required_argument, NULL, 'f' },
 		{ "output", required_argument, NULL, 'o' },
-		{ "test", no_argument, NULL, 't' },
+		{ "test", optional_argument, NULL, 't' },
 		{ "dump", no_argument, NULL, 'T' },
 		{ "keep-low-ports", no_argument, NULL, KEEP_LOW_PORTS },
 		{ "verbose", no_argument, NULL, 'v' },
@@ -155,7 +170,7 @@ default_config_exists(void)
 static int
 check_options(struct options *o)
 {
-	if (o->test + o->dump + o->keep_low_ports > 1)
+	if ((o->tests > 0) + o->dump + o->keep_low_ports > 1)
 		return program_misused(usage,
 				       "found more than one of -t, -T and "
 				       "--keep-low-ports");
@@ -211,9 +226,21 @@ configure_from_file(struct config *config, const struct options *o)
 }
 
 static int
-run(const struct config *config, const char *path)
+test(const struct config *config, const struct options *o)
 {
-	switch (server_run(config, path)) {
+	bool is_full = o->tests > 1;
+
+	if (is_full && !full_test(config))
+		return EXIT_FAILURE;
+	printf("%s: ok%s\n", o->config ? o->config : "command line",
+	       is_full ? "" : "; not tried: outputs, ports");
+	return program_flush_stdout();
+}
+
+static int
+run(const struct config *config, char *const arguments[])
+{
+	switch (server_run(config, arguments)) {
 	case SERVER_STOPPED:
 		return EX_OK;
 	case SERVER_ABANDONED:
@@ -225,15 +252,14 @@ run(const struct config *config, const char *path)
 }
 
 static int
-check_or_run(const struct options *o)
+check_or_run(const struct options *o, char *const arguments[])
 {
 	struct config config;
 	int result = o->config ? configure_from_file(&config, o)
 			       : configure_from_options(&config, o);
 
-	if (result == EX_OK && o->test) {
-		printf("%s: ok\n", o->config ? o->config : "command line");
-		result = program_flush_stdout();
+	if (result == EX_OK && o->tests > 0) {
+		result = test(&config, o);
 	} else if (result == EX_OK && o->dump) {
 		config_dump(&config, stdout);
 		result = program_flush_stdout();
@@ -242,7 +268,7 @@ check_or_run(const struct options *o)
 	} else if (result == EX_OK) {
 		diag(LOG_DEBUG, "configuration: %s",
 		     o->config ? o->config : "the command line's");
-		result = run(&config, o->config);
+		result = run(&config, arguments);
 	}
 	config_free(&config);
 	return result;
@@ -265,7 +291,7 @@ main(int argc, char **argv)
 	} else if (result == EX_OK) {
 		result = check_options(&options);
 		if (result == EX_OK)
-			result = check_or_run(&options);
+			result = check_or_run(&options, argv);
 	}
 	free(options.line.listeners);
 	return result;

@@ -98,6 +98,11 @@ class Keeper:
         return {"NOTIFY_SOCKET": at + "/notify",
                 "DBUS_SYSTEM_BUS_ADDRESS": f"unix:path={at}/bus"}
 
+    def open_to_all(self):
+        """Let processes of other users in."""
+        for path in ("", "/notify", "/bus"):
+            os.chmod(self.directory.name + path, 0o777)
+
     def hear(self):
         """Read the messages, in order."""
         while not self.ended.is_set():
@@ -331,9 +336,9 @@ class Case(accounting.Case):
             self.skipTest("built without libsystemd")
 
     def serve(self, *listeners, most=65536, watchdog_us=0, passed=(),
-              start=True, **config):
+              start=True, wrap=(), **config):
         daemon = Served(to_file(*listeners, **config), start=start,
-                        most=most, watchdog_us=watchdog_us, passed=passed)
+                        wrap=wrap, most=most, watchdog_us=watchdog_us, passed=passed)
         self.addCleanup(self.end, daemon)
         self.log = daemon.dir + "/log"
         return daemon

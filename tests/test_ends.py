@@ -2,14 +2,18 @@
 """Which stops of the daemon are a restart, and which ones drain."""
 import os
 import shutil
+import socket
 import time
 from signal import SIGTERM
 
 import harness
 import keeper
+from harness import to_file
 from keeper import tcp, udp
 
 LINE, UDP = tcp("line"), udp("dgram")
+NOBODY = ("/usr/bin/setpriv", "--reuid=65534", "--regid=65534",
+          "--clear-groups")
 
 
 class Ends(keeper.Case):
@@ -67,43 +71,93 @@ class Ends(keeper.Case):
         stream.sendall(b"o\n")
         self.wait_until_told(daemon, stream, ["one", "two"])
 
-    def test_a_configuration_that_the_next_would_refuse_drains(self):
-        for change, fault in (
-                (lambda daemon: daemon.configure("listeners = 1;\n"),
-                 r"portlogd\.conf:1: listeners: "),
-                (lambda daemon: os.unlink(daemon.arguments[-1]),
-                 r"portlogd\.conf: .*No such file")):
-            with self.subTest(fault):
-                daemon, stream = self.begin()
-                change(daemon)
-                daemon.signal(SIGTERM)
-                self.assert_drained(daemon, stream)
-                self.assertRegex(daemon.errors(), fault)
-                self.assertIn("cannot restart with this configuration",
-                              daemon.errors())
-                self.assertEqual(daemon.text(), "")
+    def assert_refused(self, daemon, stream, said):
+        """It says why the next process would fail, and drains."""
+        daemon.signal(SIGTERM)
+        self.assert_drained(daemon, stream)
+        self.assertRegex(daemon.errors(), said)
+        self.assertIn("cannot restart: ending all in order", daemon.errors())
+        self.assertEqual(daemon.text(), "")
 
-    def test_what_cannot_be_checked_in_time_or_at_all_is_left_to_the_next(
-            self):
+    def test_what_the_next_could_not_open_or_bind_drains(self):
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        port = taken.getsockname()[1]
+        for config, said in (
+                ("listeners = 1;\n", r"portlogd\.conf:1: listeners: "),
+                (to_file(LINE, path="@DIR@/no/log"),
+                 "/no/log: No such file"),
+                (to_file(LINE, path="@DIR@"), "Is a directory"),
+                (to_file(LINE, UDP, tcp("new").replace("0", str(port))),
+                 rf"cannot listen on tcp \*:{port}: Address already in use"),
+                (to_file(tcp("new", 'address = "192.0.2.1";')),
+                 "192.0.2.1:0: Cannot assign")):
+            with self.subTest(said):
+                daemon, stream = self.begin()
+                daemon.configure(config)
+                self.assert_refused(daemon, stream, said)
+
+    def test_what_its_user_may_not_drains(self):
+        if os.geteuid() != 0:
+            self.skipTest("not root: cannot run it as another user")
+        for make, path, said in (
+                (os.makedirs, "other", "other/log: Permission denied"),
+                (lambda path: os.chmod(path, 0), "portlogd.conf",
+                 r"portlogd\.conf: .*Permission denied")):
+            with self.subTest(said):
+                daemon = self.serve(LINE, UDP, start=False, wrap=NOBODY)
+                daemon.keeper.open_to_all()
+                os.chown(daemon.dir, 65534, 65534)
+                daemon.start()
+                stream = self.tcp(daemon)
+                stream.sendall(b"one\ntw")
+                daemon.wait_for_bytes(0, 6)
+                daemon.configure(to_file(LINE, path="@DIR@/other/log"))
+                make(f"{daemon.dir}/{path}")
+                self.assert_refused(daemon, stream, said)
+
+    def test_a_check_that_cannot_say_that_all_is_well_drains(self):
         def never_end(daemon):
             os.unlink(daemon.arguments[-1])
             os.mkfifo(daemon.arguments[-1])
 
         def be_gone(daemon):
             os.unlink(daemon.arguments[0])
-        for change in (never_end, be_gone):
-            with self.subTest(change):
+
+        def become(command):
+            def change(daemon):
+                be_gone(daemon)
+                with open(daemon.arguments[0], "w", encoding="ascii") as file:
+                    os.chmod(file.fileno(), 0o755)
+                    file.write(f"#!/bin/sh\n{command}\n")
+            return change
+        for change, said in (
+                (never_end, "does not end"),
+                (be_gone, "cannot run /.*: No such file or directory"),
+                (become("exit 127"), "ended with exit code 127"),
+                (become("kill -9 $$"), "killed by signal 9")):
+            with self.subTest(said):
                 daemon = self.serve(LINE, UDP, start=False)
                 daemon.arguments[0] = shutil.copy(harness.PORTLOGD,
                                                   daemon.dir)
                 daemon.start()
                 stream = self.tcp(daemon)
-                stream.sendall(b"tw")
-                daemon.wait_for_bytes(0, 2)
+                stream.sendall(b"one\ntw")
+                daemon.wait_for_bytes(0, 6)
                 change(daemon)
-                daemon.leave()
-                self.assertIn("state", daemon.keeper.names())
-                self.assert_open(stream)
+                self.assert_refused(daemon, stream, said)
+
+    def test_the_check_of_a_good_change_leaves_no_trace(self):
+        daemon, stream = self.begin()
+        port = harness.free_port()
+        daemon.configure(to_file(LINE, tcp("new").replace("0", str(port)),
+                                 path="@DIR@/new"))
+        daemon.leave()
+        self.assertFalse(os.path.exists(daemon.dir + "/new"))
+        daemon.start()
+        stream.sendall(b"o\n")
+        self.wait_until_told(daemon, stream, ["two"], daemon.dir + "/new")
+        self.tcp(daemon, 1).close()
 
     def test_without_room_for_all_it_drains(self):
         # Two listeners, two connections, the saved state and the ledger.

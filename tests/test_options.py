@@ -14,7 +14,7 @@ import harness
 from harness import Case, Daemon, run
 
 OPTIONS = ("-c, --config", "-l, --listen", "-f, --format", "-o, --output",
-           "-t, --test", "-T, --dump", "--keep-low-ports", "-v, --verbose",
+           "-t, --test[=full]", "-T, --dump", "--keep-low-ports", "-v, --verbose",
            "-h, --help", "-V, --version")
 
 # Arguments, and the error for them.
@@ -27,6 +27,7 @@ BAD = (
     (["-l"], "requires an argument|'l'"),
     (["-c"], "requires an argument|'c'"),
     (["--help=yes"], "--help"),
+    (["--test=half"], '--test: found "half", expected "full" or nothing'),
     (["-t", "-T"], "-t, -T and"),
     (["--test", "--dump"], "-t, -T and"),
     (["--keep-low-ports", "-t"], "-T and --keep-low-ports"),
@@ -325,7 +326,81 @@ class Checked(unittest.TestCase):
                         ["--test", f"--config={self.path}"]):
             result = run(*options)
             self.assertEqual((result.returncode, result.stdout, result.stderr),
+                             (0, f"{self.path}: ok; not tried: outputs, "
+                              "ports\n", ""))
+
+    def test_a_full_test_is_ok_alone(self):
+        self.write('listeners = ( { protocol = "udp"; port = 0; } );')
+        for options in (["-t", "-t"], ["-tt"], ["--test=full"],
+                        ["--test", "--test"]):
+            result = run(*options, "-c", self.path)
+            self.assertEqual((result.returncode, result.stdout, result.stderr),
                              (0, f"{self.path}: ok\n", ""))
+
+    def test_a_full_test_changes_no_file(self):
+        log = self.path + ".log"
+        for before in (None, b"", b"a torn line"):
+            with self.subTest(before):
+                if before is not None:
+                    with open(log, "wb") as file:
+                        file.write(before)
+                    os.utime(log, (1, 1))
+                result = run("--test=full", "-l", "tcp:0", "-o", log)
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+                self.assertEqual(os.path.exists(log), before is not None)
+                if before is not None:
+                    self.assertEqual(os.stat(log).st_mtime, 1)
+                    with open(log, "rb") as file:
+                        self.assertEqual(file.read(), before)
+
+    def test_a_full_test_fails_in_the_words_of_the_start(self):
+        os.mkfifo(self.path + ".fifo")
+        with socket.create_server(("127.0.0.1", 0)) as tcp, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(("127.0.0.1", 0))
+            for options in (
+                    ["-l", f"tcp:127.0.0.1:{tcp.getsockname()[1]}"],
+                    ["-l", f"tcp:{tcp.getsockname()[1]}"],
+                    ["-l", f"udp:127.0.0.1:{udp.getsockname()[1]}"],
+                    ["-l", "tcp:192.0.2.1:0"],
+                    ["-o", "/nonexistent/log"],
+                    ["-o", os.path.dirname(self.path)],
+                    ["-o", self.path + ".fifo"]):
+                with self.subTest(options):
+                    if "-l" not in options:
+                        options += ["-l", "tcp:0"]
+                    started = run(*options)
+                    tried = run("--test=full", *options)
+                    self.assertEqual((tried.returncode, tried.stdout),
+                                     (1, ""))
+                    self.assertTrue(tried.stderr)
+                    self.assertEqual(tried.stderr, started.stderr)
+
+    def test_a_full_test_says_all_that_is_wrong(self):
+        result = run("--test=full", "-l", "tcp:192.0.2.1:0", "-l",
+                     "udp:192.0.2.1:0", "-o", "/nonexistent/log")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(len(result.stderr.splitlines()), 3)
+
+    def test_a_full_test_counts_the_ports_of_a_running_portlogd_as_free(self):
+        log = self.path + ".log"
+        with Daemon("-l", "tcp:127.0.0.1:0", "-l", "udp:127.0.0.1:0", "-o",
+                    log) as daemon:
+            ports = [f"{protocol}:{{}}:{daemon.port(i)}"
+                     for i, protocol in enumerate(("tcp", "udp"))]
+            for address, code in (("127.0.0.1", 0), ("127.0.0.2", 0),
+                                  ("*", 0), ("192.0.2.1", 1)):
+                for port in ports:
+                    self.assertEqual(run("--test=full", "-l", port.format(
+                        address)).returncode, code, (address, port))
+            # Nothing that is sent meanwhile is taken from it.
+            with daemon.udp(1) as sender:
+                for number in range(200):
+                    sender.send(b"%d" % number)
+                    if number % 40 == 0:
+                        run("--test=full", "-l", ports[1].format("*"))
+                daemon.wait_for_data(200, path=log)
+            self.assertEqual(daemon.stop(), 0)
 
     def test_a_bad_configuration_is_78_and_not_ok(self):
         self.write("\nnonsense = 1;\n")
@@ -636,7 +711,8 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("backlog = 77;", result.stdout)
         result = self.in_its_place("limits = { backlog = 77; };", "-t")
-        self.assertEqual(result.stdout, f"{self.path}: ok\n")
+        self.assertEqual(result.stdout, f"{self.path}: ok; not tried: "
+                         "outputs, ports\n")
 
     def test_the_default_file_excludes_format_and_output(self):
         for option in (["-f", "json"], ["-o", "/dev/null"]):

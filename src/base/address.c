@@ -71,6 +71,14 @@ address_is_mapped(const struct address *address)
 }
 
 bool
+address_is_any(const struct address *address)
+{
+	return address->any.sa_family == AF_INET
+		     ? address->in.sin_addr.s_addr == INADDR_ANY
+		     : IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
+}
+
+bool
 address_parse_port(const char *text, uint16_t *port)
 {
 	unsigned long value = 0;

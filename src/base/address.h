@@ -58,6 +58,9 @@ void address_split(const char *text, const char **host, size_t *host_size,
 /* Whether it is IPv4 written as IPv6, "::ffff:192.0.2.7". */
 bool address_is_mapped(const struct address *);
 
+/* Whether it is "0.0.0.0" or "::". */
+bool address_is_any(const struct address *);
+
 /* Whether two addresses are of one host; a hash that is equal if they are. */
 bool address_same_host(const struct address *, const struct address *);
 unsigned address_hash_host(const struct address *);

@@ -3,14 +3,6 @@
 
 #include <string.h>
 
-static bool
-is_any(const struct address *address)
-{
-	return address->any.sa_family == AF_INET
-		     ? address->in.sin_addr.s_addr == INADDR_ANY
-		     : IN6_IS_ADDR_UNSPECIFIED(&address->in6.sin6_addr);
-}
-
 static uint32_t
 scope_of(const struct address *address)
 {
@@ -22,7 +14,7 @@ scope_of(const struct address *address)
 static bool
 covers(const struct address *a, const struct address *b)
 {
-	return is_any(a) && scope_of(b) == 0;
+	return address_is_any(a) && scope_of(b) == 0;
 }
 
 static bool

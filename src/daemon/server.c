@@ -18,8 +18,8 @@
 #include "daemon/drain.h"
 #include "daemon/fd_limit.h"
 #include "daemon/listeners.h"
-#include "daemon/next_config.h"
 #include "daemon/restart.h"
+#include "daemon/restart_check.h"
 #include "daemon/watchdog.h"
 #include "output/output_set.h"
 #include "system/job.h"
@@ -47,7 +47,7 @@ enum {
 
 struct server {
 	const struct config *config;
-	const char *path; /* of its file, or NULL */
+	char *const *arguments; /* of main() */
 	struct output_set *outputs;
 	struct listeners listeners;
 	struct retired retired;
@@ -244,10 +244,8 @@ end(struct server *s, int number)
 			job_is_restart(restart_fd_count(&s->listeners));
 
 	/* A process that cannot start would take over nothing. */
-	if (restarts && next_config_is_refused(s->path)) {
-		diag(LOG_ERR,
-		     "cannot restart with this configuration: ending all in "
-		     "order");
+	if (restarts && !restart_check(s->arguments)) {
+		diag(LOG_ERR, "cannot restart: ending all in order");
 		restarts = false;
 	}
 	if (number != 0)
@@ -330,9 +328,9 @@ start(struct server *s)
 }
 
 enum server_end
-server_run(const struct config *config, const char *path)
+server_run(const struct config *config, char *const arguments[])
 {
-	struct server s = { .config = config, .path = path };
+	struct server s = { .config = config, .arguments = arguments };
 	unsigned long long unwritten;
 
 	/* Where it fails, what was opened so far closes with the process. */

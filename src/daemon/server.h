@@ -13,9 +13,9 @@ enum server_end {
 
 /*
  * Receive and write until SIGTERM or SIGINT.  Logs on stderr.  Call it once,
- * from the main thread, before any other thread is started.  path is the file
- * that the configuration is from, NULL: there is none.
+ * from the main thread, before any other thread is started.  arguments are
+ * those of main(), with which a restart starts the next process.
  */
-enum server_end server_run(const struct config *, const char *path);
+enum server_end server_run(const struct config *, char *const arguments[]);
 
 #endif

@@ -2,14 +2,17 @@
 /* Sinks that are streams: stdout, and files that are appended to. */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/memory.h"
 #include "output/sink.h"
 #include "record/format.h"
 
@@ -50,19 +53,52 @@ open_stdout(struct sink *sink)
 	return true;
 }
 
+#define FLAGS (O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY)
+
+/* Without a reader, opening a FIFO must fail, not block. */
+#define FLAGS_OF_OLD (FLAGS | O_NONBLOCK)
+
 /* A new file gets the configured mode, whatever the umask is. */
 static int
 open_or_create(const char *path, mode_t mode)
 {
-	const int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY;
-	int fd = open(path, flags | O_CREAT | O_EXCL, mode);
+	int fd = open(path, FLAGS | O_CREAT | O_EXCL, mode);
 
 	if (fd >= 0) {
 		fchmod(fd, mode);
 		return fd;
 	}
-	/* Without a reader, opening a FIFO must fail, not block. */
-	return open(path, flags | O_CREAT | O_NONBLOCK, mode);
+	return open(path, FLAGS_OF_OLD | O_CREAT, mode);
+}
+
+/*
+ * Create a file without a name in the directory of path.  With the name, a
+ * daemon might open it too, to write records, before it is removed.  Where the
+ * file system has no such files, ask for the permission alone.
+ */
+static int
+create_nameless(const char *path, mode_t mode)
+{
+	char *copy = memory_copy(path);
+	const char *directory = dirname(copy);
+	int fd = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+
+	if (fd < 0 && errno == EOPNOTSUPP &&
+	    faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0)
+		fd = open(directory, O_PATH | O_CLOEXEC);
+	free(copy);
+	return fd;
+}
+
+static bool
+try_file(struct sink *sink)
+{
+	const struct output_config *config = sink->config;
+
+	sink->fd = open(config->path, FLAGS_OF_OLD);
+	if (sink->fd < 0 && errno == ENOENT)
+		sink->fd = create_nameless(config->path, config->mode);
+	return sink->fd >= 0;
 }
 
 /* A process that was killed may have left half a line: begin a new one. */
@@ -173,6 +209,7 @@ const struct sink_ops sink_stdout = {
 
 const struct sink_ops sink_file = {
 	.open = open_file,
+	.try = try_file,
 	.reopen = reopen_file,
 	.write = write_stream,
 	.close = close_file,

@@ -32,12 +32,22 @@ path_of(const struct output *output)
 	return path && strcmp(path, config->name) != 0 ? path : "";
 }
 
+/* Returns false. */
+static bool
+log_failure(const struct output *output)
+{
+	const char *path = path_of(output);
+
+	diag(LOG_ERR, "cannot open output %s%s%s: %s", output->config->name,
+	     *path ? ": " : "", path,
+	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
+	return false;
+}
+
 bool
 output_open(struct output *output, const struct output_config *config,
 	    int wake_fd, int broken_fd)
 {
-	const char *path;
-
 	pthread_mutex_init(&output->queue, NULL);
 	pthread_mutex_init(&output->lock, NULL);
 	output->config = config;
@@ -45,13 +55,23 @@ output_open(struct output *output, const struct output_config *config,
 	output->broken_fd = broken_fd;
 	output->ops = ops_by_type[config->type];
 	output->sink.config = config;
-	if (output->ops->open(&output->sink))
-		return true;
-	path = path_of(output);
-	diag(LOG_ERR, "cannot open output %s%s%s: %s", config->name,
-	     *path ? ": " : "", path,
-	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
-	return false;
+	return output->ops->open(&output->sink) || log_failure(output);
+}
+
+bool
+output_try(const struct output_config *config)
+{
+	struct output output = {
+		.config = config,
+		.ops = ops_by_type[config->type],
+		.sink.config = config,
+	};
+
+	if (!(output.ops->try ? output.ops->try
+			      : output.ops->open)(&output.sink))
+		return log_failure(&output);
+	output.ops->close(&output.sink);
+	return true;
 }
 
 bool

@@ -47,6 +47,12 @@ struct output {
 bool output_open(struct output *, const struct output_config *, int wake_fd,
 		 int broken_fd);
 
+/*
+ * Open the output in the same way and close it again; its file stays as it is,
+ * or absent.  false: stderr has the reason.  Any thread; may block in open(2).
+ */
+bool output_try(const struct output_config *);
+
 /* Whether output_emit() takes rendered bytes, not records.  Any thread. */
 bool output_is_stream(const struct output *);
 

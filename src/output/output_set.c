@@ -45,6 +45,16 @@ output_set_open(const struct config *config, int wake_fd, int broken_fd)
 	return outputs;
 }
 
+bool
+output_set_try(const struct config *config)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < config->output_count; i++)
+		all &= output_try(&config->outputs[i]);
+	return all;
+}
+
 size_t
 output_set_scratch_size(size_t max_record)
 {

@@ -29,6 +29,13 @@ struct output_set;
 struct output_set *output_set_open(const struct config *, int wake_fd,
 				   int broken_fd);
 
+/*
+ * Open each output as output_set_open() does, and close it again; files stay as
+ * they are, or absent.  false: stderr has the reason for each that could not be
+ * opened.  Any thread; may block in open(2).
+ */
+bool output_set_try(const struct config *);
+
 /* The bytes of scratch that output_set_emit() needs.  Any thread. */
 size_t output_set_scratch_size(size_t max_record);
 

@@ -32,6 +32,8 @@ struct sink {
  */
 struct sink_ops {
 	bool (*open)(struct sink *);
+	/* The same, but change nothing.  NULL: open changes nothing. */
+	bool (*try)(struct sink *);
 	/* Open the path again.  On failure the old file stays.  NULL: no-op. */
 	bool (*reopen)(struct sink *);
 	/* Streams: write some of the bytes; how many, 0 to be called again. */

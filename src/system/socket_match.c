@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/socket_match.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "system/proc_net.h"
 #include "system/sockets.h"
-
-/* The kernel's codes for states in /proc/net (proc(5)). */
-#define TCP_LISTENS "0A"
-#define UDP_UNCONNECTED "07"
 
 static int
 get(int fd, int option)
@@ -87,74 +82,25 @@ sockets_fits_families(int fd, const struct listener_config *config)
 	       v6_only == (strcmp(config->address, "*") != 0);
 }
 
-/* The kernel prints each 32-bit word of an address in host byte order. */
-static uint32_t
-read_word(const char *digits)
-{
-	char word[9];
-
-	snprintf(word, sizeof word, "%.8s", digits);
-	return (uint32_t)strtoul(word, NULL, 16);
-}
-
-/* Read a line of /proc/net; false: no socket, or one in another state. */
-static bool
-read_line(const char *line, const char *wanted, struct address *out,
-	  uid_t *owner)
-{
-	char host[33], port[5], state[3], uid[11];
-
-	*out = (struct address){ 0 };
-	if (sscanf(line, "%*s %32[0-9A-F]:%4s %*s %2s %*s %*s %*s %10s", host,
-		   port, state, uid) != 4 ||
-	    strcmp(state, wanted) != 0)
-		return false;
-	if (strlen(host) == 8) {
-		out->any.sa_family = AF_INET;
-		out->in.sin_addr.s_addr = read_word(host);
-	} else {
-		out->any.sa_family = AF_INET6;
-		for (size_t i = 0; i < 4; i++)
-			out->in6.sin6_addr.s6_addr32[i] =
-				read_word(host + 8 * i);
-	}
-	out->in.sin_port = htons((uint16_t)strtoul(port, NULL, 16));
-	*owner = (uid_t)strtoul(uid, NULL, 10);
-	return true;
-}
-
 /* exactly: the address must match too, not only the port. */
-static bool
-lists_ours(const char *path, const struct listener_config *config, bool exactly)
-{
-	const char *wanted = config->protocol == PROTOCOL_TCP ? TCP_LISTENS
-							      : UDP_UNCONNECTED;
-	FILE *list = fopen(path, "re");
-	char line[512];
-	bool found = false;
-
-	while (list && !found && fgets(line, sizeof line, list)) {
-		struct address bound;
-		uid_t owner;
-
-		found = read_line(line, wanted, &bound, &owner) &&
-			owner == getuid() &&
-			(exactly ? is_address(config, &bound)
-				 : ntohs(bound.in.sin_port) == config->port);
-	}
-	if (list)
-		fclose(list);
-	return found;
-}
-
 static bool
 list_ours(const struct listener_config *config, bool exactly)
 {
-	return config->protocol == PROTOCOL_TCP
-		     ? lists_ours("/proc/net/tcp", config, exactly) ||
-			       lists_ours("/proc/net/tcp6", config, exactly)
-		     : lists_ours("/proc/net/udp", config, exactly) ||
-			       lists_ours("/proc/net/udp6", config, exactly);
+	struct net_sockets sockets;
+	bool found = false;
+
+	proc_net_read(&sockets);
+	for (size_t i = 0; i < sockets.count && !found; i++) {
+		const struct net_socket *s = &sockets.list[i];
+
+		found = s->protocol == config->protocol &&
+			s->owner == getuid() &&
+			(exactly ? is_address(config, &s->address)
+				 : ntohs(s->address.in.sin_port) ==
+					   config->port);
+	}
+	proc_net_free(&sockets);
+	return found;
 }
 
 bool

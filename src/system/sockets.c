@@ -152,6 +152,26 @@ bind_to_port(int fd, const struct address *address, bool beside)
 	return result == 0;
 }
 
+static bool
+set_up(int fd, const struct listener_config *config,
+       const struct address *address, bool beside, struct bound *bound)
+{
+	return bind_to_interface(fd, config->interface) &&
+	       set_options(fd, config, bound) &&
+	       bind_to_port(fd, address,
+			    beside && config->protocol == PROTOCOL_UDP);
+}
+
+/* Close it, and leave errno as it was. */
+static void
+discard(int fd)
+{
+	int error = errno;
+
+	close(fd);
+	errno = error;
+}
+
 const char *
 sockets_bind_quietly(const struct listener_config *config, unsigned backlog,
 		     bool beside, struct bound *bound)
@@ -161,20 +181,30 @@ sockets_bind_quietly(const struct listener_config *config, unsigned backlog,
 
 	if (fd < 0)
 		return "open a socket for";
-	if (!bind_to_interface(fd, config->interface) ||
-	    !set_options(fd, config, bound) ||
-	    !bind_to_port(fd, &address,
-			  beside && config->protocol == PROTOCOL_UDP) ||
+	if (!set_up(fd, config, &address, beside, bound) ||
 	    (config->protocol == PROTOCOL_TCP &&
 	     listen(fd, (int)backlog) != 0)) {
-		int error = errno;
-
-		close(fd);
-		errno = error;
+		discard(fd);
 		return "listen on";
 	}
 	finish(fd, bound);
 	return NULL;
+}
+
+const char *
+sockets_try(const struct listener_config *config)
+{
+	struct address address;
+	struct bound bound;
+	int fd = open_socket(config, &address);
+	bool is_bound;
+
+	if (fd < 0)
+		return "open a socket for";
+	sockets_block_input(fd);
+	is_bound = set_up(fd, config, &address, false, &bound);
+	discard(fd);
+	return is_bound ? NULL : "listen on";
 }
 
 bool

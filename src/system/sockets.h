@@ -44,6 +44,13 @@ const char *sockets_bind_quietly(const struct listener_config *,
 				 unsigned backlog, bool beside, struct bound *);
 bool sockets_log_failure(const struct listener_config *, const char *action);
 
+/*
+ * Bind a socket in the same way and close it again.  Meanwhile it takes nothing
+ * from the network: TCP does not listen, and UDP has its input blocked.
+ * Returns what sockets_bind_quietly() does.
+ */
+const char *sockets_try(const struct listener_config *);
+
 /* Let another UDP socket bind the same port, before this one leaves it. */
 void sockets_share_port(int fd);
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* restart_check: whether the process after this one would start. */
+#ifndef PORTLOG_DAEMON_RESTART_CHECK_H
+#define PORTLOG_DAEMON_RESTART_CHECK_H
+
+#include <stdbool.h>
+
+/*
+ * Run this program, by its name, with the same arguments and --test=full, with
+ * our stderr.  false: its exit code is not 0, or it has none: it cannot be run,
+ * a signal ends it, or it runs for more than 5 seconds; stderr has the reason.
+ * Main thread; blocks for up to those 5 seconds.
+ */
+bool restart_check(char *const arguments[]);
+
+#endif

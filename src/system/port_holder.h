@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * port_holder: which process has the port that a listener needs, as far as this
+ * process may see that in /proc.  Main thread; blocks on /proc alone.
+ */
+#ifndef PORTLOG_SYSTEM_PORT_HOLDER_H
+#define PORTLOG_SYSTEM_PORT_HOLDER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "system/proc_net.h"
+
+struct port_holder {
+	pid_t pid;        /* 0: it cannot be seen */
+	char program[16]; /* "": likewise */
+	/* It runs the program that we run; unseen: it is of our user. */
+	bool is_ours;
+};
+
+/*
+ * Find a socket that is in the way of this listener, first of all one that is
+ * not ours.  false: there is none.
+ */
+bool port_holder_find(const struct net_sockets *,
+		      const struct listener_config *, struct port_holder *);
+
+#endif
