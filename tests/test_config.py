@@ -71,7 +71,7 @@ WRONG = {
     ("file", "mode"): (MODE, (
         "640", '"0999"', '"rw-r-----"', '"1777"', '"07777"', '"64"', '""',
         '"0x1a0"', '" 640"', '"-640"')),
-    ("file", "path"): ("a string that is not empty", ('""', "1")),
+    ("file", "path"): ("the path of a file", ('""', "1")),
     ("output", "name"): ("a string that is not empty", ('""', "1")),
     ("syslog", "facility"): ('one of "kern", "user"', ('"local8"', "3")),
     ("syslog", "severity"): ('one of "emerg", "alert"', ('"error"', "6")),
@@ -418,6 +418,35 @@ class Values(Case):
             group = self.settings(PLACES["listener"].format(
                 f'{name} = "{value}"'))[1]
             self.assertEqual(group[name], f'"{value}"')
+
+    def test_an_address_that_no_start_could_use_is_refused(self):
+        group = "a unicast address: a multicast group cannot be received"
+        for protocol, address, expected in (
+                ("udp", "224.0.1.187", group), ("udp", "239.255.255.255", group),
+                ("udp", "ff02::1", group), ("udp", "ff02::1%lo", group),
+                ("tcp", "224.0.0.1", "a unicast address for tcp"),
+                ("tcp", "ff02::1%lo", "a unicast address for tcp"),
+                ("tcp", "255.255.255.255", "a unicast address for tcp"),
+                ("tcp", "fe80::1", 'it with its interface, such as "fe80:'),
+                ("udp", "fe80::1", 'it with its interface, such as "fe80:'),
+                ("udp", "fe80::1%nonesuch0", "that interface does not exist")):
+            self.one_fault(
+                f'listeners = ( {{ protocol = "{protocol}"; port = 1;\n'
+                f'address = "{address}"; }} );', 2,
+                f'address: found "{address}", expected .*{expected}')
+
+    def test_an_address_that_some_start_could_use_is_accepted(self):
+        for settings in (
+                'protocol = "udp"; address = "255.255.255.255";',
+                'protocol = "udp"; address = "fe80::1"; interface = "lo";',
+                'protocol = "tcp"; address = "fe80::1%lo";'):
+            self.dump(f"listeners = ( {{ port = 1; {settings} }} );")
+
+    def test_a_path_has_no_percent_sign(self):
+        for path in ("/var/log/%Y-%m-%d.log", "%{peer}", "100%"):
+            self.one_fault(
+                f'outputs = ( {{ type = "file"; path = "{path}"; }} );', 1,
+                'expected a path without "%"')
 
     def test_an_escaped_nul_is_refused_in_every_string(self):
         for group, name in (("file", "path"), ("output", "name"),

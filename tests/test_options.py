@@ -38,7 +38,9 @@ BAD = (
     (["-l", "tcp:0", "-f", "xml"], '"xml", expected "text", "json" or "raw"'),
     (["-l", "tcp:0", "-f", ""], '"", expected "text", "json" or "raw"'),
     (["-l", "tcp:0", "-f", "TEXT"], '"TEXT", expected "text"'),
-    (["-l", "tcp:0", "-o", ""], '-o: found "", expected a file'),
+    (["-l", "tcp:0", "-o", ""], '-o: found "", expected the path of a file'),
+    (["-l", "tcp:0", "-o", "/var/%Y.log"],
+     '-o: found "/var/%Y.log", expected a path without "%"'),
     (["-l", "tcp:9000", "-l", "udp:9000", "-l", "tcp:9000"],
      '"tcp:9000" and "tcp:9000", expected one listener on a port'),
     (["-l", "udp:[::1]:9000", "-l", "udp:*:9000"],
@@ -48,7 +50,9 @@ BAD = (
 # A wrong listener, and what the error says is expected.
 PROTOCOL, PORT = '"tcp:" or "udp:"', "a port from 0 to 65535"
 MAPPED = 'an IPv4 address without "::ffff:"'
-NUMERIC, BRACKETS = "a numeric address", "an IPv6 address in brackets"
+UNICAST = "a unicast address for tcp"
+NUMERIC = '"*" or a numeric IPv4 or IPv6 address'
+BRACKETS = "an IPv6 address in brackets"
 BAD_LISTENERS = (
     ("9000", PROTOCOL), ("", PROTOCOL), ("sctp:9000", PROTOCOL),
     ("TCP:9000", PROTOCOL), ("tcp", PROTOCOL), ("127.0.0.1:9000", PROTOCOL),
@@ -60,6 +64,10 @@ BAD_LISTENERS = (
     ("udp:127.0.0.256:9000", NUMERIC), ("udp:127.1:9000", NUMERIC),
     ("tcp:[localhost]:9000", NUMERIC), ("tcp:[]:9000", NUMERIC),
     ("tcp:[::ffff:127.0.0.1]:9000", MAPPED),
+    ("tcp:255.255.255.255:9000", UNICAST), ("tcp:224.0.0.1:9000", UNICAST),
+    ("udp:[ff02::1]:9000", "a unicast address: a multicast group"),
+    ("tcp:[fe80::1]:9000", 'it with its interface, such as "fe80::1%eth0"'),
+    ("tcp:[fe80::1%nonesuch0]:9000", "another zone: that interface does not exist"),
     ("tcp:::1:9000", BRACKETS), ("udp:2001:db8::7:9000", BRACKETS),
     ("tcp:[::1:9000", BRACKETS), ("tcp:::1]:9000", BRACKETS),
 )

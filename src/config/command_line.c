@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "config/conflicts.h"
 #include "config/defaults.h"
+#include "config/expect.h"
 #include "config/options.h"
 
 const char *
@@ -16,7 +17,7 @@ command_line_parse_listener(const char *text, enum protocol *protocol,
 			    char host[ADDRESS_TEXT], uint16_t *port)
 {
 	const char *rest = text + 4, *colon = strrchr(text, ':');
-	struct address address;
+	const char *expected;
 	size_t size;
 
 	if (strncmp(text, "tcp:", 4) != 0 && strncmp(text, "udp:", 4) != 0)
@@ -40,11 +41,9 @@ command_line_parse_listener(const char *text, enum protocol *protocol,
 		return "a numeric address before the port";
 	memcpy(host, rest, size);
 	host[size] = '\0';
-	if (!address_parse(&address, host, *port))
-		return "a numeric address before the port";
-	return address_is_mapped(&address)
-		     ? "an IPv4 address without \"::ffff:\" before it"
-		     : NULL;
+	expected = expect_address(host);
+	return expected ? expected
+			: expect_usable_address(host, *protocol, NULL);
 }
 
 __attribute__((format(printf, 2, 3))) static bool
@@ -100,6 +99,7 @@ add_output(struct config *config, const struct command_line *line,
 	   char error[COMMAND_LINE_ERROR])
 {
 	struct output_config *output = config_add_output(config);
+	const char *expected;
 	int format = line->format ? option_choice(config_formats, line->format)
 				  : FORMAT_TEXT;
 
@@ -112,8 +112,10 @@ add_output(struct config *config, const struct command_line *line,
 	output->format = (enum format)format;
 	if (!line->output)
 		return true;
-	if (!*line->output)
-		return failed(error, "-o: found \"\", expected a file");
+	expected = expect_path(line->output);
+	if (expected)
+		return failed(error, "-o: found \"%s\", expected %s",
+			      line->output, expected);
 	output->type = OUTPUT_FILE;
 	output->path = memory_copy(line->output);
 	return true;

@@ -52,6 +52,7 @@ put_value(FILE *out, const struct option *option, const void *target)
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
 	case OPTION_TEXT:
+	case OPTION_PATH:
 		put_string(out, *(char *const *)field);
 		break;
 	case OPTION_NAMES:
@@ -71,6 +72,7 @@ is_unset(const struct option *option, const void *field)
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
 	case OPTION_TEXT:
+	case OPTION_PATH:
 		return *(char *const *)field == NULL;
 	case OPTION_NAMES:
 		return ((const struct names *)field)->count == 0;

@@ -132,7 +132,7 @@ const struct option config_output_options[] = {
 	{ CHOICE("format", offsetof(struct output_config, format),
 		 config_formats, FORMAT_TEXT),
 	  .applies = STREAMS },
-	{ STRING("path", OPTION_TEXT, offsetof(struct output_config, path),
+	{ STRING("path", OPTION_PATH, offsetof(struct output_config, path),
 		 NULL),
 	  .applies = FILES },
 	{ .name = "mode",
@@ -206,6 +206,7 @@ options_set_defaults(const struct option *table, void *target)
 		case OPTION_NAME:
 		case OPTION_ADDRESS:
 		case OPTION_TEXT:
+		case OPTION_PATH:
 			*(char **)(void *)field =
 				table->text ? memory_copy(table->text) : NULL;
 			break;

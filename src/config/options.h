@@ -17,6 +17,7 @@ enum option_type {
 	OPTION_NAME,    /* char *: printable ASCII, no space, 1 to 64 bytes */
 	OPTION_ADDRESS, /* char *: "*" or a numeric address */
 	OPTION_TEXT,    /* char *: not empty */
+	OPTION_PATH,    /* char *: the path of a file */
 	OPTION_NAMES,   /* struct names: an array or list of names */
 	OPTION_GROUP,   /* no field: a group, for which there is a table */
 	OPTION_LIST,    /* no field: a list of such groups */

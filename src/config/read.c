@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "config/conflicts.h"
 #include "config/defaults.h"
+#include "config/expect.h"
 #include "config/options.h"
 
 /*
@@ -222,6 +223,18 @@ check_framing(struct reader *r, config_setting_t *group,
 }
 
 static void
+check_address(struct reader *r, config_setting_t *group,
+	      const struct listener_config *l)
+{
+	const char *expected =
+		expect_usable_address(l->address, l->protocol, l->interface);
+
+	if (expected)
+		value_wrong_type(r, config_setting_get_member(group, "address"),
+				 expected);
+}
+
+static void
 check_listener_conflicts(struct reader *r, config_setting_t *group)
 {
 	const struct config *config = r->config;
@@ -252,6 +265,9 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_outputs(r, config_setting_get_member(group, "outputs"));
 	if (!is_wrong(wrong, table, "protocol"))
 		check_framing(r, group, listener);
+	if (!is_wrong(wrong, table, "protocol") &&
+	    !is_wrong(wrong, table, "interface"))
+		check_address(r, group, listener);
 	/* Port 0 conflicts with none: where it is to listen is unknown. */
 	if (is_wrong(wrong, table, "protocol") ||
 	    is_wrong(wrong, table, "address") ||

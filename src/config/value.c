@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/expect.h"
 
 #define NAME_BYTES 64
 
@@ -167,33 +168,17 @@ is_name(const char *value)
 	return size > 0 && size <= NAME_BYTES;
 }
 
-/* What an address must be, or NULL if value is. */
-static const char *
-wrong_address(const char *value)
-{
-	struct address address;
-
-	if (value && strcmp(value, "*") == 0)
-		return NULL;
-	if (!value || !address_parse(&address, value, 0))
-		return "\"*\" or a numeric IPv4 or IPv6 address in quotes";
-	/* A socket for IPv6 alone cannot be bound to it. */
-	return address_is_mapped(&address)
-		     ? "an IPv4 address without \"::ffff:\" before it"
-		     : NULL;
-}
-
 /* What a string of that type must be, or NULL if value is. */
 static const char *
 wrong_string(enum option_type type, const char *value)
 {
 	if (type == OPTION_NAME)
-		return value && is_name(value)
+		return is_name(value)
 			     ? NULL
 			     : "1 to 64 printable ASCII characters, no space";
 	if (type == OPTION_TEXT)
-		return value && *value ? NULL : "a string that is not empty";
-	return wrong_address(value);
+		return *value ? NULL : "a string that is not empty";
+	return type == OPTION_PATH ? expect_path(value) : expect_address(value);
 }
 
 static void
@@ -201,7 +186,8 @@ read_string(struct reader *r, const config_setting_t *setting,
 	    const struct option *option, char **field)
 {
 	const char *value = config_setting_get_string(setting);
-	const char *wrong = wrong_string(option->type, value);
+	/* "" is what none of them may be. */
+	const char *wrong = wrong_string(option->type, value ? value : "");
 
 	if (wrong) {
 		value_wrong_type(r, setting, wrong);
@@ -257,6 +243,7 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
 	case OPTION_TEXT:
+	case OPTION_PATH:
 		read_string(r, setting, option, field);
 		break;
 	case OPTION_NAMES:

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/expect.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Whether it is right up to its zone. */
+static bool
+lacks_interface(const char *value)
+{
+	char host[ADDRESS_TEXT];
+	struct address address;
+
+	snprintf(host, sizeof host, "%.*s", (int)strcspn(value, "%"), value);
+	return strchr(value, '%') && address_parse(&address, host, 0) &&
+	       address.any.sa_family == AF_INET6;
+}
+
+const char *
+expect_address(const char *value)
+{
+	struct address address;
+
+	if (strcmp(value, "*") == 0)
+		return NULL;
+	if (!address_parse(&address, value, 0))
+		return lacks_interface(value)
+			     ? "another zone: that interface does not exist"
+			     : "\"*\" or a numeric IPv4 or IPv6 address";
+	/* A socket for IPv6 alone cannot be bound to it. */
+	return address_is_mapped(&address)
+		     ? "an IPv4 address without \"::ffff:\" before it"
+		     : NULL;
+}
+
+static bool
+is_multicast(const struct address *a)
+{
+	return a->any.sa_family == AF_INET
+		     ? IN_MULTICAST(ntohl(a->in.sin_addr.s_addr))
+		     : IN6_IS_ADDR_MULTICAST(&a->in6.sin6_addr);
+}
+
+static bool
+is_broadcast(const struct address *a)
+{
+	return a->any.sa_family == AF_INET &&
+	       a->in.sin_addr.s_addr == INADDR_BROADCAST;
+}
+
+static bool
+needs_zone(const struct address *a)
+{
+	return a->any.sa_family == AF_INET6 &&
+	       IN6_IS_ADDR_LINKLOCAL(&a->in6.sin6_addr) &&
+	       a->in6.sin6_scope_id == 0;
+}
+
+const char *
+expect_usable_address(const char *value, enum protocol protocol,
+		      const char *interface)
+{
+	struct address address;
+
+	if (strcmp(value, "*") == 0 || !address_parse(&address, value, 0))
+		return NULL;
+	if (is_multicast(&address) && protocol == PROTOCOL_UDP)
+		return "a unicast address: a multicast group cannot be "
+		       "received from yet";
+	if (protocol == PROTOCOL_TCP &&
+	    (is_multicast(&address) || is_broadcast(&address)))
+		return "a unicast address for tcp";
+	if (needs_zone(&address) && !interface)
+		return "it with its interface, such as \"fe80::1%eth0\"";
+	return NULL;
+}
+
+const char *
+expect_path(const char *value)
+{
+	if (!*value)
+		return "the path of a file";
+	return strchr(value, '%')
+		     ? "a path without \"%\": it cannot contain the date yet"
+		     : NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * expect: what is expected in place of a value that no start could use, as text
+ * to put behind "expected "; NULL: the value is right.  Any thread.
+ */
+#ifndef PORTLOG_CONFIG_EXPECT_H
+#define PORTLOG_CONFIG_EXPECT_H
+
+#include "base/address.h"
+
+/* "*" or a numeric address, whose zone is an interface of this host. */
+const char *expect_address(const char *value);
+
+/* Such an address, for this protocol.  interface NULL: none is set. */
+const char *expect_usable_address(const char *value, enum protocol,
+				  const char *interface);
+
+/* The path of a file. */
+const char *expect_path(const char *value);
+
+#endif
