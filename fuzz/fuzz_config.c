@@ -136,8 +136,10 @@ understood(const char *text, unsigned *line)
 static void
 check_tokens(const struct scanned *scanned, const char *text)
 {
+	/* The scan skips a byte order mark, which libconfig does not know. */
+	bool is_marked = strncmp(text, "\xef\xbb\xbf", 3) == 0;
 	unsigned line, again_line;
-	char *out = understood(text, &line);
+	char *out = understood(text + (is_marked ? 3 : 0), &line);
 	char *again = understood(scanned->text.data, &again_line);
 
 	REQUIRE((line == 0) == (again_line == 0));

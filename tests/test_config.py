@@ -476,6 +476,17 @@ class Values(Case):
             self.one_fault(text, 2, "found a comma before the end of a list")
         self.dump("limits = { backlog = 5, };")
 
+    def test_a_byte_order_mark_is_skipped_at_the_beginning_of_a_file(self):
+        good = b'\xef\xbb\xbflisteners = ( { protocol = "tcp"; port = 7; } );\n'
+        self.write(good, "included.conf")
+        for text in (good, b'\xef\xbb\xbf@include "included.conf"\n'):
+            self.write(text)
+            self.assertIn("port = 7;", self.dump())
+        self.write(b"\xef\xbb\xbf\nnonsense = 1;\n")
+        self.assertEqual([line for line, _ in self.faults()], [2])
+        self.write(b"\n\xef\xbb\xbf# two files, one behind the other\n")
+        self.assertEqual([line for line, _ in self.faults()], [2])
+
     def test_a_vertical_tab_is_no_space(self):
         self.one_fault("limits\n = \v { };", 2, "found a vertical tab")
         self.dump('# \v\noutputs = ( { type = "file"; path = "/\v"; } );')

@@ -15,6 +15,7 @@
 /* How deep files may include each other, as in libconfig. */
 #define DEPTH 10
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
 #define INCLUDE "@include"
 #define SPACES " \t\r\n\f"
 #define OF_NAMES                                                               \
@@ -175,7 +176,7 @@ take_mark(struct scan *s)
 	/* libconfig 1.5, 1.7 and 1.8 do not agree on these two. */
 	else if ((c == ')' || c == ']') && s->out->tokens[last].first == ',')
 		refuse(s, "found a comma before the end of a list, expected a "
-			  "value");
+			  "value behind it, or no comma");
 	else if (c == '\v')
 		refuse(s, "found a vertical tab, expected a space");
 	take(s, 1);
@@ -275,8 +276,11 @@ scan_file(struct scan *s, const char *file, const char *text, size_t size)
 	s->source = &source;
 	if (!includer)
 		add(s, "", 0); /* tokens[0] */
+	/* Some editors write it. */
+	if (strncmp(text, BYTE_ORDER_MARK, 3) == 0)
+		source.at += 3;
 	if (nul) {
-		skip(s, (size_t)(nul - text));
+		skip(s, (size_t)(nul - source.at));
 		refuse(s, "found a NUL byte, expected text");
 	}
 	while (!nul && *source.at != '\0' && !s->is_too_deep)
