@@ -545,6 +545,21 @@ class Passed(keeper.Case):
         self.udp(daemon, 1).send(b"1")
         wait_for(lambda: sorted(self.told(daemon)) == list("01234"))
 
+    def test_a_connection_that_a_socket_unit_accepted_is_refused(self):
+        named = self.bound()
+        peer = socket.create_connection(named.getsockname())
+        self.addCleanup(peer.close)
+        accepted = named.accept()[0]
+        self.addCleanup(accepted.close)
+        for name in ("connection", "line"):
+            daemon = self.serve(LINE, UDP, passed=[(name, accepted)],
+                                start=False)
+            daemon.exits = 1
+            daemon.launch()
+            self.assertEqual(daemon.wait(), 1)
+            self.assertIn("with Accept=yes: expected its listening socket, "
+                          "Accept=no", daemon.errors())
+
     def test_what_comes_before_and_after_it_is_for_the_next(self):
         named, datagrams = self.bound(), self.bound(socket.SOCK_DGRAM)
         daemon = self.serve(LINE, UDP, passed=[("line", named),

@@ -308,6 +308,8 @@ start(struct server *s)
 	struct listen_fds in;
 
 	listen_fds_open(&in);
+	if (listen_fds_refuse_accepted(&in))
+		return false;
 	s->outputs = output_set_open(s->config, wake_fd,
 				     s->polled[POLLED_BROKEN].fd);
 	if (!s->outputs)

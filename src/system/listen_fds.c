@@ -114,9 +114,30 @@ listen_fds_open(struct listen_fds *in)
 }
 
 static bool
+begins(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool
 is_stored_listener(const char *name)
 {
-	return strncmp(name, STORED_LISTENER, strlen(STORED_LISTENER)) == 0;
+	return begins(name, STORED_LISTENER);
+}
+
+bool
+listen_fds_refuse_accepted(const struct listen_fds *in)
+{
+	for (size_t i = 0; i < in->count; i++)
+		if (in->names[i] && !begins(in->names[i], STORED_CONNECTION) &&
+		    sockets_is_connection(in->fds[i])) {
+			diag(LOG_ERR,
+			     "systemd passed a connection, as of a socket unit "
+			     "with Accept=yes: expected its listening socket, "
+			     "Accept=no");
+			return true;
+		}
+	return false;
 }
 
 /* The number of a listener's descriptor; in->count: there is none. */

@@ -28,6 +28,12 @@ struct listen_fds {
 void listen_fds_open(struct listen_fds *);
 
 /*
+ * Whether a socket unit with Accept=yes passed a connection, of which the
+ * process before this one knew nothing; stderr says so.
+ */
+bool listen_fds_refuse_accepted(const struct listen_fds *);
+
+/*
  * The socket for a listener: the one that has its name, else one that is bound
  * as the configuration asks; -1: there is none.  The caller owns it.  kept is
  * its name in the fd store; empty: a socket unit owns it, and it outlives this

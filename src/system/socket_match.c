@@ -56,6 +56,12 @@ is_connected(int fd)
 }
 
 bool
+sockets_is_connection(int fd)
+{
+	return get(fd, SO_TYPE) == SOCK_STREAM && is_connected(fd);
+}
+
+bool
 sockets_match(int fd, const struct listener_config *config)
 {
 	char interface[IF_NAMESIZE];

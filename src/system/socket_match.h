@@ -13,6 +13,9 @@
 /* Whether this is a UDP socket, or a TCP socket that listens. */
 bool sockets_is_listener(int fd, enum protocol);
 
+/* Whether this is a stream socket with a peer. */
+bool sockets_is_connection(int fd);
+
 /*
  * Whether it is bound to the configured protocol, address, port and interface,
  * and not connected.  Port 0 matches any port.
