@@ -69,7 +69,7 @@ WRONG = {
     ("output", "format"): ('one of "text", "json", "raw"', (
         '"xml"', "true")),
     ("file", "mode"): (MODE, (
-        "640", '"0999"', '"rw-r-----"', '"1777"', '"07777"', '"64"', '""',
+        "640", "0640", "0x1a0", '"0999"', '"rw-r-----"', '"1777"', '"07777"', '"64"', '""',
         '"0x1a0"', '" 640"', '"-640"')),
     ("file", "path"): ("the path of a file", ('""', "1")),
     ("output", "name"): ("a string that is not empty", ('""', "1")),
@@ -311,6 +311,12 @@ class Integers(Case):
                 "= 0;", f"= {value};").format('name = "x"'), 1,
                 "port: found " + re.escape(value) + ", expected it without "
                 rf"the leading zero: write {right}\Z")
+
+    def test_a_number_is_shown_as_it_was_written(self):
+        for value in ("1e3", "5140.0", "1.5e+300"):
+            self.one_fault(f"limits = {{ backlog =\n{value}; }};", 1,
+                           "backlog: found " + re.escape(value) + ", expected")
+        self.one_fault("listeners = (\n1e3 );", 2, "found 1e3, expected a group")
 
     def test_many_zeros_before_an_integer_are_not_all_shown(self):
         text = PLACES["listener"].replace("= 0", "= " + 70 * "0" + "%s")
@@ -786,6 +792,49 @@ listeners = (
             [(1, f"port: found {n}, expected an integer from 0 to 65535")
              for n in (4294976184, 65536, 80000)])
 
+    def test_a_syntax_error_is_told_with_its_likely_cause(self):
+        quotes = r"a value \(text stands in double quotes"
+        comma = r'a comma or "\)" for the "\(" on line 1'
+        group = r'NAME = VALUE; or "\}" for the "\{" on line 1'
+        for text, line, found, expected in (
+                ("a =\ntcp;\n", 2, '"tcp"', quotes),
+                ("a =\n( tcp );\n", 2, '"tcp"', quotes),
+                ("a =\n/var/log;\n", 2, '"/"', quotes),
+                ("a =\n*;\n", 2, r'"\*"', quotes),
+                ("a = 192.0\n.2.1;\n", 2, r'"\.2"',
+                 r"NAME = VALUE; \(text stands in double quotes\)"),
+                ("a =\n'tcp';\n", 2, "\"'\"", quotes + ", not in single ones"),
+                ("a =\n\u201ctcp\u201d;\n", 2, r'"\\xe2"',
+                 r"a value \(text stands in straight quotes\)"),
+                ("a = ( { }\n{ } );\n", 2, r'"\{"', comma),
+                ("a = ( { }\n; { } );\n", 2, '";"', comma),
+                ("a = ( { }\nb = 1;\n", 2, '"b"', comma),
+                ("a = ( { }, 1\n", 1, "the end of the file", comma),
+                ("a = [ 1\n2 ];\n", 2, '"2"',
+                 r'a comma or "\]" for the "\[" on line 1'),
+                ("a = ( { b = 1;\n);\n", 2, r'"\)"', group),
+                ("a = { b = 1,\n, };\n", 2, '","', group),
+                ("a = {\nb = ", 2, "the end of the file", "a value"),
+                ("a = 1;\nb = = 2;\n", 2, '"="', "a value"),
+                ("a\n1;\n", 2, '"1"', '"=" and a value'),
+                ("a:\n  - b: 1\n", 2, '"-"',
+                 r"a value \(this is not YAML: lists are \( "),
+                ("\n{ }", 2, r'"\{"', r"NAME = VALUE; \(this is not JSON"),
+                ('\n"a": 1', 2, '"a"', r"NAME = VALUE; \(this is not JSON"),
+                ("a = [\n{ } ];", 2, r'"\{"',
+                 r"a value \(a list of groups stands in parentheses\)"),
+                ("\n\x01\n", 2, r'"\\x01"', "NAME = VALUE;"),
+                ("a = 1;\n" + 50 * "b" + "\n", 2, "the end of the file",
+                 '"=" and a value'),
+                ("a = 1\n" + 99 * "(", 2, r'"\("', "NAME = VALUE;"),
+                ("a =\n" + 99 * "(", 2, "the end of the file", "a value")):
+            self.one_fault(text, line, rf"\Afound {found}, expected {expected}")
+
+    def test_a_syntax_error_in_an_included_file_names_that_file(self):
+        self.write("a =\ntcp;\n", "b.conf")
+        self.assertEqual(self.faults('@include "b.conf"\n')[0][:2],
+                         (self.file("b.conf"), 2))
+
     def test_a_syntax_error_is_told_with_its_line(self):
         for text, line in (("limits = {\n backlog = ;\n};\n", 2),
                            ('\n\nlisteners = ( { protocol = "tcp" ', 3),
@@ -793,7 +842,7 @@ listeners = (
             found = self.faults(text)
             self.assertEqual(len(found), 1, found)
             self.assertIn(found[0][0], (line, line + 1))
-            self.assertIn("syntax error", found[0][1])
+            self.assertIn(", expected ", found[0][1])
 
     def test_a_nul_byte_is_told_with_its_line(self):
         for text, line in ((b"\0", 1), (b"limits = {\n};\n\0# more\n", 3),

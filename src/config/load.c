@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <libconfig.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,28 +11,30 @@
 #include "config/read.h"
 #include "config/read_file.h"
 #include "config/scan.h"
+#include "config/syntax.h"
 
 /* Say more than the few words of libconfig. */
-static const char *
-explain(const char *text)
-{
-	if (strcmp(text, "syntax error") == 0)
-		return "syntax error here or just before, expected NAME = "
-		       "VALUE;";
-	if (strcmp(text, "duplicate setting name") == 0)
-		return "found a setting that its group has already, expected "
-		       "each once; the rest was not checked";
-	return text;
-}
-
 static void
 add_syntax_error(struct reader *r)
 {
-	const struct token *token =
-		reader_token(r, (unsigned)config_error_line(&r->tree));
+	const char *said = config_error_text(&r->tree);
+	unsigned line = (unsigned)config_error_line(&r->tree);
+	const struct token *token = reader_token(r, line);
+	char text[SYNTAX_ERROR];
 
-	errors_add(r->errors, token->file, token->line, "%s",
-		   explain(config_error_text(&r->tree)));
+	/* Nothing is wrong with tokens[0]. */
+	if (strcmp(said, "syntax error") == 0 && line > 1)
+		syntax_explain(&r->scanned,
+			       line > r->scanned.count ? r->scanned.count
+						       : line - 1,
+			       text);
+	else if (strcmp(said, "duplicate setting name") == 0)
+		snprintf(text, sizeof text,
+			 "found a setting that its group has already, expected "
+			 "each once; the rest was not checked");
+	else
+		snprintf(text, sizeof text, "%s", said);
+	errors_add(r->errors, token->file, token->line, "%s", text);
 }
 
 static void

@@ -68,15 +68,21 @@ has_leading_zero(const char *text)
 	return *text == '0' && is_of(text[1], DIGITS);
 }
 
-/* What that setting may be instead of an integer that is too large. */
-static void
-expect_integer(const char *setting, char out[80])
+static const struct option *
+find_option(const char *setting)
 {
 	const struct option *option =
 		option_find(config_limits_options, setting);
 
 	if (!option)
 		option = option_find(config_listener_options, setting);
+	return option ? option : option_find(config_output_options, setting);
+}
+
+/* What that setting may be instead of an integer that is too large. */
+static void
+expect_integer(const struct option *option, char out[80])
+{
 	if (option && option->type == OPTION_INTEGER)
 		snprintf(out, 80, "an integer from %u to %u", option->min,
 			 option->max);
@@ -87,6 +93,7 @@ expect_integer(const char *setting, char out[80])
 size_t
 number_check(const char *text, const char *setting, char wrong[200])
 {
+	const struct option *option = find_option(setting);
 	char expected[80] = "a decimal or hexadecimal integer";
 	int base;
 	size_t size = number_size(text, &base);
@@ -99,7 +106,10 @@ number_check(const char *text, const char *setting, char wrong[200])
 	errno = 0;
 	value = strtoll(text, NULL, base);
 	if (errno != 0 || value < INT32_MIN || value > INT32_MAX)
-		expect_integer(setting, expected);
+		expect_integer(option, expected);
+	else if (option && option->type == OPTION_MODE)
+		snprintf(expected, sizeof expected,
+			 "octal digits in quotes, such as \"0640\"");
 	else if (base == 10 && has_leading_zero(text))
 		snprintf(expected, sizeof expected,
 			 "it without the leading zero: write %lld", value);

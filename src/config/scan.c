@@ -61,6 +61,7 @@ static void
 add(struct scan *s, const char *text, size_t size)
 {
 	struct scanned *out = s->out;
+	size_t offset = out->text.size;
 
 	buffer_add(&out->text, text, size);
 	buffer_add(&out->text, "\n", 1);
@@ -70,6 +71,7 @@ add(struct scan *s, const char *text, size_t size)
 		.file = s->source->file,
 		.line = s->source->line,
 		.first = *text,
+		.offset = offset,
 	};
 }
 

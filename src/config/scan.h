@@ -20,6 +20,7 @@ struct token {
 	const char *file;
 	unsigned line;
 	char first;       /* its first character */
+	size_t offset;    /* of its text, which ends with a newline */
 	bool is_reported; /* it names a setting whose value is an error */
 };
 

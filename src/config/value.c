@@ -56,9 +56,24 @@ value_is_reported(const struct reader *r, const config_setting_t *setting)
 	return setting_token(r, setting)->is_reported;
 }
 
+/* A number as it was written: 1e3 is not shown as 1000. */
+static void
+describe_number(const struct reader *r, char out[128],
+		const config_setting_t *setting)
+{
+	const struct token *token = setting_token(r, setting);
+	const char *text;
+
+	/* NAME, "=", VALUE. */
+	if (config_setting_name(setting))
+		token += 2;
+	text = r->scanned.text.data + token->offset;
+	snprintf(out, 128, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
 /* What a setting is, in words and with its value where that is short. */
 static void
-describe(char out[128], const config_setting_t *setting)
+describe(const struct reader *r, char out[128], const config_setting_t *setting)
 {
 	switch (config_setting_type(setting)) {
 	case CONFIG_TYPE_INT:
@@ -66,7 +81,7 @@ describe(char out[128], const config_setting_t *setting)
 		snprintf(out, 128, "%lld", config_setting_get_int64(setting));
 		break;
 	case CONFIG_TYPE_FLOAT:
-		snprintf(out, 128, "%g", config_setting_get_float(setting));
+		describe_number(r, out, setting);
 		break;
 	case CONFIG_TYPE_STRING:
 		snprintf(out, 128, "\"%.100s\"",
@@ -97,7 +112,7 @@ value_wrong_type(struct reader *r, const config_setting_t *setting,
 
 	if (value_is_reported(r, setting))
 		return;
-	describe(found, setting);
+	describe(r, found, setting);
 	error_at(r, setting, "%s%sfound %s, expected %s", name ? name : "",
 		 name ? ": " : "", found, expected);
 }
