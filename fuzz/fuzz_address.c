@@ -46,7 +46,7 @@ check_listens_on(const char *host, uint16_t port)
 	snprintf(text, sizeof text, "udp:[%s]:%u", host, (unsigned)port);
 	REQUIRE(command_line_parse_listener(text, &protocol, found,
 					    &found_port) ==
-		expect_usable_address(host, PROTOCOL_UDP, NULL));
+		expect_usable_address(host, PROTOCOL_UDP, false));
 	REQUIRE(protocol == PROTOCOL_UDP && found_port == port);
 	REQUIRE(strcmp(found, host) == 0);
 }

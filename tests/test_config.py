@@ -520,6 +520,22 @@ class Values(Case):
                     for name in fitting:
                         self.assertIn(f'"{name}"', said.split("expected")[1])
 
+    def test_a_listener_has_only_settings_of_its_protocol(self):
+        only = {"tcp": {*OF_TCP} - {*OF_UDP} | {"connection_notes"},
+                "udp": {*OF_UDP} - {*OF_TCP}}
+        for protocol, others in (("tcp", only["udp"]), ("udp", only["tcp"])):
+            for name in others:
+                value = '"all"' if name == "connection_notes" else "1"
+                self.one_fault(PLACES["listener"].replace(
+                    "tcp", protocol).format(f"{name} = {value}"), 2,
+                    f'found "{name}", which {protocol} has no use for')
+                self.dump(PLACES["top" if "notes" in name else "limits"]
+                          .format(f"{name} = {value}"))
+
+    def test_a_wrong_interface_does_not_make_the_address_wrong(self):
+        self.one_fault(PLACES["listener"].format(
+            'address = "fe80::1"; interface = "no name"'), 2, "interface: ")
+
     def test_an_output_has_only_settings_of_its_type(self):
         for group, name in (("output", "path"), ("output", "mode"),
                             ("output", "facility"), ("file", "severity"),

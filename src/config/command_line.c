@@ -43,7 +43,7 @@ command_line_parse_listener(const char *text, enum protocol *protocol,
 	host[size] = '\0';
 	expected = expect_address(host);
 	return expected ? expected
-			: expect_usable_address(host, *protocol, NULL);
+			: expect_usable_address(host, *protocol, false);
 }
 
 __attribute__((format(printf, 2, 3))) static bool

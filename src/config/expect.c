@@ -58,7 +58,7 @@ needs_zone(const struct address *a)
 
 const char *
 expect_usable_address(const char *value, enum protocol protocol,
-		      const char *interface)
+		      bool has_interface)
 {
 	struct address address;
 
@@ -70,7 +70,7 @@ expect_usable_address(const char *value, enum protocol protocol,
 	if (protocol == PROTOCOL_TCP &&
 	    (is_multicast(&address) || is_broadcast(&address)))
 		return "a unicast address for tcp";
-	if (needs_zone(&address) && !interface)
+	if (needs_zone(&address) && !has_interface)
 		return "it with its interface, such as \"fe80::1%eth0\"";
 	return NULL;
 }

@@ -11,9 +11,9 @@
 /* "*" or a numeric address, whose zone is an interface of this host. */
 const char *expect_address(const char *value);
 
-/* Such an address, for this protocol.  interface NULL: none is set. */
+/* Such an address, for this protocol, with an interface set or not. */
 const char *expect_usable_address(const char *value, enum protocol,
-				  const char *interface);
+				  bool has_interface);
 
 /* The path of a file. */
 const char *expect_path(const char *value);

@@ -78,19 +78,19 @@ describe_place(const struct reader *r, const config_setting_t *group,
 		 is_here ? "" : there->file);
 }
 
-/* Refuse settings that are not for this type of output. */
+/* Refuse settings that are not for this protocol or type of output. */
 static void
-check_applies(struct reader *r, config_setting_t *group, enum output_type type)
+check_applies(struct reader *r, config_setting_t *group,
+	      const struct option *table, unsigned kind, const char *user)
 {
-	for (const struct option *o = config_output_options; o->name; o++) {
+	for (; table->name; table++) {
 		config_setting_t *member =
-			config_setting_get_member(group, o->name);
+			config_setting_get_member(group, table->name);
 
-		if (member && !option_applies(o, type))
+		if (member && !option_applies(table, kind))
 			error_at(r, member,
-				 "found \"%s\", which this type of output has "
-				 "no use for",
-				 o->name);
+				 "found \"%s\", which %s has no use for",
+				 table->name, user);
 	}
 }
 
@@ -98,7 +98,8 @@ static void
 check_output(struct reader *r, config_setting_t *group,
 	     const struct output_config *output)
 {
-	check_applies(r, group, output->type);
+	check_applies(r, group, config_output_options, output->type,
+		      "this type of output");
 	if (output->type == OUTPUT_FILE &&
 	    !config_setting_get_member(group, "path"))
 		error_at(r, group, "missing setting \"path\"");
@@ -226,12 +227,23 @@ static void
 check_address(struct reader *r, config_setting_t *group,
 	      const struct listener_config *l)
 {
-	const char *expected =
-		expect_usable_address(l->address, l->protocol, l->interface);
+	const char *expected = expect_usable_address(
+		l->address, l->protocol,
+		config_setting_get_member(group, "interface"));
 
 	if (expected)
 		value_wrong_type(r, config_setting_get_member(group, "address"),
 				 expected);
+}
+
+static void
+check_protocol(struct reader *r, config_setting_t *group,
+	       const struct listener_config *l)
+{
+	check_applies(r, group, config_listener_options, l->protocol,
+		      address_protocol(l->protocol));
+	check_framing(r, group, l);
+	check_address(r, group, l);
 }
 
 static void
@@ -264,10 +276,7 @@ read_listener(struct reader *r, config_setting_t *group)
 
 	check_outputs(r, config_setting_get_member(group, "outputs"));
 	if (!is_wrong(wrong, table, "protocol"))
-		check_framing(r, group, listener);
-	if (!is_wrong(wrong, table, "protocol") &&
-	    !is_wrong(wrong, table, "interface"))
-		check_address(r, group, listener);
+		check_protocol(r, group, listener);
 	/* Port 0 conflicts with none: where it is to listen is unknown. */
 	if (is_wrong(wrong, table, "protocol") ||
 	    is_wrong(wrong, table, "address") ||
