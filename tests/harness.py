@@ -435,6 +435,12 @@ def namespaces(flags, script="true"):
     raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reasons[0]}")
 
 
+def needs_root():
+    """Skip the test if it cannot run programs as another user."""
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("not root: cannot be another user")
+
+
 def needs_ipv6():
     """Skip the test if there is none."""
     try:

@@ -98,8 +98,7 @@ class Ends(keeper.Case):
                 self.assert_refused(daemon, stream, said)
 
     def test_what_its_user_may_not_drains(self):
-        if os.geteuid() != 0:
-            self.skipTest("not root: cannot run it as another user")
+        harness.needs_root()
         for make, path, said in (
                 (os.makedirs, "other", "other/log: Permission denied"),
                 (lambda path: os.chmod(path, 0), "portlogd.conf",

@@ -480,6 +480,27 @@ class Checked(unittest.TestCase):
                 self.assert_dump_loads_again("-l", "tcp:0", "-o", path)
 
 
+def become_nobody():
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+
+def own_name():
+    """What the kernel calls this process."""
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        return file.read().strip()
+
+
+def is_free(port):
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
 class NotStarted(unittest.TestCase):
     """Exit code 1: the reason is on stderr, and nothing is left."""
 
@@ -507,7 +528,36 @@ class NotStarted(unittest.TestCase):
             port = self.taken(kind)
             said = self.fails("-l", f"{protocol}:127.0.0.1:{port}")
             self.assertIn(f"{protocol} 127.0.0.1:{port}: "
-                          "Address already in use", said)
+                          "Address already in use by "
+                          f"{own_name()}, process {os.getpid()}\n", said)
+
+    def test_a_port_of_a_process_that_it_cannot_see_has_a_hint(self):
+        harness.needs_root()
+        for protocol, kind in (("tcp", socket.SOCK_STREAM),
+                               ("udp", socket.SOCK_DGRAM)):
+            port = self.taken(kind)
+            said = self.fails("-l", f"{protocol}:127.0.0.1:{port}",
+                              preexec_fn=become_nobody)
+            self.assertIn("Address already in use: as root, ss "
+                          f"-l{protocol[0]}np 'sport = :{port}' shows", said)
+
+    def test_a_low_port_without_permission_says_what_is_needed(self):
+        harness.needs_root()
+        port = next(port for port in range(1023, 1, -1) if is_free(port))
+        options = {"preexec_fn": become_nobody}
+        low = "-l", f"tcp:127.0.0.1:{port}"
+        for test in ((), ("--test=full",)):
+            self.assertIn("Permission denied: ports below 1024 need root or "
+                          "CAP_NET_BIND_SERVICE", self.fails(
+                              *test, *low, **options))
+        # systemd may have it bound before the start, if it is free.
+        options["env"] = dict(os.environ, NOTIFY_SOCKET="/nonexistent")
+        self.assertEqual(run("--test=full", *low, **options).returncode, 0)
+        with socket.create_server(("127.0.0.1", port)):
+            for test in ((), ("--test=full",)):
+                said = self.fails(*test, *low, **options)
+                self.assertIn(f":{port}: Address already in use", said)
+                self.assertNotIn("denied", said)
 
     def test_a_port_in_use_on_ipv6_is_named_in_brackets(self):
         harness.needs_ipv6()
@@ -557,11 +607,6 @@ class NotStarted(unittest.TestCase):
                           self.fails("-c", file.name))
 
     def test_an_output_without_permission_is_named(self):
-        def become_nobody():
-            if os.geteuid() == 0:
-                os.setgroups([])
-                os.setgid(65534)
-                os.setuid(65534)
         with tempfile.TemporaryDirectory() as directory:
             os.chmod(directory, 0o555)
             path = os.path.join(directory, "log")

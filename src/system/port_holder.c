@@ -2,6 +2,7 @@
 #include "system/port_holder.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,4 +123,36 @@ port_holder_find(const struct net_sockets *sockets,
 		found = true;
 	}
 	return found;
+}
+
+void
+port_holder_explain(const struct listener_config *config, int error,
+		    char out[PORT_HOLDER_TEXT])
+{
+	struct port_holder holder = { 0 };
+	struct net_sockets sockets = { 0 };
+
+	if (error == EADDRINUSE || error == EACCES)
+		proc_net_read(&sockets);
+	/* Without the right to the port, bind(2) does not look further. */
+	if (port_holder_find(&sockets, config, &holder))
+		error = EADDRINUSE;
+	proc_net_free(&sockets);
+	if (holder.pid > 0)
+		snprintf(out, PORT_HOLDER_TEXT, "%s by %s, process %d",
+			 strerror(error), holder.program, (int)holder.pid);
+	else if (error == EADDRINUSE)
+		snprintf(out, PORT_HOLDER_TEXT,
+			 "%s: as root, ss -l%cnp 'sport = :%u' shows by whom",
+			 strerror(error),
+			 config->protocol == PROTOCOL_TCP ? 't' : 'u',
+			 config->port);
+	else if (error == EACCES)
+		snprintf(out, PORT_HOLDER_TEXT,
+			 "%s: ports below 1024 need root or "
+			 "CAP_NET_BIND_SERVICE; the unit binds them with "
+			 "--keep-low-ports",
+			 strerror(error));
+	else
+		snprintf(out, PORT_HOLDER_TEXT, "%s", strerror(error));
 }

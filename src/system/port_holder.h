@@ -26,4 +26,10 @@ struct port_holder {
 bool port_holder_find(const struct net_sockets *,
 		      const struct listener_config *, struct port_holder *);
 
+#define PORT_HOLDER_TEXT 256
+
+/* The error of a failed bind(2) in words: who has the port, or what to do. */
+void port_holder_explain(const struct listener_config *, int error,
+			 char out[PORT_HOLDER_TEXT]);
+
 #endif

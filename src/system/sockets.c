@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "system/port_holder.h"
 
 /* A dead peer is found after 60 s of silence and 6 probes, 10 s apart. */
 #define KEEPALIVE_IDLE_S 60
@@ -31,12 +32,14 @@ bool
 sockets_log_failure(const struct listener_config *config, const char *action)
 {
 	bool colon = strchr(config->address, ':');
+	char reason[PORT_HOLDER_TEXT];
 
+	port_holder_explain(config, errno, reason);
 	diag(LOG_ERR, "cannot %s %s %s%s%s:%u%s%s: %s", action,
 	     address_protocol(config->protocol), colon ? "[" : "",
 	     config->address, colon ? "]" : "", config->port,
 	     config->interface ? " on " : "",
-	     config->interface ? config->interface : "", strerror(errno));
+	     config->interface ? config->interface : "", reason);
 	return false;
 }
 
