@@ -615,7 +615,21 @@ class NotStarted(unittest.TestCase):
                                   preexec_fn=become_nobody)
             except (PermissionError, subprocess.SubprocessError) as error:
                 self.skipTest(f"cannot run it as another user: {error}")
-            self.assertIn(f"{path}: Permission denied", said)
+            self.assertIn(f"{path}: Permission denied\n", said)
+
+    def test_an_output_outside_of_the_directory_of_the_unit_says_what_it_needs(
+            self):
+        harness.needs_root()
+        with tempfile.TemporaryDirectory() as directory:
+            os.chmod(directory, 0o555)
+            for test in ((), ("--test=full",)):
+                said = self.fails(
+                    *test, "-l", "tcp:127.0.0.1:0", "-o", directory + "/log",
+                    env=dict(os.environ, INVOCATION_ID="0123"),
+                    preexec_fn=become_nobody)
+                self.assertIn(
+                    "/log: Permission denied: the unit needs ReadWritePaths="
+                    f"{directory}, a directory of the service's user\n", said)
 
     def test_a_closed_stdout_is_told(self):
         result = subprocess.run(

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "output/open_error.h"
 #include "record/format.h"
 
 #define RETRY_MS 1000
@@ -37,10 +38,11 @@ static bool
 log_failure(const struct output *output)
 {
 	const char *path = path_of(output);
+	char reason[OPEN_ERROR];
 
+	open_error_explain(output->config, errno, reason);
 	diag(LOG_ERR, "cannot open output %s%s%s: %s", output->config->name,
-	     *path ? ": " : "", path,
-	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
+	     *path ? ": " : "", path, reason);
 	return false;
 }
 

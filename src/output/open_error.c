@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/open_error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The directory that the unit may write to. */
+#define OF_SERVICE "/var/log/portlog/"
+
+/* Whether the unit's sandbox or user may be what does not allow it. */
+static bool
+is_outside_service(const struct output_config *config, int error)
+{
+	/* systemd sets this for each service (systemd.exec(5)). */
+	return (error == EROFS || error == EACCES) && getenv("INVOCATION_ID") &&
+	       config->path && config->path[0] == '/' &&
+	       strncmp(config->path, OF_SERVICE, strlen(OF_SERVICE)) != 0;
+}
+
+void
+open_error_explain(const struct output_config *config, int error,
+		   char out[OPEN_ERROR])
+{
+	const char *reason =
+		error == ENOSYS ? "built without libsystemd" : strerror(error);
+	long size;
+
+	if (!is_outside_service(config, error)) {
+		snprintf(out, OPEN_ERROR, "%s", reason);
+		return;
+	}
+	size = strrchr(config->path, '/') - config->path;
+	snprintf(out, OPEN_ERROR,
+		 "%s: the unit needs ReadWritePaths=%.*s, a directory of the "
+		 "service's user",
+		 reason, size > 0 ? (int)size : 1, config->path);
+}
