@@ -225,6 +225,13 @@ configure_from_file(struct config *config, const struct options *o)
 	return result;
 }
 
+/* Whether it is to run, and not to check, dump or prepare something. */
+static bool
+starts(const struct options *o)
+{
+	return o->tests == 0 && !o->dump && !o->keep_low_ports;
+}
+
 static int
 test(const struct config *config, const struct options *o)
 {
@@ -270,6 +277,8 @@ check_or_run(const struct options *o, char *const arguments[])
 		     o->config ? o->config : "the command line's");
 		result = run(&config, arguments);
 	}
+	if (result == EX_CONFIG && starts(o))
+		server_refuse();
 	config_free(&config);
 	return result;
 }

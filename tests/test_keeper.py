@@ -2,6 +2,7 @@
 """What the daemon stores with systemd, and READY=1."""
 import os
 import re
+import socket
 import time
 from signal import SIGHUP
 
@@ -79,6 +80,28 @@ class Signs(keeper.Case):
         daemon.leave()
         self.assertEqual(self.order(), ["READY", "RELOADING", "READY",
                                         "STOPPING"])
+
+    def test_the_status_says_why_it_does_not_start(self):
+        port = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(port.close)
+        number = port.getsockname()[1]
+        for config, code, status in (
+                ("\nlisteners = 1;\n", 78, r".*portlogd\.conf:2: listeners: "),
+                (LINE.replace("= 0;", f"= {number};"), 1,
+                 rf"cannot listen on tcp \*:{number}: Address already in use"),
+                (udp("a", 'address = "192.0.2.1";'), 1, "cannot listen on ")):
+            with self.subTest(status):
+                daemon = self.serve(LINE, start=False)
+                daemon.configure(config if code == 78 else
+                                 harness.to_file(config))
+                daemon.exits = code
+                daemon.launch()
+                self.assertEqual(daemon.wait(), code)
+                daemon.keeper.settle()
+                said = [value for _, value in daemon.keeper.heard("STATUS")]
+                self.assertEqual(len(said), 1, said)
+                self.assertRegex(said[0], status)
+                self.assertIn(said[0], daemon.errors())
 
     def order(self):
         return [key for _, m in list(self.signs.told) for key in m

@@ -179,6 +179,16 @@ class Reopen(Case):
         daemon.wait_for_error("reopened")
         self.assertEqual(os.stat(daemon.dir + "/log").st_mode & 0o7777, 0o604)
 
+    def test_it_says_once_that_the_configuration_is_not_read(self):
+        daemon = self.daemon(config=self.config())
+        for number in (1, 2):
+            daemon.signal(SIGHUP)
+            wait_for(lambda n=number: daemon.errors().count(
+                "output raw: reopened") == n, "the files to be reopened")
+        self.assertEqual(daemon.errors().count(
+            "SIGHUP: opening the files again; for a changed configuration, "
+            "restart\n"), 1)
+
     def test_it_goes_on_listening_and_keeps_its_connections(self):
         daemon = self.daemon(config=BOTH)
         connection = self.tcp(daemon)

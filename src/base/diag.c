@@ -23,6 +23,7 @@
 static const char *program_name = "diag"; /* until diag_init() */
 static bool is_verbose, is_journal;
 static atomic_bool is_stalled;
+static char last_error[256]; /* of the main thread */
 
 /* systemd names the journal's stream by device and inode (systemd.exec(5)). */
 static bool
@@ -71,6 +72,21 @@ diag_be_verbose(void)
 	is_verbose = true;
 }
 
+static void
+keep_error(const char *text)
+{
+	size_t size = strlen(text);
+
+	last_error[escape(last_error, sizeof last_error - 1,
+			  (const unsigned char *)text, &size)] = '\0';
+}
+
+const char *
+diag_last_error(void)
+{
+	return last_error;
+}
+
 /* A negative priority: the line of diag_plain(), an error to the journal. */
 static void
 write_line(int priority, const char *text)
@@ -78,6 +94,9 @@ write_line(int priority, const char *text)
 	char line[LINE_BYTES];
 	struct pollfd writable = { .fd = STDERR_FILENO, .events = POLLOUT };
 	size_t size = strlen(text), used = 0;
+
+	if (priority <= LOG_ERR && gettid() == getpid())
+		keep_error(text);
 
 	if (is_journal)
 		used = (size_t)snprintf(line, 8, "<%d>",

@@ -34,6 +34,12 @@ void diag(int priority, const char *format, ...)
 /* A line without priority or program, as compilers write errors of a file. */
 void diag_plain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * The last error that the main thread logged, escaped, by diag() or
+ * diag_plain(); "": none.  It is cut to 255 bytes.  Main thread.
+ */
+const char *diag_last_error(void);
+
 /* The same for what may happen often: logged once a minute, with a count. */
 struct diag_limit {
 	atomic_llong next_s; /* CLOCK_MONOTONIC */

@@ -108,6 +108,12 @@ log_counters(struct server *s)
 static void
 reopen(struct server *s)
 {
+	static bool is_said;
+
+	if (!is_said)
+		diag(LOG_INFO, "SIGHUP: opening the files again; for a changed "
+			       "configuration, restart");
+	is_said = true;
 	notify_reloading();
 	output_set_reopen(s->outputs);
 	s->reopening_until_ms = clock_now_ms() + REOPEN_MS;
@@ -329,6 +335,12 @@ start(struct server *s)
 	return true;
 }
 
+void
+server_refuse(void)
+{
+	notify_status(diag_last_error());
+}
+
 enum server_end
 server_run(const struct config *config, char *const arguments[])
 {
@@ -336,8 +348,10 @@ server_run(const struct config *config, char *const arguments[])
 	unsigned long long unwritten;
 
 	/* Where it fails, what was opened so far closes with the process. */
-	if (!open_descriptors(&s) || !start(&s))
+	if (!open_descriptors(&s) || !start(&s)) {
+		server_refuse();
 		return SERVER_ABANDONED;
+	}
 	notify_ready();
 	if (!end(&s, serve(&s)))
 		return abandon(&s);

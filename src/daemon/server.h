@@ -11,6 +11,9 @@ enum server_end {
 	SERVER_ABANDONED, /* threads may still run: end the process at once */
 };
 
+/* Have `systemctl status` show the last error: with it no start is possible. */
+void server_refuse(void);
+
 /*
  * Receive and write until SIGTERM or SIGINT.  Logs on stderr.  Call it once,
  * from the main thread, before any other thread is started.  arguments are
