@@ -20,6 +20,7 @@
 #include "daemon/full_test.h"
 #include "daemon/low_ports.h"
 #include "daemon/server.h"
+#include "daemon/signals.h"
 
 #define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
 
@@ -289,8 +290,11 @@ main(int argc, char **argv)
 	struct options options = { 0 };
 	int result;
 
+	signals_block();
 	diag_init("portlogd");
 	result = parse_options(&options, argc, argv);
+	if (!starts(&options))
+		signals_unblock();
 	if (result == EX_OK && options.help) {
 		printf("%s\n%s", usage, help);
 		result = program_flush_stdout();

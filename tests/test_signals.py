@@ -6,6 +6,7 @@ import select
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 from signal import SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1
@@ -199,6 +200,54 @@ class Reopen(Case):
         connection.sendall(b"o\n")
         self.assertEqual(daemon.wait_for_data(2)[0], "one")
         self.assertEqual("".join(daemon.data()[1:]), "two")
+
+
+class Early(Case):
+    """Signals that come before it listens."""
+
+    def test_they_wait_while_the_configuration_is_read(self):
+        daemon = self.daemon(config=BOTH, start=False)
+        path = daemon.arguments[-1]
+        os.unlink(path)
+        os.mkfifo(path)
+        daemon.launch()
+        with open(path, "w", encoding="utf-8") as file:
+            for number in (SIGHUP, SIGUSR1, SIGTERM):
+                daemon.signal(number)
+            file.write(BOTH)
+        self.assertEqual(daemon.wait(), 0)
+        for said in ("SIGHUP: ", ": records=0 ", "stopping: SIGTERM",
+                     "stopped"):
+            self.assertIn(said, daemon.errors())
+
+    def test_one_that_was_there_before_it_ran_stops_it_in_order(self):
+        daemon = self.daemon(
+            config=BOTH, start=False,
+            wrap=("env", "--block-signal=TERM", "sh", "-c",
+                  'kill -TERM $$; exec "$@"', "sh"))
+        daemon.launch()
+        self.assertEqual(daemon.wait(), 0)
+        self.assertIn("stopping: SIGTERM", daemon.errors())
+        self.assertIn("stopped", daemon.errors())
+
+    def test_sent_at_once_it_ends_it_before_or_after_the_start(self):
+        for _ in range(10 * harness.TURNS):
+            daemon = self.daemon(config=BOTH, start=False)
+            daemon.launch()
+            daemon.exits = daemon.stop()
+            # Before main() nothing is there that could be lost.
+            self.assertIn(daemon.exits, (0, -SIGTERM))
+            if daemon.exits:
+                self.assertEqual(daemon.errors(), "")
+
+    def test_they_end_a_check(self):
+        with tempfile.TemporaryDirectory() as directory:
+            path = directory + "/fifo.conf"
+            os.mkfifo(path)
+            with subprocess.Popen([harness.PORTLOGD, "-t", "-c", path]) as test:
+                with open(path, "w", encoding="utf-8"):
+                    test.terminate()
+                    self.assertEqual(test.wait(harness.PATIENCE), -SIGTERM)
 
 
 class Counters(Case):

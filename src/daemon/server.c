@@ -20,6 +20,7 @@
 #include "daemon/listeners.h"
 #include "daemon/restart.h"
 #include "daemon/restart_check.h"
+#include "daemon/signals.h"
 #include "daemon/watchdog.h"
 #include "output/output_set.h"
 #include "system/job.h"
@@ -58,28 +59,11 @@ struct server {
 	bool broken;     /* stdout has lost its reader */
 };
 
-/* Signals are read from a descriptor, in the main thread alone. */
-static int
-block_signals(void)
-{
-	sigset_t set;
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file's limit is EFBIG, and waited for */
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static bool
 open_descriptors(struct server *s)
 {
 	const int fds[POLLED_LISTENERS] = {
-		[POLLED_SIGNAL] = block_signals(),
+		[POLLED_SIGNAL] = signals_open(),
 		[POLLED_WAKE] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 		[POLLED_BROKEN] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
