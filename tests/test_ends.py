@@ -115,6 +115,31 @@ class Ends(keeper.Case):
                 make(f"{daemon.dir}/{path}")
                 self.assert_refused(daemon, stream, said)
 
+    def test_what_a_socket_unit_has_is_not_to_be_bound(self):
+        # The daemon has no network of its own, as with sockets.conf.
+        harness.needs_root()
+        harness.namespaces("n")
+        harness.needs_ipv6()
+        bound = socket.create_server(("::1", 0), family=socket.AF_INET6)
+        self.addCleanup(bound.close)
+        at = f'address = "::1"; port = {bound.getsockname()[1]}'
+        good = tcp("line").replace("port = 0", at)
+        daemon = self.serve(good, passed=[("line", bound)],
+                            wrap=("/usr/bin/unshare", "-n"))
+        stream = self.tcp(daemon, host="::1")
+        stream.sendall(b"tw")
+        daemon.wait_for_bytes(0, 2)
+        daemon.restart(to_file(good))
+        stream.sendall(b"o\n")
+        self.wait_until_told(daemon, stream, ["two"])
+        daemon.configure(to_file(good, tcp("new", 'address = "::1";')))
+        daemon.signal(SIGTERM)
+        self.assertEqual(daemon.wait(), 0)
+        self.assertIn("cannot listen on tcp [::1]:0: Cannot assign",
+                      daemon.errors())
+        self.assertIn("cannot restart: ending all in order", daemon.errors())
+        self.assertEqual(harness.end_of(stream), b"")
+
     def test_a_check_that_cannot_say_that_all_is_well_drains(self):
         def never_end(daemon):
             os.unlink(daemon.arguments[-1])

@@ -2,9 +2,14 @@
 #include "daemon/full_test.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "input/listener.h"
 #include "output/output_set.h"
 #include "system/fdstore.h"
+#include "system/listen_fds.h"
 #include "system/port_holder.h"
 #include "system/sockets.h"
 
@@ -24,11 +29,18 @@ is_passed(const struct listener_config *config, int error,
 
 static bool
 try_listener(const struct listener_config *config,
-	     const struct net_sockets *sockets)
+	     const struct net_sockets *sockets, struct listen_fds *in)
 {
 	struct listener_config any_port = *config;
-	const char *action = sockets_try(config);
-	int error = errno;
+	struct listener listener = { 0 };
+	const char *action;
+	int error;
+
+	listener_find(&listener, config, in);
+	if (listener.was_passed)
+		return true;
+	action = sockets_try(config);
+	error = errno;
 
 	if (action && is_passed(config, error, sockets)) {
 		/* Its address and interface may be new. */
@@ -40,15 +52,32 @@ try_listener(const struct listener_config *config,
 	return !action || sockets_log_failure(config, action);
 }
 
+/* Take the sockets that restart_check() passes, as systemd will. */
+static void
+take_sockets(struct listen_fds *in)
+{
+	const char *from = getenv("LISTEN_PID");
+	char pid[16];
+
+	if (from && strtol(from, NULL, 10) == getppid()) {
+		snprintf(pid, sizeof pid, "%d", (int)getpid());
+		setenv("LISTEN_PID", pid, 1);
+	}
+	listen_fds_open(in);
+}
+
 bool
 full_test(const struct config *config)
 {
+	/* It is left open: to close it removes what systemd has. */
+	static struct listen_fds in;
 	bool all = output_set_try(config);
 	struct net_sockets sockets;
 
+	take_sockets(&in);
 	proc_net_read(&sockets);
 	for (size_t i = 0; i < config->listener_count; i++)
-		all &= try_listener(&config->listeners[i], &sockets);
+		all &= try_listener(&config->listeners[i], &sockets, &in);
 	proc_net_free(&sockets);
 	return all;
 }

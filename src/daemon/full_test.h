@@ -8,12 +8,13 @@
 #include "config/config.h"
 
 /*
- * Try what a start does with this configuration, and leave no trace.  A port
- * that a process of this program has counts as free: that process leaves it to
- * the next one at a restart.  Likewise one that only a privileged process may
- * bind, if systemd runs this one and nobody has the port: see low_ports.h.
- * false: stderr has each reason, in the words of the start.  Main thread; may
- * block in open(2) of the outputs.
+ * Try what a start does with this configuration, and leave no trace.  A socket
+ * that was passed is taken as it is: see restart_check.h.  Any other port that
+ * a process of this program has counts as free: that process leaves it to the
+ * next one at a restart.  Likewise one that only a privileged process may bind,
+ * if systemd runs this one and nobody has the port: see low_ports.h. false:
+ * stderr has each reason, in the words of the start.  Main thread; may block in
+ * open(2) of the outputs.
  */
 bool full_test(const struct config *);
 

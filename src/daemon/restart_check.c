@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -13,49 +14,160 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
-#include "base/memory.h"
 
 #define PATIENCE_MS 5000
 #define LOOK_MS 5
 
-/* --test=full and these arguments; free it, but not what it points to. */
-static char **
-test_arguments(char *const arguments[])
+/* Of those that a service manager passes (sd_listen_fds(3)). */
+#define FIRST_FD 3
+
+/* What the child is started with; each part NULL or allocated. */
+struct start {
+	char **arguments, **environment;
+	char *names, *count, *pid; /* of the environment */
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	int *fds; /* duplicates that no number of the child's collides with */
+	int fd_count;
+};
+
+static size_t
+length(char *const list[])
 {
-	static char test[] = "--test=full";
-	char **copy;
 	size_t count = 0;
 
-	while (arguments[count])
+	while (list[count])
 		count++;
-	copy = memory_zeroed(count + 2, sizeof *copy);
-	copy[0] = arguments[0];
-	copy[1] = test;
-	memcpy(copy + 2, arguments + 1, (count - 1) * sizeof *copy);
-	return copy;
+	return count;
+}
+
+static bool
+set_arguments(struct start *s, char *const arguments[])
+{
+	static char test[] = "--test=full";
+	size_t count = length(arguments);
+
+	s->arguments = calloc(count + 2, sizeof *s->arguments);
+	if (!s->arguments || count == 0)
+		return false;
+	s->arguments[0] = arguments[0];
+	s->arguments[1] = test;
+	memcpy(s->arguments + 2, arguments + 1,
+	       (count - 1) * sizeof *s->arguments);
+	return true;
+}
+
+/* As systemd will call the socket for the next process. */
+static void
+add_name(FILE *names, const struct listener *l)
+{
+	char name[FDSTORE_NAME];
+
+	fdstore_name(name, l->name);
+	fputs(l->store_name[0] ? l->store_name : name, names);
+}
+
+static bool
+set_names(struct start *s, const struct listeners *ls)
+{
+	size_t size;
+	FILE *names = open_memstream(&s->names, &size);
+
+	if (!names)
+		return false;
+	fputs("LISTEN_FDNAMES=", names);
+	for (size_t i = 0; i < ls->count; i++) {
+		fputs(i > 0 ? ":" : "", names);
+		add_name(names, &ls->list[i]);
+	}
+	return fclose(names) == 0;
+}
+
+/* sd_listen_fds(3), but that the child has to put its own process ID in. */
+static bool
+set_environment(struct start *s, const struct listeners *ls)
+{
+	size_t count = length(environ);
+
+	s->environment = calloc(count + 4, sizeof *s->environment);
+	if (!s->environment || !set_names(s, ls) ||
+	    asprintf(&s->count, "LISTEN_FDS=%zu", ls->count) < 0 ||
+	    asprintf(&s->pid, "LISTEN_PID=%d", (int)getpid()) < 0)
+		return false;
+	memcpy(s->environment, environ, count * sizeof *s->environment);
+	s->environment[count] = s->names;
+	s->environment[count + 1] = s->count;
+	s->environment[count + 2] = s->pid;
+	return true;
+}
+
+static bool
+set_fds(struct start *s, const struct listeners *ls)
+{
+	int first_free = FIRST_FD + (int)ls->count;
+
+	s->fds = calloc(ls->count, sizeof *s->fds);
+	if (!s->fds)
+		return false;
+	for (; s->fd_count < (int)ls->count; s->fd_count++) {
+		int fd = fcntl(ls->list[s->fd_count].socket.fd, F_DUPFD_CLOEXEC,
+			       first_free);
+
+		if (fd < 0)
+			return false;
+		s->fds[s->fd_count] = fd;
+		posix_spawn_file_actions_adddup2(&s->actions, fd,
+						 FIRST_FD + s->fd_count);
+	}
+	return true;
+}
+
+static bool
+prepare(struct start *s, char *const arguments[], const struct listeners *ls)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	posix_spawnattr_setflags(&s->attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&s->attributes, &none);
+	/* Ours may be the log. */
+	posix_spawn_file_actions_addopen(&s->actions, STDOUT_FILENO,
+					 "/dev/null", O_WRONLY, 0);
+	return set_arguments(s, arguments) && set_environment(s, ls) &&
+	       set_fds(s, ls);
+}
+
+static void
+clean_up(struct start *s)
+{
+	while (s->fd_count > 0)
+		close(s->fds[--s->fd_count]);
+	free(s->fds);
+	free(s->names);
+	free(s->count);
+	free(s->pid);
+	free(s->environment);
+	free(s->arguments);
+	posix_spawn_file_actions_destroy(&s->actions);
+	posix_spawnattr_destroy(&s->attributes);
 }
 
 /* By its name: a new version may stand there by now.  Returns 0 or an errno. */
 static int
-start(char *const arguments[], pid_t *pid)
+start(char *const arguments[], const struct listeners *ls, pid_t *pid)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none;
+	struct start s = { 0 };
 	int error;
 
-	sigemptyset(&none);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&actions);
-	/* Ours may be the log. */
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
-					 O_WRONLY, 0);
-	error = posix_spawnp(pid, arguments[0], &actions, &attributes,
-			     arguments, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
+	posix_spawnattr_init(&s.attributes);
+	posix_spawn_file_actions_init(&s.actions);
+	errno = ENOMEM;
+	if (prepare(&s, arguments, ls))
+		error = posix_spawnp(pid, s.arguments[0], &s.actions,
+				     &s.attributes, s.arguments, s.environment);
+	else
+		error = errno;
+	clean_up(&s);
 	return error;
 }
 
@@ -95,13 +207,11 @@ wait_for(pid_t pid)
 }
 
 bool
-restart_check(char *const arguments[])
+restart_check(char *const arguments[], const struct listeners *ls)
 {
-	char **test = test_arguments(arguments);
 	pid_t pid;
-	int error = start(test, &pid);
+	int error = start(arguments, ls, &pid);
 
-	free(test);
 	if (error == 0)
 		return wait_for(pid);
 	diag(LOG_ERR, "the next start fails: cannot run %s: %s", arguments[0],

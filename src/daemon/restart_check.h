@@ -5,12 +5,15 @@
 
 #include <stdbool.h>
 
+#include "daemon/listeners.h"
+
 /*
  * Run this program, by its name, with the same arguments and --test=full, with
- * our stderr.  false: its exit code is not 0, or it has none: it cannot be run,
- * a signal ends it, or it runs for more than 5 seconds; stderr has the reason.
- * Main thread; blocks for up to those 5 seconds.
+ * our stderr and with the sockets of the listeners, as systemd will pass them
+ * to the next process.  false: its exit code is not 0, or it has none: it
+ * cannot be run, a signal ends it, or it runs for more than 5 seconds; stderr
+ * has the reason.  Main thread; blocks for up to those 5 seconds.
  */
-bool restart_check(char *const arguments[]);
+bool restart_check(char *const arguments[], const struct listeners *);
 
 #endif

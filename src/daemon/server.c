@@ -234,7 +234,7 @@ end(struct server *s, int number)
 			job_is_restart(restart_fd_count(&s->listeners));
 
 	/* A process that cannot start would take over nothing. */
-	if (restarts && !restart_check(s->arguments)) {
+	if (restarts && !restart_check(s->arguments, &s->listeners)) {
 		diag(LOG_ERR, "cannot restart: ending all in order");
 		restarts = false;
 	}
