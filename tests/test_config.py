@@ -836,7 +836,6 @@ listeners = (
                 ("a:\n  - b: 1\n", 2, '"-"',
                  r"a value \(this is not YAML: lists are \( "),
                 ("\n{ }", 2, r'"\{"', r"NAME = VALUE; \(this is not JSON"),
-                ('\n"a": 1', 2, '"a"', r"NAME = VALUE; \(this is not JSON"),
                 ("a = [\n{ } ];", 2, r'"\{"',
                  r"a value \(a list of groups stands in parentheses\)"),
                 ("\n\x01\n", 2, r'"\\x01"', "NAME = VALUE;"),
@@ -845,6 +844,12 @@ listeners = (
                 ("a = 1\n" + 99 * "(", 2, r'"\("', "NAME = VALUE;"),
                 ("a =\n" + 99 * "(", 2, "the end of the file", "a value")):
             self.one_fault(text, line, rf"\Afound {found}, expected {expected}")
+
+    def test_a_name_in_quotes_is_not_json(self):
+        # libconfig 1.5 leaks the string.
+        self.one_fault('\n"a": 1', 2, r'found "a", expected NAME = VALUE; '
+                       r"\(this is not JSON: names have no quotes\)",
+                       env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
 
     def test_a_syntax_error_in_an_included_file_names_that_file(self):
         self.write("a =\ntcp;\n", "b.conf")

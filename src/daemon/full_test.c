@@ -57,9 +57,10 @@ static void
 take_sockets(struct listen_fds *in)
 {
 	const char *from = getenv("LISTEN_PID");
-	char pid[16];
 
 	if (from && strtol(from, NULL, 10) == getppid()) {
+		char pid[16];
+
 		snprintf(pid, sizeof pid, "%d", (int)getpid());
 		setenv("LISTEN_PID", pid, 1);
 	}

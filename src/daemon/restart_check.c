@@ -162,11 +162,10 @@ start(char *const arguments[], const struct listeners *ls, pid_t *pid)
 	posix_spawnattr_init(&s.attributes);
 	posix_spawn_file_actions_init(&s.actions);
 	errno = ENOMEM;
-	if (prepare(&s, arguments, ls))
-		error = posix_spawnp(pid, s.arguments[0], &s.actions,
-				     &s.attributes, s.arguments, s.environment);
-	else
-		error = errno;
+	error = prepare(&s, arguments, ls)
+		      ? posix_spawnp(pid, s.arguments[0], &s.actions,
+				     &s.attributes, s.arguments, s.environment)
+		      : errno;
 	clean_up(&s);
 	return error;
 }
@@ -209,7 +208,7 @@ wait_for(pid_t pid)
 bool
 restart_check(char *const arguments[], const struct listeners *ls)
 {
-	pid_t pid;
+	pid_t pid = -1;
 	int error = start(arguments, ls, &pid);
 
 	if (error == 0)
