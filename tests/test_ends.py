@@ -171,6 +171,26 @@ class Ends(keeper.Case):
                 change(daemon)
                 self.assert_refused(daemon, stream, said)
 
+    def test_a_restart_without_a_file_is_checked_with_its_options(self):
+        daemon = self.serve(LINE, start=False)
+        daemon.arguments = [harness.PORTLOGD, "-l",
+                            f"tcp:127.0.0.1:{harness.free_port()}", "-o",
+                            daemon.dir + "/sub/log"]
+        os.mkdir(daemon.dir + "/sub")
+        daemon.start()
+        stream = self.tcp(daemon)
+        stream.sendall(b"one\n")
+        path = daemon.dir + "/sub/log"
+        self.wait_until_told(daemon, stream, ["one"], path)
+        daemon.restart()
+        stream.sendall(b"two\n")
+        self.wait_until_told(daemon, stream, ["one", "two"], path)
+        daemon.keeper.job = "restart"
+        os.rename(daemon.dir + "/sub", daemon.dir + "/gone")
+        daemon.leave()
+        self.assertIn("/sub/log: No such file or directory", daemon.errors())
+        self.assertEqual(harness.end_of(stream), b"")
+
     def test_the_check_of_a_good_change_leaves_no_trace(self):
         daemon, stream = self.begin()
         port = harness.free_port()

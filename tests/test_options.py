@@ -552,7 +552,8 @@ class NotStarted(unittest.TestCase):
                               *test, *low, **options))
         # systemd may have it bound before the start, if it is free.
         options["env"] = dict(os.environ, NOTIFY_SOCKET="/nonexistent")
-        self.assertEqual(run("--test=full", *low, **options).returncode, 0)
+        if harness.knows_systemd():
+            self.assertEqual(run("--test=full", *low, **options).returncode, 0)
         with socket.create_server(("127.0.0.1", port)):
             for test in ((), ("--test=full",)):
                 said = self.fails(*test, *low, **options)
