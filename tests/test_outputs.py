@@ -445,6 +445,19 @@ class Syslog(Messages):
             self.assertEqual(unescape(data), record)
             self.assertEqual(data, daemon.wait_for_data(1)[0])
 
+    def test_max_line_is_the_longest_message(self):
+        for limit in 1024, 65536:
+            daemon, server = self.start(
+                '{ type = "syslog"; max_line = %d; }' % limit, UDP)
+            with daemon.udp() as sender:
+                sender.send(b"\x1b" * 50000)
+                sizes, message = [], " P "
+                while " P " in message:
+                    message = server.get().decode()
+                    sizes.append(len(message))
+            self.assertLessEqual(max(sizes), limit)
+            self.assertGreater(max(sizes), limit - 4)
+
     def test_a_server_that_goes_away_and_comes_back_loses_nothing(self):
         daemon, server = self.start('{ type = "syslog"; }', UDP)
         self.loses_nothing(daemon, server, lambda m: self.parse(m)["data"])

@@ -10,6 +10,9 @@
 #include "config/defaults.h"
 #include "config/options.h"
 
+/* The longest datagram that syslog daemons can be set to take. */
+#define SYSLOG_MOST_LINE 65536
+
 /*
  * Read all members of a group, each by its row of the table.  Returns a bit for
  * each row that has an error: its value is wrong, or it is required and
@@ -93,11 +96,32 @@ check_applies(struct reader *r, config_setting_t *group, enum output_type type)
 	}
 }
 
+/* Each piece needs room for its columns, and a datagram has an end. */
+static void
+check_max_line(struct reader *r, config_setting_t *group,
+	       const struct output_config *output)
+{
+	bool is_syslog = output->type == OUTPUT_SYSLOG;
+	unsigned most =
+		is_syslog ? SYSLOG_MOST_LINE
+			  : option_find(config_output_options, "max_line")->max;
+
+	if (output->max_line == MAX_LINE_UNSET ||
+	    (output->max_line == 0 && !is_syslog) ||
+	    (output->max_line >= FORMAT_MIN_LINE && output->max_line <= most))
+		return;
+	error_at(r, config_setting_get_member(group, "max_line"),
+		 "max_line: found %u, expected %san integer from %u to %u",
+		 output->max_line, is_syslog ? "" : "0 or ", FORMAT_MIN_LINE,
+		 most);
+}
+
 static void
 check_output(struct reader *r, config_setting_t *group,
 	     const struct output_config *output)
 {
 	check_applies(r, group, output->type);
+	check_max_line(r, group, output);
 	if (output->type == OUTPUT_FILE &&
 	    !config_setting_get_member(group, "path"))
 		error_at(r, group, "missing setting \"path\"");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/journal_stream.h"
 #include "output/sink.h"
 #include "record/format.h"
 
@@ -36,6 +37,30 @@ avoid_partial_writes(struct sink *sink)
 		sink->max_write = PIPE_BUF;
 }
 
+/* The journal cuts lines of 48 KiB (LineMax=), container runtimes of 16. */
+#define JOURNAL_MAX_LINE 48000
+#define PIPE_MAX_LINE 16000
+
+/*
+ * A reader of our stream cuts what is longer than it takes, and a new line of
+ * its own begins with bytes of a peer.  A file or a device has no such reader.
+ */
+static void
+set_max_line(struct sink *sink)
+{
+	struct stat status;
+
+	sink->max_line = sink->config->max_line;
+	if (sink->max_line != MAX_LINE_UNSET)
+		return;
+	sink->max_line = 0;
+	if (journal_stream_is(sink->fd))
+		sink->max_line = JOURNAL_MAX_LINE;
+	else if (fstat(sink->fd, &status) == 0 && !S_ISREG(status.st_mode) &&
+		 !S_ISCHR(status.st_mode))
+		sink->max_line = PIPE_MAX_LINE;
+}
+
 static bool
 open_stdout(struct sink *sink)
 {
@@ -46,6 +71,7 @@ open_stdout(struct sink *sink)
 		return false;
 	}
 	sink->fd = STDOUT_FILENO;
+	set_max_line(sink);
 	avoid_partial_writes(sink);
 	return true;
 }
@@ -97,6 +123,7 @@ open_file(struct sink *sink)
 	if (config->format != FORMAT_RAW)
 		sink->ends_mid_line = !end_last_line(fd, config->path);
 	sink->fd = fd;
+	set_max_line(sink);
 	return true;
 }
 

@@ -193,7 +193,7 @@ count_short_write(struct output *output, const char *data, size_t size)
 	return count;
 }
 
-/* Write data, which holds count records. */
+/* Write data, which holds count lines. */
 static void
 write_all(struct output *output, const char *data, size_t size, size_t count)
 {
@@ -252,6 +252,7 @@ note_stall(struct output *output)
 	struct record note = { .origin = &origin,
 			       .data = (unsigned char *)text,
 			       .tag = TAG_NOTE };
+	struct rendering rendering = { .format = output->config->format };
 	size_t size;
 
 	while (output->unnoted_stall_ms > 0 && !atomic_load(&output->broken)) {
@@ -266,8 +267,9 @@ note_stall(struct output *output)
 			send_all(output, &note, 1);
 			continue;
 		}
-		format_records(output->config->format, line, sizeof line, &size,
-			       &note, 1);
+		rendering.records = &note;
+		rendering.count = 1;
+		format_lines(&rendering, line, sizeof line, &size);
 		write_all(output, line, size, 1);
 	}
 }

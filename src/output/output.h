@@ -62,10 +62,11 @@ void output_abandon(struct output *, const struct timespec *until);
 void output_add_waiting(struct output *, size_t count);
 
 /*
- * Write count records, which must be counted as waiting.  For a stream, data
- * has size rendered bytes: whole lines of these records.  Other outputs ignore
- * data.  Returns when all are written or the output is broken.  Any thread but
- * the main one: it blocks as long as the output is stalled.
+ * Write count records, which must be counted as waiting.  To a stream pass them
+ * rendered, as that many whole lines in size bytes of data; the records are
+ * ignored.  For other outputs data is.  Returns when all are written or the
+ * output is broken.  Any thread but the main one: it blocks as long as the
+ * output is stalled.
  */
 void output_emit(struct output *, const char *data, size_t size,
 		 const struct record *, size_t count);

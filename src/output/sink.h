@@ -20,6 +20,7 @@ struct sink {
 	bool ends_mid_line; /* the file ends in half a line: end it first */
 	bool is_socket;
 	bool close_failed; /* close(2) failed: written bytes may be missing */
+	size_t max_line;   /* bytes of one line; 0: no limit */
 	size_t max_write;  /* bytes of one write; 0: no limit */
 	size_t sent;       /* bytes of the present record that were sent */
 	char *buffer;      /* owned by the sink */

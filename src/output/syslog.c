@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,11 +16,11 @@
 
 #define SOCKET_PATH "/dev/log"
 
-/* By default rsyslog cuts after 8096 bytes; other daemons later. */
-#define MESSAGE_BYTES 8000
+/* "<30>Nov 23 07:12:01 portlogd[42]: tcp/514 192.0.2.7:51034 " at most. */
+#define HEADER_BYTES 512
 
 static bool
-open_syslog(struct sink *sink)
+connect_syslog(struct sink *sink)
 {
 	struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
@@ -37,11 +38,26 @@ open_syslog(struct sink *sink)
 }
 
 static void
-close_syslog(struct sink *sink)
+disconnect_syslog(struct sink *sink)
 {
 	if (sink->fd >= 0)
 		close(sink->fd);
 	sink->fd = -1;
+}
+
+static bool
+open_syslog(struct sink *sink)
+{
+	sink->max_line = sink->config->max_line;
+	sink->buffer = malloc(sink->max_line);
+	return sink->buffer && connect_syslog(sink);
+}
+
+static void
+close_syslog(struct sink *sink)
+{
+	disconnect_syslog(sink);
+	free(sink->buffer);
 }
 
 /* "<30>Nov 23 07:12:01 portlogd[42]: tcp/514 192.0.2.7:51034 ", RFC 3164. */
@@ -54,7 +70,7 @@ put_header(const struct sink *sink, char *out, const struct record *record)
 
 	localtime_r(&record->time.tv_sec, &local);
 	strftime(time, sizeof time, "%b %e %H:%M:%S", &local);
-	return (size_t)snprintf(out, MESSAGE_BYTES, "<%u>%s %s[%d]: %s %s ",
+	return (size_t)snprintf(out, HEADER_BYTES, "<%u>%s %s[%d]: %s %s ",
 				config->facility << 3 | config->severity, time,
 				config->ident, (int)getpid(),
 				record->origin->listener, record->origin->peer);
@@ -67,15 +83,14 @@ put_header(const struct sink *sink, char *out, const struct record *record)
 static bool
 send_part(struct sink *sink, const struct record *record)
 {
-	char message[MESSAGE_BYTES];
+	char *message = sink->buffer;
 	size_t used = put_header(sink, message, record);
 	size_t taken = record->size - sink->sent, tag = used;
 
 	used += 2;
-	used += escape(message + used, sizeof message - used,
+	used += escape(message + used, sink->max_line - used,
 		       record->data + sink->sent, &taken);
-	message[tag] = sink->sent + taken < record->size ? (char)TAG_PIECE
-							 : (char)record->tag;
+	message[tag] = (char)record_line_tag(record, sink->sent + taken);
 	message[tag + 1] = ' ';
 	if (send(sink->fd, message, used, MSG_NOSIGNAL) < 0)
 		return false;
@@ -89,13 +104,13 @@ send_syslog(struct sink *sink, const struct record *record)
 	int error;
 
 	do {
-		if (sink->fd < 0 && !open_syslog(sink))
+		if (sink->fd < 0 && !connect_syslog(sink))
 			return false;
 		if (!send_part(sink, record)) {
 			error = errno;
 			/* Connect again: the daemon may have a new socket. */
 			if (error != EINTR)
-				close_syslog(sink);
+				disconnect_syslog(sink);
 			errno = error;
 			return false;
 		}

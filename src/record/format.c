@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/format.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -48,26 +50,37 @@ prefix_make(struct prefix *prefix, const struct record *record)
 	prefix->of = record;
 }
 
+/*
+ * Render the rest of a record, from *done on, or as much of it as a line of
+ * limit bytes holds.  Adds to *done what that is.
+ */
 static size_t
-format_text(char *out, const struct record *record, struct prefix *prefix)
+format_text(char *out, size_t limit, const struct record *record, size_t *done,
+	    struct prefix *prefix)
 {
-	size_t used, size = record->size;
+	size_t size = record->size - *done, capacity = ESCAPE_GROWTH * size;
+	size_t used, tag;
 
 	prefix_make(prefix, record);
-	used = prefix->size;
+	tag = prefix->size;
 	/* Whole blocks: the tag and the data overwrite what is too much. */
-	for (size_t i = 0; i < used; i += BLOCK)
+	for (size_t i = 0; i < tag; i += BLOCK)
 		memcpy(out + i, prefix->text + i, BLOCK);
-	out[used++] = (char)record->tag;
-	out[used++] = ' ';
-	used += escape(out + used, ESCAPE_GROWTH * size, record->data, &size);
+	used = tag + 2;
+	if (capacity > limit - used - 1)
+		capacity = limit - used - 1;
+	used += escape(out + used, capacity, record->data + *done, &size);
+	*done += size;
+	out[tag] = (char)record_line_tag(record, *done);
+	out[tag + 1] = ' ';
 	out[used++] = '\n';
 	return used;
 }
 
 static size_t
-format_raw(char *out, const struct record *record)
+format_raw(char *out, const struct record *record, size_t *done)
 {
+	*done = record->size;
 	if (record->tag == TAG_NOTE)
 		return 0;
 	memcpy(out, record->data, record->size);
@@ -77,30 +90,49 @@ format_raw(char *out, const struct record *record)
 	return record->size + 1;
 }
 
+/* The most bytes of its lines.  Notes are short, and raw has no pieces. */
+static size_t
+line_limit(const struct rendering *r, const struct record *record)
+{
+	bool has_limit = r->max_line > 0 && r->format != FORMAT_RAW &&
+			 record->tag != TAG_NOTE;
+
+	return has_limit ? r->max_line : SIZE_MAX;
+}
+
+static size_t
+format_line(struct rendering *r, char *out, size_t limit, struct prefix *prefix)
+{
+	switch (r->format) {
+	case FORMAT_TEXT:
+		return format_text(out, limit, r->records, &r->done, prefix);
+	case FORMAT_JSON:
+		return format_json(out, limit, r->records, &r->done);
+	case FORMAT_RAW:
+		break;
+	}
+	return format_raw(out, r->records, &r->done);
+}
+
 size_t
-format_records(enum format format, char *out, size_t capacity, size_t *written,
-	       const struct record *records, size_t count)
+format_lines(struct rendering *r, char *out, size_t capacity, size_t *written)
 {
 	struct prefix prefix = { .of = NULL };
-	size_t used = 0, i;
+	size_t used = 0, lines = 0;
 
-	for (i = 0; i < count; i++) {
-		const struct record *record = &records[i];
+	for (; r->count > 0; lines++) {
+		size_t size = r->records->size, left = capacity - used;
+		size_t limit = line_limit(r, r->records);
 
-		if (capacity - used < FORMAT_BOUND(record->size))
+		if (left < limit && left < FORMAT_BOUND(size - r->done))
 			break;
-		switch (format) {
-		case FORMAT_TEXT:
-			used += format_text(out + used, record, &prefix);
-			break;
-		case FORMAT_JSON:
-			used += format_json(out + used, record);
-			break;
-		case FORMAT_RAW:
-			used += format_raw(out + used, record);
-			break;
-		}
+		used += format_line(r, out + used, limit, &prefix);
+		if (r->done < size)
+			continue;
+		r->records++;
+		r->count--;
+		r->done = 0;
 	}
 	*written = used;
-	return i;
+	return lines;
 }

@@ -7,7 +7,12 @@
 
 #include "record/record.h"
 
-/* out has FORMAT_BOUND() bytes.  Returns how many were written. */
-size_t format_json(char *out, const struct record *);
+/*
+ * Render the rest of a record, from *done on, or as much of it as an object of
+ * limit bytes holds.  Adds to *done what that is.  Returns the bytes written to
+ * out, which has limit or FORMAT_BOUND() bytes.
+ */
+size_t format_json(char *out, size_t limit, const struct record *,
+		   size_t *done);
 
 #endif
