@@ -51,15 +51,14 @@ prefix_make(struct prefix *prefix, const struct record *record)
 }
 
 /*
- * Render the rest of a record, from *done on, or as much of it as a line of
- * limit bytes holds.  Adds to *done what that is.
+ * Render data of a record from done on: *size bytes, or as many as a line of
+ * limit bytes holds.  Sets *size to these.
  */
 static size_t
-format_text(char *out, size_t limit, const struct record *record, size_t *done,
-	    struct prefix *prefix)
+format_text(char *out, size_t limit, const struct record *record, size_t done,
+	    size_t *size, struct prefix *prefix)
 {
-	size_t size = record->size - *done, capacity = ESCAPE_GROWTH * size;
-	size_t used, tag;
+	size_t capacity = ESCAPE_GROWTH * *size, used, tag;
 
 	prefix_make(prefix, record);
 	tag = prefix->size;
@@ -69,18 +68,16 @@ format_text(char *out, size_t limit, const struct record *record, size_t *done,
 	used = tag + 2;
 	if (capacity > limit - used - 1)
 		capacity = limit - used - 1;
-	used += escape(out + used, capacity, record->data + *done, &size);
-	*done += size;
-	out[tag] = (char)record_line_tag(record, *done);
+	used += escape(out + used, capacity, record->data + done, size);
+	out[tag] = (char)record_line_tag(record, done + *size);
 	out[tag + 1] = ' ';
 	out[used++] = '\n';
 	return used;
 }
 
 static size_t
-format_raw(char *out, const struct record *record, size_t *done)
+format_raw(char *out, const struct record *record)
 {
-	*done = record->size;
 	if (record->tag == TAG_NOTE)
 		return 0;
 	memcpy(out, record->data, record->size);
@@ -90,49 +87,46 @@ format_raw(char *out, const struct record *record, size_t *done)
 	return record->size + 1;
 }
 
-/* The most bytes of its lines.  Notes are short, and raw has no pieces. */
-static size_t
-line_limit(const struct rendering *r, const struct record *record)
-{
-	bool has_limit = r->max_line > 0 && r->format != FORMAT_RAW &&
-			 record->tag != TAG_NOTE;
-
-	return has_limit ? r->max_line : SIZE_MAX;
-}
-
-static size_t
-format_line(struct rendering *r, char *out, size_t limit, struct prefix *prefix)
-{
-	switch (r->format) {
-	case FORMAT_TEXT:
-		return format_text(out, limit, r->records, &r->done, prefix);
-	case FORMAT_JSON:
-		return format_json(out, limit, r->records, &r->done);
-	case FORMAT_RAW:
-		break;
-	}
-	return format_raw(out, r->records, &r->done);
-}
-
 size_t
 format_lines(struct rendering *r, char *out, size_t capacity, size_t *written)
 {
+	/* Raw has no pieces, and notes are short. */
+	const bool has_limit = r->max_line > 0 && r->format != FORMAT_RAW;
+	const struct record *record = r->records, *end = record + r->count;
 	struct prefix prefix = { .of = NULL };
-	size_t used = 0, lines = 0;
+	size_t used = 0, lines = 0, done = r->done;
 
-	for (; r->count > 0; lines++) {
-		size_t size = r->records->size, left = capacity - used;
-		size_t limit = line_limit(r, r->records);
+	while (record < end) {
+		size_t left = capacity - used, size = record->size - done;
+		size_t limit = has_limit && record->tag != TAG_NOTE
+				     ? r->max_line
+				     : SIZE_MAX;
 
-		if (left < limit && left < FORMAT_BOUND(size - r->done))
+		if (left < limit && left < FORMAT_BOUND(size))
 			break;
-		used += format_line(r, out + used, limit, &prefix);
-		if (r->done < size)
+		switch (r->format) {
+		case FORMAT_TEXT:
+			used += format_text(out + used, limit, record, done,
+					    &size, &prefix);
+			break;
+		case FORMAT_JSON:
+			used += format_json(out + used, limit, record, done,
+					    &size);
+			break;
+		case FORMAT_RAW:
+			used += format_raw(out + used, record);
+			break;
+		}
+		lines++;
+		done += size;
+		if (done < record->size)
 			continue;
-		r->records++;
-		r->count--;
-		r->done = 0;
+		record++;
+		done = 0;
 	}
+	r->records = record;
+	r->count = (size_t)(end - record);
+	r->done = done;
 	*written = used;
 	return lines;
 }

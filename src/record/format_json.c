@@ -210,7 +210,8 @@ put_origin(char *out, const struct origin *origin)
 }
 
 size_t
-format_json(char *out, size_t limit, const struct record *record, size_t *done)
+format_json(char *out, size_t limit, const struct record *record, size_t done,
+	    size_t *size)
 {
 	static const char end[] = "}\n";
 	size_t used = put(out, "{\"time\":\"");
@@ -220,20 +221,19 @@ format_json(char *out, size_t limit, const struct record *record, size_t *done)
 	out[used++] = '"';
 	used += put_origin(out + used, record->origin);
 	if (record->tag == TAG_NOTE) {
-		*done = record->size;
 		used += put_note(out + used, (const char *)record->data,
 				 record->size);
 	} else {
-		size_t size = record->size - *done, tag;
+		size_t tag;
 
 		used += (size_t)sprintf(out + used, ",\"record\":%llu,\"tag\":",
 					(unsigned long long)record->number);
 		tag = used + 1;
 		used += put(out + used, "\"F\"");
 		used += put_data(out + used, limit - used - strlen(end),
-				 record->data + *done, &size);
-		*done += size;
-		out[tag] = (char)record_line_tag(record, *done);
+				 record->data + done, size);
+		out[tag] = (char)record_line_tag(record, done + *size);
 	}
-	return used + put(out + used, end);
+	memcpy(out + used, end, strlen(end)); /* a NUL may not fit */
+	return used + strlen(end);
 }

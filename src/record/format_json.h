@@ -8,11 +8,11 @@
 #include "record/record.h"
 
 /*
- * Render the rest of a record, from *done on, or as much of it as an object of
- * limit bytes holds.  Adds to *done what that is.  Returns the bytes written to
- * out, which has limit or FORMAT_BOUND() bytes.
+ * Render data of a record from done on: *size bytes, or as many as an object of
+ * limit bytes holds.  Sets *size to these.  Returns the bytes written to out,
+ * which has limit or FORMAT_BOUND(*size) bytes.
  */
-size_t format_json(char *out, size_t limit, const struct record *,
-		   size_t *done);
+size_t format_json(char *out, size_t limit, const struct record *, size_t done,
+		   size_t *size);
 
 #endif
