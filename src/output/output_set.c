@@ -140,8 +140,10 @@ reopen_main(void *argument)
 	struct output_set *outputs = argument;
 	int wake_fd = outputs->wake_fd;
 
-	for (size_t i = 0; i < outputs->count; i++)
+	for (size_t i = 0; i < outputs->count; i++) {
+		output_check_reader(&outputs->list[i]);
 		output_reopen(&outputs->list[i]);
+	}
 	/* Do not use the set after this: it may be freed. */
 	atomic_fetch_sub(&outputs->reopeners, 1);
 	eventfd_write(wake_fd, 1);
