@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -434,6 +435,108 @@ class Gone(Files):
             connection.sendall(b"two\n")
             self.ends(daemon, "output /dev/stdout: Broken pipe")
         daemon.exits = 1
+
+
+class Shared(Files):
+    """Two outputs, or two daemons, and one file."""
+
+    def check(self, outputs, more="", **options):
+        """Check a configuration in self.dir; returns the faults."""
+        path = self.dir + "/portlogd.conf"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(config(outputs.replace("@DIR@", self.dir), more))
+        ran = harness.run("-t", "-c", path, **options)
+        self.assertEqual(ran.returncode, 78 if ran.stderr else 0)
+        return ran.stderr
+
+    def setUp(self):
+        super().setUp()
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        self.dir = directory.name
+        os.mkdir(self.dir + "/a")
+        os.symlink(self.dir + "/a", self.dir + "/b")
+        with open(self.dir + "/a/file", "wb"):
+            pass
+        os.link(self.dir + "/a/file", self.dir + "/hard")
+        os.symlink("a/file", self.dir + "/soft")
+
+    def both(self, first, second):
+        return "".join(f'{{ type = "file"; name = "{name}"; path = "@DIR@/'
+                       f'{path}"; }}{end}' for name, path, end in
+                       (("x", first, ","), ("y", second, "")))
+
+    def test_one_file_by_two_paths_is_a_fault(self):
+        for first, second in (("a/file", "b/file"), ("a/file", "hard"),
+                              ("soft", "hard"), ("a/new", "b/new"),
+                              ("b/./new", "a//new")):
+            with self.subTest(f"{first} {second}"):
+                self.assertIn(
+                    f"found a second output to {self.dir}/{second}, the first "
+                    "is on", self.check(self.both(first, second)))
+        for first, second in (("a/new", "a/file"), ("a/new", "new"),
+                              ("none/new", "nowhere/new")):
+            self.assertEqual(self.check(self.both(first, second)), "")
+
+    def test_stdout_by_its_path_is_a_fault(self):
+        for path in "/dev/stdout", "/proc/self/fd/1":
+            for outputs in (
+                    f'{{ type = "stdout"; }}, {{ type = "file"; path = '
+                    f'"{path}"; }}', f'{{ type = "file"; path = "{path}"; }}, '
+                    '{ type = "stdout"; }'):
+                self.assertIn("found a second output to", self.check(outputs))
+        with open("/dev/null", "wb") as null:
+            ran = subprocess.run(
+                [harness.PORTLOGD, "-t", "-c", self.dir + "/portlogd.conf"],
+                stdout=null, stderr=subprocess.PIPE, check=False,
+                timeout=harness.PATIENCE)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+
+    def test_a_directory_or_a_file_of_the_configuration_is_a_fault(self):
+        for path, found in (("a", "a directory"), ("b", "a directory"),
+                            ("portlogd.conf", "a file of this configuration"),
+                            ("a/../portlogd.conf",
+                             "a file of this configuration"),
+                            ("more.conf", "a file of this configuration"),
+                            ("link.conf", "a file of this configuration")):
+            if path == "more.conf":
+                with open(self.dir + "/more.conf", "wb"):
+                    pass
+                os.symlink("more.conf", self.dir + "/link.conf")
+            with self.subTest(path):
+                self.assertIn(
+                    f'path: found {found}, "{self.dir}/{path}", expected',
+                    self.check(f'{{ type = "file"; path = "@DIR@/{path}"; }}',
+                               '\n@include "more.conf"' if "m" in path or
+                               "link" in path else ""))
+
+    def test_a_link_that_only_the_start_can_see(self):
+        os.symlink("new", self.dir + "/link")
+        self.assertEqual(self.check(self.both("new", "link")), "")
+        ran = harness.run("-c", self.dir + "/portlogd.conf")
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("cannot open output y: it is the same file as output x",
+                      ran.stderr)
+
+    def test_two_daemons_on_one_file_are_warned(self):
+        first = self.start()
+        warning = ("output .*: another process or output has locked the file: "
+                   "if both write to it, their lines may mix")
+        second = self.daemon("-l", "tcp:127.0.0.1:0", "-o", first.log)
+        second.wait_for_error(warning)
+        third = self.daemon("-l", "tcp:127.0.0.1:0", start=False)
+        with open(first.log, "ab") as out:
+            third.start(stdout=out)
+        third.wait_for_error(warning)
+        self.send(second, b"two")
+        self.assertEqual(self.data_of(first.log), ["two"])
+        for daemon in first, second, third:
+            self.assertEqual(daemon.stop(), 0)
+        self.assertNotRegex(first.errors(), warning)
+        again = self.daemon("-l", "tcp:127.0.0.1:0", "-o", first.log)
+        again.signal(signal.SIGHUP)
+        again.wait_for_error("reopened")
+        self.assertNotRegex(again.errors(), warning)
 
 
 if __name__ == "__main__":

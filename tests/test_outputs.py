@@ -190,7 +190,8 @@ class Fifos(Case):
             os.mkfifo(path)
             result = harness.run("-l", "udp:127.0.0.1:0", "-o", path)
         self.assertEqual(result.returncode, 1)
-        self.assertIn(f"{path}: No such device or address", result.stderr)
+        self.assertIn(f"{path}: No such device or address: nobody reads this "
+                      "FIFO", result.stderr)
 
     def test_a_reader_that_comes_back_gets_what_was_held(self):
         daemon = self.daemon(start=False, config=config(

@@ -84,6 +84,15 @@ expect_integer(const char *setting, char out[80])
 		snprintf(out, 80, "another value");
 }
 
+static bool
+is_mode(const char *setting)
+{
+	const struct option *option =
+		option_find(config_output_options, setting);
+
+	return option && option->type == OPTION_MODE;
+}
+
 size_t
 number_check(const char *text, const char *setting, char wrong[200])
 {
@@ -100,6 +109,9 @@ number_check(const char *text, const char *setting, char wrong[200])
 	value = strtoll(text, NULL, base);
 	if (errno != 0 || value < INT32_MIN || value > INT32_MAX)
 		expect_integer(setting, expected);
+	else if (is_mode(setting))
+		snprintf(expected, sizeof expected,
+			 "octal digits in quotes, such as \"0640\"");
 	else if (base == 10 && has_leading_zero(text))
 		snprintf(expected, sizeof expected,
 			 "it without the leading zero: write %lld", value);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/memory.h"
 #include "config/conflicts.h"
@@ -116,6 +117,37 @@ check_max_line(struct reader *r, config_setting_t *group,
 		 most);
 }
 
+/* Log lines would make the configuration one that no start can read. */
+static bool
+is_configuration(const struct reader *r, const char *path)
+{
+	const struct scanned *s = &r->scanned;
+
+	for (size_t i = 0; i < s->file_count; i++)
+		if (conflicts_paths(s->files[i], path))
+			return true;
+	return conflicts_paths(s->tokens[0].file, path);
+}
+
+/* What can be known of a path before it is opened. */
+static void
+check_path(struct reader *r, config_setting_t *group, const char *path)
+{
+	config_setting_t *setting = config_setting_get_member(group, "path");
+	struct stat status;
+
+	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+		error_at(r, setting,
+			 "path: found a directory, \"%s\", "
+			 "expected a file",
+			 path);
+	else if (is_configuration(r, path))
+		error_at(r, setting,
+			 "path: found a file of this "
+			 "configuration, \"%s\", expected another file",
+			 path);
+}
+
 static void
 check_output(struct reader *r, config_setting_t *group,
 	     const struct output_config *output)
@@ -125,6 +157,8 @@ check_output(struct reader *r, config_setting_t *group,
 	if (output->type == OUTPUT_FILE &&
 	    !config_setting_get_member(group, "path"))
 		error_at(r, group, "missing setting \"path\"");
+	else if (output->path)
+		check_path(r, group, output->path);
 }
 
 static void

@@ -31,6 +31,18 @@ path_of(const struct output *output)
 	return path && strcmp(path, config->name) != 0 ? path : "";
 }
 
+/* What errno means where it is not clear. */
+static const char *
+reason_of(int error)
+{
+	if (error == ENOSYS)
+		return "built without libsystemd";
+	if (error == ENXIO)
+		return "No such device or address: nobody reads this FIFO, or "
+		       "it is a socket";
+	return strerror(error);
+}
+
 bool
 output_open(struct output *output, const struct output_config *config,
 	    int wake_fd, int broken_fd)
@@ -50,8 +62,7 @@ output_open(struct output *output, const struct output_config *config,
 		return true;
 	path = path_of(output);
 	diag(LOG_ERR, "cannot open output %s%s%s: %s", config->name,
-	     *path ? ": " : "", path,
-	     errno == ENOSYS ? "built without libsystemd" : strerror(errno));
+	     *path ? ": " : "", path, reason_of(errno));
 	return false;
 }
 

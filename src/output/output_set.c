@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -28,6 +29,31 @@ struct output_set {
 	struct output list[];
 };
 
+/* A device has no lines that a short write could mix. */
+static bool
+is_same_file(const struct sink *a, const struct sink *b)
+{
+	return a->type != 0 && a->type != S_IFCHR && a->device == b->device &&
+	       a->inode == b->inode;
+}
+
+/* The configuration was compared by its paths; links may be made since. */
+static bool
+has_own_file(const struct output_set *outputs, const struct output *last)
+{
+	for (size_t i = 0; i < outputs->count; i++) {
+		const struct output *other = &outputs->list[i];
+
+		if (!is_same_file(&other->sink, &last->sink))
+			continue;
+		diag(LOG_ERR,
+		     "cannot open output %s: it is the same file as output %s",
+		     last->config->name, other->config->name);
+		return false;
+	}
+	return true;
+}
+
 struct output_set *
 output_set_open(const struct config *config, int wake_fd, int broken_fd)
 {
@@ -36,13 +62,19 @@ output_set_open(const struct config *config, int wake_fd, int broken_fd)
 		1, sizeof *outputs + count * sizeof outputs->list[0]);
 
 	outputs->wake_fd = wake_fd;
-	for (; outputs->count < count; outputs->count++)
-		if (!output_open(&outputs->list[outputs->count],
-				 &config->outputs[outputs->count], wake_fd,
-				 broken_fd)) {
+	while (outputs->count < count) {
+		struct output *output = &outputs->list[outputs->count];
+		bool is_open =
+			output_open(output, &config->outputs[outputs->count],
+				    wake_fd, broken_fd);
+		bool is_good = is_open && has_own_file(outputs, output);
+
+		outputs->count += is_open;
+		if (!is_good) {
 			output_set_close(outputs);
 			return NULL;
 		}
+	}
 	return outputs;
 }
 
