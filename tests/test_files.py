@@ -259,7 +259,7 @@ class Logrotate(Files):
     """logrotate(8) itself, under load."""
 
     def rotate(self, settings, times=None):
-        """Rotate so often; returns all data in its order, and what was sent."""
+        """Rotate so often; returns all data in order, and what was sent."""
         daemon = self.start()
         rules = daemon.dir + "/rules"
         pid = daemon.process.pid

@@ -27,6 +27,7 @@ struct sink {
 	size_t max_line;    /* bytes of one line; 0: no limit */
 	size_t max_write;   /* bytes of one write; 0: no limit */
 	size_t sent;        /* bytes of the present record that were sent */
+	bool ends_in_nul;   /* each message: the syslog socket is a stream */
 	char *buffer;       /* owned by the sink */
 	size_t capacity;    /* bytes of buffer */
 };

@@ -19,22 +19,30 @@
 /* "<30>Nov 23 07:12:01 portlogd[42]: tcp/514 192.0.2.7:51034 " at most. */
 #define HEADER_BYTES 512
 
-static bool
-connect_syslog(struct sink *sink)
+static int
+connect_as(int type)
 {
 	struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), error;
 
-	if (fd < 0)
-		return false;
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-		sink->fd = fd;
-		return true;
-	}
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
 	error = errno;
 	close(fd);
 	errno = error;
-	return false;
+	return -1;
+}
+
+/* Most daemons take datagrams, some a stream, as syslog(3) knows too. */
+static bool
+connect_syslog(struct sink *sink)
+{
+	sink->fd = connect_as(SOCK_DGRAM);
+	sink->ends_in_nul = sink->fd < 0 && errno == EPROTOTYPE;
+	if (sink->ends_in_nul)
+		sink->fd = connect_as(SOCK_STREAM);
+	return sink->fd >= 0;
 }
 
 static void
@@ -49,7 +57,7 @@ static bool
 open_syslog(struct sink *sink)
 {
 	sink->max_line = sink->config->max_line;
-	sink->buffer = malloc(sink->max_line);
+	sink->buffer = malloc(sink->max_line + 1);
 	return sink->buffer && connect_syslog(sink);
 }
 
@@ -76,6 +84,24 @@ put_header(const struct sink *sink, char *out, const struct record *record)
 				record->origin->listener, record->origin->peer);
 }
 
+/* A stream may take a message in parts.  What has begun is not begun again. */
+static bool
+send_message(const struct sink *sink, size_t size)
+{
+	size_t sent = 0;
+
+	while (sent < size) {
+		ssize_t taken = send(sink->fd, sink->buffer + sent, size - sent,
+				     MSG_NOSIGNAL);
+
+		if (taken >= 0)
+			sent += (size_t)taken;
+		else if (errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
 /*
  * Send as much of the record as one message holds, from sink->sent on.  A long
  * record takes several messages, so that no daemon cuts it unseen.
@@ -92,7 +118,9 @@ send_part(struct sink *sink, const struct record *record)
 		       record->data + sink->sent, &taken);
 	message[tag] = (char)record_line_tag(record, sink->sent + taken);
 	message[tag + 1] = ' ';
-	if (send(sink->fd, message, used, MSG_NOSIGNAL) < 0)
+	if (sink->ends_in_nul)
+		message[used++] = '\0';
+	if (!send_message(sink, used))
 		return false;
 	sink->sent += taken;
 	return true;
@@ -109,8 +137,7 @@ send_syslog(struct sink *sink, const struct record *record)
 		if (!send_part(sink, record)) {
 			error = errno;
 			/* Connect again: the daemon may have a new socket. */
-			if (error != EINTR)
-				disconnect_syslog(sink);
+			disconnect_syslog(sink);
 			errno = error;
 			return false;
 		}
