@@ -293,6 +293,17 @@ is_in_character(const unsigned char *data, size_t size, size_t place)
 	return false;
 }
 
+/* How many spaces and TABs data begins with. */
+static size_t
+count_spaces(const unsigned char *data, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && (data[n] == ' ' || data[n] == '\t'))
+		n++;
+	return n;
+}
+
 /* Render the pieces of a record, each into exactly max_line bytes. */
 static void
 check_pieces(enum format format, const struct record *r, size_t max_line)
@@ -315,7 +326,11 @@ check_pieces(enum format format, const struct record *r, size_t max_line)
 			piece.tag = TAG_PIECE;
 			REQUIRE(piece.size > 0);
 			/* The next character, at most 16 bytes, did not fit. */
-			REQUIRE(format == FORMAT_JSON || size + 16 > max_line);
+			size_t spaces = count_spaces(r->data + rendering.done,
+						     r->size - rendering.done);
+
+			REQUIRE(format == FORMAT_JSON ||
+				size + spaces + 16 > max_line);
 			REQUIRE(!is_in_character(r->data, r->size,
 						 rendering.done));
 		}

@@ -243,6 +243,7 @@ static const struct {
 	const char *key; /* of the data in JSON */
 } long_records[] = {
 	{ "plain text ", FORMAT_TEXT, " " },
+	{ "     \t    x", FORMAT_TEXT, " " },
 	{ "\x1b", FORMAT_TEXT, " " },
 	{ "\xe2\x82\xac", FORMAT_TEXT, " " },
 	{ "a\xe2\x82", FORMAT_TEXT, " " },
@@ -288,6 +289,8 @@ START_TEST(cuts_a_long_record_into_lines_that_fit)
 		ck_assert_ptr_nonnull(strstr(line, long_records[_i].key));
 		if (!is_text)
 			ck_assert_ptr_nonnull(strstr(line, "\"record\":12,"));
+		else if (rendering.count > 0)
+			ck_assert(!strchr(" \t", line[size - 2]));
 	}
 }
 END_TEST

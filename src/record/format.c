@@ -51,6 +51,21 @@ prefix_make(struct prefix *prefix, const struct record *record)
 }
 
 /*
+ * The spaces and TABs that data ends with, for the next piece: the journal and
+ * editors remove them at the end of a line.  0 if there is nothing else.
+ */
+static size_t
+count_last_spaces(const unsigned char *data, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size &&
+	       (data[size - 1 - n] == ' ' || data[size - 1 - n] == '\t'))
+		n++;
+	return n < size ? n : 0;
+}
+
+/*
  * Render data of a record from done on: *size bytes, or as many as a line of
  * limit bytes holds.  Sets *size to these.
  */
@@ -69,6 +84,12 @@ format_text(char *out, size_t limit, const struct record *record, size_t done,
 	if (capacity > limit - used - 1)
 		capacity = limit - used - 1;
 	used += escape(out + used, capacity, record->data + done, size);
+	if (done + *size < record->size) {
+		size_t n = count_last_spaces(record->data + done, *size);
+
+		*size -= n;
+		used -= n;
+	}
 	out[tag] = (char)record_line_tag(record, done + *size);
 	out[tag + 1] = ' ';
 	out[used++] = '\n';

@@ -213,7 +213,6 @@ size_t
 format_json(char *out, size_t limit, const struct record *record, size_t done,
 	    size_t *size)
 {
-	static const char end[] = "}\n";
 	size_t used = put(out, "{\"time\":\"");
 
 	format_time(out + used, &record->time);
@@ -230,10 +229,12 @@ format_json(char *out, size_t limit, const struct record *record, size_t done,
 					(unsigned long long)record->number);
 		tag = used + 1;
 		used += put(out + used, "\"F\"");
-		used += put_data(out + used, limit - used - strlen(end),
+		used += put_data(out + used, limit - used - 2,
 				 record->data + done, size);
 		out[tag] = (char)record_line_tag(record, done + *size);
 	}
-	memcpy(out + used, end, strlen(end)); /* a NUL may not fit */
-	return used + strlen(end);
+	/* Without the NUL of put(), for which there may be no room. */
+	out[used++] = '}';
+	out[used++] = '\n';
+	return used;
 }
