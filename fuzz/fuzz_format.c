@@ -2,7 +2,8 @@
 /*
  * fuzz_format: render records of any bytes as text, JSON and raw.  The input
  * begins with the origin, see take_origin(), the time and the first tag; the
- * rest is divided among up to four records.
+ * rest is divided among up to four records.  The first of them, repeated, is
+ * rendered in pieces too.
  */
 #include "record/format.h"
 
@@ -245,26 +246,116 @@ check_line(const char *line, size_t size)
 	}
 }
 
+/* What the lines of one record, or of one piece, must be. */
+static void
+check_rendered(enum format format, const char *out, size_t size,
+	       const struct record *r)
+{
+	if (format == FORMAT_RAW) {
+		check_raw(out, size, r);
+		return;
+	}
+	check_line(out, size);
+	if (format == FORMAT_TEXT)
+		check_text(out, size - 1, r);
+	else
+		check_json(out, size - 1, r);
+}
+
 /* Render one record into exactly FORMAT_BOUND() bytes. */
 static size_t
 check_record(enum format format, const struct record *r, char *copy)
 {
+	struct rendering rendering = { .format = format,
+				       .records = r,
+				       .count = 1 };
 	size_t capacity = FORMAT_BOUND(r->size), size;
 	char *out = fuzz_memory(capacity);
 
-	REQUIRE(format_records(format, out, capacity, &size, r, 1) == 1);
-	REQUIRE(size <= capacity);
-	if (format != FORMAT_RAW)
-		check_line(out, size);
-	if (format == FORMAT_TEXT)
-		check_text(out, size - 1, r);
-	else if (format == FORMAT_JSON)
-		check_json(out, size - 1, r);
-	else
-		check_raw(out, size, r);
+	REQUIRE(format_lines(&rendering, out, capacity, &size) == 1);
+	REQUIRE(rendering.count == 0 && size <= capacity);
+	check_rendered(format, out, size, r);
 	memcpy(copy, out, size);
 	free(out);
 	return size;
+}
+
+/* Whether a character goes on across this place. */
+static bool
+is_in_character(const unsigned char *data, size_t size, size_t place)
+{
+	uint32_t c;
+
+	for (size_t back = 1; back <= 3 && back <= place; back++)
+		if (fuzz_character(data + place - back, size - place + back,
+				   &c) > back)
+			return true;
+	return false;
+}
+
+/* How many spaces and TABs data begins with. */
+static size_t
+count_spaces(const unsigned char *data, size_t size)
+{
+	size_t n = 0;
+
+	while (n < size && (data[n] == ' ' || data[n] == '\t'))
+		n++;
+	return n;
+}
+
+/* Render the pieces of a record, each into exactly max_line bytes. */
+static void
+check_pieces(enum format format, const struct record *r, size_t max_line)
+{
+	struct rendering rendering = {
+		.format = format, .max_line = max_line, .records = r, .count = 1
+	};
+
+	while (rendering.count > 0) {
+		struct record piece = *r;
+		char *out = fuzz_memory(max_line);
+		size_t begin = rendering.done, size;
+
+		REQUIRE(format_lines(&rendering, out, max_line, &size) == 1);
+		REQUIRE(size <= max_line);
+		piece.data += begin;
+		piece.size -= begin;
+		if (rendering.count > 0) {
+			piece.size = rendering.done - begin;
+			piece.tag = TAG_PIECE;
+			REQUIRE(piece.size > 0);
+			/* The next character, at most 16 bytes, did not fit. */
+			size_t spaces = count_spaces(r->data + rendering.done,
+						     r->size - rendering.done);
+
+			REQUIRE(format == FORMAT_JSON ||
+				size + spaces + 16 > max_line);
+			REQUIRE(!is_in_character(r->data, r->size,
+						 rendering.done));
+		}
+		check_rendered(format, out, size, &piece);
+		free(out);
+	}
+}
+
+/* Repeat the data of a record until it takes several lines. */
+static void
+check_long_record(const struct record *r, size_t max_line)
+{
+	size_t times = 3 * max_line / (r->size + 1) + 1;
+	unsigned char *data = fuzz_memory(times * r->size);
+	struct record longer = *r;
+
+	if (r->tag != TAG_NOTE) {
+		longer.data = data;
+		longer.size = times * r->size;
+		for (size_t i = 0; i < times && r->size > 0; i++)
+			memcpy(data + i * r->size, r->data, r->size);
+		check_pieces(FORMAT_TEXT, &longer, max_line);
+		check_pieces(FORMAT_JSON, &longer, max_line);
+	}
+	free(data);
 }
 
 /* Rendered together, as many as fit, the records give the same lines. */
@@ -272,14 +363,16 @@ static void
 check_batch(enum format format, const struct record *records, const char *lines,
 	    size_t size, size_t more)
 {
+	struct rendering rendering = { .format = format };
 	size_t read = 0;
 
 	for (size_t i = 0, done; i < RECORDS; i += done) {
 		size_t capacity = FORMAT_BOUND(records[i].size) + more, written;
 		char *out = fuzz_memory(capacity);
 
-		done = format_records(format, out, capacity, &written,
-				      records + i, RECORDS - i);
+		rendering.records = records + i;
+		rendering.count = RECORDS - i;
+		done = format_lines(&rendering, out, capacity, &written);
 		REQUIRE(done >= 1 && done <= RECORDS - i);
 		REQUIRE(written <= capacity && written <= size - read);
 		REQUIRE(fuzz_same(out, written, lines + read, written));
@@ -349,6 +442,7 @@ fuzz_format(const uint8_t *data, size_t size)
 		check_batch((enum format)format, records, lines, used, more);
 	}
 	free(lines);
+	check_long_record(&records[0], FORMAT_MIN_LINE + more);
 	for (size_t i = 0; i < RECORDS; i++)
 		free((void *)(uintptr_t)records[i].data);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "check.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,20 @@ static const struct {
 	{ FORMAT_RAW, &tcp_origin, TAG_NOTE, "opened", "" },
 };
 
+/* Render as many records as fit; returns how many lines these are. */
+static size_t
+render(enum format format, char *out, size_t capacity, size_t *size,
+       const struct record *records, size_t count)
+{
+	struct rendering rendering = {
+		.format = format,
+		.records = records,
+		.count = count,
+	};
+
+	return format_lines(&rendering, out, capacity, size);
+}
+
 static struct record
 make_record(const struct origin *origin, enum tag tag, const char *data)
 {
@@ -117,9 +132,9 @@ START_TEST(renders_the_examples)
 	char out[FORMAT_BOUND(64)];
 	size_t size;
 
-	ck_assert_uint_eq(format_records(examples[_i].format, out, sizeof out,
-					 &size, &record, 1),
-			  1);
+	ck_assert_uint_eq(
+		render(examples[_i].format, out, sizeof out, &size, &record, 1),
+		1);
 	out[size] = '\0';
 	ck_assert_str_eq(out, examples[_i].line);
 }
@@ -143,7 +158,7 @@ START_TEST(encodes_other_data_than_utf8_in_base64)
 	char out[FORMAT_BOUND(64)], expected[64];
 	size_t size;
 
-	format_records(FORMAT_JSON, out, sizeof out, &size, &record, 1);
+	render(FORMAT_JSON, out, sizeof out, &size, &record, 1);
 	out[size] = '\0';
 	snprintf(expected, sizeof expected, "\"data_base64\":\"%s\"}",
 		 base64[_i][1]);
@@ -165,8 +180,7 @@ START_TEST(each_record_has_its_own_prefix)
 
 	records[3].time.tv_sec++;
 	ck_assert_uint_eq(
-		format_records(FORMAT_TEXT, out, sizeof out, &size, records, 4),
-		4);
+		render(FORMAT_TEXT, out, sizeof out, &size, records, 4), 4);
 	out[size] = '\0';
 	ck_assert_str_eq(out,
 			 TIME " tcp/8888 192.0.2.7:51034 F a\n" TIME
@@ -186,11 +200,9 @@ START_TEST(renders_only_records_that_fit)
 	for (int i = 0; i < 3; i++)
 		records[i] = make_record(&tcp_origin, TAG_WHOLE, "12345678");
 	ck_assert_uint_eq(
-		format_records(FORMAT_TEXT, out, sizeof out, &size, records, 3),
-		1);
-	ck_assert_uint_eq(format_records(FORMAT_TEXT, out, sizeof out - 1,
-					 &size, records, 3),
-			  0);
+		render(FORMAT_TEXT, out, sizeof out, &size, records, 3), 1);
+	ck_assert_uint_eq(
+		render(FORMAT_TEXT, out, sizeof out - 1, &size, records, 3), 0);
 	ck_assert_uint_eq(size, 0);
 }
 END_TEST
@@ -214,12 +226,120 @@ START_TEST(no_record_exceeds_the_bound)
 			size_t bound = FORMAT_BOUND(record.size), size;
 			char *out = malloc(bound);
 
-			ck_assert_uint_eq(format_records(f, out, bound, &size,
-							 &record, 1),
-					  1);
+			ck_assert_uint_eq(
+				render(f, out, bound, &size, &record, 1), 1);
 			ck_assert_uint_le(size, bound);
 			free(out);
 		}
+	}
+}
+END_TEST
+
+static char long_data[100000];
+
+static const struct {
+	const char *unit; /* the record repeats it */
+	enum format format;
+	const char *key; /* of the data in JSON */
+} long_records[] = {
+	{ "plain text ", FORMAT_TEXT, " " },
+	{ "     \t    x", FORMAT_TEXT, " " },
+	{ "\x1b", FORMAT_TEXT, " " },
+	{ "\xe2\x82\xac", FORMAT_TEXT, " " },
+	{ "a\xe2\x82", FORMAT_TEXT, " " },
+	{ "plain text ", FORMAT_JSON, "\"data\"" },
+	{ "\x1b", FORMAT_JSON, "\"data\"" },
+	{ "\xf0\x9f\xbf\xbf", FORMAT_JSON, "\"data\"" },
+	{ "\xe2\x82\xac\xff", FORMAT_JSON, "\"data_base64\"" },
+};
+
+static struct record
+make_long(const char *unit, size_t size)
+{
+	size_t length = strlen(unit);
+
+	for (size_t i = 0; i < size; i++)
+		long_data[i] = unit[i % length];
+	long_data[size] = '\0';
+	return make_record(&tcp_origin, TAG_END, long_data);
+}
+
+/* One line after the other; all but the last are pieces. */
+START_TEST(cuts_a_long_record_into_lines_that_fit)
+{
+	struct record record = make_long(long_records[_i].unit, 30000);
+	struct rendering rendering = { .format = long_records[_i].format,
+				       .max_line = 5000,
+				       .records = &record,
+				       .count = 1 };
+	bool is_text = rendering.format == FORMAT_TEXT;
+	size_t size;
+
+	while (rendering.count > 0) {
+		char line[5001], tag[16];
+
+		ck_assert_uint_eq(format_lines(&rendering, line, 5000, &size),
+				  1);
+		ck_assert_uint_le(size, 5000);
+		line[size] = '\0';
+		ck_assert_int_eq(line[size - 1], '\n');
+		snprintf(tag, sizeof tag, is_text ? " %c " : "\"tag\":\"%c\"",
+			 rendering.count > 0 ? 'P' : 'E');
+		ck_assert_ptr_nonnull(strstr(line, tag));
+		ck_assert_ptr_nonnull(strstr(line, long_records[_i].key));
+		if (!is_text)
+			ck_assert_ptr_nonnull(strstr(line, "\"record\":12,"));
+		else if (rendering.count > 0)
+			ck_assert(!strchr(" \t", line[size - 2]));
+	}
+}
+END_TEST
+
+/* The rest of a record may begin in the next buffer. */
+START_TEST(goes_on_in_a_long_record)
+{
+	struct record records[2] = { make_long("x", 30000),
+				     make_record(&tcp_origin, TAG_WHOLE, "y") };
+	struct rendering rendering = { .max_line = 5000,
+				       .records = records,
+				       .count = 2 };
+	char out[3 * 5000 + 1];
+	size_t size, lines, all = 0;
+
+	while (rendering.count > 0) {
+		lines = format_lines(&rendering, out, sizeof out, &size);
+		ck_assert_uint_ge(lines, 1);
+		out[size] = '\0';
+		all += lines;
+	}
+	ck_assert_uint_eq(all, 8);
+	ck_assert_ptr_nonnull(strstr(out, " E x"));
+	ck_assert_ptr_nonnull(strstr(out, " F y\n"));
+}
+END_TEST
+
+START_TEST(leaves_what_fits_and_what_has_no_pieces_whole)
+{
+	size_t columns = strlen(TIME " tcp/8888 192.0.2.7:51034 E ");
+	char out[FORMAT_BOUND(3000)];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct record record = make_long("x", 2048 - columns - 1 + i);
+		struct rendering rendering = { .max_line = 2048,
+					       .records = &record,
+					       .count = 1 };
+		size_t size;
+
+		ck_assert_uint_eq(
+			format_lines(&rendering, out, sizeof out, &size),
+			1 + i);
+		rendering = (struct rendering){ .format = FORMAT_RAW,
+						.max_line = 1024,
+						.records = &record,
+						.count = 1 };
+		ck_assert_uint_eq(
+			format_lines(&rendering, out, sizeof out, &size), 1);
+		ck_assert_uint_eq(size, record.size + 1);
 	}
 }
 END_TEST
@@ -236,6 +356,10 @@ SUITE(format)
 	tcase_add_test(tests, each_record_has_its_own_prefix);
 	tcase_add_test(tests, renders_only_records_that_fit);
 	tcase_add_test(tests, no_record_exceeds_the_bound);
+	tcase_add_loop_test(tests, cuts_a_long_record_into_lines_that_fit, 0,
+			    sizeof long_records / sizeof *long_records);
+	tcase_add_test(tests, goes_on_in_a_long_record);
+	tcase_add_test(tests, leaves_what_fits_and_what_has_no_pieces_whole);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -152,6 +152,7 @@ START_TEST(reads_a_formatted_record_back)
 				 .data = bytes,
 				 .size = sizeof bytes - 1 - (size_t)(_i / 2),
 				 .tag = TAG_PIECE };
+	struct rendering rendering = { .records = &record, .count = 1 };
 	bool is_json = _i % 2;
 	char line[FORMAT_BOUND(sizeof bytes)];
 	struct log_line log_line;
@@ -159,8 +160,8 @@ START_TEST(reads_a_formatted_record_back)
 	const char *expected;
 	size_t size;
 
-	format_records(is_json ? FORMAT_JSON : FORMAT_TEXT, line, sizeof line,
-		       &size, &record, 1);
+	rendering.format = is_json ? FORMAT_JSON : FORMAT_TEXT;
+	format_lines(&rendering, line, sizeof line, &size);
 	expected = is_json ? log_line_parse_json(&log_line, line, size - 1)
 			   : log_line_parse_text(&log_line, line, size - 1);
 	if (expected && strstr(expected, "without jansson"))

@@ -16,12 +16,18 @@
  */
 static int script[16];
 static bool reopen_at_failure;
+static bool is_other = true; /* what the path leads to */
+static bool cannot_open;     /* at the first call */
+static int looks[16];        /* the answers; SINK_SAME after these */
+static size_t look_count;
+static bool elsewhere[16]; /* the same for the path; false after these */
+static size_t elsewhere_count;
 static size_t calls, taken_size;
 static char taken[4096];
 
 static struct output output;
 static char name[] = "fake";
-static struct output_config config = { .name = name };
+static struct output_config config = { .name = name, .path = name };
 static int broken_fd;
 
 static bool
@@ -52,11 +58,39 @@ fake_write(struct sink *sink, const char *data, size_t size)
 }
 
 static bool
-fake_reopen(struct sink *sink)
+fake_reopen(struct sink *sink, bool *other)
 {
 	(void)sink;
-	taken[taken_size++] = '|';
+	if (cannot_open) {
+		cannot_open = false;
+		errno = ENOENT;
+		return false;
+	}
+	taken[taken_size++] = is_other ? '|' : '=';
+	*other = is_other;
 	return true;
+}
+
+static enum sink_file
+fake_look(struct sink *sink)
+{
+	(void)sink;
+	return look_count < 16 ? (enum sink_file)looks[look_count++]
+			       : SINK_SAME;
+}
+
+static bool
+fake_is_elsewhere(const struct sink *sink)
+{
+	(void)sink;
+	return elsewhere_count < 16 && elsewhere[elsewhere_count++];
+}
+
+static bool
+fake_is_gone(const struct sink *sink, int error)
+{
+	(void)sink;
+	return error == EPIPE;
 }
 
 static void
@@ -68,6 +102,9 @@ fake_close(struct sink *sink)
 static const struct sink_ops fake = {
 	.open = fake_open,
 	.reopen = fake_reopen,
+	.look = fake_look,
+	.is_elsewhere = fake_is_elsewhere,
+	.is_gone = fake_is_gone,
 	.write = fake_write,
 	.close = fake_close,
 };
@@ -79,8 +116,12 @@ set_up(void)
 	ck_assert(output_open(&output, &config, -1, broken_fd));
 	output.ops = &fake;
 	calls = taken_size = 0;
-	reopen_at_failure = false;
+	reopen_at_failure = cannot_open = false;
+	is_other = true;
+	look_count = elsewhere_count = 0;
+	memset(elsewhere, 0, sizeof elsewhere);
 	memset(script, 0, sizeof script);
+	memset(looks, 0, sizeof looks);
 	/* Hide the messages on stderr. */
 	ck_assert_ptr_nonnull(freopen("/dev/null", "w", stderr));
 }
@@ -153,12 +194,93 @@ END_TEST
 
 START_TEST(finishes_a_line_before_it_reopens)
 {
-	script[0] = 2;
-	script[1] = -ENOSPC;
-	script[2] = 2;
-	reopen_at_failure = true;
+	script[0] = 6;
+	script[1] = 2;
+	elsewhere[1] = true; /* not asked for in the middle of a line */
 	emit("one\ntwo\n", 2);
-	ck_assert_mem_eq(taken, "one\n|two\n2", 10);
+	output.look_at_ms = 0;
+	emit("three\n", 1);
+	assert_taken("one\ntwo\n|three\n");
+}
+END_TEST
+
+/* What an error has stopped is not waited for: it may be for good. */
+START_TEST(begins_a_line_again_in_another_file)
+{
+	static const int errors[] = { -ENOSPC, -ENOSPC, -EIO, -ESTALE };
+
+	script[0] = 6;
+	script[1] = errors[_i];
+	reopen_at_failure = _i == 0;
+	elsewhere[1] = _i == 1;
+	emit("one\ntwo\n", 2);
+	ck_assert_mem_eq(taken, "one\ntw|two\n2", 12);
+	ck_assert_uint_eq(atomic_load(&output.counters.waiting), 0);
+	ck_assert_uint_eq(atomic_load(&output.counters.records), 3);
+}
+END_TEST
+
+START_TEST(goes_on_in_the_line_if_the_file_is_the_same)
+{
+	script[0] = 6;
+	script[1] = -EIO;
+	is_other = false;
+	emit("one\ntwo\n", 2);
+	ck_assert_mem_eq(taken, "one\ntw=o\n2", 10);
+}
+END_TEST
+
+START_TEST(begins_a_line_again_in_a_file_that_was_emptied)
+{
+	script[0] = 6;
+	script[1] = -ENOSPC;
+	looks[2] = SINK_EMPTIED;
+	emit("one\ntwo\n", 2);
+	ck_assert_mem_eq(taken, "one\ntwtwo\n2", 11);
+}
+END_TEST
+
+START_TEST(goes_on_in_raw_where_it_stopped)
+{
+	config.format = FORMAT_RAW;
+	script[0] = 6;
+	script[1] = -ENOSPC;
+	elsewhere[1] = true;
+	emit("one\ntwo\n", 2);
+	config.format = FORMAT_TEXT;
+	assert_taken("one\ntw|o\n");
+}
+END_TEST
+
+START_TEST(writes_again_what_went_to_a_removed_file)
+{
+	script[0] = 6;
+	looks[2] = SINK_REMOVED; /* after the second write */
+	elsewhere[1] = true;
+	emit("one\ntwo\n", 2);
+	assert_taken("one\ntwo\n|one\ntwo\n");
+	ck_assert_uint_eq(atomic_load(&output.counters.records), 2);
+	ck_assert_uint_eq(atomic_load(&output.counters.waiting), 0);
+}
+END_TEST
+
+START_TEST(holds_what_has_no_file)
+{
+	elsewhere[0] = elsewhere[1] = true;
+	looks[0] = SINK_REMOVED;
+	cannot_open = true;
+	emit("one\n", 1);
+	ck_assert_mem_eq(taken, "|one\n2", 6);
+	ck_assert_uint_eq(atomic_load(&output.counters.errors), 1);
+}
+END_TEST
+
+START_TEST(keeps_the_old_file_if_the_path_cannot_be_opened)
+{
+	elsewhere[0] = true;
+	cannot_open = true;
+	emit("one\n", 1);
+	assert_taken("one\n");
 }
 END_TEST
 
@@ -200,6 +322,13 @@ SUITE(output)
 	tcase_add_test(tests, continues_a_line_after_the_disk_was_full);
 	tcase_add_test(tests, reopens_between_two_lines_only);
 	tcase_add_test(tests, finishes_a_line_before_it_reopens);
+	tcase_add_loop_test(tests, begins_a_line_again_in_another_file, 0, 4);
+	tcase_add_test(tests, goes_on_in_the_line_if_the_file_is_the_same);
+	tcase_add_test(tests, begins_a_line_again_in_a_file_that_was_emptied);
+	tcase_add_test(tests, goes_on_in_raw_where_it_stopped);
+	tcase_add_test(tests, writes_again_what_went_to_a_removed_file);
+	tcase_add_test(tests, holds_what_has_no_file);
+	tcase_add_test(tests, keeps_the_old_file_if_the_path_cannot_be_opened);
 	tcase_add_test(tests, does_not_wait_for_the_lock_to_reopen);
 	tcase_add_test(tests, counts_the_records_that_a_broken_pipe_lost);
 	suite_add_tcase(suite, tests);

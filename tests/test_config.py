@@ -503,6 +503,12 @@ class Values(Case):
             self.assertIn(f'mode = "{shown}";', self.dump(
                 PLACES["file"].format(f'mode = "{value}"')))
 
+    def test_a_mode_without_quotes_is_told_to_have_them(self):
+        for value in ("640", "0640", "0o640", "0x1a0"):
+            self.one_fault(PLACES["file"].format(f"mode = {value}"), 2,
+                           r'mode: found \S+, expected octal digits in quotes, '
+                           r'such as "0640"')
+
     def test_framings_are_those_of_the_protocol(self):
         framings = {"tcp": ("line", "lf", "nul", "octet-counted", "chunk"),
                     "udp": ("datagram", "exact", "line")}

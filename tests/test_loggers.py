@@ -396,6 +396,54 @@ class Journald(Logger):
             f"{text.get(b'PORTLOG_PEER')}:{text.get(b'PORTLOG_PORT')}",
             tag, data.decode() if tag == "*" else data)
 
+    def stdout(self):
+        """The stream that systemd would pass for stdout (sd-journal's)."""
+        stream = socket.socket(socket.AF_UNIX)
+        self.addCleanup(stream.close)
+        stream.connect(f"{self.root}/run/systemd/journal/stdout")
+        # Identifier, unit, priority, prefixes of priority, no forwarding.
+        stream.sendall(b"portlogd\n\n6\n1\n0\n0\n0\n")
+        return stream
+
+    def messages(self):
+        exported = subprocess.run(
+            ["journalctl", "-q", "-D", self.root + "/run/log/journal", "-o",
+             "export", "-a", "-t", "portlogd"], stdout=subprocess.PIPE,
+            check=True, timeout=harness.PATIENCE).stdout
+        return [(f[b"MESSAGE"], f[b"PRIORITY"]) for f in fields_of(exported)]
+
+    def test_journald_cuts_no_line_of_stdout(self):
+        self.start()
+        stream = self.stdout()
+        status = os.fstat(stream.fileno())
+        forged = b"<0>2026-01-01T00:00:00.000000Z tcp/1 192.0.2.1:1 * opened "
+        # journald removes spaces at the end of a line.
+        long_ones = [forged.strip() + forged * 900 + b".",
+                     b"\x1b" * 13000, b"<0>" * 20000,
+                     (b" " * 9 + b"x") * 6000]
+        with harness.Daemon(
+                "-l", "tcp:127.0.0.1:0", start=False, env=dict(
+                    os.environ, JOURNAL_STREAM=f"{status.st_dev}:"
+                    f"{status.st_ino}")) as daemon:
+            daemon.start(stdout=stream)
+            stream.close()
+            with daemon.tcp() as connection:
+                connection.sendall(b"\n".join(long_ones) + b"\n")
+                connection.shutdown(socket.SHUT_WR)
+                harness.end_of(connection)
+            wait_for(lambda: any(b" * closed " in m for m, _ in
+                                 self.messages()), "the last line")
+            self.assertEqual(daemon.stop(), 0)
+        found, joined = [], b""
+        for message, priority in self.messages():
+            self.assertEqual(priority, b"6")
+            record = harness.Record(message.decode())
+            joined += harness.unescape(record.data)
+            if record.tag != "P":
+                found.append(joined)
+                joined = b""
+        self.assertEqual(found[:-1], long_ones)
+
     def test_journald_that_is_stopped_goes_on_with_all_of_it(self):
         self.stop_and_continue()
 

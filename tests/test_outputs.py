@@ -190,7 +190,8 @@ class Fifos(Case):
             os.mkfifo(path)
             result = harness.run("-l", "udp:127.0.0.1:0", "-o", path)
         self.assertEqual(result.returncode, 1)
-        self.assertIn(f"{path}: No such device or address", result.stderr)
+        self.assertIn(f"{path}: No such device or address: nobody reads this "
+                      "FIFO", result.stderr)
 
     def test_a_reader_that_comes_back_gets_what_was_held(self):
         daemon = self.daemon(start=False, config=config(
@@ -311,6 +312,8 @@ class Server:
 class Messages(unittest.TestCase):
     """Tests for both syslog and the journal."""
 
+    Server = Server
+
     def private(self, mounted, link, target):
         """A mount namespace in which link leads to our own socket."""
         return harness.namespaces(
@@ -325,7 +328,7 @@ class Messages(unittest.TestCase):
         path = daemon.dir + "/socket"
         daemon.arguments = [*self.private(*self.PLACE, path), *wrap,
                             *daemon.arguments]
-        server = Server(path)
+        server = self.Server(path)
         self.addCleanup(server.close)
         daemon.start()
         return daemon, server
@@ -358,7 +361,8 @@ class Messages(unittest.TestCase):
             wait_for(is_counted, "the record to be counted")
             server.close()
             sender.send(b"one")
-            daemon.wait_for_error(r"stalled reason=(ECONNREFUSED|ENOENT)")
+            daemon.wait_for_error(
+                r"stalled reason=(ECONNREFUSED|ENOENT|EPIPE)")
             sender.send(b"two")
             sender.send(b"three")
             server.open()
@@ -445,6 +449,19 @@ class Syslog(Messages):
             self.assertEqual(unescape(data), record)
             self.assertEqual(data, daemon.wait_for_data(1)[0])
 
+    def test_max_line_is_the_longest_message(self):
+        for limit in 1024, 65536:
+            daemon, server = self.start(
+                '{ type = "syslog"; max_line = %d; }' % limit, UDP)
+            with daemon.udp() as sender:
+                sender.send(b"\x1b" * 50000)
+                sizes, message = [], " P "
+                while " P " in message:
+                    message = server.get().decode()
+                    sizes.append(len(message))
+            self.assertLessEqual(max(sizes), limit)
+            self.assertGreater(max(sizes), limit - 4)
+
     def test_a_server_that_goes_away_and_comes_back_loses_nothing(self):
         daemon, server = self.start('{ type = "syslog"; }', UDP)
         self.loses_nothing(daemon, server, lambda m: self.parse(m)["data"])
@@ -461,6 +478,43 @@ class Syslog(Messages):
             self.assertEqual(daemon.stop(), 1)
         self.assertRegex(daemon.errors(),
                          r"output syslog: \d+ records unwritten")
+
+
+class SyslogStream(Syslog):
+    """The same where /dev/log is a stream: a NUL ends each message."""
+
+    class Server(Server):
+        """A server of one connection at a time."""
+
+        def open(self):
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.settimeout(harness.PATIENCE)
+            self.listener.bind(self.path)
+            os.chmod(self.path, 0o666)
+            self.listener.listen()
+            self.socket, self.data = None, b""
+
+        def close(self):
+            if self.socket:
+                self.socket.close()
+            self.listener.close()
+            if os.path.exists(self.path):
+                os.unlink(self.path)
+
+        def get(self):
+            while b"\0" not in self.data:
+                if not self.socket:
+                    self.socket, _ = self.listener.accept()
+                    self.socket.settimeout(harness.PATIENCE)
+                data = self.socket.recv(65536)
+                if not data:
+                    self.socket = None
+                self.data += data
+            message, _, self.data = self.data.partition(b"\0")
+            return message
+
+    # There are two outputs, but one connection at a time.
+    test_a_message_has_the_columns_of_the_text = None
 
 
 class Journal(Messages):

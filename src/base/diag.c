@@ -6,13 +6,12 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/escape.h"
+#include "base/journal_stream.h"
 
 /* A pipe that poll(2) calls writable takes a page at once. */
 #define LINE_BYTES 4096
@@ -24,22 +23,6 @@ static const char *program_name = "diag"; /* until diag_init() */
 static bool is_verbose, is_journal;
 static atomic_bool is_stalled;
 static char last_error[256]; /* of the main thread */
-
-/* systemd names the journal's stream by device and inode (systemd.exec(5)). */
-static bool
-stderr_is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	char ours[48];
-	struct stat status;
-
-	if (!stream || fstat(STDERR_FILENO, &status) != 0)
-		return false;
-	snprintf(ours, sizeof ours, "%llu:%llu",
-		 (unsigned long long)status.st_dev,
-		 (unsigned long long)status.st_ino);
-	return strcmp(stream, ours) == 0;
-}
 
 /*
  * The parent may have closed some of 0, 1 and 2; the next files to be opened
@@ -63,7 +46,7 @@ diag_init(const char *program)
 {
 	occupy_standard_descriptors();
 	program_name = program;
-	is_journal = stderr_is_journal();
+	is_journal = journal_stream_is(STDERR_FILENO);
 }
 
 void

@@ -9,6 +9,7 @@
 #ifndef PORTLOG_CONFIG_CONFIG_H
 #define PORTLOG_CONFIG_CONFIG_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,10 +57,14 @@ struct listener_config {
 	struct limits limits;
 };
 
+/* The default of max_line depends on where a stream leads, once it is open. */
+#define MAX_LINE_UNSET UINT_MAX
+
 struct output_config {
 	char *name;
 	enum output_type type;
 	enum format format;
+	unsigned max_line; /* bytes; 0: no limit */
 	char *path;
 	unsigned mode;
 	unsigned facility, severity; /* codes of RFC 5424, 6.2.1 */

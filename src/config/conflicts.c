@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/conflicts.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static uint32_t
 scope_of(const struct address *address)
@@ -81,10 +85,73 @@ is_same_path(const char *a, const char *b)
 	}
 }
 
+/* A file, or the directory where one of that name would be made. */
+struct place {
+	struct stat status;
+	const char *name; /* NULL: the file is there */
+};
+
+static bool
+find_path(const char *path, struct place *place)
+{
+	const char *slash = strrchr(path, '/');
+	size_t size = slash ? (size_t)(slash - path) + 1 : 0;
+	char directory[PATH_MAX] = ".";
+
+	place->name = NULL;
+	if (stat(path, &place->status) == 0)
+		return true;
+	place->name = path + size;
+	if (size >= sizeof directory)
+		return false;
+	if (slash)
+		snprintf(directory, sizeof directory, "%.*s", (int)size, path);
+	return stat(directory, &place->status) == 0;
+}
+
+/* stdout as it is now; what discards it, such as /dev/null, mixes nothing. */
+static bool
+find_stdout(struct place *place)
+{
+	place->name = NULL;
+	return fstat(STDOUT_FILENO, &place->status) == 0 &&
+	       (!S_ISCHR(place->status.st_mode) || isatty(STDOUT_FILENO));
+}
+
+static bool
+is_same_place(const struct place *a, const struct place *b)
+{
+	if (a->status.st_dev != b->status.st_dev ||
+	    a->status.st_ino != b->status.st_ino)
+		return false;
+	return a->name && b->name ? strcmp(a->name, b->name) == 0
+				  : a->name == b->name;
+}
+
+bool
+conflicts_paths(const char *a, const char *b)
+{
+	struct place x, y;
+
+	return is_same_path(a, b) ||
+	       (find_path(a, &x) && find_path(b, &y) && is_same_place(&x, &y));
+}
+
+static bool
+is_stdout(const char *path)
+{
+	struct place ours, its;
+
+	return path && find_stdout(&ours) && find_path(path, &its) &&
+	       is_same_place(&ours, &its);
+}
+
 bool
 conflicts_outputs(const struct output_config *a, const struct output_config *b)
 {
 	if (a->type == OUTPUT_STDOUT)
-		return b->type == OUTPUT_STDOUT;
-	return a->path && b->path && is_same_path(a->path, b->path);
+		return b->type == OUTPUT_STDOUT || is_stdout(b->path);
+	if (b->type == OUTPUT_STDOUT)
+		return is_stdout(a->path);
+	return a->path && b->path && conflicts_paths(a->path, b->path);
 }

@@ -11,6 +11,9 @@
 /* What listens if no listener is configured, over TCP and UDP. */
 #define DEFAULT_PORT 8888
 
+/* By default rsyslog cuts after 8096 bytes; other daemons later. */
+#define SYSLOG_MAX_LINE 8000
+
 void
 config_set_defaults(struct config *config)
 {
@@ -55,6 +58,9 @@ config_complete_outputs(struct config *config)
 	for (size_t i = 0; i < config->output_count; i++) {
 		struct output_config *output = &config->outputs[i];
 
+		if (output->type == OUTPUT_SYSLOG &&
+		    output->max_line == MAX_LINE_UNSET)
+			output->max_line = SYSLOG_MAX_LINE;
 		if (!output->name)
 			output->name = memory_copy(
 				output->path

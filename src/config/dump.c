@@ -66,8 +66,10 @@ put_value(FILE *out, const struct option *option, const void *target)
 
 /* Whether there is no value to print: no interface, every output. */
 static bool
-is_unset(const struct option *option, const void *field)
+is_unset(const struct option *option, const void *target)
 {
+	const void *field = (const char *)target + option->offset;
+
 	switch (option->type) {
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
@@ -80,6 +82,7 @@ is_unset(const struct option *option, const void *field)
 	case OPTION_LIST:
 		return true;
 	case OPTION_INTEGER:
+		return option_get(option, target) > option->max;
 	case OPTION_CHOICE:
 	case OPTION_MODE:
 		break;
@@ -95,9 +98,7 @@ put_options(FILE *out, const char *indent, const struct option *table,
 	    const void *target, unsigned kind)
 {
 	for (; table->name; table++) {
-		const void *field = (const char *)target + table->offset;
-
-		if (is_unset(table, field) ||
+		if (is_unset(table, target) ||
 		    (kind != EVERY_KIND && !option_applies(table, kind)))
 			continue;
 		fprintf(out, "%s%s = ", indent, table->name);

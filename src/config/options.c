@@ -132,6 +132,10 @@ const struct option config_output_options[] = {
 	{ CHOICE("format", offsetof(struct output_config, format),
 		 config_formats, FORMAT_TEXT),
 	  .applies = STREAMS },
+	/* The default depends on the type: config_complete_outputs(). */
+	{ INTEGER("max_line", offsetof(struct output_config, max_line), 0,
+		  1048576, MAX_LINE_UNSET),
+	  .applies = STREAMS | 1U << OUTPUT_SYSLOG },
 	{ STRING("path", OPTION_PATH, offsetof(struct output_config, path),
 		 NULL),
 	  .applies = FILES },

@@ -1,57 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* Sinks that are streams: stdout, and files that are appended to. */
+/* The sink of a file that is appended to, by its path. */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
-#include <limits.h>
-#include <poll.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/diag.h"
 #include "base/memory.h"
 #include "output/sink.h"
-#include "record/format.h"
-
-/*
- * While write(2) blocks on a pipe, it is unknown how many bytes the pipe has
- * taken.  O_NONBLOCK on stdout itself would affect all processes that share
- * it, so open the pipe a second time.  The pipe of another user cannot be
- * opened: write at most PIPE_BUF bytes, which it takes whole or not at all.
- */
-static void
-avoid_partial_writes(struct sink *sink)
-{
-	struct stat status;
-	int fd = -1;
-
-	if (fstat(sink->fd, &status) != 0 || S_ISREG(status.st_mode))
-		return;
-	sink->is_socket = S_ISSOCK(status.st_mode);
-	if (S_ISFIFO(status.st_mode))
-		fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd >= 0)
-		sink->fd = fd;
-	else if (!sink->is_socket)
-		sink->max_write = PIPE_BUF;
-}
-
-static bool
-open_stdout(struct sink *sink)
-{
-	int flags = fcntl(STDOUT_FILENO, F_GETFL);
-
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
-		errno = EBADF;
-		return false;
-	}
-	sink->fd = STDOUT_FILENO;
-	avoid_partial_writes(sink);
-	return true;
-}
+#include "output/stream.h"
 
 #define FLAGS (O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY)
 
@@ -101,38 +64,16 @@ try_file(struct sink *sink)
 	return sink->fd >= 0;
 }
 
-/* A process that was killed may have left half a line: begin a new one. */
-static bool
-end_last_line(int fd, const char *path)
-{
-	struct stat status;
-	char last = '\n';
-	int reader;
-
-	if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
-	    status.st_size == 0)
-		return true;
-	reader = open(path, O_RDONLY | O_CLOEXEC);
-	if (reader < 0)
-		return true; /* we may write to it, but not read it */
-	if (pread(reader, &last, 1, status.st_size - 1) != 1)
-		last = '\n';
-	close(reader);
-	return last == '\n' || write(fd, "\n", 1) == 1;
-}
-
 static bool
 open_file(struct sink *sink)
 {
-	const struct output_config *config = sink->config;
-	int fd = open_or_create(config->path, config->mode);
-
-	if (fd < 0)
+	sink->fd = open_or_create(sink->config->path, sink->config->mode);
+	if (sink->fd < 0)
 		return false;
-	/* On a full disk, end the line with the first write. */
-	if (config->format != FORMAT_RAW)
-		sink->ends_mid_line = !end_last_line(fd, config->path);
-	sink->fd = fd;
+	stream_identify(sink);
+	stream_set_max_line(sink);
+	stream_end_last_line(sink);
+	stream_lock(sink);
 	return true;
 }
 
@@ -150,41 +91,59 @@ close_and_check(struct sink *sink, int fd)
 }
 
 static bool
-reopen_file(struct sink *sink)
+reopen_file(struct sink *sink, bool *is_other)
 {
-	int old = sink->fd;
+	const struct sink old = *sink;
+	int fd = open_or_create(sink->config->path, sink->config->mode);
 
-	if (!open_file(sink))
+	if (fd < 0)
 		return false;
-	close_and_check(sink, old);
+	sink->fd = fd;
+	stream_identify(sink);
+	*is_other = sink->device != old.device || sink->inode != old.inode;
+	/* We may be in the middle of a line of the same file. */
+	if (*is_other)
+		stream_end_last_line(sink);
+	else
+		sink->end = old.end;
+	close_and_check(sink, old.fd);
+	stream_lock(sink);
 	return true;
 }
 
-/* MSG_DONTWAIT: O_NONBLOCK would affect all processes with this socket. */
-static ssize_t
-write_once(const struct sink *sink, const char *data, size_t size)
+/*
+ * Whether the path leads elsewhere.  Errors that say nothing of that do not
+ * count.  Asked for times too, NFS would first write all out.
+ */
+static bool
+is_elsewhere(const struct sink *sink)
 {
-	if (sink->max_write > 0 && size > sink->max_write)
-		size = sink->max_write;
-	return sink->is_socket ? send(sink->fd, data, size, MSG_DONTWAIT)
-			       : write(sink->fd, data, size);
+	struct statx now;
+
+	if (statx(AT_FDCWD, sink->config->path, 0, STATX_INO, &now) != 0)
+		return errno == ENOENT || errno == ENOTDIR || errno == ESTALE;
+	return now.stx_ino != sink->inode ||
+	       makedev(now.stx_dev_major, now.stx_dev_minor) != sink->device;
 }
 
-static ssize_t
-write_stream(struct sink *sink, const char *data, size_t size)
+/* A path such as /dev/fd/3 may lead to a file without a name. */
+static enum sink_file
+look_at_file(struct sink *sink)
 {
-	struct pollfd writable = { .fd = sink->fd, .events = POLLOUT };
-	ssize_t written;
+	enum sink_file found = stream_look(sink);
 
-	if (sink->ends_mid_line && write(sink->fd, "\n", 1) != 1)
-		return -1;
-	sink->ends_mid_line = false;
-	written = write_once(sink, data, size);
-	if (written >= 0 || errno != EAGAIN)
-		return written;
-	/* The pipe is full, or another process made stdout non-blocking. */
-	poll(&writable, 1, -1);
-	return 0;
+	return found == SINK_REMOVED && !is_elsewhere(sink) ? SINK_SAME : found;
+}
+
+/* A FIFO with a path may get another reader, an unnamed pipe may not. */
+static bool
+file_is_gone(const struct sink *sink, int error)
+{
+	struct statfs system;
+
+	if (error == EPIPE && fstatfs(sink->fd, &system) == 0)
+		return system.f_type == PIPEFS_MAGIC;
+	return stream_has_hung_up(sink);
 }
 
 static void
@@ -193,24 +152,13 @@ close_file(struct sink *sink)
 	close_and_check(sink, sink->fd);
 }
 
-static void
-close_stdout(struct sink *sink)
-{
-	/* Descriptor 1 was passed to us: leave it open. */
-	if (sink->fd != STDOUT_FILENO)
-		close(sink->fd);
-}
-
-const struct sink_ops sink_stdout = {
-	.open = open_stdout,
-	.write = write_stream,
-	.close = close_stdout,
-};
-
 const struct sink_ops sink_file = {
 	.open = open_file,
 	.try = try_file,
 	.reopen = reopen_file,
-	.write = write_stream,
+	.look = look_at_file,
+	.is_elsewhere = is_elsewhere,
+	.write = stream_write,
+	.is_gone = file_is_gone,
 	.close = close_file,
 };

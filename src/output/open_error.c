@@ -19,12 +19,23 @@ is_outside_service(const struct output_config *config, int error)
 	       strncmp(config->path, OF_SERVICE, strlen(OF_SERVICE)) != 0;
 }
 
+/* What errno means where it is not clear. */
+static const char *
+reason_of(int error)
+{
+	if (error == ENOSYS)
+		return "built without libsystemd";
+	if (error == ENXIO)
+		return "No such device or address: nobody reads this FIFO, or "
+		       "it is a socket";
+	return strerror(error);
+}
+
 void
 open_error_explain(const struct output_config *config, int error,
 		   char out[OPEN_ERROR])
 {
-	const char *reason =
-		error == ENOSYS ? "built without libsystemd" : strerror(error);
+	const char *reason = reason_of(error);
 	long size;
 
 	if (!is_outside_service(config, error)) {

@@ -8,13 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "output/line_writer.h"
 #include "output/open_error.h"
+#include "output/retry.h"
 #include "record/format.h"
-
-#define RETRY_MS 1000
 
 static const struct sink_ops *const ops_by_type[] = {
 	[OUTPUT_STDOUT] = &sink_stdout,
@@ -31,6 +30,14 @@ path_of(const struct output *output)
 	const char *path = config->path ? config->path : output->ops->path;
 
 	return path && strcmp(path, config->name) != 0 ? path : "";
+}
+
+static const struct sink_ops *
+ops_of(const struct output_config *config)
+{
+	return config->path && sink_leads_to_stdout(config->path)
+		     ? &sink_stdout
+		     : ops_by_type[config->type];
 }
 
 /* Returns false. */
@@ -55,7 +62,7 @@ output_open(struct output *output, const struct output_config *config,
 	output->config = config;
 	output->wake_fd = wake_fd;
 	output->broken_fd = broken_fd;
-	output->ops = ops_by_type[config->type];
+	output->ops = ops_of(config);
 	output->sink.config = config;
 	return output->ops->open(&output->sink) || log_failure(output);
 }
@@ -65,7 +72,7 @@ output_try(const struct output_config *config)
 {
 	struct output output = {
 		.config = config,
-		.ops = ops_by_type[config->type],
+		.ops = ops_of(config),
 		.sink.config = config,
 	};
 
@@ -96,28 +103,20 @@ output_add_waiting(struct output *output, size_t count)
 	atomic_fetch_add(&output->counters.waiting, count);
 }
 
-static void
-reopen(struct output *output)
-{
-	unsigned requested = atomic_load(&output->reopens_requested);
-	const char *path = path_of(output);
-
-	if (output->ops->reopen(&output->sink))
-		diag(LOG_INFO, "output %s: reopened", output->config->name);
-	else
-		diag(LOG_ERR,
-		     "output %s: cannot reopen, keeping the old: %s%s%s",
-		     output->config->name, path, *path ? ": " : "",
-		     strerror(errno));
-	atomic_store(&output->reopens_done, requested);
-	eventfd_write(output->wake_fd, 1);
-}
-
 bool
 output_is_reopened(const struct output *output)
 {
-	return atomic_load(&output->reopens_requested) ==
-	       atomic_load(&output->reopens_done);
+	return line_writer_is_reopened(output);
+}
+
+void
+output_check_reader(struct output *output)
+{
+	if (pthread_mutex_trylock(&output->lock) != 0)
+		return; /* a write will find out */
+	if (output->ops->is_gone && output->ops->is_gone(&output->sink, 0))
+		retry_give_up(output, EIO);
+	pthread_mutex_unlock(&output->lock);
 }
 
 /* Loop: a request that comes while we hold the lock is left to us. */
@@ -127,139 +126,23 @@ output_reopen(struct output *output)
 	while (!output_is_reopened(output) &&
 	       pthread_mutex_trylock(&output->lock) == 0) {
 		if (!output_is_reopened(output))
-			reopen(output);
+			line_writer_reopen(output);
 		pthread_mutex_unlock(&output->lock);
 	}
-}
-
-/* Call with the lock held.  Does not return if the output is abandoned. */
-static void
-stop_if_abandoned(struct output *output)
-{
-	if (!atomic_load(&output->abandoned))
-		return;
-	pthread_mutex_unlock(&output->lock);
-	for (;;)
-		pause();
-}
-
-static void
-wait_to_retry(struct output *output, int error)
-{
-	if (output->stalled_since_ms == 0) {
-		output->stalled_since_ms = clock_now_ms();
-		atomic_fetch_add(&output->counters.errors, 1);
-		diag(LOG_ERR,
-		     "output %s: stalled reason=%s: %s; trying again "
-		     "every second",
-		     output->config->name, strerrorname_np(error),
-		     strerror(error));
-	}
-	clock_sleep_ms(RETRY_MS);
-	stop_if_abandoned(output);
-}
-
-/* Call after each write that succeeded. */
-static void
-end_stall(struct output *output)
-{
-	long long stall_ms;
-
-	if (output->stalled_since_ms == 0)
-		return;
-	stall_ms = clock_now_ms() - output->stalled_since_ms;
-	output->stalled_since_ms = 0;
-	output->unnoted_stall_ms += stall_ms;
-	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
-	     output->config->name, stall_ms / 1000, stall_ms % 1000);
-}
-
-/* The reader of stdout is gone, and no other can come: do not retry. */
-static void
-mark_broken(struct output *output)
-{
-	diag(LOG_ERR, "output %s: %s", output->config->name, strerror(EPIPE));
-	atomic_store(&output->broken, true);
-	eventfd_write(output->broken_fd, 1);
-}
-
-/* Whether a new file may begin after the first done bytes. */
-static bool
-is_between_lines(const struct output *output, const char *data, size_t done)
-{
-	return done == 0 ||
-	       (data[done - 1] == '\n' && output->config->format != FORMAT_RAW);
-}
-
-static void
-count_written(struct output *output, size_t count)
-{
-	atomic_fetch_add(&output->counters.records, count);
-	atomic_fetch_sub(&output->counters.waiting, count);
-}
-
-/*
- * After a short write, count the records that were written whole, so that the
- * number of waiting records is exact during a stall.  Returns how many these
- * are.  In the raw format a newline may be data, so count none.
- */
-static size_t
-count_short_write(struct output *output, const char *data, size_t size)
-{
-	size_t count;
-
-	if (output->config->format == FORMAT_RAW)
-		return 0;
-	count = bytes_count_newlines(data, size);
-	count_written(output, count);
-	return count;
-}
-
-/* Write data, which holds count records. */
-static void
-write_all(struct output *output, const char *data, size_t size, size_t count)
-{
-	size_t done = 0;
-
-	while (done < size && !atomic_load(&output->broken)) {
-		ssize_t written;
-
-		stop_if_abandoned(output);
-		if (!output_is_reopened(output) &&
-		    is_between_lines(output, data, done))
-			reopen(output);
-		written = output->ops->write(&output->sink, data + done,
-					     size - done);
-		if (written >= 0) {
-			done += (size_t)written;
-			if (done < size)
-				count -= count_short_write(
-					output, data + done - written,
-					(size_t)written);
-			end_stall(output);
-		} else if (errno == EPIPE &&
-			   output->config->type == OUTPUT_STDOUT) {
-			mark_broken(output);
-		} else if (errno != EINTR) {
-			wait_to_retry(output, errno);
-		}
-	}
-	atomic_fetch_add(&output->counters.bytes, done);
-	if (done == size)
-		count_written(output, count);
 }
 
 static void
 send_all(struct output *output, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		stop_if_abandoned(output);
+		retry_stop_if_abandoned(output);
 		while (!output->ops->send(&output->sink, &records[i]))
 			if (errno != EINTR)
-				wait_to_retry(output, errno);
-		end_stall(output);
+				retry_wait(output, errno);
+		retry_end(output);
 		atomic_fetch_add(&output->counters.bytes, records[i].size);
-		count_written(output, 1);
+		atomic_fetch_add(&output->counters.records, 1);
+		atomic_fetch_sub(&output->counters.waiting, 1);
 	}
 }
 
@@ -274,6 +157,7 @@ note_stall(struct output *output)
 	struct record note = { .origin = &origin,
 			       .data = (unsigned char *)text,
 			       .tag = TAG_NOTE };
+	struct rendering rendering = { .format = output->config->format };
 	size_t size;
 
 	while (output->unnoted_stall_ms > 0 && !atomic_load(&output->broken)) {
@@ -288,9 +172,10 @@ note_stall(struct output *output)
 			send_all(output, &note, 1);
 			continue;
 		}
-		format_records(output->config->format, line, sizeof line, &size,
-			       &note, 1);
-		write_all(output, line, size, 1);
+		rendering.records = &note;
+		rendering.count = 1;
+		format_lines(&rendering, line, sizeof line, &size);
+		line_writer_write(output, line, size, 1);
 	}
 }
 
@@ -317,7 +202,7 @@ output_emit(struct output *output, const char *data, size_t size,
 	if (output->ops->send)
 		send_all(output, records, count);
 	else
-		write_all(output, data, size, count);
+		line_writer_write(output, data, size, count);
 	note_stall(output);
 	output_counters_end_write(&output->counters);
 	pthread_mutex_unlock(&output->lock);

@@ -5,39 +5,22 @@
  * and tries again: no record is dropped, and none is queued in memory.
  *
  * An output is stalled from a write that failed until one succeeds.  It is
- * broken once stdout has lost its reader: it then writes nothing any more, and
- * the records stay counted as waiting.
+ * broken once it has lost its reader and no other can come: it then writes
+ * nothing any more, and the records stay counted as waiting.
+ *
+ * A file is looked at while it is written to.  Where its path leads to another
+ * file, or to none, that is opened between two lines.  A line that stalled in
+ * the old file is begun again in the new one.
  */
 #ifndef PORTLOG_OUTPUT_OUTPUT_H
 #define PORTLOG_OUTPUT_OUTPUT_H
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "config/config.h"
-#include "output/output_counters.h"
-#include "output/sink.h"
+#include "output/output_state.h"
 #include "record/record.h"
-
-struct output {
-	const struct output_config *config; /* borrowed */
-	const struct sink_ops *ops;
-	struct output_counters counters;
-	atomic_uint reopens_requested;
-	atomic_uint reopens_done; /* up to which request */
-	atomic_bool abandoned;    /* the process is about to give up */
-	atomic_bool broken;       /* stdout has lost its reader */
-	int broken_fd;            /* an eventfd, rung then; borrowed */
-	int wake_fd;           /* an eventfd, rung after a reopen; borrowed */
-	pthread_mutex_t queue; /* held by the thread that is next to lock */
-	pthread_mutex_t lock;
-	/* Under the lock: */
-	struct sink sink;
-	long long stalled_since_ms; /* CLOCK_MONOTONIC; 0: not stalled */
-	long long unnoted_stall_ms; /* of stalls that are over */
-};
 
 /*
  * Open the output.  false: stderr has the reason.  The configuration must
@@ -68,10 +51,11 @@ void output_abandon(struct output *, const struct timespec *until);
 void output_add_waiting(struct output *, size_t count);
 
 /*
- * Write count records, which must be counted as waiting.  For a stream, data
- * has size rendered bytes: whole lines of these records.  Other outputs ignore
- * data.  Returns when all are written or the output is broken.  Any thread but
- * the main one: it blocks as long as the output is stalled.
+ * Write count records, which must be counted as waiting.  To a stream pass them
+ * rendered, as that many whole lines in size bytes of data; the records are
+ * ignored.  For other outputs data is.  Returns when all are written or the
+ * output is broken.  Any thread but the main one: it blocks as long as the
+ * output is stalled.
  */
 void output_emit(struct output *, const char *data, size_t size,
 		 const struct record *, size_t count);
@@ -84,6 +68,12 @@ void output_emit(struct output *, const char *data, size_t size,
  */
 void output_request_reopen(struct output *);
 void output_reopen(struct output *);
+
+/*
+ * Find out whether stdout has lost its terminal, which only a write would tell
+ * otherwise.  Any thread.
+ */
+void output_check_reader(struct output *);
 
 /* Whether all requests were tried, with success or not.  Any thread. */
 bool output_is_reopened(const struct output *);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "output/output_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -27,6 +29,31 @@ struct output_set {
 	struct output list[];
 };
 
+/* A device has no lines that a short write could mix. */
+static bool
+is_same_file(const struct sink *a, const struct sink *b)
+{
+	return a->type != 0 && a->type != S_IFCHR && a->device == b->device &&
+	       a->inode == b->inode;
+}
+
+/* The configuration was compared by its paths; links may be made since. */
+static bool
+has_own_file(const struct output_set *outputs, const struct output *last)
+{
+	for (size_t i = 0; i < outputs->count; i++) {
+		const struct output *other = &outputs->list[i];
+
+		if (!is_same_file(&other->sink, &last->sink))
+			continue;
+		diag(LOG_ERR,
+		     "cannot open output %s: it is the same file as output %s",
+		     last->config->name, other->config->name);
+		return false;
+	}
+	return true;
+}
+
 struct output_set *
 output_set_open(const struct config *config, int wake_fd, int broken_fd)
 {
@@ -35,13 +62,19 @@ output_set_open(const struct config *config, int wake_fd, int broken_fd)
 		1, sizeof *outputs + count * sizeof outputs->list[0]);
 
 	outputs->wake_fd = wake_fd;
-	for (; outputs->count < count; outputs->count++)
-		if (!output_open(&outputs->list[outputs->count],
-				 &config->outputs[outputs->count], wake_fd,
-				 broken_fd)) {
+	while (outputs->count < count) {
+		struct output *output = &outputs->list[outputs->count];
+		bool is_open =
+			output_open(output, &config->outputs[outputs->count],
+				    wake_fd, broken_fd);
+		bool is_good = is_open && has_own_file(outputs, output);
+
+		outputs->count += is_open;
+		if (!is_good) {
 			output_set_close(outputs);
 			return NULL;
 		}
+	}
 	return outputs;
 }
 
@@ -67,24 +100,43 @@ has_output(uint64_t mask, size_t number)
 	return mask >> number & 1;
 }
 
-/* Render once for all outputs of one format. */
+/* Render once for all outputs of the mask, which get the same lines. */
 static void
-emit_format(struct output_set *outputs, uint64_t mask, enum format format,
-	    const struct record *records, size_t count, char *scratch,
-	    size_t size)
+emit_lines(struct output_set *outputs, uint64_t mask, struct rendering r,
+	   char *scratch, size_t size)
 {
-	while (count > 0) {
-		size_t written;
-		size_t rendered = format_records(format, scratch, size,
-						 &written, records, count);
+	while (r.count > 0) {
+		size_t before = r.count, written;
+		size_t lines = format_lines(&r, scratch, size, &written);
 
-		for (size_t i = 0; i < outputs->count; i++)
-			if (has_output(mask, i))
-				output_emit(&outputs->list[i], scratch, written,
-					    records, rendered);
-		records += rendered;
-		count -= rendered;
+		for (size_t i = 0; i < outputs->count; i++) {
+			struct output *output = &outputs->list[i];
+
+			if (!has_output(mask, i))
+				continue;
+			/* Each piece counts as a record. */
+			output_add_waiting(output, lines - (before - r.count));
+			output_emit(output, scratch, written, NULL, lines);
+		}
 	}
+}
+
+/* The outputs of the mask that get the same lines as output number first. */
+static uint64_t
+same_lines(const struct output_set *outputs, uint64_t mask, size_t first)
+{
+	const struct output *output = &outputs->list[first];
+	uint64_t same = 0;
+
+	for (size_t i = first; i < outputs->count; i++) {
+		const struct output *other = &outputs->list[i];
+
+		if (has_output(mask, i) &&
+		    other->config->format == output->config->format &&
+		    other->sink.max_line == output->sink.max_line)
+			same |= UINT64_C(1) << i;
+	}
+	return same;
 }
 
 void
@@ -92,7 +144,7 @@ output_set_emit(struct output_set *outputs, uint64_t mask,
 		const struct record *records, size_t count, char *scratch,
 		size_t size)
 {
-	uint64_t by_format[FORMAT_RAW + 1] = { 0 };
+	uint64_t streams = 0;
 
 	for (size_t i = 0; i < outputs->count; i++) {
 		struct output *output = &outputs->list[i];
@@ -101,12 +153,24 @@ output_set_emit(struct output_set *outputs, uint64_t mask,
 			continue;
 		output_add_waiting(output, count);
 		if (output_is_stream(output))
-			by_format[output->config->format] |= UINT64_C(1) << i;
+			streams |= UINT64_C(1) << i;
 	}
-	for (enum format f = FORMAT_TEXT; f <= FORMAT_RAW; f++)
-		if (by_format[f])
-			emit_format(outputs, by_format[f], f, records, count,
-				    scratch, size);
+	for (size_t i = 0; i < outputs->count; i++) {
+		struct output *output = &outputs->list[i];
+		struct rendering rendering = {
+			.format = output->config->format,
+			.max_line = output->sink.max_line,
+			.records = records,
+			.count = count,
+		};
+		uint64_t same;
+
+		if (!has_output(streams, i))
+			continue;
+		same = same_lines(outputs, streams, i);
+		emit_lines(outputs, same, rendering, scratch, size);
+		streams &= ~same;
+	}
 	for (size_t i = 0; i < outputs->count; i++)
 		if (has_output(mask, i) && !output_is_stream(&outputs->list[i]))
 			output_emit(&outputs->list[i], NULL, 0, records, count);
@@ -118,8 +182,10 @@ reopen_main(void *argument)
 	struct output_set *outputs = argument;
 	int wake_fd = outputs->wake_fd;
 
-	for (size_t i = 0; i < outputs->count; i++)
+	for (size_t i = 0; i < outputs->count; i++) {
+		output_check_reader(&outputs->list[i]);
 		output_reopen(&outputs->list[i]);
+	}
 	/* Do not use the set after this: it may be freed. */
 	atomic_fetch_sub(&outputs->reopeners, 1);
 	eventfd_write(wake_fd, 1);
@@ -182,11 +248,17 @@ output_set_log(struct output_set *outputs)
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct output_config *c = outputs->list[i].config;
 
-		diag(LOG_INFO, "output %s: writing %s to %s", c->name,
+		size_t max_line = outputs->list[i].sink.max_line;
+		char limit[64] = "";
+
+		if (max_line > 0)
+			snprintf(limit, sizeof limit,
+				 ", at most %zu bytes a line", max_line);
+		diag(LOG_INFO, "output %s: writing %s to %s%s", c->name,
 		     output_is_stream(&outputs->list[i])
 			     ? config_formats[c->format]
 			     : "records",
-		     c->path ? c->path : types[c->type]);
+		     c->path ? c->path : types[c->type], limit);
 	}
 }
 

@@ -2,11 +2,12 @@
 /*
  * output_set: all outputs of the configuration.
  *
- * The folder output/ writes records: to stdout and files (file.c), to the
- * syslog daemon (syslog.c) and to the journal (journal.c).  output_set_emit()
- * renders a batch of records once for each format and passes it to each
- * output.  It returns when all of them have written it, so that slow outputs
- * slow down the receiving threads, and through them the peers.
+ * The folder output/ writes records: to stdout and files (line_writer.c), to
+ * the syslog daemon (syslog.c) and to the journal (journal.c).
+ * output_set_emit() renders a batch of records once for each format and
+ * max_line, and passes it to each output.  It returns when all of them have
+ * written it, so that slow outputs slow down the receiving threads, and through
+ * them the peers.
  */
 #ifndef PORTLOG_OUTPUT_OUTPUT_SET_H
 #define PORTLOG_OUTPUT_OUTPUT_SET_H

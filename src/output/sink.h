@@ -17,13 +17,25 @@
 struct sink {
 	const struct output_config *config; /* borrowed */
 	int fd;                             /* -1: none */
+	/* Of stdout and files: what they led to when they were opened. */
+	mode_t type; /* S_IFREG, S_IFIFO ...; 0: unknown */
+	dev_t device;
+	ino_t inode;
+	off_t end;          /* of a file, after our last write */
 	bool ends_mid_line; /* the file ends in half a line: end it first */
-	bool is_socket;
-	bool close_failed; /* close(2) failed: written bytes may be missing */
-	size_t max_write;  /* bytes of one write; 0: no limit */
-	size_t sent;       /* bytes of the present record that were sent */
-	char *buffer;      /* owned by the sink */
-	size_t capacity;   /* bytes of buffer */
+	bool close_failed;  /* close(2) failed: written bytes may be missing */
+	size_t max_line;    /* bytes of one line; 0: no limit */
+	size_t max_write;   /* bytes of one write; 0: no limit */
+	size_t sent;        /* bytes of the present record that were sent */
+	bool ends_in_nul;   /* each message: the syslog socket is a stream */
+	char *buffer;       /* owned by the sink */
+	size_t capacity;    /* bytes of buffer */
+};
+
+enum sink_file {
+	SINK_SAME,
+	SINK_EMPTIED, /* others have cut what was written to it */
+	SINK_REMOVED, /* it has no name any more */
 };
 
 /*
@@ -35,14 +47,23 @@ struct sink_ops {
 	/* The same, but change nothing.  NULL: open changes nothing. */
 	bool (*try)(struct sink *);
 	/* Open the path again.  On failure the old file stays.  NULL: no-op. */
-	bool (*reopen)(struct sink *);
+	bool (*reopen)(struct sink *, bool *is_other);
+	/* What has become of the file that is open.  It tells each cut once. */
+	enum sink_file (*look)(struct sink *);
+	/* Whether its path leads to another file or to none.  NULL: no. */
+	bool (*is_elsewhere)(const struct sink *);
 	/* Streams: write some of the bytes; how many, 0 to be called again. */
 	ssize_t (*write)(struct sink *, const char *data, size_t size);
 	/* Others: send a whole record.  After false, send the same again. */
 	bool (*send)(struct sink *, const struct record *);
+	/* After an error, or 0: whether no reader can come.  NULL: no. */
+	bool (*is_gone)(const struct sink *, int error);
 	void (*close)(struct sink *);
 	const char *path; /* of its socket; NULL: the configuration has it */
 };
+
+/* Whether stdout is no file and has this path, such as /dev/stdout. */
+bool sink_leads_to_stdout(const char *path);
 
 extern const struct sink_ops sink_stdout, sink_file, sink_syslog;
 /* Without libsystemd, open fails with ENOSYS. */

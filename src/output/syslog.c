@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,33 +16,56 @@
 
 #define SOCKET_PATH "/dev/log"
 
-/* By default rsyslog cuts after 8096 bytes; other daemons later. */
-#define MESSAGE_BYTES 8000
+/* "<30>Nov 23 07:12:01 portlogd[42]: tcp/514 192.0.2.7:51034 " at most. */
+#define HEADER_BYTES 512
+
+static int
+connect_as(int type)
+{
+	struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* Most daemons take datagrams, some a stream, as syslog(3) knows too. */
+static bool
+connect_syslog(struct sink *sink)
+{
+	sink->fd = connect_as(SOCK_DGRAM);
+	sink->ends_in_nul = sink->fd < 0 && errno == EPROTOTYPE;
+	if (sink->ends_in_nul)
+		sink->fd = connect_as(SOCK_STREAM);
+	return sink->fd >= 0;
+}
+
+static void
+disconnect_syslog(struct sink *sink)
+{
+	if (sink->fd >= 0)
+		close(sink->fd);
+	sink->fd = -1;
+}
 
 static bool
 open_syslog(struct sink *sink)
 {
-	struct sockaddr_un address = { AF_UNIX, SOCKET_PATH };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
-
-	if (fd < 0)
-		return false;
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) {
-		sink->fd = fd;
-		return true;
-	}
-	error = errno;
-	close(fd);
-	errno = error;
-	return false;
+	sink->max_line = sink->config->max_line;
+	sink->buffer = malloc(sink->max_line + 1);
+	return sink->buffer && connect_syslog(sink);
 }
 
 static void
 close_syslog(struct sink *sink)
 {
-	if (sink->fd >= 0)
-		close(sink->fd);
-	sink->fd = -1;
+	disconnect_syslog(sink);
+	free(sink->buffer);
 }
 
 /* "<30>Nov 23 07:12:01 portlogd[42]: tcp/514 192.0.2.7:51034 ", RFC 3164. */
@@ -54,10 +78,28 @@ put_header(const struct sink *sink, char *out, const struct record *record)
 
 	localtime_r(&record->time.tv_sec, &local);
 	strftime(time, sizeof time, "%b %e %H:%M:%S", &local);
-	return (size_t)snprintf(out, MESSAGE_BYTES, "<%u>%s %s[%d]: %s %s ",
+	return (size_t)snprintf(out, HEADER_BYTES, "<%u>%s %s[%d]: %s %s ",
 				config->facility << 3 | config->severity, time,
 				config->ident, (int)getpid(),
 				record->origin->listener, record->origin->peer);
+}
+
+/* A stream may take a message in parts.  What has begun is not begun again. */
+static bool
+send_message(const struct sink *sink, size_t size)
+{
+	size_t sent = 0;
+
+	while (sent < size) {
+		ssize_t taken = send(sink->fd, sink->buffer + sent, size - sent,
+				     MSG_NOSIGNAL);
+
+		if (taken >= 0)
+			sent += (size_t)taken;
+		else if (errno != EINTR)
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -67,17 +109,18 @@ put_header(const struct sink *sink, char *out, const struct record *record)
 static bool
 send_part(struct sink *sink, const struct record *record)
 {
-	char message[MESSAGE_BYTES];
+	char *message = sink->buffer;
 	size_t used = put_header(sink, message, record);
 	size_t taken = record->size - sink->sent, tag = used;
 
 	used += 2;
-	used += escape(message + used, sizeof message - used,
+	used += escape(message + used, sink->max_line - used,
 		       record->data + sink->sent, &taken);
-	message[tag] = sink->sent + taken < record->size ? (char)TAG_PIECE
-							 : (char)record->tag;
+	message[tag] = (char)record_line_tag(record, sink->sent + taken);
 	message[tag + 1] = ' ';
-	if (send(sink->fd, message, used, MSG_NOSIGNAL) < 0)
+	if (sink->ends_in_nul)
+		message[used++] = '\0';
+	if (!send_message(sink, used))
 		return false;
 	sink->sent += taken;
 	return true;
@@ -89,13 +132,12 @@ send_syslog(struct sink *sink, const struct record *record)
 	int error;
 
 	do {
-		if (sink->fd < 0 && !open_syslog(sink))
+		if (sink->fd < 0 && !connect_syslog(sink))
 			return false;
 		if (!send_part(sink, record)) {
 			error = errno;
 			/* Connect again: the daemon may have a new socket. */
-			if (error != EINTR)
-				close_syslog(sink);
+			disconnect_syslog(sink);
 			errno = error;
 			return false;
 		}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/format.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -48,19 +50,48 @@ prefix_make(struct prefix *prefix, const struct record *record)
 	prefix->of = record;
 }
 
+/*
+ * The spaces and TABs that data ends with, for the next piece: the journal and
+ * editors remove them at the end of a line.  0 if there is nothing else.
+ */
 static size_t
-format_text(char *out, const struct record *record, struct prefix *prefix)
+count_last_spaces(const unsigned char *data, size_t size)
 {
-	size_t used, size = record->size;
+	size_t n = 0;
+
+	while (n < size &&
+	       (data[size - 1 - n] == ' ' || data[size - 1 - n] == '\t'))
+		n++;
+	return n < size ? n : 0;
+}
+
+/*
+ * Render data of a record from done on: *size bytes, or as many as a line of
+ * limit bytes holds.  Sets *size to these.
+ */
+static size_t
+format_text(char *out, size_t limit, const struct record *record, size_t done,
+	    size_t *size, struct prefix *prefix)
+{
+	size_t capacity = ESCAPE_GROWTH * *size, used, tag;
 
 	prefix_make(prefix, record);
-	used = prefix->size;
+	tag = prefix->size;
 	/* Whole blocks: the tag and the data overwrite what is too much. */
-	for (size_t i = 0; i < used; i += BLOCK)
+	for (size_t i = 0; i < tag; i += BLOCK)
 		memcpy(out + i, prefix->text + i, BLOCK);
-	out[used++] = (char)record->tag;
-	out[used++] = ' ';
-	used += escape(out + used, ESCAPE_GROWTH * size, record->data, &size);
+	used = tag + 2;
+	if (capacity > limit - used - 1)
+		capacity = limit - used - 1;
+	used += escape(out + used, capacity, record->data + done, size);
+	if (done + *size < record->size) {
+		size_t n = count_last_spaces(record->data + done, *size);
+
+		*size -= n;
+		used -= n;
+	}
+	out[tag] = (char)record_line_tag(record, done + *size);
+	out[tag + 1] = ' ';
 	out[used++] = '\n';
 	return used;
 }
@@ -78,29 +109,45 @@ format_raw(char *out, const struct record *record)
 }
 
 size_t
-format_records(enum format format, char *out, size_t capacity, size_t *written,
-	       const struct record *records, size_t count)
+format_lines(struct rendering *r, char *out, size_t capacity, size_t *written)
 {
+	/* Raw has no pieces, and notes are short. */
+	const bool has_limit = r->max_line > 0 && r->format != FORMAT_RAW;
+	const struct record *record = r->records, *end = record + r->count;
 	struct prefix prefix = { .of = NULL };
-	size_t used = 0, i;
+	size_t used = 0, lines = 0, done = r->done;
 
-	for (i = 0; i < count; i++) {
-		const struct record *record = &records[i];
+	while (record < end) {
+		size_t left = capacity - used, size = record->size - done;
+		size_t limit = has_limit && record->tag != TAG_NOTE
+				     ? r->max_line
+				     : SIZE_MAX;
 
-		if (capacity - used < FORMAT_BOUND(record->size))
+		if (left < limit && left < FORMAT_BOUND(size))
 			break;
-		switch (format) {
+		switch (r->format) {
 		case FORMAT_TEXT:
-			used += format_text(out + used, record, &prefix);
+			used += format_text(out + used, limit, record, done,
+					    &size, &prefix);
 			break;
 		case FORMAT_JSON:
-			used += format_json(out + used, record);
+			used += format_json(out + used, limit, record, done,
+					    &size);
 			break;
 		case FORMAT_RAW:
 			used += format_raw(out + used, record);
 			break;
 		}
+		lines++;
+		done += size;
+		if (done < record->size)
+			continue;
+		record++;
+		done = 0;
 	}
+	r->records = record;
+	r->count = (size_t)(end - record);
+	r->done = done;
 	*written = used;
-	return i;
+	return lines;
 }

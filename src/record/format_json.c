@@ -2,6 +2,7 @@
 #include "record/format_json.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,6 +10,9 @@
 #include "base/escape.h"
 #include "base/utf8.h"
 #include "record/format_time.h"
+
+/* One character becomes at most \uXXXX twice; and a NUL. */
+#define CHARACTER_BYTES 13
 
 static size_t
 put(char *out, const char *text)
@@ -50,45 +54,86 @@ put_character(char *out, uint32_t c, const unsigned char *data, size_t size)
 	return size;
 }
 
-/* Write a string without its quotes.  false: data is not valid UTF-8. */
+/* Whether a byte stands in a string as it is.  Most bytes do. */
 static bool
-put_string(char *out, size_t *written, const unsigned char *data, size_t size)
+is_plain(unsigned char byte)
 {
-	size_t used = 0;
+	return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
 
-	for (size_t i = 0; i < size;) {
+/*
+ * Write a string without its quotes, as far as it is valid UTF-8 and fits into
+ * capacity.  Sets *size to the bytes of data that are written.  false: the next
+ * byte is not valid.
+ */
+static bool
+put_string(char *out, size_t capacity, size_t *written,
+	   const unsigned char *data, size_t *size)
+{
+	size_t used = 0, i = 0, length = 1;
+
+	while (i < *size) {
+		char last[CHARACTER_BYTES];
+		bool is_tight = capacity - used < sizeof last;
 		uint32_t code_point;
-		size_t length = utf8_decode(data + i, size - i, &code_point);
+		size_t n;
 
+		if (is_plain(data[i]) && !is_tight) {
+			out[used++] = (char)data[i++];
+			continue;
+		}
+		length = utf8_decode(data + i, *size - i, &code_point);
 		if (length == 0)
-			return false;
-		used += put_character(out + used, code_point, data + i, length);
+			break;
+		n = put_character(is_tight ? last : out + used, code_point,
+				  data + i, length);
+		if (n > capacity - used)
+			break;
+		if (is_tight)
+			memcpy(out + used, last, n);
+		used += n;
 		i += length;
 	}
 	*written = used;
-	return true;
+	*size = i;
+	return length > 0;
 }
 
 /* The same for text of portlogd, which is valid UTF-8. */
 static size_t
 put_text(char *out, const char *text, size_t size)
 {
-	size_t written = 0;
+	size_t written;
 
-	put_string(out, &written, (const unsigned char *)text, size);
+	put_string(out, SIZE_MAX, &written, (const unsigned char *)text, &size);
 	return written;
 }
 
+/* How many bytes of data to encode, so that they fit and end no character. */
 static size_t
-put_data(char *out, const unsigned char *data, size_t size)
+base64_fit(const unsigned char *data, size_t size, size_t capacity)
 {
-	size_t used = put(out, ",\"data\":\""), written;
+	return BASE64_SIZE(size) <= capacity ? size
+					     : utf8_cut(data, capacity / 4 * 3);
+}
 
-	if (put_string(out + used, &written, data, size)) {
+/* Write as much of data as fits.  Sets *size to the bytes that these are. */
+static size_t
+put_data(char *out, size_t capacity, const unsigned char *data, size_t *size)
+{
+	static const char base64_name[] = ",\"data_base64\":\"";
+	size_t used = put(out, ",\"data\":\""), written, valid = *size;
+	size_t encoded = base64_fit(data, *size, capacity - sizeof base64_name);
+
+	if (put_string(out + used, capacity - used - 1, &written, data,
+		       &valid) ||
+	    valid >= encoded) {
 		used += written;
+		*size = valid;
 	} else {
-		used = put(out, ",\"data_base64\":\"");
-		used += base64_encode(out + used, data, size);
+		used = put(out, base64_name);
+		used += base64_encode(out + used, data, encoded);
+		*size = encoded;
 	}
 	out[used++] = '"';
 	return used;
@@ -165,7 +210,8 @@ put_origin(char *out, const struct origin *origin)
 }
 
 size_t
-format_json(char *out, const struct record *record)
+format_json(char *out, size_t limit, const struct record *record, size_t done,
+	    size_t *size)
 {
 	size_t used = put(out, "{\"time\":\"");
 
@@ -177,10 +223,18 @@ format_json(char *out, const struct record *record)
 		used += put_note(out + used, (const char *)record->data,
 				 record->size);
 	} else {
-		used += (size_t)sprintf(
-			out + used, ",\"record\":%llu,\"tag\":\"%c\"",
-			(unsigned long long)record->number, record->tag);
-		used += put_data(out + used, record->data, record->size);
+		size_t tag;
+
+		used += (size_t)sprintf(out + used, ",\"record\":%llu,\"tag\":",
+					(unsigned long long)record->number);
+		tag = used + 1;
+		used += put(out + used, "\"F\"");
+		used += put_data(out + used, limit - used - 2,
+				 record->data + done, size);
+		out[tag] = (char)record_line_tag(record, done + *size);
 	}
-	return used + put(out + used, "}\n");
+	/* Without the NUL of put(), for which there may be no room. */
+	out[used++] = '}';
+	out[used++] = '\n';
+	return used;
 }

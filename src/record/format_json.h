@@ -7,7 +7,12 @@
 
 #include "record/record.h"
 
-/* out has FORMAT_BOUND() bytes.  Returns how many were written. */
-size_t format_json(char *out, const struct record *);
+/*
+ * Render data of a record from done on: *size bytes, or as many as an object of
+ * limit bytes holds.  Sets *size to these.  Returns the bytes written to out,
+ * which has limit or FORMAT_BOUND(*size) bytes.
+ */
+size_t format_json(char *out, size_t limit, const struct record *, size_t done,
+		   size_t *size);
 
 #endif

@@ -42,4 +42,11 @@ struct record {
 	enum tag tag;
 };
 
+/* The tag of a line that ends after done bytes of the record's data. */
+static inline enum tag
+record_line_tag(const struct record *record, size_t done)
+{
+	return done < record->size ? TAG_PIECE : record->tag;
+}
+
 #endif

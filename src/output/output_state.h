@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output_state: the fields of one output, for the files that write to it.  The
+ * atomic ones are for any thread.
+ */
+#ifndef PORTLOG_OUTPUT_OUTPUT_STATE_H
+#define PORTLOG_OUTPUT_OUTPUT_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "output/output_counters.h"
+#include "output/sink.h"
+
+struct output {
+	const struct output_config *config; /* borrowed */
+	const struct sink_ops *ops;
+	struct output_counters counters;
+	atomic_uint reopens_requested;
+	atomic_uint reopens_done; /* up to which request */
+	atomic_bool abandoned;    /* the process is about to give up */
+	atomic_bool broken;       /* stdout has lost its reader */
+	int broken_fd;            /* an eventfd, rung then; borrowed */
+	int wake_fd;           /* an eventfd, rung after a reopen; borrowed */
+	pthread_mutex_t queue; /* held by the thread that is next to lock */
+	pthread_mutex_t lock;
+	/* Under the lock: */
+	struct sink sink;
+	long long stalled_since_ms; /* CLOCK_MONOTONIC; 0: not stalled */
+	long long unnoted_stall_ms; /* of stalls that are over */
+	long long look_at_ms;       /* CLOCK_MONOTONIC: the next look */
+	bool reopen_failed;         /* it was logged */
+};
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/retry.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+
+#define RETRY_MS 1000
+
+void
+retry_stop_if_abandoned(struct output *output)
+{
+	if (!atomic_load(&output->abandoned))
+		return;
+	pthread_mutex_unlock(&output->lock);
+	for (;;)
+		pause();
+}
+
+void
+retry_wait(struct output *output, int error)
+{
+	if (output->stalled_since_ms == 0) {
+		output->stalled_since_ms = clock_now_ms();
+		atomic_fetch_add(&output->counters.errors, 1);
+		diag(LOG_ERR,
+		     "output %s: stalled reason=%s: %s; trying again "
+		     "every second",
+		     output->config->name, strerrorname_np(error),
+		     strerror(error));
+	}
+	clock_sleep_ms(RETRY_MS);
+	retry_stop_if_abandoned(output);
+}
+
+void
+retry_end(struct output *output)
+{
+	long long stall_ms;
+
+	if (output->stalled_since_ms == 0)
+		return;
+	stall_ms = clock_now_ms() - output->stalled_since_ms;
+	output->stalled_since_ms = 0;
+	output->unnoted_stall_ms += stall_ms;
+	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
+	     output->config->name, stall_ms / 1000, stall_ms % 1000);
+}
+
+void
+retry_give_up(struct output *output, int error)
+{
+	if (atomic_exchange(&output->broken, true))
+		return;
+	diag(LOG_ERR, "output %s: %s%s", output->config->name, strerror(error),
+	     error == EIO ? ": its terminal is gone" : "");
+	eventfd_write(output->broken_fd, 1);
+}
