@@ -87,7 +87,7 @@ class Ends(keeper.Case):
                 ("listeners = 1;\n", r"portlogd\.conf:1: listeners: "),
                 (to_file(LINE, path="@DIR@/no/log"),
                  "/no/log: No such file"),
-                (to_file(LINE, path="@DIR@"), "Is a directory"),
+                (to_file(LINE, path="@DIR@"), "found a directory"),
                 (to_file(LINE, UDP, tcp("new").replace("0", str(port))),
                  rf"cannot listen on tcp \*:{port}: Address already in use"),
                 (to_file(tcp("new", 'address = "192.0.2.1";')),
