@@ -21,7 +21,7 @@ int fuzz_escape(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
 int fuzz_log_line(const uint8_t *data, size_t size);
-int fuzz_saved_state(const uint8_t *data, size_t size);
+int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
 
 struct fuzz_target {
@@ -37,7 +37,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
 	{ "log_line", fuzz_log_line },
-	{ "saved_state", fuzz_saved_state },
+	{ "state", fuzz_state },
 	{ "utf8", fuzz_utf8 },
 	{ NULL, NULL },
 };

@@ -12,6 +12,7 @@
 
 #include "fuzz.h"
 #include "fuzz_model.h"
+#include "input/connection_progress.h"
 #include "input/connection_thread.h"
 #include "record/format.h"
 #include "record/log_line.h"
@@ -32,7 +33,9 @@ static struct {
 	char paths[2][32];
 	struct output_config configs[2];
 	struct output_set *outputs;
+	struct inflight inflight;
 	struct registry registry;
+	struct state state;
 } host;
 
 static void
@@ -56,7 +59,8 @@ host_open(void)
 	}
 	host.outputs = output_set_open(&config, -1, -1);
 	REQUIRE(host.outputs);
-	registry_init(&host.registry, -1, -1);
+	host.inflight.send_fd = -1;
+	registry_init(&host.registry, &host.inflight, -1, -1);
 }
 
 /* Send the stream in packets of the sizes in its steps, and close. */
@@ -92,22 +96,28 @@ serve(struct stream *s, struct trace *chunks)
 	struct listener listener = { .config = &config,
 				     .name = "fuzz",
 				     .registry = &host.registry };
-	struct connection *c = connection_new(&listener);
+	struct connection *c;
 	int pair[2];
 
-	REQUIRE(c && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
+	REQUIRE(state_open(&host.state, 1, 1, 1));
+	REQUIRE(listener_enter_state(&listener, &host.state));
+	c = connection_new(&listener);
+	REQUIRE(c);
+	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
 	send_stream(pair[0], s, chunks);
-	pool_init(&listener.pool, host.outputs, 3, &listener.counters,
+	pool_init(&listener.pool, host.outputs, 3, listener.counters,
 		  framer_capacity(s->max_record), s->max_record);
 	c->entry.fd = pair[1];
 	c->entry.peer = (struct address){ .size = sizeof c->entry.peer.in6 };
 	c->entry.peer.in6.sin6_family = AF_INET6;
 	connection_accepted(c, 1);
+	REQUIRE(connection_progress_begin(c, NULL));
 	registry_add(&host.registry, &c->entry);
 	connection_main(c);
 	REQUIRE(registry_count(&host.registry) == 0);
-	REQUIRE(atomic_load(&listener.counters.bytes) == s->size);
+	REQUIRE(atomic_load(&listener.counters->bytes) == s->size);
 	pool_destroy(&listener.pool);
+	state_close(&host.state);
 }
 
 static enum frame

@@ -13,6 +13,7 @@
 
 #include "base/thread.h"
 #include "input/connection_io.h"
+#include "input/connection_progress.h"
 #include "input/connection_thread.h"
 #include "input/poller.h"
 
@@ -20,7 +21,9 @@
 
 static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
 static struct listener_config config = { .limits = { .max_record = 100 } };
+static struct inflight inflight = { .send_fd = -1, .receive_fd = -1 };
 static struct registry registry;
+static struct state state;
 static struct listener listener;
 static char path[32];
 static int log_fd;
@@ -43,13 +46,15 @@ set_up(void)
 	log_fd = memfd_create("log", MFD_CLOEXEC);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", log_fd);
 	output.name = output.path = path;
-	registry_init(&registry, eventfd(0, EFD_NONBLOCK),
+	registry_init(&registry, &inflight, eventfd(0, EFD_NONBLOCK),
 		      eventfd(0, EFD_NONBLOCK));
+	ck_assert(state_open(&state, 1, PEERS, 1));
 	listener = (struct listener){ .config = &config,
 				      .name = "here",
 				      .registry = &registry };
+	ck_assert(listener_enter_state(&listener, &state));
 	pool_init(&listener.pool, output_set_open(&all, -1, -1), 1,
-		  &listener.counters, framer_capacity(100), 100);
+		  listener.counters, framer_capacity(100), 100);
 	listener.poller = poller_start(&listener);
 	ck_assert_ptr_nonnull(listener.poller);
 }
@@ -63,6 +68,7 @@ clean_up(void)
 	close(registry.left_fd);
 	close(registry.handover_fd);
 	registry_destroy(&registry);
+	state_close(&state);
 	close(log_fd);
 }
 
@@ -94,6 +100,7 @@ join(struct peer *peer, bool stays)
 	c->entry.fd = ends[1];
 	ck_assert(address_parse(&c->entry.peer, "192.0.2.1", 1));
 	connection_accepted(c, (uint64_t)(peer - peers) + 1);
+	ck_assert(connection_progress_begin(c, NULL));
 	registry_add(&registry, &c->entry);
 	ck_assert_int_eq(thread_start(&peer->thread, peer_main, peer), 0);
 }
@@ -105,6 +112,7 @@ leave(struct peer *peer)
 	ck_assert_int_eq(pthread_join(peer->thread, NULL), 0);
 	if (peer->connection->batch)
 		connection_give_back(peer->connection);
+	connection_progress_end(peer->connection);
 	registry_close(&registry, &peer->connection->entry);
 	free(peer->connection);
 	close(peer->fd);

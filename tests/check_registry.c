@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -11,16 +12,32 @@
 #include "base/thread.h"
 #include "input/registry.h"
 
+static struct inflight inflight;
 static struct registry registry;
 static atomic_ullong count;
-static int left_fd;
+static int left_fd, handover_fd;
+
+static struct inflight
+inflight_of(int send_fd, int receive_fd)
+{
+	return (struct inflight){ .send_fd = send_fd,
+				  .receive_fd = receive_fd,
+				  .first = 1,
+				  .next = 1,
+				  .peeked = 1 };
+}
 
 static void
 set_up(void)
 {
+	int pair[2];
+
 	left_fd = eventfd(0, EFD_NONBLOCK);
 	ck_assert_int_ge(left_fd, 0);
-	registry_init(&registry, left_fd, -1);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	inflight = inflight_of(pair[0], pair[1]);
+	handover_fd = eventfd(0, EFD_NONBLOCK);
+	registry_init(&registry, &inflight, left_fd, handover_fd);
 	atomic_store(&count, 0);
 }
 
@@ -28,7 +45,9 @@ static void
 clean_up(void)
 {
 	registry_destroy(&registry);
+	inflight_close(&inflight);
 	close(left_fd);
+	close(handover_fd);
 }
 
 /* Make an entry for one end of a socket pair; returns the other end. */
@@ -135,26 +154,41 @@ START_TEST(shuts_down_only_connections_with_blocked_input)
 }
 END_TEST
 
-START_TEST(takes_connections_that_were_left_open)
+/* Counts how often each entry is started again. */
+static void
+start_again(struct registry_entry *entry, void *starts)
+{
+	ck_assert_int_eq(entry->state, ENTRY_OPEN);
+	((int *)starts)[entry->fd]++;
+}
+
+START_TEST(starts_again_what_was_left_open)
 {
 	struct registry_entry left_open, active;
 	int first = make_entry(&left_open, "192.0.2.1");
 	int second = make_entry(&active, "192.0.2.1");
+	struct pollfd handover = { .fd = handover_fd, .events = POLLIN };
+	int starts[64] = { 0 };
 
 	registry_add(&registry, &left_open);
 	registry_add(&registry, &active);
+	registry_hand_over(&registry);
+	ck_assert_int_eq(poll(&handover, 1, 0), 1);
+	ck_assert(atomic_load(&registry.handing_over));
 	registry_leave_open(&registry, &left_open);
 	ck_assert(!registry_is_handed_over(&registry));
-	ck_assert_ptr_eq(registry_take(&registry), &left_open);
-	ck_assert_ptr_null(registry_take(&registry));
-	ck_assert_uint_eq(registry_count(&registry), 1);
 	registry_leave_open(&registry, &active);
 	ck_assert(registry_is_handed_over(&registry));
-	ck_assert_ptr_eq(registry_take(&registry), &active);
+	registry_take_back(&registry, start_again, starts);
+	ck_assert_int_eq(starts[left_open.fd], 1);
+	ck_assert_int_eq(starts[active.fd], 1);
+	ck_assert(!registry_is_handed_over(&registry));
+	ck_assert(!atomic_load(&registry.handing_over));
+	ck_assert_int_eq(poll(&handover, 1, 0), 0);
+	registry_close(&registry, &left_open);
+	registry_close(&registry, &active);
 	close(first);
 	close(second);
-	close(left_open.fd);
-	close(active.fd);
 }
 END_TEST
 
@@ -207,7 +241,7 @@ SUITE(registry)
 	tcase_add_test(tests, rings_for_a_removal_only_if_wanted);
 	tcase_add_test(tests, stops_present_and_later_connections);
 	tcase_add_test(tests, shuts_down_only_connections_with_blocked_input);
-	tcase_add_test(tests, takes_connections_that_were_left_open);
+	tcase_add_test(tests, starts_again_what_was_left_open);
 	tcase_add_test(tests, waits_for_every_detached_thread);
 	suite_add_tcase(suite, tests);
 	return suite;

@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -92,6 +93,65 @@ START_TEST(nor_does_it_for_a_user_without_capabilities)
 }
 END_TEST
 
+static const enum protocol protocols[] = { PROTOCOL_TCP, PROTOCOL_UDP };
+
+/* A socket of a listener on one address, whose port is shared. */
+static struct bound
+share(enum protocol protocol)
+{
+	struct listener_config config = {
+		.protocol = protocol,
+		.address = (char[]){ "127.0.0.1" },
+		.limits.receive_buffer = 65536,
+	};
+	struct bound bound;
+
+	ck_assert_ptr_null(sockets_bind(&config, 1, false, &bound));
+	sockets_share_port(bound.fd);
+	return bound;
+}
+
+START_TEST(a_shared_port_is_bound_at_another_address_beside)
+{
+	struct bound old = share(protocols[_i]), new;
+	struct listener_config config = {
+		.protocol = protocols[_i],
+		.address = (char[]){ "0.0.0.0" },
+		.port = ntohs(old.address.in.sin_port),
+		.limits.receive_buffer = 65536,
+	};
+
+	ck_assert_ptr_nonnull(sockets_bind(&config, 1, false, &new));
+	ck_assert_int_eq(errno, EADDRINUSE);
+	ck_assert_ptr_null(sockets_bind(&config, 1, true, &new));
+	close(old.fd);
+	close(new.fd);
+}
+END_TEST
+
+START_TEST(no_other_user_gets_a_shared_port)
+{
+	struct bound old;
+	int options[] = { SO_REUSEADDR, SO_REUSEPORT }, on = 1, thief;
+
+	if (getuid() != 0)
+		return;
+	old = share(protocols[_i]);
+	ck_assert_int_eq(setuid(NOBODY), 0);
+	thief = socket(AF_INET,
+		       protocols[_i] == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM,
+		       0);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_int_eq(setsockopt(thief, SOL_SOCKET, options[i], &on,
+					    sizeof on),
+				 0);
+	ck_assert_int_ne(bind(thief, &old.address.any, old.address.size), 0);
+	ck_assert_int_eq(errno, EADDRINUSE);
+	close(thief);
+	close(old.fd);
+}
+END_TEST
+
 SUITE(sockets)
 {
 	Suite *suite = suite_create("sockets");
@@ -101,6 +161,9 @@ SUITE(sockets)
 			    2);
 	tcase_add_loop_test(tests, nor_does_it_for_a_user_without_capabilities,
 			    0, 2);
+	tcase_add_loop_test(
+		tests, a_shared_port_is_bound_at_another_address_beside, 0, 2);
+	tcase_add_loop_test(tests, no_other_user_gets_a_shared_port, 0, 2);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -5,6 +5,7 @@
     interfaces.py rename NAME ANOTHER
     interfaces.py address NAME IPV6-ADDRESS     # its network is a /64
     interfaces.py pair NAME PEER PID            # PEER is in the network of PID
+    interfaces.py remove NAME                   # of a pair both
 
 They need CAP_NET_ADMIN in the network that they are run in.
 """
@@ -19,9 +20,10 @@ SIOCSIFADDR, SIOCSIFNAME = 0x8916, 0x8923
 IFF_UP = 1
 NAME_BYTES = 16
 # rtnetlink(7)
-RTM_NEWLINK, RTM_NEWADDR = 16, 20
+RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR = 16, 17, 20
 NLMSG_ERROR = 2
-REQUEST = 0x001 | 0x004 | 0x200 | 0x400  # REQUEST, ACK, EXCL, CREATE
+REQUEST = 0x001 | 0x004  # REQUEST, ACK
+CREATE = 0x200 | 0x400  # EXCL, CREATE
 IFLA_IFNAME, IFLA_LINKINFO, IFLA_NET_NS_PID = 3, 18, 19
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
 IFA_ADDRESS = 1
@@ -49,12 +51,12 @@ def attribute(kind, value):
     return struct.pack("HH", size, kind) + value + b"\0" * (-size % 4)
 
 
-def ask(kind, message):
+def ask(kind, message, flags=CREATE):
     """A request to the kernel, and its answer, which is an errno."""
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
                        socket.NETLINK_ROUTE) as kernel:
-        kernel.send(struct.pack("IHHII", 16 + len(message), kind, REQUEST, 1,
-                                0) + message)
+        kernel.send(struct.pack("IHHII", 16 + len(message), kind,
+                                REQUEST | flags, 1, 0) + message)
         answer = kernel.recv(65536)
     answer_kind, = struct.unpack_from("H", answer, 4)
     error, = struct.unpack_from("i", answer, 16)
@@ -81,9 +83,14 @@ def pair(name, peer, pid):
         attribute(IFLA_LINKINFO, info))
 
 
+def remove(name):
+    ask(RTM_DELLINK, bytes(16) + attribute(IFLA_IFNAME, os.fsencode(name)),
+        0)
+
+
 if __name__ == "__main__":
     try:
         {"up": up, "rename": rename, "address": address,
-         "pair": pair}[sys.argv[1]](*sys.argv[2:])
+         "pair": pair, "remove": remove}[sys.argv[1]](*sys.argv[2:])
     except OSError as error:
         sys.exit(f"interfaces.py {' '.join(sys.argv[1:])}: {error}")

@@ -9,6 +9,7 @@ import array
 import contextlib
 import fcntl
 import os
+import re
 import select
 import socket
 import struct
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 from signal import SIGKILL, SIGTERM
 
 import accounting
@@ -67,6 +69,10 @@ def reply(serial, signature, body):
         b"\x08\x01g\0\x01" + signature.encode() + b"\0")
     return struct.pack("<cBBBIII", b"l", 2, 1, 1, len(body), 1, len(
         fields)) + fields + bytes(-len(fields) % 8) + body
+
+
+SO_PEEK_OFF, SO_COOKIE = 42, 57
+IN_FLIGHT = 512  # the most messages that the daemon sends
 
 
 class Keeper:
@@ -158,10 +164,37 @@ class Keeper:
         self.settle()
         return sorted(name for name, _ in self.kept)
 
+    def kinds(self):
+        """The same without their numbers."""
+        return [re.sub(r" \d+\Z", "", name) for name in self.names()]
+
     def content(self, name):
         """The bytes of the memfd of this name."""
         fd = next(fd for kept, fd in self.kept if kept == name)
         return os.pread(fd, os.fstat(fd).st_size, 0)
+
+    def state_name(self):
+        """The name of the newest state."""
+        return max((name for name in self.names()
+                    if name.startswith("state ")),
+                   key=lambda name: int(name.split()[1]))
+
+    def in_flight(self):
+        """The cookies of what is in flight to the next process."""
+        fd = next(fd for kept, fd in self.kept if kept == "inflight receive")
+        cookies = set()
+        with socket.socket(fileno=os.dup(fd)) as receiver:
+            for message in range(IN_FLIGHT):
+                receiver.setsockopt(socket.SOL_SOCKET, SO_PEEK_OFF, message)
+                try:
+                    _, control, _, _ = receiver.recvmsg(
+                        1, socket.CMSG_SPACE(4 * 253),
+                        socket.MSG_PEEK | socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    break
+                for _, _, data in control:
+                    cookies |= {cookie_of(fd) for fd in array.array("i", data)}
+        return cookies
 
     def heard(self, key):
         """(time, value) of all messages with this key."""
@@ -223,10 +256,30 @@ class Keeper:
         self.directory.cleanup()
 
 
+def cookie_of(fd):
+    """The cookie of a socket, which this closes."""
+    with socket.socket(fileno=fd) as found:
+        return struct.unpack("Q", found.getsockopt(
+            socket.SOL_SOCKET, SO_COOKIE, 8))[0]
+
+
 def is_hung_up(fd):
     poll = select.poll()
     poll.register(fd, 0)
     return bool(poll.poll(0))
+
+
+def position(state, at):
+    """(read, done) of the entry that stands there."""
+    current, = struct.unpack_from("I", state, at + 128)
+    return struct.unpack_from("2Q", state, at + 64 * (current & 1))
+
+
+class Known(typing.NamedTuple):
+    """What the state says of a connection."""
+    read: int
+    done: int
+    cookie: int
 
 
 class Served(harness.Daemon):
@@ -283,8 +336,18 @@ class Served(harness.Daemon):
             self.configure(config)
         self.start()
 
+    def wait_until_sent(self):
+        """Wait until a kill would close no connection."""
+        wait_for(lambda: {c.cookie for c in self.open()} <=
+                 self.keeper.in_flight(), "connections to be in flight")
+
+    def freeze(self):
+        self.wait_until_sent()
+        super().freeze()
+
     def fell(self):
         """Send SIGKILL; the next process does not start yet."""
+        self.wait_until_sent()
         self.signal(SIGKILL)
         self.wait()
         self.keeper.settle()
@@ -294,16 +357,30 @@ class Served(harness.Daemon):
         self.start()
 
     def wait_until_known(self):
-        """Wait until the loss of a kill is noted and in the ledger."""
-        wait_for(lambda: all(done == read for read, done in self.ledger()),
+        """Wait until the loss of a kill is noted and in the state."""
+        wait_for(lambda: all(c.done == c.read for c in self.open()),
                  "all to be told")
 
-    def ledger(self):
-        """(read, done) of each entry."""
-        ledger = self.keeper.content("ledger 1")
-        entries = (struct.unpack_from("4Q", ledger, at)
-                   for at in range(0, len(ledger), 64))
-        return [(read, done) for key, _, read, done in entries if key]
+    def open(self):
+        """What the newest state says of each connection that has not ended."""
+        state = self.keeper.content(self.keeper.state_name())
+        header, listener, size, listeners, _, used = struct.unpack_from(
+            "6I", state, 16)
+        begin = header + listeners * listener
+        found = []
+        for at in range(begin, begin + used * size, size):
+            use, _, cookie = struct.unpack_from("2IQ", state, at + 192)
+            if use == 1:
+                found.append(Known(*position(state, at), cookie))
+        return found
+
+    def listeners(self):
+        """(read, done) of each listener in the newest state."""
+        state = self.keeper.content(self.keeper.state_name())
+        header, size = struct.unpack_from("2I", state, 16)
+        used, = struct.unpack_from("I", state, 44)
+        return [position(state, at) for at in
+                range(header, header + used * size, size)]
 
     def stop(self, number=SIGTERM):
         """Stop it; the store is emptied then."""

@@ -435,7 +435,7 @@ class Values(Case):
                 ("tcp", "255.255.255.255", "a unicast address for tcp"),
                 ("tcp", "fe80::1", 'it with its interface, such as "fe80:'),
                 ("udp", "fe80::1", 'it with its interface, such as "fe80:'),
-                ("udp", "fe80::1%nonesuch0", "that interface does not exist")):
+                ("udp", "fe80::1%none:such", "no interface can have that name")):
             self.one_fault(
                 f'listeners = ( {{ protocol = "{protocol}"; port = 1;\n'
                 f'address = "{address}"; }} );', 2,
@@ -445,7 +445,8 @@ class Values(Case):
         for settings in (
                 'protocol = "udp"; address = "255.255.255.255";',
                 'protocol = "udp"; address = "fe80::1"; interface = "lo";',
-                'protocol = "tcp"; address = "fe80::1%lo";'):
+                'protocol = "tcp"; address = "fe80::1%lo";',
+                'protocol = "tcp"; address = "fe80::1%nonesuch0";'):
             self.dump(f"listeners = ( {{ port = 1; {settings} }} );")
 
     def test_a_path_has_no_percent_sign(self):

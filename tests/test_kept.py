@@ -190,12 +190,11 @@ class Changes(keeper.Case):
         with self.assertRaises(ConnectionRefusedError):
             harness.connect_tcp(("127.0.0.1", ports[1]))
         # The UDP socket stays in the store until it is read.
-        wait_for(lambda: sorted(
-            re.sub(" (tcp|udp) .*|of .*", "", name)
-            for name in daemon.keeper.names()) == [
-                "connection 1 ", "ledger 1", "listener line",
-                "listener new"], "what is not wanted to be dropped")
-        self.assertEqual(daemon.errors().count("not wanted, closed: lis"), 2)
+        wait_for(lambda: daemon.keeper.kinds() == [
+            "bytes", "inflight receive", "inflight send", "listener",
+            "listener", "state"], "what is not wanted to be dropped")
+        self.assertEqual(daemon.errors().count(
+            "not configured any more: closed"), 2)
 
     def test_more_connections_than_are_allowed_now_go_on(self):
         daemon = self.serve(LINE)
@@ -300,9 +299,8 @@ class Moves(keeper.Case):
             wait_for(lambda n=number: self.told(daemon).count(str(n)) ==
                      len(listeners), way)
             # The UDP socket stays in the store until it is read.
-            wait_for(lambda: sum(n.startswith("listener ") for n in
-                                 daemon.keeper.names()) == len(listeners),
-                     "one of each to be kept")
+            wait_for(lambda: daemon.keeper.kinds().count("listener") ==
+                     len(listeners), "one of each to be kept")
 
     def test_to_another_address_and_back(self):
         one, six = 'address = "127.0.0.1";', 'address = "::1";'
@@ -348,7 +346,8 @@ class Moves(keeper.Case):
         self.assertGreater(lost(), 0)
         sender.send(b"new")
         wait_for(lambda: "new" in self.told(daemon))
-        wait_for(lambda: len(daemon.keeper.names()) == 3, "three to be kept")
+        wait_for(lambda: daemon.keeper.kinds().count("listener") == 2,
+                 "two to be kept")
 
     def test_behind_an_output_that_stalls_nothing_of_it_is_lost(self):
         port = free_port()
@@ -369,7 +368,8 @@ class Moves(keeper.Case):
         daemon.configure(to_file(at(udp("new", 'address = "127.0.0.1";'),
                                        port), path=path))
         daemon.start()
-        wait_for(lambda: any(read for read, _ in daemon.ledger()), "a read")
+        wait_for(lambda: any(read for read, _ in daemon.listeners()),
+                 "a read")
         daemon.kill()
         log = b""
 
@@ -426,86 +426,104 @@ class Twins(keeper.Case):
 class Strange(keeper.Case):
     """The next process does not understand what is stored."""
 
+    WRONG = (lambda state: b"", lambda state: b"\0" * 100000,
+             lambda state: b"portlog state 9\0" + state[16:],
+             lambda state: state[:63], lambda state: state[:700],
+             lambda state: state[:16] + b"\xff" * 4 + state[20:],
+             lambda state: state[:16] + struct.pack("<I", 1 << 20) + state[20:],
+             lambda state: state[:20] + struct.pack("<I", 1) + state[24:],
+             lambda state: state[:36] + b"\xff" * 4 + state[40:])
+
     def spoil(self, daemon, make):
-        """Restart with another saved state; returns stderr."""
-        daemon.keeper.job = "restart"
+        """Restart with another state; returns stderr."""
         daemon.leave()
-        daemon.keeper.replace("state", make(daemon.keeper.content("state")))
+        name = daemon.keeper.state_name()
+        daemon.keeper.replace(name, make(daemon.keeper.content(name)))
         daemon.start()
-        self.assertNotIn("state", daemon.keeper.names())
         return daemon.errors()
 
-    def test_a_state_that_is_not_understood_is_told_and_costs_what_it_held(
-            self):
-        wrong = (lambda state: b"", lambda state: b"\0" * 100000,
-                 lambda state: b"portlog kept 9\n" + state[15:],
-                 lambda state: state[:-1], lambda state: state + b"\0",
-                 lambda state: state[:24] + b"\xff" * 8 + state[32:-3],
-                 lambda state: state[:16] + struct.pack("<I", 1) + state[20:],
-                 lambda state: state[:40] + b"\xff" * 8 + state[48:])
-        daemon = self.serve(LINE, COUNTED, UDP)
-        line, counted = self.tcp(daemon), self.tcp(daemon, 1)
+    def assert_reset(self, stream):
+        """Its peer sees that it has no receipt."""
+        with self.assertRaises(ConnectionResetError):
+            stream.recv(1)
+
+    def assert_begins_anew(self, daemon, number):
+        """A new connection is served, and the next restart keeps it."""
+        stream = self.tcp(daemon)
+        stream.sendall(b"%d\ntw" % number)
+        self.wait_until_told(daemon, stream, [str(number)])
+        daemon.restart()
+        stream.sendall(b"o\n")
+        self.wait_until_told(daemon, stream, [str(number), "two"])
+
+    def test_a_state_that_is_not_understood_is_told_and_peers_are_reset(self):
+        # By its address alone it is found: only for that of any port the
+        # state must be asked.
+        daemon = self.serve(*(at(listener, free_port())
+                              for listener in (LINE, COUNTED, UDP)))
         sender = self.udp(daemon, 2)
-        for number, make in enumerate(wrong, 1):
+        for number, make in enumerate(self.WRONG):
+            line, counted = self.tcp(daemon), self.tcp(daemon, 1)
             line.sendall(b"%d\ntw" % number)
             counted.sendall(b"1 %d5 ab" % number)
-            sender.send(b"datagram")
-            wait_for(lambda n=number: self.told(daemon, line)[-1:] == [str(n)]
-                     and self.told(daemon, counted)[-1:] == [str(n)]
-                     and len(self.told(daemon, sender)) == n)
-            # Datagrams from before the start are not counted.
-            daemon.wait_for_bytes(0, 4 if number == 1 else 6)
-            daemon.wait_for_bytes(1, 7 if number == 1 else 10)
+            sender.send(b"%d" % number)
+            for peer in (line, counted, sender):
+                wait_for(lambda p=peer, n=number: self.told(daemon, p)[-1:] ==
+                         [str(n)], "the records")
             self.assertIn("cannot understand what was kept",
                           self.spoil(daemon, make))
-            line.sendall(b"o\n")
-            counted.sendall(b"cde")
-            rest = [str(number), "lost bytes=2", "o"]
-            wait_for(lambda r=rest: self.told(daemon, line)[-3:] == r, rest)
-            rest[-1] = "cde"
-            wait_for(lambda r=rest: self.told(daemon, counted)[-3:] == r,
-                     rest)
-
-    def test_a_state_of_any_length_is_refused_or_harmless(self):
-        daemon = self.serve(LINE, UDP)
-        stream = self.tcp(daemon)
-        size = 700
-        for number in range(TURNS):
-            stream.sendall(b"%d\nunfinished" % number)
-            wait_for(lambda n=number: self.told(daemon, stream)[-1:] and
-                     str(n) in self.told(daemon, stream)[-1])
-            self.spoil(daemon, lambda state, n=number:
-                       state[:n * size // TURNS])
-            stream.sendall(b"\n")
-        self.assertNotIn(" closed ", daemon.text(self.log))
-
-    def test_a_ledger_of_another_size_is_made_anew(self):
-        daemon = self.serve(LINE, UDP)
-        stream = self.tcp(daemon)
-        right = len(daemon.keeper.content("ledger 1"))
-        for number, size in enumerate((0, 4096, right - 1, 2 * right)):
-            stream.sendall(b"%d\ntw" % number)
-            wait_for(lambda n=number: self.told(daemon, stream)[-1:] ==
-                     [str(n)])
-            daemon.fell()
-            daemon.keeper.replace("ledger 1", b"\xff" * size)
-            daemon.start()
-            daemon.keeper.settle()
-            self.assertEqual(len(daemon.keeper.content("ledger 1")), right)
-            stream.sendall(b"o\n")
-            wait_for(lambda: self.told(daemon, stream)[-1:] == ["o"])
+            self.assert_reset(line)
+            self.assert_reset(counted)
+            self.assert_begins_anew(daemon, number)
         self.assertNotIn("lost", daemon.text(self.log))
+        self.assertEqual(daemon.keeper.kinds(), [
+            "bytes", "inflight receive", "inflight send", *["listener"] * 3,
+            "state"])
 
-    def test_no_ledger_and_no_state_are_none(self):
+    def test_no_state_is_none(self):
         daemon = self.serve(LINE, UDP)
         stream = self.tcp(daemon)
         stream.sendall(b"one\n")
         self.wait_until_told(daemon, stream, ["one"])
         daemon.leave()
-        daemon.keeper.drop("ledger 1", "state")
+        daemon.keeper.drop(daemon.keeper.state_name())
         daemon.start()
-        stream.sendall(b"two\n")
-        self.wait_until_told(daemon, stream, ["one", "two"])
+        self.assert_reset(stream)
+        self.assertIn("cannot understand what was kept", daemon.errors())
+        self.assert_begins_anew(daemon, 2)
+
+    def test_without_what_was_in_flight_all_is_told(self):
+        daemon = self.serve(LINE)
+        stream = self.tcp(daemon)
+        stream.sendall(b"one\ntw")
+        self.wait_until_told(daemon, stream, ["one"])
+        daemon.leave()
+        daemon.keeper.drop("inflight send", "inflight receive")
+        daemon.start()
+        self.assert_reset(stream)
+        wait_for(lambda: " closed " in daemon.text(self.log))
+        told = self.told(daemon, stream)
+        self.assertEqual(told[:-1], ["one", "tw"])
+        self.assertIn("closed reason=killed records=2 bytes=6 ", told[-1])
+        self.assert_begins_anew(daemon, 2)
+
+    def test_without_the_saved_bytes_they_are_told_as_lost(self):
+        daemon = self.serve(LINE, COUNTED)
+        line, counted = self.tcp(daemon), self.tcp(daemon, 1)
+        line.sendall(b"one\ntw")
+        counted.sendall(b"3 one10 unf")
+        for stream in (line, counted):
+            self.wait_until_told(daemon, stream, ["one"])
+        daemon.wait_for_bytes(0, 6)
+        daemon.wait_for_bytes(1, 11)
+        daemon.leave()
+        daemon.keeper.replace("bytes 1", b"x")
+        daemon.start()
+        line.sendall(b"o\n")
+        counted.sendall(b"inished")
+        self.wait_until_told(daemon, line, ["one", "lost bytes=2", "o"])
+        self.wait_until_told(daemon, counted,
+                             ["one", "lost bytes=3", "inished"])
 
 
 class Passed(keeper.Case):
@@ -637,4 +655,4 @@ class Held(keeper.Case):
 
 
 if __name__ == "__main__":
-    harness.main(jobs=2)
+    harness.main(jobs=4)

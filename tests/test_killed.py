@@ -85,9 +85,9 @@ class InHand(keeper.Case):
         stream.sendall(before)
         daemon.wait_for_bytes(0, len(before))
         wait_for(lambda: self.told(daemon, stream) == first, first)
-        # The ledger is written after the log.
-        wait_for(lambda: not first or any(done for _, done in
-                                          daemon.ledger()), "the ledger")
+        # The state is written after the log.
+        wait_for(lambda: not first or any(c.done for c in daemon.open()),
+                 "the state")
         daemon.kill()
         stream.sendall(after)
         stream.shutdown(socket.SHUT_WR)
@@ -140,7 +140,6 @@ class InHand(keeper.Case):
     def test_the_rest_of_a_stream_that_was_no_frame(self):
         daemon = self.serve(COUNTED)
         stream = self.tcp(daemon)
-        wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
         daemon.freeze()
         stream.sendall(b"3 onebad")
         daemon.fell()
@@ -157,8 +156,8 @@ class InHand(keeper.Case):
         for turn in range(TURNS):
             line.sendall(b"ab")
             counted.sendall(b"9 ab")
-            daemon.wait_for_bytes(0, 2)
-            daemon.wait_for_bytes(1, 4 if turn == 0 else 10)
+            daemon.wait_for_bytes(0, 2 * turn + 2)
+            daemon.wait_for_bytes(1, 11 * turn + 4)
             daemon.kill()
             expected[line] += ["lost bytes=2"]
             expected[counted] += ["lost bytes=2"]
@@ -169,13 +168,38 @@ class InHand(keeper.Case):
             if turn % 2:
                 daemon.restart()
             counted.sendall(b"c")
-            daemon.wait_for_bytes(1, 1)
-            daemon.restart()
+            daemon.wait_for_bytes(1, 11 * turn + 5)
             daemon.kill()
             counted.sendall(b"defghi")
             expected[counted] += ["lost bytes=1", "defghi"]
             self.wait_until_told(daemon, line, expected[line])
             self.wait_until_told(daemon, counted, expected[counted])
+
+    def test_what_a_restart_saved_survives_kills_until_more_comes(self):
+        daemon = self.serve(LINE, COUNTED)
+        line, counted = self.tcp(daemon), self.tcp(daemon, 1)
+        expected = []
+        for turn in range(TURNS):
+            line.sendall(b"abcd")
+            counted.sendall(b"10 abcd")
+            daemon.wait_for_bytes(0, 11 * turn + 4)
+            daemon.wait_for_bytes(1, 13 * turn + 7)
+            daemon.restart()
+            for _ in range(3):
+                daemon.kill()
+            if turn % 2:
+                for stream in (line, counted):
+                    stream.sendall(b"e")
+                daemon.wait_for_bytes(0, 11 * turn + 5)
+                daemon.wait_for_bytes(1, 13 * turn + 8)
+                daemon.kill()
+            rest = b"fghij" if turn % 2 else b"efghij"
+            line.sendall(rest + b"\n")
+            counted.sendall(rest)
+            expected += (["lost bytes=5", "fghij"] if turn % 2 else
+                         ["abcdefghij"])
+            self.wait_until_told(daemon, line, expected)
+            self.wait_until_told(daemon, counted, expected)
 
     def test_what_a_restart_has_written_is_not_told_by_a_kill_after_it(self):
         daemon = self.serve(LINE)
@@ -195,12 +219,16 @@ class InHand(keeper.Case):
         stream.sendall(b"one\ntw")
         daemon.wait_for_bytes(0, 6)
         daemon.leave()
-        state = daemon.keeper.content("state")
+        old = {name: daemon.keeper.content(name)
+               for name in daemon.keeper.names()
+               if name.startswith(("state ", "bytes "))}
+        self.assertEqual(len(old), 2)
         daemon.start()
         stream.sendall(b"o\nthr")
         self.wait_until_told(daemon, stream, ["one", "two"])
         # As if it had been killed before systemd dropped that.
-        daemon.keeper.replace("state", state)
+        for name, content in old.items():
+            daemon.keeper.replace(name, content)
         daemon.kill()
         stream.sendall(b"ee\n")
         self.wait_until_told(daemon, stream,
@@ -212,7 +240,7 @@ class InHand(keeper.Case):
         for stream in streams[:20]:
             stream.sendall(b"3 one" if stream in streams[1::2] else b"one\n")
         wait_for(lambda: len(self.told(daemon)) == 20)
-        wait_for(lambda: len(daemon.keeper.names()) == 43)
+        daemon.wait_until_sent()
         before = daemon.bytes(self.log)
         for _ in range(3):
             daemon.kill()
@@ -243,8 +271,7 @@ class InHand(keeper.Case):
         daemon.fell()
         daemon.start()
         wait_for(lambda: daemon.text(self.log).count(" closed ") == 2)
-        # A connection that was reset has no address any more.
-        for name, reason in ((names[0], "eof"), ("[::]:0", "reset")):
+        for name, reason in zip(names, ("eof", "reset")):
             *told, closed = [r.data for r in daemon.of(name, self.log)]
             self.assertEqual(told[-3:], ["lost bytes=2", "o", "three"])
             self.assertIn(f"closed reason={reason} records=3 bytes=14 ",
@@ -266,25 +293,42 @@ class InHand(keeper.Case):
         self.assertIn("closed reason=eof records=1 bytes=6 ",
                       self.told(daemon)[-1])
 
-    def ended(self):
-        """A connection that ended but is still in the store."""
+    def fell_at_the_end(self, use):
+        """A kill as a connection ended; its use is what the state says."""
         daemon = self.serve(LINE)
         stream = self.tcp(daemon)
-        wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
-        daemon.keeper.unheard = "FDSTOREREMOVE"
+        daemon.wait_until_sent()
         stream.sendall(b"0123456789" * 3)
         stream.shutdown(socket.SHUT_WR)
         self.assertEqual(harness.end_of(stream), b"")
-        return daemon, daemon.of(stream, self.log)
+        wait_for(lambda: not daemon.open(), "its end")
+        daemon.fell()
+        name = daemon.keeper.state_name()
+        state = bytearray(daemon.keeper.content(name))
+        header, listener, _, listeners = struct.unpack_from("4I", state, 16)
+        at = header + listeners * listener + 192
+        self.assertEqual(struct.unpack_from("I", state, at), (0,))
+        struct.pack_into("I", state, at, use)
+        daemon.keeper.replace(name, state)
+        before = daemon.bytes(self.log)
+        daemon.start()
+        return daemon, before
 
     def test_one_whose_end_is_in_the_log_is_told_of_once(self):
-        daemon, records = self.ended()
-        daemon.fell()
-        daemon.keeper.unheard = None
-        daemon.start()
-        wait_for(lambda: len(daemon.keeper.names()) == 2, "it to be dropped")
-        self.assertEqual([r.line for r in daemon.records(self.log)],
-                         [r.line for r in records])
+        for use in (0, 2):  # gone, or about to be
+            with self.subTest(use):
+                daemon, before = self.fell_at_the_end(use)
+                wait_for(lambda: daemon.counters()["line"]["connections"] == 0,
+                         "it to be dropped")
+                self.assertEqual(daemon.bytes(self.log), before)
+                self.assertEqual(before.count(b" closed reason=eof "), 1)
+
+    def test_one_whose_end_was_not_told_lost_nothing(self):
+        daemon, _ = self.fell_at_the_end(1)
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 2)
+        self.assertNotIn(" lost ", daemon.text(self.log))
+        self.assertEqual(daemon.text(self.log).count(
+            "closed reason=eof records=1 bytes=30 "), 2)
 
     def test_its_number_is_not_given_to_another(self):
         daemon = self.serve(LINE, more='format = "json";')
@@ -297,21 +341,6 @@ class InHand(keeper.Case):
                 self.assertEqual(daemon.json(self.log)[-1]["connection"],
                                  number + again)
             daemon.kill()
-
-    def test_one_whose_end_was_not_told_lost_nothing(self):
-        daemon, _ = self.ended()
-        daemon.fell()
-        ledger = bytearray(daemon.keeper.content("ledger 1"))
-        for at in range(0, len(ledger), 64):
-            if struct.unpack_from("Q", ledger, at) == (1,):
-                self.assertEqual(ledger[at + 63], 1)
-                ledger[at + 63] = 0
-        daemon.keeper.replace("ledger 1", ledger)
-        daemon.start()
-        wait_for(lambda: daemon.text(self.log).count(" closed ") == 2)
-        self.assertNotIn(" lost ", daemon.text(self.log))
-        self.assertEqual(daemon.text(self.log).count(
-            "closed reason=eof records=1 bytes=30 "), 2)
 
     def test_numbers_go_on_and_do_not_come_twice(self):
         daemon = self.serve(LINE, UDP, more='format = "json";')
@@ -327,7 +356,7 @@ class InHand(keeper.Case):
 
 
 class BetweenReads(keeper.Case):
-    """A kill after recv(2) returned, before the ledger has it."""
+    """A kill after recv(2) returned, before the state has it."""
 
     def cost(self, listener, before, given):
         """Kill there; returns the next daemon and the peer."""
@@ -335,7 +364,7 @@ class BetweenReads(keeper.Case):
         stream = self.tcp(daemon)
         stream.sendall(before)
         daemon.wait_for_bytes(0, len(before))
-        wait_for(lambda: len(daemon.keeper.names()) == 3, "it to be kept")
+        daemon.wait_until_sent()
         with Tracer(daemon) as tracer:
             stream.sendall(given)
             self.assertEqual(tracer.run_until_it_has("recvfrom"), len(given))
@@ -541,4 +570,4 @@ class Stalled(keeper.Case):
 
 
 if __name__ == "__main__":
-    harness.main(jobs=2)
+    harness.main(jobs=4)

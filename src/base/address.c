@@ -21,6 +21,14 @@ address_protocol(enum protocol protocol)
 	return names[protocol];
 }
 
+/* An interface that is not there yet: the kernel says ENODEV to bind(2). */
+static uint32_t
+unused_scope(const char *zone)
+{
+	return UINT32_C(1) << 30 |
+	       (uint32_t)bytes_hash(zone, strlen(zone)) >> 2;
+}
+
 /* A zone is an interface's name or its number. */
 static bool
 parse_zone(const char *zone, uint32_t *scope)
@@ -31,8 +39,11 @@ parse_zone(const char *zone, uint32_t *scope)
 	*scope = if_nametoindex(zone);
 	if (*scope != 0)
 		return true;
-	if (*zone < '0' || *zone > '9')
-		return false;
+	if (*zone < '0' || *zone > '9') {
+		*scope = unused_scope(zone);
+		return *zone && strlen(zone) < IF_NAMESIZE &&
+		       !strpbrk(zone, "/: \t");
+	}
 	number = strtoul(zone, &end, 10);
 	*scope = (uint32_t)number;
 	return *end == '\0' && number <= UINT32_MAX;

@@ -25,7 +25,7 @@ expect_address(const char *value)
 		return NULL;
 	if (!address_parse(&address, value, 0))
 		return lacks_interface(value)
-			     ? "another zone: that interface does not exist"
+			     ? "another zone: no interface can have that name"
 			     : "\"*\" or a numeric IPv4 or IPv6 address";
 	/* A socket for IPv6 alone cannot be bound to it. */
 	return address_is_mapped(&address)

@@ -53,7 +53,7 @@ drain_tcp(struct listeners *ls, struct listener *l)
 static void
 drain_udp(struct listener *l)
 {
-	if (udp_is_done(l->udp) && !l->is_shared)
+	if (l->udp && udp_is_done(l->udp) && !l->is_shared)
 		listener_close_socket(l, true);
 }
 
@@ -65,7 +65,7 @@ all_is_received(struct listeners *ls, struct retired *retired)
 		const struct listener *l = &ls->list[i];
 
 		if (listener_is_tcp(l) ? l->socket.fd >= 0
-				       : !udp_is_done(l->udp))
+				       : l->udp && !udp_is_done(l->udp))
 			return false;
 	}
 	return retired_are_done(retired) && registry_count(&ls->registry) == 0;

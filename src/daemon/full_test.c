@@ -49,7 +49,9 @@ try_listener(const struct listener_config *config,
 		error = errno;
 	}
 	errno = error;
-	return !action || sockets_log_failure(config, action);
+	/* What is not there yet is logged, and no failure: see rebind.h. */
+	return !action || sockets_log_failure(config, action) ||
+	       sockets_is_absence(error);
 }
 
 /* Take the sockets that restart_check() passes, as systemd will. */

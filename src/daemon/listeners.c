@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "input/acceptor.h"
+#include "input/connection_thread.h"
 #include "input/poller.h"
 #include "input/udp.h"
 #include "record/framer.h"
@@ -18,17 +20,29 @@
 #define ACCEPTS 64
 #define RETRY_MS 1000
 
-/* A number is the key of a ledger entry: never use one twice. */
-static uint64_t
-find_last_connection(const struct ledger *ledger, const struct listen_fds *in)
+/*
+ * Places for all that may go on from the process before this one, beside those
+ * that the limits allow, and one for each that waits for a thread.
+ */
+static bool
+open_state(struct listeners *ls, const struct listen_fds *in)
 {
-	uint64_t last = ledger_last_number(ledger);
-	uint64_t passed = listen_fds_last_number(in);
+	const struct state_header *before = &in->previous.header;
 
-	return last > passed ? last : passed;
+	if (!state_open(&ls->state,
+			ls->count + in->count + in->previous.listener_count,
+			ls->max_connections + ls->count +
+				atomic_load(&before->used),
+			in->generation + 1)) {
+		diag(LOG_ERR, "cannot start: no memory for the state: %s",
+		     strerror(errno));
+		return false;
+	}
+	atomic_store(&ls->state.header->numbers, atomic_load(&before->numbers));
+	return true;
 }
 
-void
+bool
 listeners_find(struct listeners *ls, const struct config *config,
 	       size_t max_connections, struct output_set *outputs, int wake_fd,
 	       int handover_fd, struct listen_fds *in)
@@ -40,19 +54,19 @@ listeners_find(struct listeners *ls, const struct config *config,
 		.wake_fd = wake_fd,
 		.count = config->listener_count,
 	};
-	registry_init(&ls->registry, wake_fd, handover_fd);
-	ledger_open(&ls->ledger, in);
-	atomic_store(&ls->last_connection,
-		     find_last_connection(&ls->ledger, in));
+	inflight_open(&ls->inflight, in);
+	registry_init(&ls->registry, &ls->inflight, wake_fd, handover_fd);
+	if (!open_state(ls, in))
+		return false;
 	ls->list = memory_zeroed(ls->count, sizeof *ls->list);
 	for (size_t i = 0; i < ls->count; i++) {
 		struct listener *l = &ls->list[i];
 
 		l->registry = &ls->registry;
-		l->ledger = &ls->ledger;
-		l->last_connection = &ls->last_connection;
+		listener_enter_state(l, &ls->state);
 		listener_find(l, &config->listeners[i], in);
 	}
+	return true;
 }
 
 static bool
@@ -62,47 +76,39 @@ open_listener(struct listeners *ls, struct listener *l, bool beside,
 	size_t input = listener_is_tcp(l)
 			     ? framer_capacity(l->config->limits.max_record)
 			     : udp_input_size(l->config);
-	struct saved_listener saved;
 
-	if (!listener_open(l, ls->config->backlog, beside, ls->outputs, input))
-		return false;
-	/* Before a thread counts on. */
-	if (listen_fds_listener_state(in, l->key, &saved))
-		listener_restore(l, &saved);
-	return true;
+	return listener_open(l, ls->config->backlog, beside, ls->outputs, input,
+			     &in->previous);
 }
 
 bool
 listeners_open(struct listeners *ls, bool beside, const struct listen_fds *in)
 {
+	bool all = true;
+
 	for (size_t i = 0; i < ls->count; i++)
-		if (!open_listener(ls, &ls->list[i], beside, in))
-			return false;
-	return true;
+		all &= open_listener(ls, &ls->list[i], beside, in);
+	return all;
 }
 
 static bool
-start(struct listeners *ls, struct listener *l, const struct listen_fds *in)
+start(struct listeners *ls, struct listener *l)
 {
-	struct saved_listener saved;
-	bool is_known;
-
 	if (listener_is_tcp(l)) {
 		l->poller = poller_start(l);
 		return l->poller;
 	}
-	is_known = listen_fds_listener_state(in, l->key, &saved);
-	/* Of a new socket all drops are to be reported: from 0 on. */
-	l->udp = udp_start(l, ls->wake_fd,
-			   is_known || !l->is_counted ? &saved : NULL);
+	if (l->is_absent)
+		return true; /* see rebind.h */
+	l->udp = udp_start(l, ls->wake_fd);
 	return l->udp;
 }
 
 bool
-listeners_start(struct listeners *ls, const struct listen_fds *in)
+listeners_start(struct listeners *ls)
 {
 	for (size_t i = 0; i < ls->count; i++) {
-		if (start(ls, &ls->list[i], in))
+		if (start(ls, &ls->list[i]))
 			continue;
 		diag(LOG_ERR, "cannot start a thread: %s", strerror(errno));
 		return false;
@@ -114,7 +120,8 @@ void
 listeners_log(const struct listeners *ls)
 {
 	for (size_t i = 0; i < ls->count; i++)
-		listener_log(&ls->list[i]);
+		if (!ls->list[i].is_absent)
+			listener_log(&ls->list[i]);
 }
 
 void
@@ -129,7 +136,7 @@ static bool
 has_room(struct listeners *ls, struct listener *l)
 {
 	return registry_count(&ls->registry) < ls->max_connections &&
-	       atomic_load(&l->counters.connections) <
+	       atomic_load(&l->counters->connections) <
 		       l->config->limits.max_connections;
 }
 
@@ -142,8 +149,9 @@ listeners_are_alive(struct listeners *ls)
 	for (size_t i = 0; i < ls->count; i++) {
 		struct listener *l = &ls->list[i];
 
-		if (l->udp ? !udp_is_alive(l->udp)
-			   : !poller_is_alive(l->poller))
+		if (l->udp && !udp_is_alive(l->udp))
+			alive = false;
+		if (l->poller && !poller_is_alive(l->poller))
 			alive = false;
 	}
 	return alive;
@@ -155,7 +163,7 @@ listeners_summarize(struct listeners *ls, char *out, size_t size)
 	unsigned long long connections = 0, records = 0, lost = 0;
 
 	for (size_t i = 0; i < ls->count; i++) {
-		struct listener_counters *c = &ls->list[i].counters;
+		struct listener_counters *c = ls->list[i].counters;
 
 		connections += atomic_load(&c->connections);
 		records += atomic_load(&c->records);
@@ -243,6 +251,48 @@ listeners_accept(struct listeners *ls, const struct pollfd *polled)
 			listeners_accept_all(ls, &ls->list[i]);
 }
 
+void
+listeners_start_later(struct listeners *ls, struct connection *c)
+{
+	c->poll_entry.next = ls->waiting;
+	ls->waiting = c;
+}
+
+static void
+start_waiting(struct listeners *ls)
+{
+	static struct diag_limit limit;
+
+	while (ls->waiting && clock_now_ms() >= ls->start_at_ms) {
+		struct connection *c = ls->waiting;
+		struct connection *next = c->poll_entry.next;
+		int error = thread_start(NULL, connection_main, c);
+
+		if (error == 0) {
+			ls->waiting = next;
+			continue;
+		}
+		diag_limited(&limit, LOG_ERR,
+			     "cannot continue with a connection: %s; trying "
+			     "again every second",
+			     strerror(error));
+		ls->start_at_ms = clock_now_ms() + RETRY_MS;
+	}
+}
+
+void
+listeners_tend(struct listeners *ls, long long *until_ms)
+{
+	long long send_ms = registry_send(&ls->registry);
+
+	if (ls->phase != LISTENERS_HANDING_OVER)
+		start_waiting(ls);
+	if (send_ms < *until_ms)
+		*until_ms = send_ms;
+	if (ls->waiting && ls->start_at_ms < *until_ms)
+		*until_ms = ls->start_at_ms;
+}
+
 bool
 listeners_finish_summaries(struct listeners *ls)
 {
@@ -274,5 +324,6 @@ listeners_close(struct listeners *ls)
 	}
 	free(ls->list);
 	registry_destroy(&ls->registry);
-	ledger_close(&ls->ledger);
+	inflight_close(&ls->inflight);
+	state_close(&ls->state);
 }

@@ -16,8 +16,9 @@
 #include "input/listener.h"
 #include "input/registry.h"
 #include "output/output_set.h"
-#include "system/ledger.h"
+#include "system/inflight.h"
 #include "system/listen_fds.h"
+#include "system/state.h"
 
 enum listeners_phase {
 	LISTENERS_SERVING,
@@ -29,8 +30,11 @@ struct listeners {
 	const struct config *config; /* borrowed, as are the outputs */
 	struct output_set *outputs;
 	struct registry registry;
-	struct ledger ledger;
-	atomic_ullong last_connection; /* number, of all listeners */
+	struct inflight inflight;
+	struct state state;
+	struct connection *waiting; /* for a thread; linked by poll_entry */
+	long long start_at_ms;      /* not before */
+	long long look_at_ms;       /* rebind_tend(): not before */
 	size_t max_connections;
 	enum listeners_phase phase;
 	int wake_fd; /* an eventfd, rung when one of their threads is done */
@@ -41,9 +45,9 @@ struct listeners {
 /*
  * Take the sockets that systemd passed for them.  Both descriptors are
  * eventfds and borrowed: handover_fd is rung when threads are to end for a
- * restart.
+ * restart.  false: stderr has the reason.
  */
-void listeners_find(struct listeners *, const struct config *,
+bool listeners_find(struct listeners *, const struct config *,
 		    size_t max_connections, struct output_set *, int wake_fd,
 		    int handover_fd, struct listen_fds *);
 
@@ -52,7 +56,7 @@ void listeners_find(struct listeners *, const struct config *,
  * has it.  false: stderr has the reason.
  */
 bool listeners_open(struct listeners *, bool beside, const struct listen_fds *);
-bool listeners_start(struct listeners *, const struct listen_fds *);
+bool listeners_start(struct listeners *);
 
 /* Log where they listen, or their counters, on stderr. */
 void listeners_log(const struct listeners *);
@@ -67,6 +71,16 @@ void listeners_poll(struct listeners *, struct pollfd *, long long *until_ms);
 
 /* Accept for those that are ready. */
 void listeners_accept(struct listeners *, const struct pollfd *);
+
+/*
+ * Send connections into flight that are old enough, and start the threads of
+ * those that wait for one; when to call it again is in *until_ms, if that is
+ * sooner.
+ */
+void listeners_tend(struct listeners *, long long *until_ms);
+
+/* Have a connection wait for its thread. */
+void listeners_start_later(struct listeners *, struct connection *);
 
 /* Accept all that wait, as far as there is room; true: none waits any more. */
 bool listeners_accept_all(struct listeners *, struct listener *);

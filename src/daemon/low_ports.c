@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/low_ports.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,20 +30,17 @@ static bool
 store(const struct listener_config *config, unsigned backlog)
 {
 	struct listener listener = { 0 };
-	/* One of ours that is given up shares its port: see
-	 * retired_close_listeners(). */
-	const char *action = listener_store(&listener, config, backlog,
-					    sockets_have_port(config));
-	int error = errno;
+	const char *action;
 
-	if (!action) {
-		listener_close_socket(&listener, false);
+	if (sockets_are_ours(config))
 		return true;
-	}
-	if (error == EADDRINUSE && sockets_are_ours(config))
-		return true;
-	errno = error;
-	return sockets_log_failure(config, action);
+	/* One of another address shares its port: see restart_begin(). */
+	action = listener_store(&listener, config, backlog,
+				sockets_have_port(config));
+	if (action)
+		return sockets_log_failure(config, action);
+	listener_close_socket(&listener, false);
+	return true;
 }
 
 bool

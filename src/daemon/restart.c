@@ -1,35 +1,59 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/restart.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/diag.h"
-#include "base/thread.h"
 #include "input/acceptor.h"
+#include "input/connection_progress.h"
 #include "input/connection_restore.h"
 #include "input/connection_thread.h"
+#include "input/poller.h"
 #include "input/udp.h"
-#include "system/fdstore.h"
+
+/* Of each process the state and the saved bytes, and the pair of sockets. */
+#define OTHERS 6
 
 size_t
-restart_fd_count(struct listeners *ls)
+restart_fd_count(const struct listeners *ls)
 {
-	/* Each listener, one that waits there for a thread, and the state. */
-	return registry_count(&ls->registry) + 2 * ls->count + 1;
+	return ls->count + OTHERS;
+}
+
+/* Those that have no thread to do this. */
+static void
+leave_waiting(struct listeners *ls)
+{
+	for (struct connection *c = ls->waiting; c; c = c->poll_entry.next) {
+		connection_progress_save(c);
+		registry_leave_open(&ls->registry, &c->entry);
+	}
+	ls->waiting = NULL;
+	for (size_t i = 0; i < ls->count; i++) {
+		struct connection *c = acceptor_take_waiting(&ls->list[i]);
+
+		if (c)
+			registry_leave_open(&ls->registry, &c->entry);
+	}
 }
 
 void
 restart_begin(struct listeners *ls)
 {
 	ls->phase = LISTENERS_HANDING_OVER;
+	saved_bytes_open(&ls->state.bytes, ls->state.header->generation);
 	registry_want_wakeup(&ls->registry, true);
-	for (size_t i = 0; i < ls->count; i++)
-		if (ls->list[i].udp)
-			udp_leave_open(ls->list[i].udp);
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
+
+		/* The next process may have it at another address. */
+		if (!l->is_shared)
+			sockets_share_port(l->socket.fd);
+		if (l->udp)
+			udp_leave_open(l->udp);
+	}
+	leave_waiting(ls);
 	registry_hand_over(&ls->registry);
 }
 
@@ -44,56 +68,56 @@ restart_is_ready(struct listeners *ls, struct retired *retired)
 	       listeners_finish_summaries(ls);
 }
 
-/* A connection that waits for a thread: only its descriptor is to be kept. */
-static void
-store_next(struct listener *l)
-{
-	char name[FDSTORE_NAME];
-
-	if (!acceptor_holds_one(l))
-		return;
-	listen_fds_connection_name(name, l->next->origin.connection, l->key);
-	fdstore_add(l->next->entry.fd, name);
-}
-
-static void
-collect(struct listeners *ls, struct buffer *buffer)
-{
-	struct registry_entry *entry;
-
-	saved_state_begin(buffer, atomic_load(&ls->last_connection));
-	for (size_t i = 0; i < ls->count; i++) {
-		struct listener *l = &ls->list[i];
-		struct saved_listener saved;
-
-		listener_save(l, &saved);
-		if (l->udp)
-			udp_save(l->udp, &saved);
-		else
-			store_next(l);
-		saved_state_add_listener(buffer, &saved);
-	}
-	while ((entry = registry_take(&ls->registry)))
-		connection_save((struct connection *)entry, buffer);
-}
-
 void
 restart_hand_over(struct listeners *ls)
 {
-	struct buffer state = { 0 };
-	int fd;
+	size_t left = registry_send_all(&ls->registry);
 
-	collect(ls, &state);
-	fd = memfd_create("portlogd", MFD_CLOEXEC);
-	if (fd >= 0 && write(fd, state.data, state.size) == (ssize_t)state.size)
-		fdstore_add(fd, LISTEN_FDS_STATE);
-	else
-		diag(LOG_ERR, "cannot keep unfinished records: %s",
-		     strerror(errno));
-	fdstore_barrier();
-	if (fd >= 0)
-		close(fd);
-	buffer_free(&state);
+	if (left > 0)
+		diag(LOG_ERR,
+		     "cannot keep %zu connections over the restart: too many "
+		     "are in flight",
+		     left);
+}
+
+static void
+free_entry(struct registry_entry *entry, void *unused)
+{
+	(void)unused;
+	connection_free((struct connection *)entry);
+}
+
+void
+restart_free(struct listeners *ls)
+{
+	registry_take_back(&ls->registry, free_entry, NULL);
+}
+
+/* Its thread is started as if it had waited for one. */
+static void
+start_again(struct registry_entry *entry, void *ls)
+{
+	listeners_start_later(ls, (struct connection *)entry);
+}
+
+bool
+restart_take_back(struct listeners *ls)
+{
+	ls->phase = LISTENERS_SERVING;
+	saved_bytes_discard(&ls->state.bytes);
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
+
+		if (l->udp)
+			udp_join(l->udp);
+		if (l->poller)
+			poller_stop(l->poller);
+		l->udp = NULL;
+		l->poller = NULL;
+		l->is_known = true;
+	}
+	registry_take_back(&ls->registry, start_again, ls);
+	return listeners_start(ls);
 }
 
 /* The listener of that key; NULL: it is not configured any more. */
@@ -106,71 +130,102 @@ find_listener(struct listeners *ls, const char *key)
 	return NULL;
 }
 
+/* fd -1: it ended with the process before this one. */
 static void
-start(struct connection *c)
+take_over(struct retired *retired, const struct listen_fds *in, int fd,
+	  uint64_t message, const struct state_connection *entry)
 {
-	static struct diag_limit limit;
-	int error;
-
-	while ((error = thread_start(NULL, connection_main, c)) != 0) {
-		diag_limited(&limit, LOG_ERR,
-			     "cannot go on with a connection: %s; trying "
-			     "again every second",
-			     strerror(error));
-		clock_sleep_ms(1000);
-	}
-}
-
-/* A peer that has gone meanwhile is known from the saved state alone. */
-static void
-find_peer(int fd, const struct saved_connection *saved, struct address *peer)
-{
-	peer->size = sizeof peer->in6;
-	if (getpeername(fd, &peer->any, &peer->size) == 0)
-		return;
-	memcpy(&peer->in6, saved->peer, sizeof saved->peer);
-	peer->size = saved->peer_size;
-	if (peer->size == 0)
-		address_parse(peer, "::", 0);
-}
-
-static void
-take_over(struct listeners *ls, struct retired *retired, int fd,
-	  uint64_t number, const char *key,
-	  const struct saved_connection *saved, const unsigned char *held)
-{
-	struct listener *listener = find_listener(ls, key);
-	bool is_retired = !listener;
+	struct listeners *ls = retired->listeners;
+	const struct state_position *p = state_position(&entry->progress);
+	struct state_listener before = { 0 };
+	struct listener *listener;
 	struct connection *c;
+	bool is_retired;
 
+	if (entry->listener < in->previous.listener_count)
+		state_reader_listener(&in->previous, entry->listener, &before);
+	listener = find_listener(ls, before.key);
+	is_retired = !listener;
 	if (is_retired)
-		listener = retired_find(retired, key);
-	while (!(c = connection_new(listener)))
-		sleep(1);
-	find_peer(fd, saved, &c->entry.peer);
-	c->entry.fd = fd;
-	connection_accepted(c, number);
-	connection_restore(c, saved, held);
+		listener = retired_find(retired, before.key);
+	c = listener ? connection_new(listener) : NULL;
+	if (c)
+		c->entry.fd = fd;
+	if (!c || !connection_restore(
+			  c, entry,
+			  p->is_saved ? listen_fds_read_bytes(in, &entry->saved)
+				      : NULL)) {
+		diag(LOG_ERR, "cannot continue with connection %llu: no memory",
+		     (unsigned long long)entry->number);
+		return;
+	}
+	c->entry.message = message;
 	registry_add(&ls->registry, &c->entry);
 	if (is_retired)
 		registry_block_input(&ls->registry, &c->entry);
-	start(c);
+	listeners_start_later(ls, c);
+}
+
+/* One that the state does not have, or a second time, has ended. */
+static void
+take_over_message(struct retired *retired, struct listen_fds *in,
+		  const int *fds, size_t count, uint64_t message)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct state_connection entry;
+
+		if (state_reader_take_connection(&in->previous,
+						 state_cookie(fds[i]), &entry))
+			take_over(retired, in, fds[i], message, &entry);
+		else
+			close(fds[i]);
+	}
 }
 
 void
 restart_take_over(struct listeners *ls, struct retired *retired,
 		  struct listen_fds *in)
 {
-	uint64_t number;
-	char key[FDSTORE_NAME];
-	int fd;
+	struct state_connection entry;
+	int fds[INFLIGHT_FDS];
+	size_t count;
+	bool all;
 
-	while ((fd = listen_fds_take_connection(in, &number, key)) >= 0) {
-		struct saved_connection saved;
-		const unsigned char *held;
-
-		listen_fds_connection_state(in, number, &saved, &held);
-		take_over(ls, retired, fd, number, key, &saved, held);
+	while (inflight_peek(&ls->inflight, fds, &count, &all)) {
+		take_over_message(retired, in, fds, count,
+				  ls->inflight.peeked - 1);
+		if (!all)
+			diag(LOG_ERR, "cannot continue with all connections: "
+				      "too many open files");
 	}
+	/* Of those that were not in flight, what they had in hand is noted. */
+	while (state_reader_take_left(&in->previous, &entry))
+		take_over(retired, in, -1, 0, &entry);
+	registry_send_all(&ls->registry);
+	state_store(&ls->state);
 	registry_shut_down_blocked(&ls->registry);
+}
+
+void
+restart_log_waiting(const struct listen_fds *in)
+{
+	size_t used = atomic_load(&in->previous.header.used), count = 0;
+	unsigned long long bytes = 0;
+
+	for (size_t i = 0; i < used; i++) {
+		struct state_connection entry;
+		const struct state_position *p;
+
+		state_reader_connection(&in->previous, i, &entry);
+		if (atomic_load(&entry.use) != STATE_OPEN)
+			continue;
+		p = state_position(&entry.progress);
+		bytes += p->read - p->done;
+		count++;
+	}
+	if (count > 0)
+		diag(LOG_WARNING,
+		     "%zu connections, with %llu bytes in hand, wait for the "
+		     "next start; they end when systemd gives up",
+		     count, bytes);
 }

@@ -67,9 +67,11 @@ add_name(FILE *names, const struct listener *l)
 	fputs(l->store_name[0] ? l->store_name : name, names);
 }
 
+/* One that is absent has no socket. */
 static bool
 set_names(struct start *s, const struct listeners *ls)
 {
+	const char *colon = "";
 	size_t size;
 	FILE *names = open_memstream(&s->names, &size);
 
@@ -77,8 +79,11 @@ set_names(struct start *s, const struct listeners *ls)
 		return false;
 	fputs("LISTEN_FDNAMES=", names);
 	for (size_t i = 0; i < ls->count; i++) {
-		fputs(i > 0 ? ":" : "", names);
+		if (ls->list[i].is_absent)
+			continue;
+		fputs(colon, names);
 		add_name(names, &ls->list[i]);
+		colon = ":";
 	}
 	return fclose(names) == 0;
 }
@@ -91,7 +96,7 @@ set_environment(struct start *s, const struct listeners *ls)
 
 	s->environment = calloc(count + 4, sizeof *s->environment);
 	if (!s->environment || !set_names(s, ls) ||
-	    asprintf(&s->count, "LISTEN_FDS=%zu", ls->count) < 0 ||
+	    asprintf(&s->count, "LISTEN_FDS=%d", s->fd_count) < 0 ||
 	    asprintf(&s->pid, "LISTEN_PID=%d", (int)getpid()) < 0)
 		return false;
 	memcpy(s->environment, environ, count * sizeof *s->environment);
@@ -102,24 +107,31 @@ set_environment(struct start *s, const struct listeners *ls)
 }
 
 static bool
+add_fd(struct start *s, int fd, int first_free)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, first_free);
+
+	if (copy < 0)
+		return false;
+	s->fds[s->fd_count] = copy;
+	posix_spawn_file_actions_adddup2(&s->actions, copy,
+					 FIRST_FD + s->fd_count++);
+	return true;
+}
+
+static bool
 set_fds(struct start *s, const struct listeners *ls)
 {
 	int first_free = FIRST_FD + (int)ls->count;
+	bool all = true;
 
 	s->fds = calloc(ls->count, sizeof *s->fds);
 	if (!s->fds)
 		return false;
-	for (; s->fd_count < (int)ls->count; s->fd_count++) {
-		int fd = fcntl(ls->list[s->fd_count].socket.fd, F_DUPFD_CLOEXEC,
-			       first_free);
-
-		if (fd < 0)
-			return false;
-		s->fds[s->fd_count] = fd;
-		posix_spawn_file_actions_adddup2(&s->actions, fd,
-						 FIRST_FD + s->fd_count);
-	}
-	return true;
+	for (size_t i = 0; i < ls->count; i++)
+		if (!ls->list[i].is_absent)
+			all &= add_fd(s, ls->list[i].socket.fd, first_free);
+	return all;
 }
 
 static bool
@@ -133,8 +145,8 @@ prepare(struct start *s, char *const arguments[], const struct listeners *ls)
 	/* Ours may be the log. */
 	posix_spawn_file_actions_addopen(&s->actions, STDOUT_FILENO,
 					 "/dev/null", O_WRONLY, 0);
-	return set_arguments(s, arguments) && set_environment(s, ls) &&
-	       set_fds(s, ls);
+	return set_arguments(s, arguments) && set_fds(s, ls) &&
+	       set_environment(s, ls);
 }
 
 static void

@@ -12,7 +12,8 @@
  * our stderr and with the sockets of the listeners, as systemd will pass them
  * to the next process.  false: its exit code is not 0, or it has none: it
  * cannot be run, a signal ends it, or it runs for more than 5 seconds; stderr
- * has the reason.  Main thread; blocks for up to those 5 seconds.
+ * has the reason.  Any thread, while the listeners do not change; blocks for up
+ * to those 5 seconds.
  */
 bool restart_check(char *const arguments[], const struct listeners *);
 

@@ -9,6 +9,8 @@
 
 #include "base/diag.h"
 #include "base/memory.h"
+#include "input/connection_progress.h"
+#include "input/connection_thread.h"
 #include "input/udp.h"
 #include "record/framer.h"
 #include "system/fdstore.h"
@@ -29,6 +31,10 @@ make(struct retired *retired, const char *key, enum protocol protocol)
 	struct listener *l = &r->listener;
 	bool is_udp = protocol == PROTOCOL_UDP;
 
+	if (!listener_enter_state(l, &ls->state)) {
+		free(r);
+		return NULL;
+	}
 	r->next = retired->first;
 	retired->first = r;
 	r->config.limits = ls->list[0].config->limits;
@@ -36,11 +42,11 @@ make(struct retired *retired, const char *key, enum protocol protocol)
 	r->config.framing = is_udp ? FRAMING_EXACT : FRAMING_LINE;
 	l->config = &r->config;
 	l->socket.fd = -1;
-	l->ledger = &ls->ledger;
 	l->registry = &ls->registry;
 	snprintf(l->key, sizeof l->key, "%s", key);
 	snprintf(l->name, sizeof l->name, "%.*s", (int)strcspn(key, " "), key);
-	pool_init(&l->pool, ls->outputs, UINT64_MAX, &l->counters,
+	snprintf(l->state_entry->key, sizeof l->state_entry->key, "%s", key);
+	pool_init(&l->pool, ls->outputs, UINT64_MAX, l->counters,
 		  is_udp ? udp_input_size(&r->config)
 			 : framer_capacity(r->config.limits.max_record),
 		  r->config.limits.max_record);
@@ -57,42 +63,57 @@ retired_find(struct retired *retired, const char *key)
 	return r ? &r->listener : make(retired, key, PROTOCOL_TCP);
 }
 
+static bool
+accept_one(struct listeners *ls, struct listener *listener, int fd)
+{
+	struct connection *c = connection_new(listener);
+	struct registry_entry *entry = c ? &c->entry : NULL;
+
+	if (!c)
+		return false;
+	entry->peer.size = sizeof entry->peer.in6;
+	entry->fd =
+		accept4(fd, &entry->peer.any, &entry->peer.size, SOCK_CLOEXEC);
+	connection_accepted(c, atomic_fetch_add(&ls->state.header->numbers, 1) +
+				       1);
+	if (entry->fd < 0 || !connection_progress_begin(c, NULL)) {
+		free(c);
+		return false;
+	}
+	registry_add(&ls->registry, entry);
+	registry_block_input(&ls->registry, entry);
+	listeners_start_later(ls, c);
+	return true;
+}
+
 /*
  * A peer that waits to be accepted may have sent something, and the kernel has
  * acknowledged it: accept it, as if the process before us had.
  */
 static void
-accept_waiting(struct listeners *ls, struct listen_fds *in, int fd,
-	       const char *key)
+accept_waiting(struct retired *retired, int fd, const char *key)
 {
+	struct listener *listener = retired_find(retired, key);
 	unsigned waiting;
 
 	sockets_block_input(fd);
 	sockets_wait_for_inflight();
 	while ((waiting = sockets_pending(fd)) > 0) {
-		int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-		char name[FDSTORE_NAME];
-
-		if (peer < 0) {
+		if (!listener ||
+		    !accept_one(retired->listeners, listener, fd)) {
 			diag(LOG_ERR,
 			     "abandoned: %s: %u connections waiting: %s", key,
 			     waiting, strerror(errno));
 			break;
 		}
-		listen_fds_connection_name(
-			name, atomic_fetch_add(&ls->last_connection, 1) + 1,
-			key);
-		fdstore_add(peer, name);
-		listen_fds_add(in, peer, name);
 	}
 }
 
 /* End it now: systemd may hold the socket a while longer. */
 static void
-retire_tcp(struct listeners *ls, struct listen_fds *in, int fd, const char *key,
-	   const char *name)
+retire_tcp(struct retired *retired, int fd, const char *key, const char *name)
 {
-	accept_waiting(ls, in, fd, key);
+	accept_waiting(retired, fd, key);
 	shutdown(fd, SHUT_RD);
 	close(fd);
 	fdstore_remove(name);
@@ -100,15 +121,39 @@ retire_tcp(struct listeners *ls, struct listen_fds *in, int fd, const char *key,
 
 /* Its thread starts with the others' and leaves the port. */
 static void
-retire_udp(struct retired *retired, int fd, const char *key, const char *name)
+retire_udp(struct retired *retired, int fd, const char *key, const char *name,
+	   const struct state_reader *previous)
 {
 	struct listener *l = make(retired, key, PROTOCOL_UDP);
 
-	sockets_share_port(fd);
+	if (!l)
+		return;
 	l->socket.fd = fd;
 	l->was_passed = true;
 	l->is_counted = sockets_is_counted(fd);
 	snprintf(l->store_name, sizeof l->store_name, "%s", name);
+	listener_continue(l, previous);
+}
+
+/* As the process before this one called it. */
+static void
+find_key(const struct listen_fds *in, int fd, char key[FDSTORE_NAME])
+{
+	bool is_udp = sockets_is_listener(fd, PROTOCOL_UDP);
+	struct address bound = { .size = sizeof bound.in6 };
+	struct state_listener before;
+	char address[ADDRESS_TEXT];
+
+	if (state_reader_find_listener(&in->previous, state_cookie(fd),
+				       &before)) {
+		snprintf(key, FDSTORE_NAME, "%s", before.key);
+		return;
+	}
+	getsockname(fd, &bound.any, &bound.size);
+	address_format(&bound, address);
+	snprintf(key, FDSTORE_NAME, "%s/%u %s",
+		 address_protocol(is_udp ? PROTOCOL_UDP : PROTOCOL_TCP),
+		 ntohs(bound.in.sin_port), address);
 }
 
 void
@@ -120,13 +165,15 @@ retired_open(struct retired *retired, struct listeners *ls,
 	int fd;
 
 	*retired = (struct retired){ .listeners = ls };
-	while ((fd = listen_fds_take_unwanted(in, key)) >= 0) {
-		listen_fds_listener_name(name, key);
-		diag(LOG_WARNING, "passed and not wanted, closed: %s", name);
+	while ((fd = listen_fds_take_unwanted(in, name)) >= 0) {
+		find_key(in, fd, key);
+		sockets_share_port(fd);
+		diag(LOG_WARNING,
+		     "listener %s: not configured any more: closed", key);
 		if (sockets_is_listener(fd, PROTOCOL_UDP))
-			retire_udp(retired, fd, key, name);
+			retire_udp(retired, fd, key, name, &in->previous);
 		else
-			retire_tcp(ls, in, fd, key, name);
+			retire_tcp(retired, fd, key, name);
 		any = true;
 	}
 	/* A socket that systemd still stores keeps its port in use. */
@@ -135,17 +182,14 @@ retired_open(struct retired *retired, struct listeners *ls,
 }
 
 bool
-retired_start(struct retired *retired, const struct listen_fds *in)
+retired_start(struct retired *retired)
 {
 	for (struct retired_listener *r = retired->first; r; r = r->next) {
 		struct listener *l = &r->listener;
-		struct saved_listener saved;
-		bool is_known = listen_fds_listener_state(in, l->key, &saved);
 
 		if (l->socket.fd < 0)
 			continue;
-		l->udp = udp_start(l, retired->listeners->wake_fd,
-				   is_known ? &saved : NULL);
+		l->udp = udp_start(l, retired->listeners->wake_fd);
 		if (!l->udp) {
 			diag(LOG_ERR, "cannot start a thread: %s",
 			     strerror(errno));

@@ -24,9 +24,12 @@ struct retired {
 void retired_open(struct retired *, struct listeners *, struct listen_fds *);
 
 /* Start to read those of UDP to their end; false: there can be no thread. */
-bool retired_start(struct retired *, const struct listen_fds *);
+bool retired_start(struct retired *);
 
-/* The listener of a connection, by its key; made if need be. */
+/*
+ * The listener of a connection, by its key; made if need be.  NULL: the state
+ * has no place for it.
+ */
 struct listener *retired_find(struct retired *, const char *key);
 
 /* Close the sockets that are read to their end; whether all are. */

@@ -17,13 +17,15 @@
 #include "base/memory.h"
 #include "daemon/drain.h"
 #include "daemon/fd_limit.h"
+#include "daemon/job_question.h"
 #include "daemon/listeners.h"
+#include "daemon/rebind.h"
 #include "daemon/restart.h"
 #include "daemon/restart_check.h"
 #include "daemon/signals.h"
 #include "daemon/watchdog.h"
 #include "output/output_set.h"
-#include "system/job.h"
+#include "system/fdstore.h"
 #include "system/notify.h"
 
 /*
@@ -53,6 +55,7 @@ struct server {
 	struct listeners listeners;
 	struct retired retired;
 	struct watchdog watchdog;
+	struct job_question question;
 	struct pollfd *polled;
 	long long reopening_until_ms; /* 0: it is not */
 	int handover_fd; /* an eventfd, rung when threads are to end */
@@ -149,6 +152,9 @@ wait_for_something(struct server *s, long long until_ms)
 	if (watchdog_deadline_ms(&s->watchdog) < until_ms)
 		until_ms = watchdog_deadline_ms(&s->watchdog);
 	retired_are_done(&s->retired);
+	listeners_tend(&s->listeners, &until_ms);
+	if (s->listeners.phase == LISTENERS_SERVING)
+		rebind_tend(&s->listeners, &until_ms);
 	listeners_poll(&s->listeners, s->polled + POLLED_LISTENERS, &until_ms);
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
@@ -213,37 +219,81 @@ drain(struct server *s)
 	return finish(s, drain_is_done);
 }
 
-/* A restart; false: not all was written. */
+/*
+ * Ask what the end is for, and go on meanwhile.  false: a second signal came
+ * before the answer.
+ */
 static bool
-hand_over(struct server *s)
+ask(struct server *s, bool is_again, enum job_answer *answer)
 {
+	long long begin_ms = clock_now_ms();
+
+	/* It reads the listeners, so none is bound anew meanwhile. */
+	s->listeners.look_at_ms = LLONG_MAX;
+	s->question.arguments = s->arguments;
+	s->question.listeners = &s->listeners;
+	s->question.descriptors = restart_fd_count(&s->listeners);
+	s->question.done_fd = s->polled[POLLED_WAKE].fd;
+	s->question.is_again = is_again;
+	job_question_ask(&s->question);
+	while ((*answer = job_question_answer(&s->question)) == JOB_UNKNOWN) {
+		wait_for_something(s, LLONG_MAX);
+		if (handle_signals(s) != 0 &&
+		    clock_now_ms() - begin_ms > SAME_SIGNAL_MS) {
+			diag(LOG_ERR, "giving up: a second signal");
+			return false;
+		}
+		listeners_accept(&s->listeners, s->polled + POLLED_LISTENERS);
+	}
+	s->listeners.look_at_ms = 0;
+	return true;
+}
+
+/*
+ * Leave all to the next process.  A stop that overtakes a restart is no second
+ * signal, so that is asked for once more; number 0: there is nobody to ask.
+ * false: not all was written.
+ */
+static bool
+hand_over(struct server *s, int number)
+{
+	enum job_answer answer = JOB_RESTART;
 	bool all;
 
 	restart_begin(&s->listeners);
 	all = finish(s, restart_is_ready);
-	/* The ledger has the connections that wait for an output. */
+	/* The state has the connections that wait for an output. */
 	restart_hand_over(&s->listeners);
-	return all;
+	if (!all || (number != 0 && !ask(s, true, &answer)))
+		return false;
+	if (answer != JOB_STOP) {
+		restart_free(&s->listeners);
+		return true;
+	}
+	diag(LOG_INFO, "stopping: the restart became a stop");
+	return restart_take_back(&s->listeners) && drain(s);
 }
 
 static bool
 end(struct server *s, int number)
 {
-	/* Ask for the unit's job before STOPPING=1 is sent. */
-	bool restarts = number == SIGTERM &&
-			job_is_restart(restart_fd_count(&s->listeners));
+	enum job_answer answer = JOB_STOP;
 
+	/* Before STOPPING=1 is sent. */
+	if (number == SIGTERM && fdstore_available() && !ask(s, false, &answer))
+		return false;
+	/* As after a kill: what is in hand has nowhere to go. */
+	if (number == 0 && fdstore_available())
+		answer = JOB_RESTART;
 	/* A process that cannot start would take over nothing. */
-	if (restarts && !restart_check(s->arguments, &s->listeners)) {
+	if (answer == JOB_RESTART_REFUSED)
 		diag(LOG_ERR, "cannot restart: ending all in order");
-		restarts = false;
-	}
 	if (number != 0)
 		diag(LOG_INFO, "%s: SIG%s",
-		     restarts ? "restarting" : "stopping",
+		     answer == JOB_RESTART ? "restarting" : "stopping",
 		     sigabbrev_np(number));
 	notify_stopping();
-	return restarts ? hand_over(s) : drain(s);
+	return answer == JOB_RESTART ? hand_over(s, number) : drain(s);
 }
 
 static enum server_end
@@ -289,29 +339,41 @@ clean_up(struct server *s)
 	return closed;
 }
 
+/* Open everything, and continue with what the process before this one left. */
+static bool
+open_all(struct server *s, struct listen_fds *in)
+{
+	size_t max_connections = fd_limit_raise(s->config);
+	int wake_fd = s->polled[POLLED_WAKE].fd;
+	bool is_open;
+
+	if (listen_fds_refuse_accepted(in))
+		return false;
+	s->outputs = output_set_open(s->config, wake_fd,
+				     s->polled[POLLED_BROKEN].fd);
+	if (!s->outputs ||
+	    !listeners_find(&s->listeners, s->config, max_connections,
+			    s->outputs, wake_fd, s->handover_fd, in))
+		return false;
+	retired_open(&s->retired, &s->listeners, in);
+	is_open = listeners_open(&s->listeners, s->retired.first, in);
+	/* Also where that fails: the next start continues from here. */
+	restart_take_over(&s->listeners, &s->retired, in);
+	return is_open;
+}
+
 /* Open everything and start all threads; false: stderr has the reason. */
 static bool
 start(struct server *s)
 {
-	size_t max_connections = fd_limit_raise(s->config);
-	int wake_fd = s->polled[POLLED_WAKE].fd;
 	struct listen_fds in;
 
 	listen_fds_open(&in);
-	if (listen_fds_refuse_accepted(&in))
+	if (!open_all(s, &in) || !listeners_start(&s->listeners) ||
+	    !retired_start(&s->retired)) {
+		restart_log_waiting(&in);
 		return false;
-	s->outputs = output_set_open(s->config, wake_fd,
-				     s->polled[POLLED_BROKEN].fd);
-	if (!s->outputs)
-		return false;
-	listeners_find(&s->listeners, s->config, max_connections, s->outputs,
-		       wake_fd, s->handover_fd, &in);
-	retired_open(&s->retired, &s->listeners, &in);
-	if (!listeners_open(&s->listeners, s->retired.first, &in) ||
-	    !listeners_start(&s->listeners, &in) ||
-	    !retired_start(&s->retired, &in))
-		return false;
-	restart_take_over(&s->listeners, &s->retired, &in);
+	}
 	listen_fds_close(&in);
 	output_set_log(s->outputs);
 	listeners_log(&s->listeners);

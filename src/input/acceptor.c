@@ -9,6 +9,7 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
+#include "input/connection_progress.h"
 #include "input/connection_thread.h"
 #include "input/poller.h"
 
@@ -54,7 +55,7 @@ source_is_at_limit(const struct listener *l, const struct address *peer)
 
 	return max > 0 &&
 	       registry_count_source(l->registry, peer,
-				     &l->counters.connections) >= max;
+				     &l->counters->connections) >= max;
 }
 
 static void
@@ -62,7 +63,7 @@ refuse(struct listener *l, struct registry_entry *entry)
 {
 	sockets_close(entry->fd);
 	entry->fd = -1;
-	atomic_fetch_add(&l->counters.refused, 1);
+	atomic_fetch_add(&l->counters->refused, 1);
 	note_summary_count(poller_summary(l->poller), "refused", &entry->peer);
 }
 
@@ -72,6 +73,9 @@ start(struct listener *l)
 	struct connection *c = l->next;
 	int error;
 
+	/* At once: if we are killed now, the next process knows of it. */
+	if (!c->state_entry && !connection_progress_begin(c, NULL))
+		return retry(l, ENOSPC);
 	diag(LOG_DEBUG, "listener %s: connection %llu from %s", l->name,
 	     (unsigned long long)c->origin.connection, c->origin.peer);
 	registry_add(l->registry, &c->entry);
@@ -104,9 +108,9 @@ acceptor_accept(struct listener *l)
 		refuse(l, entry);
 		return ACCEPT_OK;
 	}
-	atomic_fetch_add(&l->counters.accepted, 1);
-	connection_accepted(l->next,
-			    atomic_fetch_add(l->last_connection, 1) + 1);
+	atomic_fetch_add(&l->counters->accepted, 1);
+	connection_accepted(
+		l->next, atomic_fetch_add(&l->state->header->numbers, 1) + 1);
 	return start(l);
 }
 
@@ -114,6 +118,19 @@ bool
 acceptor_holds_one(const struct listener *l)
 {
 	return l->next && l->next->entry.fd >= 0;
+}
+
+struct connection *
+acceptor_take_waiting(struct listener *l)
+{
+	struct connection *c = l->next;
+
+	if (!acceptor_holds_one(l) ||
+	    (!c->state_entry && !connection_progress_begin(c, NULL)))
+		return NULL;
+	registry_add(l->registry, &c->entry);
+	l->next = NULL;
+	return c;
 }
 
 static unsigned long long

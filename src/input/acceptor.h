@@ -24,6 +24,9 @@ enum acceptor_result acceptor_accept(struct listener *);
 /* Whether one was accepted that has no thread yet. */
 bool acceptor_holds_one(const struct listener *);
 
+/* That one, for the registry; NULL: there is none. */
+struct connection *acceptor_take_waiting(struct listener *);
+
 /*
  * Give up all that wait to be accepted, or for a thread: how many, and the
  * bytes that they have sent, as far as descriptors suffice to see.

@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "input/counters.h"
 #include "output/output_set.h"
 #include "record/record.h"
+#include "system/counters.h"
 
 #define BATCH_RECORDS 512
 

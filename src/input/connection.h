@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* connection: one TCP peer.  Data alone; connection_thread.h has its life. */
+/* connection: one TCP peer, as data; connection_thread.h has its life. */
 #ifndef PORTLOG_INPUT_CONNECTION_H
 #define PORTLOG_INPUT_CONNECTION_H
 
@@ -21,6 +21,7 @@ enum ending {
 	ENDING_SHUTDOWN,
 	ENDING_BAD_FRAME,
 	ENDING_ERROR,
+	ENDING_KILLED,   /* with the process before this one */
 	ENDING_HANDOVER, /* it goes on in the next process */
 };
 
@@ -48,9 +49,9 @@ struct connection {
 	struct {
 		struct connection *next, **link;
 		sem_t removed;
-		enum ending ending;        /* set before that is posted */
-	} poll_entry;                      /* see poller.h */
-	struct ledger_entry *ledger_entry; /* NULL: none was free */
+		enum ending ending; /* set before that is posted */
+	} poll_entry;               /* see poller.h */
+	struct state_connection *state_entry;
 	struct batch *batch;  /* owned; NULL while no data is in hand */
 	struct timespec time; /* of the last read */
 	long long opened_ms;  /* these on CLOCK_MONOTONIC */
@@ -58,10 +59,24 @@ struct connection {
 	long long unfinished_ms; /* of the oldest byte not shown; 0: none */
 	uint64_t records;
 	uint64_t bytes;
-	uint64_t
-		lost; /* of these by a process that was killed; not noted yet */
-	int error;    /* SO_ERROR, which the kernel reports once; or 0 */
-	bool resumed; /* an earlier process accepted it */
+	uint64_t lost; /* of these by a killed process, and not noted yet */
+	unsigned char *unfinished; /* record of an earlier process; owned */
+	size_t unfinished_size;
+	int error;      /* SO_ERROR, which the kernel reports once; or 0 */
+	bool resumed;   /* an earlier process accepted it */
+	bool has_begun; /* its thread has noted that, or what was lost */
 };
+
+/* A connection that is not accepted yet; NULL: no memory.  Main thread. */
+struct connection *connection_new(struct listener *);
+
+/* Free one that no thread has any more, with what it holds. */
+void connection_free(struct connection *);
+
+/*
+ * Its entry has a descriptor and a peer now; number counts from 1, over all
+ * listeners.  Main thread.
+ */
+void connection_accepted(struct connection *, uint64_t number);
 
 #endif

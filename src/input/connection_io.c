@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "input/connection_ledger.h"
+#include "input/connection_progress.h"
 
 /* The pause before it is tried again where the kernel has no memory. */
 #define RETRY_MS 100
@@ -42,7 +42,7 @@ connection_emit(struct connection *c)
 {
 	publish_held(c);
 	batch_emit(c->batch);
-	connection_ledger_written(c);
+	connection_progress_written(c);
 }
 
 /* batch_add() writes a full batch: publish what is held before it blocks. */
@@ -64,7 +64,7 @@ add(struct connection *c, struct batch *batch, enum tag tag, const void *data,
 			 });
 	c->records += tag == TAG_WHOLE || tag == TAG_END;
 	if (is_written)
-		connection_ledger_written(c);
+		connection_progress_written(c);
 }
 
 void
@@ -163,9 +163,9 @@ received(struct connection *c, struct batch *batch, size_t size)
 	c->received_ms = clock_now_ms();
 	count_read(c, size, c->received_ms - before_ms);
 	c->bytes += size;
-	atomic_fetch_add(&c->listener->counters.bytes, size);
+	atomic_fetch_add(&c->listener->counters->bytes, size);
 	framer_received(&c->framer, size);
-	connection_ledger_read(c);
+	connection_progress_read(c);
 	any = connection_take_records(c, batch);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;
@@ -282,7 +282,7 @@ connection_receive_into(struct connection *c, struct batch *shared,
 void
 connection_written(struct connection *c)
 {
-	connection_ledger_written(c);
+	connection_progress_written(c);
 	if (c->batch && framer_held(&c->framer) == 0)
 		connection_give_back(c);
 }

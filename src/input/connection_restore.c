@@ -4,41 +4,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "input/connection_io.h"
-#include "input/connection_ledger.h"
+#include "input/connection_progress.h"
 
-/* max_record may have become smaller: then this gives records. */
+/* A peer that has gone meanwhile is known from the state alone. */
 static void
-receive_held(struct connection *c, const unsigned char *held, size_t size)
+find_peer(struct connection *c, const struct state_connection *previous)
 {
-	while (size > 0) {
-		unsigned char *space;
-		size_t capacity;
+	struct address *peer = &c->entry.peer;
 
-		connection_borrow(c);
-		space = framer_space(&c->framer, &capacity);
-		capacity = capacity < size ? capacity : size;
-		memcpy(space, held, capacity);
-		framer_received(&c->framer, capacity);
-		connection_take_records(c, c->batch);
-		batch_emit(c->batch);
-		if (c->lost == 0)
-			connection_ledger_written(c);
-		held += capacity;
-		size -= capacity;
-	}
+	peer->size = sizeof peer->in6;
+	if (getpeername(c->entry.fd, &peer->any, &peer->size) == 0)
+		return;
+	memcpy(&peer->in6, previous->peer, sizeof previous->peer);
+	peer->size = previous->peer_size;
+	if (peer->size == 0)
+		address_parse(peer, "::", 0);
 }
 
-/* After a restart in order: the saved state has all of it. */
+/* After a restart: with the unfinished record. */
 static void
-restore_saved(struct connection *c, const struct saved_connection *saved,
-	      const unsigned char *held)
+restore_saved(struct connection *c, const struct state_saved *saved,
+	      unsigned char *bytes)
 {
-	c->records = saved->records;
-	c->bytes = saved->bytes;
-	c->opened_ms = saved->opened_ms;
 	c->received_ms = saved->received_ms;
 	c->unfinished_ms = saved->unfinished_ms;
 	c->time = (struct timespec){ .tv_sec = saved->time_s,
@@ -46,9 +35,10 @@ restore_saved(struct connection *c, const struct saved_connection *saved,
 	if (saved->is_bad)
 		c->state = CONNECTION_FRAMING_FAILED;
 	c->framer.framing = (enum framing)saved->framing;
-	c->framer.remaining = saved->due;
+	c->framer.remaining = saved->remaining;
 	c->framer.inside = saved->inside;
-	receive_held(c, held, (size_t)saved->held);
+	c->unfinished = bytes;
+	c->unfinished_size = bytes ? saved->bytes : 0;
 }
 
 /*
@@ -56,104 +46,109 @@ restore_saved(struct connection *c, const struct saved_connection *saved,
  * false: they cannot be skipped, for a count may be among them.
  */
 static bool
-skip(struct framer *f, const struct ledger_entry *e, uint64_t unseen)
+skip(struct framer *f, const struct state_position *p, uint64_t unseen)
 {
-	f->framing = (enum framing)e->framing;
+	f->framing = (enum framing)p->framing;
 	if (f->framing != FRAMING_OCTET_COUNTED)
 		return true;
-	if (unseen > e->due)
+	if (unseen > p->remaining)
 		return false;
-	f->remaining = e->due - unseen;
+	f->remaining = p->remaining - unseen;
 	f->inside = f->remaining > 0;
 	return true;
 }
 
-/* After a kill: go on behind what the killed process has read. */
+/* The count that had begun: its digits are all that is in hand. */
 static void
-restore_from_ledger(struct connection *c)
+restore_count(struct connection *c, const struct state_position *p)
 {
-	struct ledger_entry *e = c->ledger_entry;
-	uint64_t delivered = sockets_bytes_delivered(c->entry.fd, &c->error);
+	c->unfinished = malloc(sizeof p->count);
+	if (!c->unfinished)
+		return;
+	memcpy(c->unfinished, p->count, sizeof p->count);
+	c->unfinished_size = p->digits;
+	c->lost -= p->digits;
+}
 
-	c->bytes = delivered;
-	c->records = e->records;
-	c->opened_ms = e->opened_ms;
-	if (!skip(&c->framer, e, delivered - e->read))
+/* After a kill: continue behind what the killed process has read. */
+static void
+restore_killed(struct connection *c, const struct state_position *p)
+{
+	uint64_t read = p->read;
+
+	if (c->entry.fd >= 0)
+		read = sockets_bytes_delivered(c->entry.fd, &c->error);
+	/* Without an answer of the kernel's. */
+	if (read < p->read)
+		read = p->read;
+	c->bytes = read;
+	c->lost = read - p->done;
+	if (!skip(&c->framer, p, read - p->read))
 		c->framer.framing = FRAMING_REST;
 	if (c->framer.framing == FRAMING_REST)
 		c->state = CONNECTION_FRAMING_FAILED;
-	c->lost = delivered - e->done;
-	if (delivered == e->read && e->held > 0) {
-		receive_held(c, e->count, e->held);
-		c->lost -= e->held;
-	}
+	else if (read == p->read && p->digits > 0 && c->lost >= p->digits)
+		restore_count(c, p);
 }
 
-void
-connection_restore(struct connection *c, const struct saved_connection *saved,
-		   const unsigned char *held)
+bool
+connection_restore(struct connection *c,
+		   const struct state_connection *previous,
+		   unsigned char *bytes)
 {
-	struct ledger_entry *e =
-		ledger_find(c->listener->ledger, c->origin.connection);
+	const struct state_position *p = state_position(&previous->progress);
 
+	find_peer(c, previous);
+	connection_accepted(c, previous->number);
 	c->resumed = true;
-	c->ledger_entry = e;
-	/*
-	 * If we were killed before systemd dropped the saved state, the ledger
-	 * is newer and wins.
-	 */
-	if (saved->number != 0 && !(e && e->read > saved->bytes))
-		restore_saved(c, saved, held);
-	else if (e)
-		restore_from_ledger(c);
+	c->records = p->records;
+	c->bytes = p->read;
+	c->opened_ms = previous->opened_ms;
+	if (p->is_saved && (bytes || previous->saved.bytes == 0))
+		restore_saved(c, &previous->saved, bytes);
 	else
-		c->bytes = sockets_bytes_delivered(c->entry.fd, &c->error);
-	/* It waited for a thread, or the ledger was full. */
-	if (!e)
-		connection_ledger_enter(c);
+		restore_killed(c, p);
+	return connection_progress_begin(c, previous);
 }
 
-void
-connection_note_lost(struct connection *c)
+/* max_record may have become smaller: then this gives records. */
+static void
+receive_unfinished(struct connection *c)
 {
-	if (c->lost > 0) {
-		char text[64];
+	const unsigned char *next = c->unfinished;
+	size_t left = c->unfinished_size;
 
-		snprintf(text, sizeof text, "lost bytes=%llu",
-			 (unsigned long long)c->lost);
-		connection_note(c, text);
+	while (left > 0) {
+		unsigned char *space;
+		size_t size;
+
+		connection_borrow(c);
+		space = framer_space(&c->framer, &size);
+		size = size < left ? size : left;
+		memcpy(space, next, size);
+		framer_received(&c->framer, size);
+		next += size;
+		left -= size;
+		if (connection_take_records(c, c->batch))
+			connection_emit(c);
 	}
-	/* Not before: if we die first, the next process notes the loss. */
-	connection_ledger_read(c);
-	connection_ledger_written(c);
+	free(c->unfinished);
+	c->unfinished = NULL;
 }
 
 void
-connection_save(struct connection *c, struct buffer *buffer)
+connection_resume(struct connection *c)
 {
-	struct saved_connection saved = {
-		.number = c->origin.connection,
-		.records = c->records,
-		.bytes = c->bytes,
-		.opened_ms = c->opened_ms,
-		.received_ms = c->received_ms,
-		.unfinished_ms = c->unfinished_ms,
-		.time_s = c->time.tv_sec,
-		.time_ns = c->time.tv_nsec,
-		.due = c->framer.remaining,
-		.framing = c->framer.framing,
-		.inside = c->framer.inside,
-		.is_bad = c->state == CONNECTION_FRAMING_FAILED ||
-			  c->state == CONNECTION_STOPPED_FRAMING,
-		.peer_size = c->entry.peer.size,
-		.held = framer_held(&c->framer),
-	};
+	char text[64];
 
-	memcpy(saved.peer, &c->entry.peer.in6, sizeof saved.peer);
-	saved_state_add_connection(buffer, &saved,
-				   framer_held_bytes(&c->framer));
-	if (c->batch)
-		connection_give_back(c);
-	close(c->entry.fd);
-	free(c);
+	/* Where something was lost, this is but a count, and no record. */
+	receive_unfinished(c);
+	if (c->lost == 0)
+		return;
+	snprintf(text, sizeof text, "lost bytes=%llu",
+		 (unsigned long long)c->lost);
+	/* `done` follows with the note: if we die first, the loss remains. */
+	connection_progress_read(c);
+	connection_note(c, text);
+	c->lost = 0;
 }

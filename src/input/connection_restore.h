@@ -1,30 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* connection_restore: a connection from one process to the next. */
+/*
+ * connection_restore: continue with a connection of the process before this
+ * one, after a restart or a kill.
+ */
 #ifndef PORTLOG_INPUT_CONNECTION_RESTORE_H
 #define PORTLOG_INPUT_CONNECTION_RESTORE_H
 
-#include "base/buffer.h"
 #include "input/connection.h"
-#include "system/saved_state.h"
 
 /*
- * Go on with a connection that an earlier process accepted; its entry has a
- * descriptor and a peer.  saved and held, the bytes of an unfinished record,
- * are not needed once this has returned.  Before its thread starts.
+ * Set up a connection from its entry in the state of that process.  bytes is
+ * the unfinished record that was saved, or NULL; the connection owns it.
+ * Without a descriptor it has ended with that process.  false: the state has no
+ * place.  Main thread; does not block.
  */
-void connection_restore(struct connection *, const struct saved_connection *,
-			const unsigned char *held);
+bool connection_restore(struct connection *, const struct state_connection *,
+			unsigned char *bytes);
 
 /*
- * Note the bytes that a killed process had in hand.  The connection's thread:
- * it blocks on outputs.
+ * First note what that process had in hand when it was killed, then continue
+ * with the unfinished record.  The connection's thread; blocks on outputs.
  */
-void connection_note_lost(struct connection *);
-
-/*
- * Add a connection that was left open to the saved state, close its descriptor
- * and free it.  Main thread.
- */
-void connection_save(struct connection *, struct buffer *);
+void connection_resume(struct connection *);
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "input/connection_io.h"
-#include "input/connection_ledger.h"
+#include "input/connection_progress.h"
 #include "input/connection_restore.h"
 #include "input/poller.h"
 #include "system/fdstore.h"
@@ -21,35 +21,8 @@ static const char *const ending_names[] = {
 	[ENDING_SHUTDOWN] = "shutdown",
 	[ENDING_BAD_FRAME] = "bad-frame",
 	[ENDING_ERROR] = "error",
+	[ENDING_KILLED] = "killed",
 };
-
-struct connection *
-connection_new(struct listener *listener)
-{
-	struct connection *c = malloc(sizeof *c);
-
-	if (!c)
-		return NULL;
-	*c = (struct connection){
-		.entry = { .fd = -1, .count = &listener->counters.connections },
-		.listener = listener,
-		.registry = listener->registry,
-	};
-	return c;
-}
-
-void
-connection_accepted(struct connection *c, uint64_t number)
-{
-	const struct listener_config *config = c->listener->config;
-
-	c->origin = (struct origin){ .listener = c->listener->name,
-				     .connection = number,
-				     .protocol = PROTOCOL_TCP };
-	address_format(&c->entry.peer, c->origin.peer);
-	framer_init(&c->framer, config->framing, config->limits.max_record);
-	c->opened_ms = c->received_ms = clock_now_ms();
-}
 
 static long long
 idle_at_ms(const struct connection *c)
@@ -175,51 +148,48 @@ finish(struct connection *c, enum ending ending)
 	connection_give_back(c);
 }
 
-/* Put it into the fd store: from now on it outlives this process. */
-static void
-store(struct connection *c)
-{
-	char name[FDSTORE_NAME];
-
-	if (!fdstore_available() || c->resumed)
-		return;
-	connection_ledger_enter(c);
-	listen_fds_connection_name(name, c->origin.connection,
-				   c->listener->key);
-	fdstore_add(c->entry.fd, name);
-}
-
-/* Send the FIN now: systemd may hold the socket a while longer. */
-static void
-unstore(struct connection *c)
-{
-	char name[FDSTORE_NAME];
-
-	if (!fdstore_available())
-		return;
-	if (!c->entry.unconfirmed)
-		sockets_send_fin(c->entry.fd);
-	listen_fds_connection_name(name, c->origin.connection,
-				   c->listener->key);
-	fdstore_remove(name);
-	connection_ledger_release(c);
-}
-
+/*
+ * A peer whose data is with the outputs sees its stream end in order, so send
+ * the FIN while the state still says so.  Let go of the state before the
+ * registry does not count the connection any more: the main thread closes both.
+ */
 static void
 leave(struct connection *c)
 {
-	unstore(c);
+	if (fdstore_available() && !c->entry.unconfirmed)
+		sockets_send_fin(c->entry.fd);
+	connection_progress_end(c);
 	registry_close(c->registry, &c->entry);
 	free(c);
 }
 
 static void
-note_begin(struct connection *c)
+begin(struct connection *c)
 {
+	if (c->has_begun)
+		return;
+	c->has_begun = true;
 	if (c->resumed)
-		connection_note_lost(c);
+		connection_resume(c);
 	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
 		connection_note(c, "opened");
+}
+
+/* Serve it until it ends. */
+static enum ending
+serve(struct connection *c)
+{
+	enum ending ending;
+
+	/* Older than a second, it would be in flight: see registry.h. */
+	if (c->entry.fd < 0)
+		return ENDING_KILLED;
+	do {
+		if (c->batch && framer_held(&c->framer) == 0)
+			connection_give_back(c);
+		ending = serve_once(c);
+	} while (ending == ENDING_NONE);
+	return ending;
 }
 
 void *
@@ -228,18 +198,14 @@ connection_main(void *argument)
 	struct connection *c = argument;
 	enum ending ending;
 
-	store(c);
-	if (connection_ledger_was_closed(c)) {
+	if (connection_progress_was_closed(c)) {
 		leave(c); /* an earlier process was about to do so */
 		return NULL;
 	}
-	note_begin(c);
-	do {
-		if (c->batch && framer_held(&c->framer) == 0)
-			connection_give_back(c);
-		ending = serve_once(c);
-	} while (ending == ENDING_NONE);
+	begin(c);
+	ending = serve(c);
 	if (ending == ENDING_HANDOVER) {
+		connection_progress_save(c);
 		registry_leave_open(c->registry, &c->entry);
 		return NULL;
 	}
@@ -248,7 +214,7 @@ connection_main(void *argument)
 	c->entry.unconfirmed = output_set_is_broken(
 		c->listener->pool.outputs, c->listener->pool.output_mask);
 	if (!c->entry.unconfirmed)
-		connection_ledger_closed(c);
+		connection_progress_closed(c);
 	diag(LOG_DEBUG, "connection %llu: closed: %s",
 	     (unsigned long long)c->origin.connection, ending_names[ending]);
 	leave(c);

@@ -2,11 +2,13 @@
 #include "input/listener.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 
 /* port: the one that is bound, or at first the configured one. */
@@ -25,8 +27,14 @@ static void
 set_key(struct listener *listener)
 {
 	const char *interface = listener->config->interface;
-	char address[ADDRESS_TEXT], key[SAVED_NAME];
+	char address[ADDRESS_TEXT], key[FDSTORE_NAME];
 
+	if (listener->socket.fd < 0)
+		address_parse(&listener->socket.address,
+			      strcmp(listener->config->address, "*") == 0
+				      ? "::"
+				      : listener->config->address,
+			      (uint16_t)listener->config->port);
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
 	address_format(&listener->socket.address, address);
 	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
@@ -38,7 +46,8 @@ set_key(struct listener *listener)
 static void
 store_socket(struct listener *listener)
 {
-	listen_fds_listener_name(listener->store_name, listener->key);
+	fdstore_numbered_name(listener->store_name, FDSTORE_LISTENER,
+			      state_cookie(listener->socket.fd));
 	fdstore_add(listener->socket.fd, listener->store_name);
 }
 
@@ -57,21 +66,133 @@ listener_find(struct listener *listener, const struct listener_config *config,
 }
 
 bool
+listener_enter_state(struct listener *listener, struct state *state)
+{
+	listener->state = state;
+	listener->state_entry = state_add_listener(state);
+	if (!listener->state_entry)
+		return false;
+	listener->counters = &listener->state_entry->counters;
+	return true;
+}
+
+/* The counters are those of the listener, whichever socket it had. */
+static void
+continue_counters(struct listener *listener,
+		  const struct state_reader *previous)
+{
+	for (size_t i = 0; i < previous->listener_count; i++) {
+		struct state_listener before;
+
+		state_reader_listener(previous, i, &before);
+		if (strcmp(before.key, listener->key) != 0)
+			continue;
+		*listener->counters = before.counters;
+		atomic_store(&listener->counters->connections, 0);
+		return;
+	}
+}
+
+void
+listener_continue(struct listener *listener,
+		  const struct state_reader *previous)
+{
+	struct state_listener *entry = listener->state_entry, before;
+	struct state_position *p = &entry->progress.position[0];
+
+	entry->cookie = state_cookie(listener->socket.fd);
+	snprintf(entry->key, sizeof entry->key, "%s", listener->key);
+	continue_counters(listener, previous);
+	listener->is_known =
+		state_reader_find_listener(previous, entry->cookie, &before);
+	if (!listener->is_known)
+		return;
+	*p = *state_position(&before.progress);
+	p->read += state_reader_uncounted(&before);
+	atomic_store(&entry->messages_turn, p->turn);
+}
+
+/* Bind a socket; false: it is absent, or stderr has another reason. */
+static bool
+bind_socket(struct listener *listener, unsigned backlog, bool beside)
+{
+	struct listener_config config = *listener->config;
+	const char *action;
+
+	/* A new socket has the port of the one before, also if any will do. */
+	if (config.port == 0)
+		config.port = ntohs(listener->socket.address.in.sin_port);
+	action = sockets_bind(&config, backlog, beside, &listener->socket);
+	if (!action)
+		return true;
+	listener->socket.fd = -1;
+	if (!listener->is_absent && !sockets_is_absence(errno))
+		return sockets_log_failure(listener->config, action);
+	listener->is_absent = true;
+	if (listener->absent_since_ms == 0)
+		listener->absent_since_ms = clock_now_ms();
+	diag_limited(&listener->absent, LOG_WARNING,
+		     "listener %s: cannot listen yet: %s; trying again every "
+		     "second",
+		     listener->name, strerror(errno));
+	return false;
+}
+
+static void
+find_interface(struct listener *listener)
+{
+	char interface[IF_NAMESIZE];
+
+	listener->on_interface =
+		!sockets_get_interface(listener->socket.fd, interface) ||
+		interface[0];
+}
+
+bool
 listener_open(struct listener *listener, unsigned backlog, bool beside,
-	      struct output_set *outputs, size_t input_size)
+	      struct output_set *outputs, size_t input_size,
+	      const struct state_reader *previous)
 {
 	const struct listener_config *config = listener->config;
 	struct bound *socket = &listener->socket;
+	bool is_open =
+		listener->was_passed
+			? sockets_adopt(socket->fd, config, backlog, socket)
+			: bind_socket(listener, backlog, beside);
 
-	if (listener->was_passed
-		    ? !sockets_adopt(socket->fd, config, backlog, socket)
-		    : !sockets_bind(config, backlog, beside, socket))
-		return false;
+	/* Where it fails too: connections of it may have been passed. */
 	set_key(listener);
-	if (!listener->was_passed && fdstore_available())
+	if (is_open)
+		find_interface(listener);
+	if (is_open && !listener->was_passed && fdstore_available())
 		store_socket(listener);
+	listener_continue(listener, previous);
 	pool_init(&listener->pool, outputs, config->output_mask,
-		  &listener->counters, input_size, config->limits.max_record);
+		  listener->counters, input_size, config->limits.max_record);
+	return is_open || listener->is_absent;
+}
+
+/* A new socket, of which nothing was read and nothing was dropped. */
+bool
+listener_bind_again(struct listener *listener, unsigned backlog)
+{
+	struct state_listener *entry = listener->state_entry;
+	bool was_bound = listener->socket.address.in.sin_port != 0;
+
+	if (!bind_socket(listener, backlog, false))
+		return false;
+	listener->is_absent = false;
+	/* Threads of its connections read its name, which stays the same. */
+	if (!was_bound)
+		set_key(listener);
+	find_interface(listener);
+	state_next(&entry->progress)->dropped = 0;
+	state_publish(&entry->progress);
+	entry->cookie = state_cookie(listener->socket.fd);
+	listener->is_known = listener->is_counted = listener->was_passed =
+		false;
+	if (fdstore_available())
+		store_socket(listener);
 	return true;
 }
 
@@ -80,8 +201,7 @@ listener_store(struct listener *listener, const struct listener_config *config,
 	       unsigned backlog, bool beside)
 {
 	struct bound *socket = &listener->socket;
-	const char *action =
-		sockets_bind_quietly(config, backlog, beside, socket);
+	const char *action = sockets_bind(config, backlog, beside, socket);
 
 	if (action)
 		return action;
@@ -96,41 +216,12 @@ listener_store(struct listener *listener, const struct listener_config *config,
 void
 listener_stop_listening(const struct listener *listener)
 {
-	if (listener->is_shared)
+	if (listener->is_shared || listener->socket.fd < 0)
 		return;
 	if (listener->config->protocol == PROTOCOL_TCP)
 		sockets_block_input(listener->socket.fd);
 	if (fdstore_available())
 		fdstore_remove(listener->store_name);
-}
-
-void
-listener_save(const struct listener *listener, struct saved_listener *saved)
-{
-	const struct listener_counters *c = &listener->counters;
-
-	*saved = (struct saved_listener){
-		.records = c->records,
-		.bytes = c->bytes,
-		.accepted = c->accepted,
-		.refused = c->refused,
-		.lost = c->lost,
-		.truncated = c->truncated,
-	};
-	memcpy(saved->name, listener->key, sizeof saved->name);
-}
-
-void
-listener_restore(struct listener *listener, const struct saved_listener *saved)
-{
-	struct listener_counters *c = &listener->counters;
-
-	c->records = saved->records;
-	c->bytes = saved->bytes;
-	c->accepted = saved->accepted;
-	c->refused = saved->refused;
-	c->lost = saved->lost;
-	c->truncated = saved->truncated;
 }
 
 void
@@ -163,7 +254,7 @@ listener_log_counters(const struct listener *listener)
 {
 	char text[256];
 
-	counters_format(&listener->counters, listener->config->protocol, text,
+	counters_format(listener->counters, listener->config->protocol, text,
 			sizeof text);
 	diag(LOG_INFO, "listener %s: %s", listener->name, text);
 }

@@ -15,12 +15,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/diag.h"
 #include "config/config.h"
 #include "input/batch.h"
-#include "input/counters.h"
-#include "system/ledger.h"
+#include "system/counters.h"
 #include "system/listen_fds.h"
 #include "system/sockets.h"
+#include "system/state.h"
 
 struct connection;
 struct poller;
@@ -32,24 +33,28 @@ struct listener {
 	char name[80]; /* config->name, or "tcp/PORT" with the port it got */
 	/*
 	 * The name, protocol, address and interface: unique among listeners.
-	 * It fits into SAVED_NAME.
 	 */
 	char key[FDSTORE_NAME];
 	char store_name[FDSTORE_NAME]; /* of the socket in the fd store */
 	struct bound socket;           /* fd -1: closed */
 	bool was_passed;               /* systemd passed the socket */
-	bool is_counted; /* UDP: an earlier process reported its drops */
-	bool is_shared;  /* a socket unit owns it: it outlives this service */
-	struct listener_counters counters;
+	bool is_counted;   /* UDP: an earlier process reported its drops */
+	bool is_known;     /* the state has this very socket */
+	bool is_shared;    /* a socket unit owns it: it outlives this service */
+	bool on_interface; /* it is bound to one, which may go */
+	bool is_absent; /* no socket: its interface or address is not there */
+	long long absent_since_ms;          /* on CLOCK_MONOTONIC */
+	struct diag_limit absent;           /* of what is logged of that */
+	struct listener_counters *counters; /* in its entry of the state */
 	struct pool pool;
-	struct ledger *ledger; /* borrowed */
+	struct state *state; /* borrowed */
+	struct state_listener *state_entry;
 	/* TCP: */
-	struct registry *registry;      /* borrowed */
-	atomic_ullong *last_connection; /* number, of all listeners; borrowed */
-	atomic_ulong reads;             /* of all its connections */
-	struct poller *poller;          /* NULL: there is none */
-	struct connection *next;        /* allocated before accept(2); owned */
-	long long retry_at_ms;          /* when to accept(2) again; 0: now */
+	struct registry *registry; /* borrowed */
+	atomic_ulong reads;        /* of all its connections */
+	struct poller *poller;     /* NULL: there is none */
+	struct connection *next;   /* allocated before accept(2); owned */
+	long long retry_at_ms;     /* when to accept(2) again; 0: now */
 	bool at_limit; /* it has as many connections as are allowed */
 	/* UDP: */
 	struct udp *udp; /* owned; NULL: no thread was started */
@@ -71,22 +76,31 @@ void listener_find(struct listener *, const struct listener_config *,
 /*
  * Use that socket, or bind one; beside: see sockets_bind().  input_size is the
  * size in bytes of the buffer that a thread of it receives into.  The outputs
- * must outlive the listener.  false: stderr has the reason.  Main thread.
+ * must outlive the listener.  previous is the state of the process before this
+ * one: counters and progress go on.  false: stderr has the reason.  Where the
+ * interface or address is not there it is absent, and true.  Main thread.
  */
 bool listener_open(struct listener *, unsigned backlog, bool beside,
-		   struct output_set *, size_t input_size);
+		   struct output_set *, size_t input_size,
+		   const struct state_reader *previous);
+
+/* Bind one that is absent; false: it still is, which is logged each minute. */
+bool listener_bind_again(struct listener *, unsigned backlog);
+
+/*
+ * Take an entry of the state.  false: it has no place.  Then, once it has a key
+ * and a socket, continue as the state of the process before this one says:
+ * listener_open() does so.  Main thread.
+ */
+bool listener_enter_state(struct listener *, struct state *);
+void listener_continue(struct listener *, const struct state_reader *);
 
 /*
  * Bind a socket and add it to the fd store, for the process that opens this
- * listener.  NULL: done; else as sockets_bind_quietly().  Main thread.
+ * listener.  NULL: done; else as sockets_bind().  Main thread.
  */
 const char *listener_store(struct listener *, const struct listener_config *,
 			   unsigned backlog, bool beside);
-
-/* Copy the counters to, or from, the state that a restart saves.  Main thread.
- */
-void listener_save(const struct listener *, struct saved_listener *);
-void listener_restore(struct listener *, const struct saved_listener *);
 
 /*
  * TCP: accept no new peer.  Both: remove the socket from the fd store.  A

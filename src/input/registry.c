@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "input/registry.h"
 
+#include <limits.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "system/sockets.h"
 
+/* When a connection goes into flight: most have ended by then. */
+#define SEND_AFTER_MS 1000
+
 void
-registry_init(struct registry *registry, int left_fd, int handover_fd)
+registry_init(struct registry *registry, struct inflight *inflight, int left_fd,
+	      int handover_fd)
 {
-	*registry = (struct registry){ .left_fd = left_fd,
+	*registry = (struct registry){ .inflight = inflight,
+				       .left_fd = left_fd,
 				       .handover_fd = handover_fd };
+	registry->sent_list.end = &registry->sent_list.first;
+	registry->young_list.end = &registry->young_list.first;
 	pthread_mutex_init(&registry->lock, NULL);
 }
 
@@ -51,6 +60,39 @@ registry_count_source(struct registry *registry, const struct address *peer,
 		found += m->count == count && address_same_host(&m->peer, peer);
 	pthread_mutex_unlock(&registry->lock);
 	return found;
+}
+
+static struct registry_age *
+list_of(struct registry *registry, const struct registry_entry *entry)
+{
+	return entry->message ? &registry->sent_list : &registry->young_list;
+}
+
+static void
+append(struct registry *registry, struct registry_entry *entry)
+{
+	struct registry_age *list = list_of(registry, entry);
+
+	if (entry->fd < 0)
+		return;
+	entry->younger = NULL;
+	entry->age_link = list->end;
+	*list->end = entry;
+	list->end = &entry->younger;
+	registry->sent += entry->message > 0;
+}
+
+static void
+unlink_age(struct registry *registry, struct registry_entry *entry)
+{
+	if (entry->fd < 0)
+		return;
+	*entry->age_link = entry->younger;
+	if (entry->younger)
+		entry->younger->age_link = entry->age_link;
+	else
+		list_of(registry, entry)->end = entry->age_link;
+	registry->sent -= entry->message > 0;
 }
 
 static void
@@ -92,6 +134,8 @@ registry_add(struct registry *registry, struct registry_entry *entry)
 	if (entry->next)
 		entry->next->link = &entry->next;
 	*bucket = entry;
+	entry->added_ms = clock_now_ms();
+	append(registry, entry);
 	registry->count++;
 	atomic_fetch_add(entry->count, 1);
 	if (registry->stopping) {
@@ -107,6 +151,7 @@ remove_entry(struct registry *registry, struct registry_entry *entry)
 	*entry->link = entry->next;
 	if (entry->next)
 		entry->next->link = entry->link;
+	unlink_age(registry, entry);
 	registry->count--;
 	atomic_fetch_sub(entry->count, 1);
 }
@@ -129,13 +174,18 @@ registry_close(struct registry *registry, struct registry_entry *entry)
 		sockets_send_fin(entry->fd);
 	if (entry->state == ENTRY_SHUT_DOWN)
 		sockets_unblock_input(entry->fd);
+	/* A duplicate in flight would keep it open. */
+	if (entry->message)
+		sockets_end(entry->fd, !entry->unconfirmed);
 	/* Under the lock: the kernel may give the number to another socket. */
 	if (entry->unconfirmed)
 		close(entry->fd); /* which resets it */
 	else
 		sockets_close(entry->fd);
 	/* Under the lock too: the main thread frees the registry next. */
-	if (atomic_load(&registry->wanted))
+	if (atomic_load(&registry->wanted) ||
+	    (entry->message &&
+	     inflight_is_sparse(registry->inflight, registry->sent)))
 		eventfd_write(registry->left_fd, 1);
 	pthread_mutex_unlock(&registry->lock);
 }
@@ -201,8 +251,8 @@ registry_leave_open(struct registry *registry, struct registry_entry *entry)
 {
 	pthread_mutex_lock(&registry->lock);
 	entry->state = ENTRY_LEFT_OPEN;
-	registry->left_open++;
-	eventfd_write(registry->left_fd, 1);
+	if (++registry->left_open == registry->count)
+		eventfd_write(registry->left_fd, 1);
 	pthread_mutex_unlock(&registry->lock);
 }
 
@@ -217,22 +267,134 @@ registry_is_handed_over(struct registry *registry)
 	return all;
 }
 
-struct registry_entry *
-registry_take(struct registry *registry)
+void
+registry_take_back(struct registry *registry,
+		   void (*start)(struct registry_entry *, void *),
+		   void *argument)
 {
-	struct registry_entry *found = NULL;
+	eventfd_t rung;
+
+	atomic_store(&registry->handing_over, false);
+	eventfd_read(registry->handover_fd, &rung);
+	pthread_mutex_lock(&registry->lock);
+	for (size_t i = 0; i < REGISTRY_BUCKETS; i++)
+		for (struct registry_entry *m = registry->buckets[i], *next; m;
+		     m = next) {
+			next = m->next;
+			if (m->state != ENTRY_LEFT_OPEN)
+				continue;
+			m->state = ENTRY_OPEN;
+			start(m, argument);
+		}
+	registry->left_open = 0;
+	pthread_mutex_unlock(&registry->lock);
+}
+
+/* Send the first entries of a list, as many as one message takes. */
+static bool
+send_first(struct registry *registry, struct registry_age *list,
+	   long long until_ms)
+{
+	struct registry_entry *entry = list->first;
+	uint64_t message = registry->inflight->next;
+	int fds[INFLIGHT_FDS];
+	size_t count = 0;
+
+	for (; entry && count < INFLIGHT_FDS && entry->added_ms <= until_ms &&
+	       entry->message < message;
+	     entry = entry->younger)
+		fds[count++] = entry->fd;
+	if (count == 0 || !inflight_send(registry->inflight, fds, count))
+		return false;
+	while (count-- > 0) {
+		entry = list->first;
+		unlink_age(registry, entry);
+		entry->message = message;
+		append(registry, entry);
+	}
+	return true;
+}
+
+/* Drop the messages at the beginning that have no connection any more. */
+static void
+drop_stale(struct registry *registry)
+{
+	const struct registry_entry *oldest = registry->sent_list.first;
+
+	inflight_drop(registry->inflight,
+		      oldest ? oldest->message : registry->inflight->next);
+}
+
+/* Send what is left of the oldest messages again, so that they can go. */
+static void
+gather(struct registry *registry)
+{
+	uint64_t end = registry->inflight->next;
+
+	drop_stale(registry);
+	while (registry->inflight->first < end &&
+	       inflight_is_sparse(registry->inflight, registry->sent) &&
+	       send_first(registry, &registry->sent_list, LLONG_MAX))
+		drop_stale(registry);
+}
+
+static void
+send_until(struct registry *registry, long long until_ms)
+{
+	while (send_first(registry, &registry->young_list, until_ms))
+		;
+}
+
+long long
+registry_send(struct registry *registry)
+{
+	long long now_ms = clock_now_ms(), next_ms = LLONG_MAX;
+
+	if (!inflight_is_open(registry->inflight))
+		return LLONG_MAX;
+	pthread_mutex_lock(&registry->lock);
+	gather(registry);
+	if (now_ms >= registry->send_at_ms) {
+		send_until(registry, now_ms - SEND_AFTER_MS);
+		registry->send_at_ms = now_ms + SEND_AFTER_MS;
+	}
+	if (registry->young_list.first)
+		next_ms = registry->send_at_ms;
+	pthread_mutex_unlock(&registry->lock);
+	return next_ms;
+}
+
+/* Where the kernel takes no more: without what is stale there may be room. */
+static void
+send_anew(struct registry *registry)
+{
+	struct registry_entry *entry;
+
+	inflight_drop(registry->inflight, registry->inflight->next);
+	while ((entry = registry->sent_list.first)) {
+		unlink_age(registry, entry);
+		entry->message = 0;
+		append(registry, entry);
+	}
+	send_until(registry, LLONG_MAX);
+}
+
+size_t
+registry_send_all(struct registry *registry)
+{
+	size_t left = 0;
 
 	pthread_mutex_lock(&registry->lock);
-	for (size_t i = 0; !found && i < REGISTRY_BUCKETS; i++)
-		for (found = registry->buckets[i];
-		     found && found->state != ENTRY_LEFT_OPEN;)
-			found = found->next;
-	if (found) {
-		remove_entry(registry, found);
-		registry->left_open--;
+	if (inflight_is_open(registry->inflight)) {
+		send_until(registry, LLONG_MAX);
+		if (registry->young_list.first)
+			send_anew(registry);
 	}
+	for (const struct registry_entry *entry = registry->young_list.first;
+	     entry; entry = entry->younger)
+		left++;
 	pthread_mutex_unlock(&registry->lock);
-	return found;
+	return left;
 }
 
 unsigned long long

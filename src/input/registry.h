@@ -11,8 +11,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/address.h"
+#include "system/inflight.h"
 
 #define REGISTRY_BUCKETS 1024
 
@@ -26,6 +28,9 @@ enum registry_state {
 /* A connection's place in the registry.  It is the first field of that. */
 struct registry_entry {
 	struct registry_entry *next, **link;
+	struct registry_entry *younger, **age_link;
+	long long added_ms; /* on CLOCK_MONOTONIC */
+	uint64_t message;   /* in flight there; 0: it is not */
 	struct address peer;
 	atomic_ullong *count;      /* of its listener; borrowed */
 	atomic_size_t held;        /* bytes read that are no record yet */
@@ -34,12 +39,21 @@ struct registry_entry {
 	bool unconfirmed; /* an output did not take all: end with a reset */
 };
 
+/* Entries in the order of their messages, or of their age. */
+struct registry_age {
+	struct registry_entry *first, **end;
+};
+
 struct registry {
+	struct inflight *inflight; /* borrowed; under the lock */
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct registry_entry *buckets[REGISTRY_BUCKETS]; /* by host */
 	size_t count;
-	size_t left_open;      /* of count, those in that state */
+	size_t left_open; /* of count, those in that state */
+	size_t sent;      /* of count, those in flight */
+	struct registry_age sent_list, young_list;
+	long long send_at_ms;  /* not before, on CLOCK_MONOTONIC */
 	bool stopping;         /* block the input of whatever is added */
 	bool shutdown_pending; /* some have their input blocked, no more */
 
@@ -49,8 +63,9 @@ struct registry {
 	int left_fd;              /* an eventfd */
 };
 
-/* Both descriptors are borrowed. */
-void registry_init(struct registry *, int left_fd, int handover_fd);
+/* All are borrowed. */
+void registry_init(struct registry *, struct inflight *, int left_fd,
+		   int handover_fd);
 void registry_destroy(struct registry *);
 
 size_t registry_count(struct registry *);
@@ -60,7 +75,9 @@ size_t registry_count_source(struct registry *, const struct address *,
 			     const atomic_ullong *count);
 
 /*
- * Add an entry, and count it for its listener.  After registry_stop_all() its
+ * Add an entry, and count it for its listener.  Its `message` is 0, or
+ * where it is in flight already: then call this in the order of the messages.
+ * After registry_stop_all() its
  * input is blocked: call registry_shut_down_blocked() next.  Main thread.
  */
 void registry_add(struct registry *, struct registry_entry *);
@@ -89,6 +106,15 @@ void registry_block_input(struct registry *, struct registry_entry *);
 void registry_shut_down_blocked(struct registry *);
 
 /*
+ * Send entries that are older than a second, or all, into flight, so that they
+ * outlive this process.  Returns when to call it again, on CLOCK_MONOTONIC;
+ * LLONG_MAX: when one was added.  send_all returns how many could not be sent.
+ * Main thread.
+ */
+long long registry_send(struct registry *);
+size_t registry_send_all(struct registry *);
+
+/*
  * Have each thread call registry_leave_open() and end, as soon as it has
  * nothing to write.  The entries stay.  Main thread; leave_open: its thread.
  */
@@ -96,8 +122,12 @@ void registry_hand_over(struct registry *);
 void registry_leave_open(struct registry *, struct registry_entry *);
 bool registry_is_handed_over(struct registry *);
 
-/* Remove an entry that was left open; NULL: there is none.  Main thread. */
-struct registry_entry *registry_take(struct registry *);
+/*
+ * Undo that, and call start for each entry that was left open: its thread has
+ * to start again.  Main thread.
+ */
+void registry_take_back(struct registry *,
+			void (*start)(struct registry_entry *, void *), void *);
 
 /*
  * The bytes that the kernel holds for all entries; *held: those that were read

@@ -39,7 +39,7 @@ slot_size(const struct listener_config *config)
 size_t
 udp_input_size(const struct listener_config *config)
 {
-	return DATAGRAMS * slot_size(config);
+	return STATE_DATAGRAMS * slot_size(config);
 }
 
 static void
@@ -47,11 +47,12 @@ prepare(struct udp *u, struct batch *batch)
 {
 	size_t slot = slot_size(u->listener->config);
 
-	for (size_t i = 0; i < DATAGRAMS; i++) {
+	for (size_t i = 0; i < STATE_DATAGRAMS; i++) {
 		struct datagram *d = &u->datagrams[i];
 
 		d->peer = (struct address){ .size = sizeof d->peer.in6 };
 		d->space = (struct iovec){ batch->input + i * slot, slot };
+		u->messages[i].msg_len = STATE_UNFILLED;
 		u->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &d->peer.any,
 			.msg_namelen = sizeof d->peer.in6,
@@ -61,6 +62,7 @@ prepare(struct udp *u, struct batch *batch)
 			.msg_controllen = sizeof d->control,
 		};
 	}
+	udp_progress_begin(u);
 }
 
 /* After an error of recvmmsg(2), log it and try again: never end. */
@@ -93,7 +95,8 @@ check_dropped(struct udp *u, struct batch *batch)
 	udp_add_drops(u, batch, &now, dropped, u->datagrams[0].lost_note);
 }
 
-/* Read and emit once, up to DATAGRAMS; false: nothing is queued any more. */
+/* Read and emit once, up to STATE_DATAGRAMS; false: nothing is queued any more.
+ */
 static bool
 receive(struct udp *u)
 {
@@ -102,10 +105,10 @@ receive(struct udp *u)
 
 	prepare(u, batch);
 	/* MSG_TRUNC: return the datagram's size even if it does not fit. */
-	count = recvmmsg(u->listener->socket.fd, u->messages, DATAGRAMS,
+	count = recvmmsg(u->listener->socket.fd, u->messages, STATE_DATAGRAMS,
 			 MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (count > 0) {
-		udp_ledger_read(u, (size_t)count);
+		udp_progress_read(u, (size_t)count);
 		udp_add_datagrams(u, batch, (size_t)count);
 	} else {
 		error = count < 0 ? errno : EAGAIN;
@@ -115,7 +118,7 @@ receive(struct udp *u)
 	atomic_store(&u->emitting, true);
 	batch_emit(batch);
 	atomic_store(&u->emitting, false);
-	udp_ledger_done(u);
+	udp_progress_done(u);
 	batch_return(batch);
 	return error != EAGAIN;
 }
@@ -140,29 +143,25 @@ drain(struct udp *u)
 }
 
 /*
- * Where counting resumes: at the ledger's entry, which is never older than the
- * saved state; else at 0 for a socket whose drops no process has reported yet;
- * else at the saved state; else at the kernel's present count.
+ * Where counting continues: at the state's entry of this socket; else at 0 for
+ * one whose drops no process has reported yet; else at the kernel's present
+ * count.
  */
 static void
-resume(struct udp *u, const struct saved_listener *saved)
+resume(struct udp *u)
 {
 	struct listener *listener = u->listener;
-	uint64_t key = ledger_key(listener->key);
-	struct ledger_entry *e = ledger_find(listener->ledger, key);
+	struct state_listener *entry = listener->state_entry;
+	const struct state_position *p = state_position(&entry->progress);
 
-	/* The entry is of an earlier socket with the same key. */
-	if (e && !listener->is_counted) {
-		ledger_clear(listener->ledger, e);
-		e = NULL;
-	}
-	u->entry = e ? e : ledger_claim(listener->ledger, key);
-	u->dropped = e                     ? (uint32_t)e->dropped
-		   : !listener->is_counted ? 0
-		   : saved                 ? saved->dropped
+	u->progress = &entry->progress;
+	u->messages = entry->messages;
+	u->dropped = listener->is_known ? p->dropped
+		   : !listener->is_counted
+			   ? 0
 			   : sockets_dropped(listener->socket.fd);
-	u->records = e ? e->records : saved ? saved->numbered : 0;
-	u->lost_at_kill = e ? e->read - e->done : 0;
+	u->records = p->records;
+	u->lost_at_kill = p->read - p->done;
 }
 
 static void *
@@ -179,7 +178,7 @@ udp_main(void *argument)
 	do {
 		poll(ready, 2, CHECK_MS);
 		receive(u);
-		atomic_fetch_add(&u->progress, 1);
+		atomic_fetch_add(&u->turns, 1);
 	} while (!(ready[1].revents & POLLIN));
 	if (atomic_load(&u->drains))
 		drain(u);
@@ -189,8 +188,7 @@ udp_main(void *argument)
 }
 
 struct udp *
-udp_start(struct listener *listener, int done_fd,
-	  const struct saved_listener *saved)
+udp_start(struct listener *listener, int done_fd)
 {
 	struct udp *u = calloc(1, sizeof *u);
 
@@ -201,9 +199,9 @@ udp_start(struct listener *listener, int done_fd,
 	u->self = (struct origin){ .listener = listener->name,
 				   .peer = "-",
 				   .protocol = PROTOCOL_UDP };
-	for (size_t i = 0; i < DATAGRAMS; i++)
+	for (size_t i = 0; i < STATE_DATAGRAMS; i++)
 		u->datagrams[i].origin = u->self;
-	resume(u, saved);
+	resume(u);
 	u->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->stop_fd >= 0) {
 		errno = thread_start(&u->thread, udp_main, u);
@@ -218,20 +216,13 @@ udp_start(struct listener *listener, int done_fd,
 bool
 udp_is_alive(struct udp *u)
 {
-	unsigned long progress = atomic_load(&u->progress);
-	bool has_moved = progress != u->progress_seen;
+	unsigned long turns = atomic_load(&u->turns);
+	bool has_moved = turns != u->turns_seen;
 
-	u->progress_seen = progress;
+	u->turns_seen = turns;
 	return has_moved || udp_is_done(u) ||
 	       (atomic_load(&u->emitting) &&
 		output_set_is_writing(u->listener->pool.outputs));
-}
-
-void
-udp_save(const struct udp *u, struct saved_listener *saved)
-{
-	saved->dropped = u->dropped;
-	saved->numbered = u->records;
 }
 
 void

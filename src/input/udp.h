@@ -11,7 +11,6 @@
 #include <stddef.h>
 
 #include "input/listener.h"
-#include "system/saved_state.h"
 
 struct udp;
 
@@ -19,13 +18,11 @@ struct udp;
 size_t udp_input_size(const struct listener_config *);
 
 /*
- * Start the thread of a listener, whose socket is open and whose ledger is set.
- * Both it and done_fd are borrowed; done_fd is an eventfd, rung when the thread
- * is done.  saved: what the previous process saved for this socket, or NULL.
- * NULL and errno: no memory or no thread.
+ * Start the thread of a listener, which is open.  Both it and done_fd are
+ * borrowed; done_fd is an eventfd, rung when the thread is done.  NULL and
+ * errno: no memory or no thread.
  */
-struct udp *udp_start(struct listener *, int done_fd,
-		      const struct saved_listener *saved);
+struct udp *udp_start(struct listener *, int done_fd);
 
 /*
  * Let the thread leave the port, unless a socket unit owns it, read what is
@@ -39,9 +36,6 @@ void udp_stop(struct udp *);
  * wait for it.
  */
 void udp_leave_open(struct udp *);
-
-/* Once the thread is done: save its counts for the next process. */
-void udp_save(const struct udp *, struct saved_listener *);
 
 /*
  * Whether the thread has made progress since the last call, or is done, or

@@ -36,7 +36,8 @@ udp_add_drops(struct udp *u, struct batch *batch, const struct timespec *time,
 	if (lost <= 0)
 		return;
 	u->dropped = dropped;
-	atomic_fetch_add(&u->listener->counters.lost, (unsigned long long)lost);
+	atomic_fetch_add(&u->listener->counters->lost,
+			 (unsigned long long)lost);
 	snprintf(text, 40, "lost datagrams=%d", lost);
 	add(u, batch, &note, TAG_NOTE, text, strlen(text));
 }
@@ -101,7 +102,7 @@ add_whole(struct udp *u, struct batch *batch, struct record *record,
 	}
 	kept = utf8_cut(data, max_record);
 	add(u, batch, record, TAG_TRUNCATED, data, kept);
-	atomic_fetch_add(&u->listener->counters.truncated, 1);
+	atomic_fetch_add(&u->listener->counters->truncated, 1);
 	snprintf(d->truncated_note, sizeof d->truncated_note,
 		 "truncated size=%zu kept=%zu", size, kept);
 	add(u, batch, record, TAG_NOTE, d->truncated_note,
@@ -167,24 +168,40 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 			add_whole(u, batch, &record, d, size);
 	}
 	atomic_store(&u->unframed_at_emit, 0);
-	atomic_fetch_add(&u->listener->counters.bytes, bytes);
+	atomic_fetch_add(&u->listener->counters->bytes, bytes);
 }
 
 void
-udp_ledger_read(struct udp *u, size_t count)
+udp_progress_begin(struct udp *u)
 {
-	if (u->entry)
-		u->entry->read += count;
+	atomic_store_explicit(&u->listener->state_entry->messages_turn,
+			      state_position(u->progress)->turn + 1,
+			      memory_order_release);
 }
 
 void
-udp_ledger_done(struct udp *u)
+udp_progress_read(struct udp *u, size_t count)
 {
-	if (!u->entry)
+	struct state_position *p = state_next(u->progress);
+
+	p->read += count;
+	p->turn++;
+	state_publish(u->progress);
+}
+
+void
+udp_progress_done(struct udp *u)
+{
+	const struct pool *pool = &u->listener->pool;
+	struct state_position *p;
+
+	if (output_set_is_broken(pool->outputs, pool->output_mask))
 		return;
-	u->entry->dropped = u->dropped;
-	u->entry->records = u->records;
-	u->entry->done = u->entry->read;
+	p = state_next(u->progress);
+	p->dropped = u->dropped;
+	p->records = u->records;
+	p->done = p->read;
+	state_publish(u->progress);
 }
 
 void
@@ -195,11 +212,11 @@ udp_note_lost_at_kill(struct udp *u)
 
 		snprintf(text, sizeof text, "lost datagrams=%llu",
 			 (unsigned long long)u->lost_at_kill);
-		atomic_fetch_add(&u->listener->counters.lost, u->lost_at_kill);
+		atomic_fetch_add(&u->listener->counters->lost, u->lost_at_kill);
 		atomic_store(&u->emitting, true);
 		listener_note(u->listener, text);
 		atomic_store(&u->emitting, false);
 	}
 	/* Only now: if we are killed before, the next process notes it. */
-	udp_ledger_done(u);
+	udp_progress_done(u);
 }

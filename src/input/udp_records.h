@@ -14,9 +14,6 @@
 #include "input/batch.h"
 #include "input/listener.h"
 
-/* How many one system call reads; more made it no faster. */
-#define DATAGRAMS 64
-
 /* The buffers of one datagram: for recvmmsg(2), and for its notes. */
 struct datagram {
 	struct address peer;
@@ -38,25 +35,29 @@ struct udp {
 	/* The same, for the main thread; stored before a batch is emitted. */
 	atomic_size_t unframed_at_emit;
 	atomic_bool done;
-	atomic_bool drains;          /* read what is queued before the end */
-	atomic_bool emitting;        /* may be waiting for outputs */
-	atomic_ulong progress;       /* how often the loop has run */
-	unsigned long progress_seen; /* by udp_is_alive() */
-	_Atomic uint32_t dropped;    /* of the kernel's count, what was noted */
-	uint64_t records;            /* the number of the last one */
-	uint64_t lost_at_kill;       /* datagrams, not noted yet */
-	struct ledger_entry *entry;  /* NULL: it has none */
-	struct origin self;          /* of notes that are about no peer */
-	struct mmsghdr messages[DATAGRAMS];
-	struct datagram datagrams[DATAGRAMS];
+	atomic_bool drains;       /* read what is queued before the end */
+	atomic_bool emitting;     /* may be waiting for outputs */
+	atomic_ulong turns;       /* how often the loop has run */
+	unsigned long turns_seen; /* by udp_is_alive() */
+	_Atomic uint32_t dropped; /* of the kernel's count, what was noted */
+	uint64_t records;         /* the number of the last one */
+	uint64_t lost_at_kill;    /* datagrams, not noted yet */
+	struct state_progress *progress; /* in the state */
+	struct origin self;              /* of notes that are about no peer */
+	struct mmsghdr *messages;        /* there too */
+	struct datagram datagrams[STATE_DATAGRAMS];
 };
 
 /* Add the datagrams that were read, and notes of what the kernel dropped. */
 void udp_add_datagrams(struct udp *, struct batch *, size_t count);
 
-/* Record in the ledger that count more were read; that all were written. */
-void udp_ledger_read(struct udp *, size_t count);
-void udp_ledger_done(struct udp *);
+/*
+ * Say in the state that the kernel may fill the messages; that it has filled so
+ * many; that all that was read is with the outputs, unless one is broken.
+ */
+void udp_progress_begin(struct udp *);
+void udp_progress_read(struct udp *, size_t count);
+void udp_progress_done(struct udp *);
 
 /*
  * Note the datagrams that a process had read when it was killed, if there are

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/fdstore.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void
 fdstore_name(char out[FDSTORE_NAME], const char *text)
@@ -14,6 +16,23 @@ fdstore_name(char out[FDSTORE_NAME], const char *text)
 			       ? '_'
 			       : text[i];
 	out[i] = '\0';
+}
+
+void
+fdstore_numbered_name(char out[FDSTORE_NAME], const char *kind, uint64_t number)
+{
+	snprintf(out, FDSTORE_NAME, "%s %" PRIu64, kind, number);
+}
+
+bool
+fdstore_is_numbered(const char *name, const char *kind, uint64_t *number)
+{
+	size_t size = strlen(kind);
+
+	if (!name || strncmp(name, kind, size) != 0 || name[size] != ' ')
+		return false;
+	*number = strtoull(name + size + 1, NULL, 10);
+	return true;
 }
 
 #ifdef HAVE_LIBSYSTEMD

@@ -9,6 +9,7 @@
 #define PORTLOG_SYSTEM_FDSTORE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Room for the name of a descriptor and a NUL: systemd takes no longer one. */
 #define FDSTORE_NAME 256
@@ -30,5 +31,16 @@ void fdstore_barrier(void);
 
 /* Any text as a name: characters that it may not hold are replaced. */
 void fdstore_name(char out[FDSTORE_NAME], const char *text);
+
+/*
+ * Our names: a listener has the cookie of its socket, which no other socket
+ * has; the state and the saved bytes the generation of the state.
+ */
+#define FDSTORE_LISTENER "listener"
+#define FDSTORE_STATE "state"
+#define FDSTORE_BYTES "bytes"
+void fdstore_numbered_name(char out[FDSTORE_NAME], const char *kind,
+			   uint64_t number);
+bool fdstore_is_numbered(const char *name, const char *kind, uint64_t *number);
 
 #endif

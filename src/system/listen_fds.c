@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/listen_fds.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #ifdef HAVE_LIBSYSTEMD
 #include <systemd/sd-daemon.h>
 #endif
@@ -13,30 +11,8 @@
 
 #include "base/diag.h"
 #include "base/memory.h"
+#include "system/saved_bytes.h"
 #include "system/socket_match.h"
-
-#define STORED_LISTENER "listener "
-#define STORED_CONNECTION "connection "
-
-void
-listen_fds_listener_name(char out[FDSTORE_NAME], const char *listener)
-{
-	char text[FDSTORE_NAME];
-
-	snprintf(text, sizeof text, STORED_LISTENER "%.168s", listener);
-	fdstore_name(out, text);
-}
-
-void
-listen_fds_connection_name(char out[FDSTORE_NAME], uint64_t number,
-			   const char *listener)
-{
-	char text[FDSTORE_NAME];
-
-	snprintf(text, sizeof text, STORED_CONNECTION "%llu of %.168s",
-		 (unsigned long long)number, listener);
-	fdstore_name(out, text);
-}
 
 /* sd_listen_fds(3): how many, from *first on; the names are allocated. */
 static size_t
@@ -63,24 +39,6 @@ take(struct listen_fds *in, size_t i)
 	return in->fds[i];
 }
 
-/* What the process before us knew, all of it in memory. */
-static void
-read_state(struct listen_fds *in, int fd)
-{
-	struct stat status = { 0 };
-
-	fstat(fd, &status);
-	in->state_size = (size_t)status.st_size;
-	in->state = memory_zeroed(in->state_size + 1, 1);
-	if (pread(fd, in->state, in->state_size, 0) == status.st_size &&
-	    saved_state_is_sound(in->state, in->state_size))
-		return;
-	diag(LOG_WARNING, "cannot understand what was kept over the restart: "
-			  "starting anew with what was passed");
-	free(in->state);
-	in->state = NULL;
-}
-
 static bool
 is_called(const struct listen_fds *in, size_t i, const char *name)
 {
@@ -96,22 +54,64 @@ listen_fds_take(struct listen_fds *in, const char *name)
 	return -1;
 }
 
+static bool
+is_stored_listener(const char *name)
+{
+	uint64_t cookie;
+
+	return fdstore_is_numbered(name, FDSTORE_LISTENER, &cookie);
+}
+
+/*
+ * The newest: a process that was killed as it started may have left two.  They
+ * stay in the fd store until the state of this process is there.
+ */
+static void
+read_state(struct listen_fds *in)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < in->count; i++) {
+		struct state_reader reader;
+		uint64_t generation;
+
+		any |= is_stored_listener(in->names[i]);
+		if (!fdstore_is_numbered(in->names[i], FDSTORE_STATE,
+					 &generation))
+			continue;
+		any = true;
+		if (generation > in->generation)
+			in->generation = generation;
+		if (!state_reader_open(&reader, in->fds[i]))
+			continue;
+		if (reader.header.generation > in->previous.header.generation) {
+			state_reader_close(&in->previous);
+			in->previous = reader;
+		} else {
+			state_reader_close(&reader);
+		}
+	}
+	if (any && !in->previous.data)
+		diag(LOG_WARNING,
+		     "cannot understand what was kept over the restart: "
+		     "starting anew with what was passed");
+}
+
 void
 listen_fds_open(struct listen_fds *in)
 {
-	int fd, first;
+	int first;
 
 	*in = (struct listen_fds){ 0 };
 	in->count = take_passed(&first, &in->names);
 	in->fds = memory_zeroed(in->count, sizeof *in->fds);
 	for (size_t i = 0; i < in->count; i++)
 		in->fds[i] = first + (int)i;
-	while ((fd = listen_fds_take(in, LISTEN_FDS_STATE)) >= 0) {
-		if (!in->state)
-			read_state(in, fd);
-		close(fd);
-	}
+	read_state(in);
 }
+
+/* Connections that 0.1.0 stored. */
+#define STORED_CONNECTION "connection "
 
 static bool
 begins(const char *name, const char *prefix)
@@ -119,10 +119,16 @@ begins(const char *name, const char *prefix)
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
+/* Whether that name was its listener's in the process before this one. */
 static bool
-is_stored_listener(const char *name)
+had_name(const struct listen_fds *in, size_t i, const char *name)
 {
-	return begins(name, STORED_LISTENER);
+	size_t size = strlen(name);
+	struct state_listener entry;
+
+	return state_reader_find_listener(&in->previous,
+					  state_cookie(in->fds[i]), &entry) &&
+	       strncmp(entry.key, name, size) == 0 && entry.key[size] == ' ';
 }
 
 bool
@@ -145,24 +151,20 @@ static size_t
 find_listener(const struct listen_fds *in, const struct listener_config *config,
 	      const char *name)
 {
-	enum protocol protocol = config->protocol;
-	char bound[FDSTORE_NAME], kept[FDSTORE_NAME];
+	char passed[FDSTORE_NAME];
 	size_t i;
 
-	fdstore_name(bound, name);
-	listen_fds_listener_name(kept, name);
+	fdstore_name(passed, name);
 	for (i = 0; i < in->count; i++)
-		if (is_called(in, i, bound) &&
-		    sockets_is_listener(in->fds[i], protocol))
+		if (is_called(in, i, passed) &&
+		    sockets_is_listener(in->fds[i], config->protocol))
 			return i;
 	/* Any port will do: then that which it had. */
 	for (i = 0; i < in->count; i++)
 		if (in->names[i] && sockets_match(in->fds[i], config) &&
 		    (!is_stored_listener(in->names[i]) ||
 		     sockets_fits_families(in->fds[i], config)) &&
-		    (config->port != 0 ||
-		     (strncmp(in->names[i], kept, strlen(kept)) == 0 &&
-		      in->names[i][strlen(kept)] == ' ')))
+		    (config->port != 0 || had_name(in, i, passed)))
 			return i;
 	return in->count;
 }
@@ -170,117 +172,80 @@ find_listener(const struct listen_fds *in, const struct listener_config *config,
 int
 listen_fds_take_listener(struct listen_fds *in,
 			 const struct listener_config *config, const char *name,
-			 char kept[FDSTORE_NAME])
+			 char store_name[FDSTORE_NAME])
 {
 	size_t i = find_listener(in, config, name);
 
-	kept[0] = '\0';
+	store_name[0] = '\0';
 	if (i == in->count)
 		return -1;
 	if (is_stored_listener(in->names[i]))
-		snprintf(kept, FDSTORE_NAME, "%s", in->names[i]);
+		snprintf(store_name, FDSTORE_NAME, "%s", in->names[i]);
 	return take(in, i);
 }
 
 int
-listen_fds_take_unwanted(struct listen_fds *in, char key[FDSTORE_NAME])
+listen_fds_take_unwanted(struct listen_fds *in, char store_name[FDSTORE_NAME])
 {
 	for (size_t i = 0; i < in->count; i++) {
 		if (!in->names[i] || !is_stored_listener(in->names[i]))
 			continue;
-		snprintf(key, FDSTORE_NAME, "%s",
-			 in->names[i] + strlen(STORED_LISTENER));
+		snprintf(store_name, FDSTORE_NAME, "%s", in->names[i]);
 		return take(in, i);
 	}
 	return -1;
 }
 
-void
-listen_fds_add(struct listen_fds *in, int fd, const char *name)
+unsigned char *
+listen_fds_read_bytes(const struct listen_fds *in,
+		      const struct state_saved *saved)
 {
-	in->fds = memory_grow(in->fds, in->count + 1, sizeof *in->fds);
-	in->names = memory_grow(in->names, in->count + 1, sizeof *in->names);
-	in->fds[in->count] = fd;
-	in->names[in->count++] = memory_copy(name);
-}
+	char name[FDSTORE_NAME];
 
-/* Its listener's key; NULL: that is not the name of a connection. */
-static const char *
-connection_key(const char *name, uint64_t *number)
-{
-	const size_t size = strlen(STORED_CONNECTION);
-	char *end;
-
-	if (!name || strncmp(name, STORED_CONNECTION, size) != 0)
-		return NULL;
-	*number = strtoull(name + size, &end, 10);
-	return strncmp(end, " of ", 4) == 0 ? end + 4 : NULL;
-}
-
-uint64_t
-listen_fds_last_number(const struct listen_fds *in)
-{
-	uint64_t last = in->state ? saved_state_last_number(in->state) : 0,
-		 number;
-
+	fdstore_numbered_name(name, FDSTORE_BYTES, saved->bytes_of);
 	for (size_t i = 0; i < in->count; i++)
-		if (connection_key(in->names[i], &number) && number > last)
-			last = number;
-	return last;
+		if (is_called(in, i, name))
+			return saved_bytes_read(in->fds[i], saved->bytes_at,
+						saved->bytes);
+	return NULL;
 }
 
-int
-listen_fds_take_connection(struct listen_fds *in, uint64_t *number,
-			   char listener[FDSTORE_NAME])
+/* Saved bytes that the new state refers to as the one before did stay there. */
+static bool
+is_needed(const struct listen_fds *in, const char *name)
 {
-	for (size_t i = 0; i < in->count; i++) {
-		const char *key = connection_key(in->names[i], number);
+	uint64_t generation;
 
-		if (!key)
-			continue;
-		snprintf(listener, FDSTORE_NAME, "%s", key);
-		return take(in, i);
-	}
-	return -1;
+	return fdstore_is_numbered(name, FDSTORE_BYTES, &generation) &&
+	       state_reader_needs_bytes(&in->previous, generation);
 }
 
-bool
-listen_fds_listener_state(const struct listen_fds *in, const char *name,
-			  struct saved_listener *out)
+static bool
+is_ours(const char *name)
 {
-	*out = (struct saved_listener){ 0 };
-	return in->state &&
-	       saved_state_find_listener(in->state, in->state_size, name, out);
-}
+	uint64_t generation;
 
-bool
-listen_fds_connection_state(const struct listen_fds *in, uint64_t number,
-			    struct saved_connection *out,
-			    const unsigned char **held)
-{
-	*out = (struct saved_connection){ 0 };
-	return in->state &&
-	       saved_state_find_connection(in->state, in->state_size, number,
-					   out, held);
+	return fdstore_is_numbered(name, FDSTORE_BYTES, &generation) ||
+	       fdstore_is_numbered(name, FDSTORE_STATE, &generation);
 }
 
 void
 listen_fds_close(struct listen_fds *in)
 {
 	for (size_t i = 0; i < in->count; i++) {
-		if (!in->names[i])
+		const char *name = in->names[i];
+
+		if (!name)
 			continue;
-		diag(LOG_WARNING, "passed and not wanted, closed: %s",
-		     in->names[i]);
-		if (fdstore_available())
-			fdstore_remove(in->names[i]);
+		if (!is_ours(name))
+			diag(LOG_WARNING, "passed and not wanted, closed: %s",
+			     name);
+		if (!is_needed(in, name))
+			fdstore_remove(name);
 		close(take(in, i));
 	}
-	/* It was true once only. */
-	if (in->count > 0 && fdstore_available())
-		fdstore_remove(LISTEN_FDS_STATE);
 	free(in->fds);
 	free(in->names);
-	free(in->state);
+	state_reader_close(&in->previous);
 	*in = (struct listen_fds){ 0 };
 }

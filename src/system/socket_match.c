@@ -67,8 +67,8 @@ sockets_match(int fd, const struct listener_config *config)
 	char interface[IF_NAMESIZE];
 	struct address bound = { .size = sizeof bound.in6 };
 
-	sockets_get_interface(fd, interface);
-	return sockets_is_listener(fd, config->protocol) && !is_connected(fd) &&
+	return sockets_get_interface(fd, interface) &&
+	       sockets_is_listener(fd, config->protocol) && !is_connected(fd) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&
 	       is_address(config, &bound) &&
 	       strcmp(interface, config->interface ? config->interface : "") ==

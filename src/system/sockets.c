@@ -22,6 +22,9 @@
 #define KEEPALIVE_INTERVAL_S 10
 #define KEEPALIVE_PROBES 6
 
+/* A peer that sends at full speed does so once in some microseconds. */
+#define DELIVERED_TRIES 1000
+
 static int
 set(int fd, int level, int option, int value)
 {
@@ -135,22 +138,30 @@ bind_to_interface(int fd, const char *interface)
 			  (socklen_t)strlen(interface) + 1) == 0;
 }
 
+/*
+ * Not SO_REUSEADDR, with which any user may bind the port of a UDP socket too:
+ * for SO_REUSEPORT both sockets must be of the same user.
+ */
 void
 sockets_share_port(int fd)
 {
-	set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
-/* SO_REUSEADDR is on for bind(2) only: no third socket may take the port. */
+static void
+unshare_port(int fd)
+{
+	set(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+}
+
 static bool
 bind_to_port(int fd, const struct address *address, bool beside)
 {
 	int result = bind(fd, &address->any, address->size);
 
 	if (result != 0 && errno == EADDRINUSE && beside) {
-		set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+		sockets_share_port(fd);
 		result = bind(fd, &address->any, address->size);
-		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
 	}
 	return result == 0;
 }
@@ -161,8 +172,7 @@ set_up(int fd, const struct listener_config *config,
 {
 	return bind_to_interface(fd, config->interface) &&
 	       set_options(fd, config, bound) &&
-	       bind_to_port(fd, address,
-			    beside && config->protocol == PROTOCOL_UDP);
+	       bind_to_port(fd, address, beside);
 }
 
 /* Close it, and leave errno as it was. */
@@ -176,8 +186,8 @@ discard(int fd)
 }
 
 const char *
-sockets_bind_quietly(const struct listener_config *config, unsigned backlog,
-		     bool beside, struct bound *bound)
+sockets_bind(const struct listener_config *config, unsigned backlog,
+	     bool beside, struct bound *bound)
 {
 	struct address address;
 	int fd = open_socket(config, &address);
@@ -190,8 +200,16 @@ sockets_bind_quietly(const struct listener_config *config, unsigned backlog,
 		discard(fd);
 		return "listen on";
 	}
+	/* listen(2) needed it too; no third socket may take the port. */
+	unshare_port(fd);
 	finish(fd, bound);
 	return NULL;
+}
+
+bool
+sockets_is_absence(int error)
+{
+	return error == ENODEV || error == EADDRNOTAVAIL;
 }
 
 const char *
@@ -211,16 +229,6 @@ sockets_try(const struct listener_config *config)
 }
 
 bool
-sockets_bind(const struct listener_config *config, unsigned backlog,
-	     bool beside, struct bound *bound)
-{
-	const char *action =
-		sockets_bind_quietly(config, backlog, beside, bound);
-
-	return !action || sockets_log_failure(config, action);
-}
-
-bool
 sockets_adopt(int fd, const struct listener_config *config, unsigned backlog,
 	      struct bound *bound)
 {
@@ -229,8 +237,7 @@ sockets_adopt(int fd, const struct listener_config *config, unsigned backlog,
 	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
 		return sockets_log_failure(config, "use what was passed for");
 	sockets_unblock_input(fd);
-	if (config->protocol == PROTOCOL_UDP)
-		set(fd, SOL_SOCKET, SO_REUSEADDR, 0);
+	unshare_port(fd);
 	finish(fd, bound);
 	return true;
 }
@@ -247,6 +254,19 @@ sockets_send_fin(int fd)
 {
 	set_reset(fd, false);
 	shutdown(fd, SHUT_WR);
+}
+
+void
+sockets_end(int fd, bool in_order)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (in_order) {
+		set_reset(fd, false);
+		shutdown(fd, SHUT_RDWR);
+	} else {
+		connect(fd, &nobody, sizeof nobody); /* which resets it */
+	}
 }
 
 /*
@@ -326,27 +346,44 @@ has_ended(int fd, int state, int *error)
 	       state == TIME_WAIT;
 }
 
+/* What the kernel has received, and what of it nobody has read, at once. */
+static void
+count_received(int fd, struct tcp_info *info, int *unread)
+{
+	int before, tries = DELIVERED_TRIES;
+
+	ioctl(fd, SIOCINQ, unread);
+	do {
+		socklen_t size = sizeof *info;
+
+		before = *unread;
+		getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size);
+		ioctl(fd, SIOCINQ, unread);
+	} while (before != *unread && --tries > 0);
+}
+
 uint64_t
 sockets_bytes_delivered(int fd, int *error)
 {
 	struct tcp_info info = { 0 };
-	socklen_t size = sizeof info;
+	uint64_t received, left;
 	int unread = 0;
 
-	ioctl(fd, SIOCINQ, &unread);
-	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	count_received(fd, &info, &unread);
+	received = info.tcpi_bytes_received;
 	/* The FIN of a stream counts as a byte of it. */
-	return info.tcpi_bytes_received - (uint64_t)unread -
-	       has_ended(fd, info.tcpi_state, error);
+	left = (uint64_t)unread + has_ended(fd, info.tcpi_state, error);
+	return received > left ? received - left : 0;
 }
 
-void
+bool
 sockets_get_interface(int fd, char interface[IF_NAMESIZE])
 {
 	socklen_t size = IF_NAMESIZE;
 
 	interface[0] = '\0';
-	getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size);
+	return getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &size) ==
+	       0;
 }
 
 /*

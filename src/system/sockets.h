@@ -29,29 +29,33 @@ struct bound {
  * socket listens, and its connections inherit its options, such as keepalive; a
  * UDP socket reports the time and the drops with each datagram.
  *
- * beside: if the port is taken by a UDP socket on which sockets_share_port()
- * was called, bind all the same.  false: stderr has the reason.
+ * beside: if the port is taken by a socket of this user on which
+ * sockets_share_port() was called, bind all the same.
+ *
+ * NULL: done.  Else errno and the action that failed; pass that to
+ * sockets_log_failure(), which logs both and returns false.
  */
-bool sockets_bind(const struct listener_config *, unsigned backlog, bool beside,
-		  struct bound *);
-
-/*
- * The same, but log nothing.  NULL: done.  Else errno and the action that
- * failed; pass that to sockets_log_failure(), which logs both and returns
- * false.
- */
-const char *sockets_bind_quietly(const struct listener_config *,
-				 unsigned backlog, bool beside, struct bound *);
+const char *sockets_bind(const struct listener_config *, unsigned backlog,
+			 bool beside, struct bound *);
 bool sockets_log_failure(const struct listener_config *, const char *action);
 
 /*
  * Bind a socket in the same way and close it again.  Meanwhile it takes nothing
  * from the network: TCP does not listen, and UDP has its input blocked.
- * Returns what sockets_bind_quietly() does.
+ * Returns what sockets_bind() does.
  */
 const char *sockets_try(const struct listener_config *);
 
-/* Let another UDP socket bind the same port, before this one leaves it. */
+/*
+ * Whether bind(2) failed because the interface or address is not there.  It may
+ * come, as those of a VPN do.
+ */
+bool sockets_is_absence(int error);
+
+/*
+ * Let another socket of this user bind the same port, before this one leaves
+ * it.  sockets_adopt() ends that.
+ */
 void sockets_share_port(int fd);
 
 /*
@@ -62,8 +66,11 @@ void sockets_share_port(int fd);
 bool sockets_adopt(int fd, const struct listener_config *, unsigned backlog,
 		   struct bound *);
 
-/* Get the interface that a socket is bound to; "": none. */
-void sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
+/*
+ * Get the interface that a socket is bound to; "": none.  false: that is gone,
+ * and the socket receives nothing any more.
+ */
+bool sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
 
 /*
  * Whether a process already reports the drops of a UDP socket: SO_RXQ_OVFL is
@@ -81,8 +88,13 @@ void sockets_leave_uncounted(int fd);
  */
 void sockets_close(int fd);
 
-/* The same if other processes have the socket open; does not close it. */
+/*
+ * The same where there are duplicates of the descriptor: send_fin sends the end
+ * of the stream alone; end has the peer see it, or else a reset, and takes
+ * nothing of it any more.  Neither closes it.
+ */
 void sockets_send_fin(int fd);
+void sockets_end(int fd, bool in_order);
 
 /*
  * Block the input: from now on the kernel queues nothing more for this socket.
@@ -104,9 +116,10 @@ void sockets_wait_for_inflight(void);
 void sockets_unblock_input(int fd);
 
 /*
- * How many bytes of the stream were read from this connection by any process.
- * *error is 0, or the error that ended the connection.  The kernel returns such
- * an error only once: recv(2) will not return it again.
+ * How many bytes of the stream were read from this connection by any process;
+ * 0: the kernel cannot say.  *error is 0, or the error that ended the
+ * connection.  The kernel returns such an error only once: recv(2) will not
+ * return it again.
  */
 uint64_t sockets_bytes_delivered(int fd, int *error);
 

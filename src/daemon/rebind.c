@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/rebind.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "input/udp.h"
+#include "system/fdstore.h"
+
+#define LOOK_MS 1000
+
+/* The kernel goes on to hold a socket whose interface is gone, and is silent.
+ */
+static bool
+is_deaf(const struct listener *l)
+{
+	char interface[IF_NAMESIZE];
+
+	return !l->is_absent && !l->is_shared &&
+	       !sockets_get_interface(l->socket.fd, interface);
+}
+
+/* What has arrived is read to its end; a UDP socket by its thread. */
+static void
+leave(struct listeners *ls, struct listener *l)
+{
+	diag(LOG_WARNING,
+	     "listener %s: its interface is gone: trying to listen again "
+	     "every second",
+	     l->name);
+	l->is_absent = true;
+	l->absent_since_ms = clock_now_ms();
+	if (l->udp) {
+		udp_stop(l->udp);
+		return;
+	}
+	listeners_accept_all(ls, l);
+	listener_stop_listening(l);
+	listener_close_socket(l, true);
+}
+
+/* Whether the old socket has been read to its end. */
+static bool
+has_left(struct listener *l)
+{
+	if (!l->udp)
+		return true;
+	if (!udp_is_done(l->udp))
+		return false;
+	udp_join(l->udp);
+	l->udp = NULL;
+	listener_stop_listening(l);
+	listener_close_socket(l, true);
+	return true;
+}
+
+static void
+try_again(struct listeners *ls, struct listener *l)
+{
+	long long absent_ms = clock_now_ms() - l->absent_since_ms;
+
+	if (!has_left(l) || !listener_bind_again(l, ls->config->backlog))
+		return;
+	if (!listener_is_tcp(l) && !(l->udp = udp_start(l, ls->wake_fd))) {
+		diag_limited(&l->absent, LOG_ERR,
+			     "listener %s: cannot start a thread: %s; trying "
+			     "again every second",
+			     l->name, strerror(errno));
+		listener_stop_listening(l);
+		listener_close_socket(l, true);
+		l->is_absent = true;
+		return;
+	}
+	diag(LOG_WARNING, "listener %s: it could not listen for %lld.%03lld s",
+	     l->name, absent_ms / 1000, absent_ms % 1000);
+	listener_log(l);
+}
+
+void
+rebind_tend(struct listeners *ls, long long *until_ms)
+{
+	long long now_ms = clock_now_ms();
+	bool is_due = now_ms >= ls->look_at_ms, any = false;
+
+	for (size_t i = 0; i < ls->count; i++) {
+		struct listener *l = &ls->list[i];
+
+		if (!l->is_absent && !l->on_interface)
+			continue;
+		any = true;
+		if (is_due && is_deaf(l))
+			leave(ls, l);
+		if (is_due && l->is_absent)
+			try_again(ls, l);
+	}
+	if (is_due)
+		ls->look_at_ms = now_ms + LOOK_MS;
+	if (any && ls->look_at_ms < *until_ms)
+		*until_ms = ls->look_at_ms;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "input/connection_progress.h"
+
+#include <string.h>
+
+bool
+connection_progress_begin(struct connection *c,
+			  const struct state_connection *previous)
+{
+	struct state *state = c->listener->state;
+	struct state_connection *entry = state_claim(state, c->entry.fd);
+
+	if (!entry)
+		return false;
+	if (previous) {
+		entry->progress = previous->progress;
+		entry->saved = previous->saved;
+	} else {
+		entry->progress.position[0].framing =
+			(uint8_t)c->framer.framing;
+	}
+	entry->listener =
+		(uint32_t)(c->listener->state_entry - state->listeners);
+	entry->number = c->origin.connection;
+	entry->opened_ms = c->opened_ms;
+	entry->peer_size = c->entry.peer.size;
+	memcpy(entry->peer, &c->entry.peer.in6, sizeof entry->peer);
+	state_use(entry, previous ? atomic_load(&previous->use) : STATE_OPEN);
+	c->state_entry = entry;
+	return true;
+}
+
+void
+connection_progress_end(struct connection *c)
+{
+	state_release(c->listener->state, c->state_entry);
+	c->state_entry = NULL;
+}
+
+/*
+ * An octet-counted stream is framed ahead of the records: a process that
+ * continues behind `read` cannot guess where the next count stands.
+ */
+static void
+set_framing(struct state_position *p, struct framer ahead)
+{
+	struct slice slice;
+	size_t held;
+
+	while (framer_next(&ahead, &slice) != FRAME_NONE)
+		;
+	held = framer_held(&ahead);
+	p->digits = ahead.remaining == 0 && held <= STATE_DIGITS ? (uint8_t)held
+								 : 0;
+	if (p->digits > 0)
+		memcpy(p->count, framer_held_bytes(&ahead), p->digits);
+	p->remaining = ahead.remaining > 0 ? ahead.remaining - held : 0;
+	p->framing = (uint8_t)ahead.framing;
+}
+
+void
+connection_progress_read(struct connection *c)
+{
+	struct state_progress *progress = &c->state_entry->progress;
+	struct state_position *p = state_next(progress);
+
+	if (c->framer.framing == FRAMING_OCTET_COUNTED)
+		set_framing(p, c->framer);
+	else
+		p->framing = (uint8_t)c->framer.framing;
+	p->read = c->bytes;
+	p->is_saved = false;
+	state_publish(progress);
+}
+
+void
+connection_progress_written(struct connection *c)
+{
+	const struct pool *pool = &c->listener->pool;
+	struct state_progress *progress = &c->state_entry->progress;
+	struct state_position *p;
+
+	if (output_set_is_broken(pool->outputs, pool->output_mask))
+		return;
+	p = state_next(progress);
+	p->done = c->bytes - framer_held(&c->framer);
+	p->records = c->records;
+	p->is_saved = false;
+	state_publish(progress);
+}
+
+void
+connection_progress_closed(struct connection *c)
+{
+	state_use(c->state_entry, STATE_CLOSED);
+}
+
+bool
+connection_progress_was_closed(const struct connection *c)
+{
+	return atomic_load(&c->state_entry->use) == STATE_CLOSED;
+}
+
+/* The unfinished record; false: its bytes cannot be saved. */
+static bool
+save_bytes(struct connection *c, struct state_saved *saved,
+	   struct saved_bytes *bytes)
+{
+	const void *held =
+		c->unfinished ? c->unfinished : framer_held_bytes(&c->framer);
+
+	saved->bytes =
+		c->unfinished ? c->unfinished_size : framer_held(&c->framer);
+	saved->bytes_of = bytes->generation;
+	return saved->bytes == 0 ||
+	       saved_bytes_add(bytes, held, saved->bytes, &saved->bytes_at);
+}
+
+void
+connection_progress_save(struct connection *c)
+{
+	struct state_progress *progress = &c->state_entry->progress;
+	struct state_saved *saved = &c->state_entry->saved;
+	struct state_position *p;
+
+	/* What is lost and not noted yet is found again as after a kill. */
+	if (c->lost > 0)
+		return;
+	*saved = (struct state_saved){
+		.remaining = c->framer.remaining,
+		.received_ms = c->received_ms,
+		.unfinished_ms = c->unfinished_ms,
+		.time_s = c->time.tv_sec,
+		.time_ns = c->time.tv_nsec,
+		.inside = c->framer.inside,
+		.is_bad = c->state == CONNECTION_FRAMING_FAILED ||
+			  c->state == CONNECTION_STOPPED_FRAMING,
+		.framing = (uint8_t)c->framer.framing,
+	};
+	if (!save_bytes(c, saved, &c->listener->state->bytes))
+		return;
+	p = state_next(progress);
+	p->is_saved = true;
+	state_publish(progress);
+}
