@@ -296,17 +296,21 @@ class InHand(keeper.Case):
     def fell_at_the_end(self, use):
         """A kill as a connection ended; its use is what the state says."""
         daemon = self.serve(LINE)
+        self.tcp(daemon)  # what is in flight behind it is not dropped
+        wait_for(lambda: len(daemon.open()) == 1, "the first")
         stream = self.tcp(daemon)
+        wait_for(lambda: len(daemon.open()) == 2, "the second")
         daemon.wait_until_sent()
         stream.sendall(b"0123456789" * 3)
         stream.shutdown(socket.SHUT_WR)
         self.assertEqual(harness.end_of(stream), b"")
-        wait_for(lambda: not daemon.open(), "its end")
+        wait_for(lambda: len(daemon.open()) == 1, "its end")
         daemon.fell()
         name = daemon.keeper.state_name()
         state = bytearray(daemon.keeper.content(name))
-        header, listener, _, listeners = struct.unpack_from("4I", state, 16)
-        at = header + listeners * listener + 192
+        header, listener, connection, listeners = struct.unpack_from(
+            "4I", state, 16)
+        at = header + listeners * listener + connection + 192
         self.assertEqual(struct.unpack_from("I", state, at), (0,))
         struct.pack_into("I", state, at, use)
         daemon.keeper.replace(name, state)
@@ -318,7 +322,7 @@ class InHand(keeper.Case):
         for use in (0, 2):  # gone, or about to be
             with self.subTest(use):
                 daemon, before = self.fell_at_the_end(use)
-                wait_for(lambda: daemon.counters()["line"]["connections"] == 0,
+                wait_for(lambda: daemon.counters()["line"]["connections"] == 1,
                          "it to be dropped")
                 self.assertEqual(daemon.bytes(self.log), before)
                 self.assertEqual(before.count(b" closed reason=eof "), 1)

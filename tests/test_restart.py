@@ -83,7 +83,7 @@ class Restarts(MachineCase):
             for sender in self.senders:
                 sender.wait_for(50)
             if turn % 2:
-                self.kill()
+                self.kill(len(streams))
             else:
                 self.machine.systemctl("restart", "portlogd")
         for sender in self.senders:
@@ -99,27 +99,32 @@ class Restarts(MachineCase):
             datagrams, [e for e in entries if e.listener == "udp/8888"],
             KILLS)
 
-    def kill(self):
+    def kill(self, connections):
+        """Kill it once so many connections are in flight."""
         pid = self.machine.main_pid()
+        wait_for(lambda: sum(map(int, re.findall(
+            r"^scm_fds:\s+(\d+)", self.machine.output(
+                "sh", "-c", f"cat /proc/{pid}/fdinfo/*"), re.M))) >=
+                 connections, "connections to be in flight")
         self.machine.run("kill", "-9", str(pid))
         wait_for(lambda: self.machine.main_pid() not in (0, pid),
                  "the next process")
 
     def test_a_kill_costs_the_unfinished_record_to_the_byte(self):
         self.machine.configure(configured(LINE, COUNTED))
-        for port, before, after, told in (
+        for count, (port, before, after, told) in enumerate((
                 (8888, b"one\ntw", b"o\nthree\n",
                  ["one", "lost bytes=2", "o", "three"]),
                 (8889, b"3 one10 unfin", b"ished3 two",
                  ["one", "lost bytes=5", "ished", "two"]),
                 (8889, b"3 one1", b"0 ten octets3 two",
-                 ["one", "ten octets", "two"])):
+                 ["one", "ten octets", "two"])), 1):
             with self.subTest(port=port, before=before):
                 connection = self.tcp(port)
                 peer = harness.name_of(connection)
                 connection.sendall(before)
                 wait_for(lambda p=peer: self.told(p) == ["one"], "one")
-                self.kill()
+                self.kill(count)
                 connection.sendall(after)
                 wait_for(lambda p=peer, t=told: self.told(p) == t, told)
 
@@ -191,7 +196,9 @@ class Restarts(MachineCase):
                   "fd = os.memfd_create('x'); os.write(fd, b'no state')\n"
                   "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
                   "s.connect(os.environ['NOTIFY_SOCKET'])\n"
-                  "s.sendmsg([b'FDSTORE=1\\nFDNAME=state'], [(socket.SOL_SOCKET,"
+                  "for n in range(9):\n"
+                  "    s.send(b'FDSTOREREMOVE=1\\nFDNAME=state %d' % n)\n"
+                  "s.sendmsg([b'FDSTORE=1\\nFDNAME=state 9'], [(socket.SOL_SOCKET,"
                   " socket.SCM_RIGHTS, array.array('i', [fd]))])\n")
         self.drop_in("keeper", "[Service]\nNotifyAccess=all\n"
                      "ExecStartPost=/usr/bin/python3 /run/keeper.py\n")

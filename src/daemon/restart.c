@@ -188,7 +188,7 @@ restart_take_over(struct listeners *ls, struct retired *retired,
 {
 	struct state_connection entry;
 	int fds[INFLIGHT_FDS];
-	size_t count;
+	size_t count, next = 0;
 	bool all;
 
 	while (inflight_peek(&ls->inflight, fds, &count, &all)) {
@@ -198,6 +198,11 @@ restart_take_over(struct listeners *ls, struct retired *retired,
 			diag(LOG_ERR, "cannot continue with all connections: "
 				      "too many open files");
 	}
+	while ((fds[0] = listen_fds_take_connection(in, &next)) >= 0)
+		take_over_message(retired, in, fds, 1, 0);
+	if (!in->previous.data && ls->inflight.count > 0)
+		diag(LOG_WARNING, "no state says where the connections stand: "
+				  "they are reset");
 	/* Of those that were not in flight, what they had in hand is noted. */
 	while (state_reader_take_left(&in->previous, &entry))
 		take_over(retired, in, -1, 0, &entry);

@@ -48,7 +48,8 @@ restore_saved(struct connection *c, const struct state_saved *saved,
 static bool
 skip(struct framer *f, const struct state_position *p, uint64_t unseen)
 {
-	f->framing = (enum framing)p->framing;
+	if (p->framing != FRAMING_UNSET)
+		f->framing = (enum framing)p->framing;
 	if (f->framing != FRAMING_OCTET_COUNTED)
 		return true;
 	if (unseen > p->remaining)

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "system/saved_bytes.h"
 #include "system/socket_match.h"
+#include "system/state_legacy.h"
 
 /* sd_listen_fds(3): how many, from *first on; the names are allocated. */
 static size_t
@@ -54,14 +55,6 @@ listen_fds_take(struct listen_fds *in, const char *name)
 	return -1;
 }
 
-static bool
-is_stored_listener(const char *name)
-{
-	uint64_t cookie;
-
-	return fdstore_is_numbered(name, FDSTORE_LISTENER, &cookie);
-}
-
 /*
  * The newest: a process that was killed as it started may have left two.  They
  * stay in the fd store until the state of this process is there.
@@ -75,7 +68,6 @@ read_state(struct listen_fds *in)
 		struct state_reader reader;
 		uint64_t generation;
 
-		any |= is_stored_listener(in->names[i]);
 		if (!fdstore_is_numbered(in->names[i], FDSTORE_STATE,
 					 &generation))
 			continue;
@@ -91,6 +83,10 @@ read_state(struct listen_fds *in)
 			state_reader_close(&reader);
 		}
 	}
+	if (!in->previous.data &&
+	    !state_legacy_read(&in->previous, in->fds, in->names, in->count))
+		diag(LOG_WARNING, "what 0.1.0 has saved of unfinished records "
+				  "is damaged");
 	if (any && !in->previous.data)
 		diag(LOG_WARNING,
 		     "cannot understand what was kept over the restart: "
@@ -117,6 +113,14 @@ static bool
 begins(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static bool
+is_stored_listener(const char *name)
+{
+	uint64_t cookie;
+
+	return fdstore_is_numbered(name, FDSTORE_LISTENER, &cookie);
 }
 
 /* Whether that name was its listener's in the process before this one. */
@@ -196,15 +200,43 @@ listen_fds_take_unwanted(struct listen_fds *in, char store_name[FDSTORE_NAME])
 	return -1;
 }
 
+int
+listen_fds_take_connection(struct listen_fds *in, size_t *next)
+{
+	uint64_t number;
+	int fd;
+
+	while (*next < in->count) {
+		size_t i = (*next)++;
+
+		if (!fdstore_is_numbered(in->names[i], STATE_LEGACY_CONNECTION,
+					 &number))
+			continue;
+		fd = in->fds[i];
+		in->fds[i] = -1;
+		return fd;
+	}
+	return -1;
+}
+
+/* Whether it has saved bytes, and of which generation. */
+static bool
+is_bytes(const char *name, uint64_t *generation)
+{
+	*generation = 0;
+	return strcmp(name, STATE_LEGACY_BYTES) == 0 ||
+	       fdstore_is_numbered(name, FDSTORE_BYTES, generation);
+}
+
 unsigned char *
 listen_fds_read_bytes(const struct listen_fds *in,
 		      const struct state_saved *saved)
 {
-	char name[FDSTORE_NAME];
+	uint64_t generation;
 
-	fdstore_numbered_name(name, FDSTORE_BYTES, saved->bytes_of);
 	for (size_t i = 0; i < in->count; i++)
-		if (is_called(in, i, name))
+		if (in->names[i] && is_bytes(in->names[i], &generation) &&
+		    generation == saved->bytes_of)
 			return saved_bytes_read(in->fds[i], saved->bytes_at,
 						saved->bytes);
 	return NULL;
@@ -216,7 +248,7 @@ is_needed(const struct listen_fds *in, const char *name)
 {
 	uint64_t generation;
 
-	return fdstore_is_numbered(name, FDSTORE_BYTES, &generation) &&
+	return is_bytes(name, &generation) &&
 	       state_reader_needs_bytes(&in->previous, generation);
 }
 
@@ -225,7 +257,8 @@ is_ours(const char *name)
 {
 	uint64_t generation;
 
-	return fdstore_is_numbered(name, FDSTORE_BYTES, &generation) ||
+	return is_bytes(name, &generation) ||
+	       strcmp(name, STATE_LEGACY_LEDGER) == 0 ||
 	       fdstore_is_numbered(name, FDSTORE_STATE, &generation);
 }
 
@@ -237,7 +270,7 @@ listen_fds_close(struct listen_fds *in)
 
 		if (!name)
 			continue;
-		if (!is_ours(name))
+		if (in->fds[i] >= 0 && !is_ours(name))
 			diag(LOG_WARNING, "passed and not wanted, closed: %s",
 			     name);
 		if (!is_needed(in, name))

@@ -18,7 +18,7 @@
 
 struct listen_fds {
 	size_t count;
-	int *fds;
+	int *fds;                     /* -1: taken, not yet from the fd store */
 	char **names;                 /* NULL: taken */
 	struct state_reader previous; /* of the process before this one */
 	uint64_t generation; /* of the newest state, understood or not; or 0 */
@@ -52,6 +52,12 @@ int listen_fds_take_unwanted(struct listen_fds *,
 
 /* A descriptor of this name, the caller's from now on; -1: there is none. */
 int listen_fds_take(struct listen_fds *, const char *name);
+
+/*
+ * The next connection that 0.1.0 stored, behind *next descriptors; -1: no more.
+ * The caller owns it, and calls listen_fds_close() once it is elsewhere.
+ */
+int listen_fds_take_connection(struct listen_fds *, size_t *next);
 
 /*
  * The saved bytes that a connection's state refers to: allocated, the caller's;

@@ -38,7 +38,7 @@ struct state_position {
 	uint64_t remaining; /* octet-counted: of a frame, behind `read` */
 	uint32_t dropped;   /* UDP: of the kernel's count, what was noted */
 	uint32_t turn;      /* UDP: of the last read, see messages_turn */
-	uint8_t framing;    /* enum framing, behind `read` */
+	uint8_t framing;    /* enum framing, behind `read`; unset: configured */
 	uint8_t is_saved;   /* boolean: `saved` of the entry is of this */
 	uint8_t digits;     /* of a count, before `read` */
 	unsigned char count[STATE_DIGITS]; /* these digits */

@@ -158,7 +158,7 @@ check_position(struct state_progress *progress)
 	atomic_store(&progress->current, 0);
 	if (p->done > p->read)
 		p->done = p->read;
-	if (p->framing >= FRAMING_UNSET)
+	if (p->framing > FRAMING_UNSET)
 		p->framing = FRAMING_REST;
 	if (p->digits > STATE_DIGITS)
 		p->digits = 0;
