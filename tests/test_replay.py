@@ -161,10 +161,16 @@ class Replay(harness.Case):
                                else "tcp:127.0.0.1:0")
         ran = portlog("replay", "-s", "0", *options, log, "127.0.0.1",
                       str(receiver.port()))
-        said = re.findall(r":(\d+): expected (no .*) \(see -f\)\n",
-                          ran.stderr.decode())
+        said = []
+        for first, last, what in re.findall(
+                r":(\d+)(?: to (\d+))?: expected (the same|no .*)\n",
+                ran.stderr.decode()):
+            if what == "the same":
+                what = said[-1][1]
+            said += [(number, what.replace(" (see -f)", ""))
+                     for number in range(int(first), int(last or first) + 1)]
         self.assertEqual(ran.returncode, 1 if said else 0, ran.stderr)
-        return [(int(number), what) for number, what in said]
+        return said
 
     def test_a_cr_that_would_be_taken_for_the_end_of_a_line_is_told(self):
         cr = "no CR at the end of a record"
@@ -204,6 +210,38 @@ class Replay(harness.Case):
         ran = portlog("replay", "-", "127.0.0.1", str(second.port()),
                       data=text)
         self.assertEqual((ran.returncode, ran.stderr), (0, b""))
+        self.assertEqual(second.wait_for_data(1), ["a"])
+
+    def test_several_files_are_one_log(self):
+        second = self.daemon(config=listener("tcp", "octet-counted"))
+        first = self.write(line(0, "tcp/1 1.2.3.4:5 F a"),
+                           line(0, "tcp/1 1.2.3.4:5 P b"))
+        with tempfile.NamedTemporaryFile(suffix=".gz") as rest:
+            subprocess.run(
+                ["gzip", "-c"], stdout=rest, check=True,
+                input=line(0, "tcp/1 1.2.3.4:5 F c").encode())
+            ran = portlog("replay", "-f", "octet-counted", first, rest.name,
+                          "-", "127.0.0.1", str(second.port()),
+                          data=line(0, "tcp/1 1.2.3.4:5 F d").encode())
+        self.assertEqual((ran.returncode, ran.stderr), (0, b""))
+        self.assertEqual(streams(second),
+                         [[("F", "a"), ("F", "bc"), ("F", "d")]])
+
+    def test_a_log_into_its_own_listener_ends(self):
+        for protocol, count, *options in ("tcp", 5000), ("udp", 200, "-u"):
+            daemon = self.daemon(config=listener(protocol, "line"))
+            with open(daemon.out, "a", encoding="utf-8") as log:
+                log.write(line(0, "a/1 1.2.3.4:5 F x") * count)
+            self.replay(daemon.out, daemon, *options)
+            daemon.wait_for_data(2 * count)
+            self.assertEqual(len(daemon.data()), 2 * count)
+
+    def test_a_last_line_that_is_not_whole_is_not_sent(self):
+        second = self.daemon(config=listener("tcp", "line"))
+        log = self.write(line(0, "tcp/1 1.2.3.4:5 F a"),
+                         line(0, "tcp/1 1.2.3.4:5 F half")[:-1])
+        said = self.replay(log, second, code=1)
+        self.assertIn(f"{log}:2: expected a newline", said)
         self.assertEqual(second.wait_for_data(1), ["a"])
 
 

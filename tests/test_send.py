@@ -540,7 +540,7 @@ class Usage(unittest.TestCase):
                           ("send", "-w", "x", "a", "1"),
                           ("send", "-w", "-1", "a", "1"),
                           ("send", "--nonsense", "a", "1"),
-                          ("decode", "-0", "-r"), ("decode", "a", "b"),
+                          ("decode", "-0", "-r"), ("decode", "-j", "-r"),
                           ("replay", "f", "h"),
                           ("replay", "-s", "-1", "f", "h", "1"),
                           ("replay", "-f", "x", "f", "h", "1")):

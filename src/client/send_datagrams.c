@@ -88,12 +88,13 @@ send_first(struct send *s, const struct lines *lines, const struct line *line)
 void
 send_datagrams(struct send *s)
 {
-	struct lines lines;
+	struct input input;
+	struct lines lines = { .input = &input };
 	struct line line;
 
 	if (!send_connect(s))
 		return;
-	lines_open(&lines, "-");
+	input_open(&input, "-");
 	progress_start(&s->progress);
 	while (lines_next(&lines, &line))
 		if (!(lines.number == 1 ? send_first : send_datagram)(s, &lines,
@@ -101,7 +102,7 @@ send_datagrams(struct send *s)
 			break;
 	if (lines.error)
 		send_input_failed(s, lines.error);
-	lines_close(&lines);
+	lines_free(&lines);
 	if (s->progress.lines > 0 && !s->without_receipt &&
 	    is_refused(s->fd, REFUSAL_MS))
 		log_refused(s);
