@@ -12,7 +12,7 @@
 #include "record/log_line.h"
 
 static const char usage[] = "usage: portlog replay [-u] [-s SPEED] "
-			    "[-f FRAMING]\n"
+			    "[-f FRAMING] [-g SECONDS]\n"
 			    "                      FILE... HOST PORT\n";
 
 static const char help[] =
@@ -24,6 +24,8 @@ static const char help[] =
 	"  -f FRAMING  how the other side tells records apart: line "
 	"(default),\n"
 	"              lf, nul, octet-counted or none\n"
+	"  -g, --max-gap SECONDS\n"
+	"              wait no longer than this between two records\n"
 	"  -h          this help\n"
 	"\n"
 	"FILE may be - for standard input, and be compressed, by gzip, xz or "
@@ -62,9 +64,14 @@ parse_framing(const char *text, enum replay_framing *framing)
 static int
 parse_options(struct replay_options *o, int argc, char **argv)
 {
+	static const struct option words[] = {
+		{ "max-gap", required_argument, NULL, 'g' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
 	int c;
 
-	while ((c = command_option(argc, argv, "+us:f:h", NULL)) != -1) {
+	while ((c = command_option(argc, argv, "+us:f:g:h", words)) != -1) {
 		switch (c) {
 		case 'u':
 			o->protocol = PROTOCOL_UDP;
@@ -83,6 +90,13 @@ parse_options(struct replay_options *o, int argc, char **argv)
 					usage,
 					"-f: found \"%s\", expected line, lf, "
 					"nul, octet-counted or none",
+					optarg);
+			break;
+		case 'g':
+			if (!command_parse_ms(optarg, &o->max_gap_ms))
+				return program_misused(
+					usage,
+					"-g: found \"%s\", expected seconds",
 					optarg);
 			break;
 		case 'h':
@@ -108,7 +122,7 @@ take(void *replay, const struct log_line *line)
 int
 command_replay(int argc, char **argv)
 {
-	struct replay_options options = { .speed = 1 };
+	struct replay_options options = { .speed = 1, .max_gap_ms = -1 };
 	int result = parse_options(&options, argc, argv);
 	struct log_files files = { .take = take };
 	bool good;
