@@ -137,19 +137,6 @@ class Documents(unittest.TestCase):
                 with self.subTest(command=command, option=option):
                     self.assertRegex(section, rf"\.It Fl {option}\b")
 
-    def test_the_completions_have_every_option(self):
-        text = read("completions", "portlog")
-        for command in ("send", "decode", "replay"):
-            words = re.search(rf"{command}\) words='(.*)'", text).group(1)
-            shown = portlog(command, "-h").stdout.decode()
-            self.assertEqual(sorted(words.split()),
-                             sorted(re.findall(r"^  (-\w)", shown, re.M)))
-        for option in re.findall(r"^  (-\w), (--\w+)", run("-h").stdout, re.M):
-            self.assertIn(" ".join(option), read("completions", "portlogd"))
-        for option in LONG.findall(run("-h").stdout):
-            self.assertRegex(read("completions", "portlogd"),
-                             rf"\s--{option}\s")
-
     def test_help_fits_into_80_columns(self):
         for text in (run("-h").stdout, *(portlog(*command, "-h").stdout.decode()
                      for command in ((), ("send",), ("decode",), ("replay",)))):

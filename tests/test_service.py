@@ -86,6 +86,8 @@ class Installation(MachineCase):
                      "/usr/lib/sysusers.d/portlogd.conf",
                      "/usr/lib/tmpfiles.d/portlogd.conf",
                      "/usr/share/bash-completion/completions/portlogd",
+                     "/usr/share/zsh/vendor-completions/_portlogd",
+                     "/usr/share/fish/vendor_completions.d/portlogd.fish",
                      "/usr/share/man/man8/portlogd.8"):
             with self.subTest(path=path):
                 self.assertIn(f"/root/staged{path}", there)
