@@ -224,6 +224,15 @@ run(const struct config *config, const char *path)
 	return EXIT_FAILURE;
 }
 
+static const char *
+name_config(const struct options *o)
+{
+	if (o->config)
+		return o->config;
+	return o->line.listener_count > 0 ? "command line"
+					  : "built-in, without " DEFAULT_CONFIG;
+}
+
 static int
 check_or_run(const struct options *o)
 {
@@ -232,7 +241,7 @@ check_or_run(const struct options *o)
 			       : configure_from_options(&config, o);
 
 	if (result == EX_OK && o->test) {
-		printf("%s: ok\n", o->config ? o->config : "command line");
+		printf("%s: ok\n", name_config(o));
 		result = program_flush_stdout();
 	} else if (result == EX_OK && o->dump) {
 		config_dump(&config, stdout);
@@ -240,8 +249,7 @@ check_or_run(const struct options *o)
 	} else if (result == EX_OK && o->keep_low_ports) {
 		result = low_ports_bind(&config) ? EX_OK : EXIT_FAILURE;
 	} else if (result == EX_OK) {
-		diag(LOG_DEBUG, "configuration: %s",
-		     o->config ? o->config : "the command line's");
+		diag(LOG_DEBUG, "configuration: %s", name_config(o));
 		result = run(&config, o->config);
 	}
 	config_free(&config);
