@@ -45,25 +45,26 @@ note_fault(struct reader *r, const char *expected)
 	r->has_failed = true;
 }
 
-/* Returns NULL, or what was expected. */
-static const char *
-take_line(const struct log_files *files, const struct line *line)
+static void
+take_line(struct reader *r, const struct line *line)
 {
 	bool is_json = line->size > 0 && line->text[0] == '{';
 	struct log_line log_line;
 	const char *expected;
 
-	if (!line->is_whole)
-		return "a newline at the end of the last line";
+	if (!line->is_whole) {
+		note_fault(r, "a newline at the end of the last line");
+		return;
+	}
 	expected =
 		is_json ? log_line_parse_json(&log_line, line->text, line->size)
 			: log_line_parse_text(&log_line, line->text,
 					      line->size);
 	if (!expected)
-		expected = files->take(files->argument, &log_line);
+		expected = r->files->take(r->files->argument, &log_line);
 	if (is_json)
 		log_line_free(&log_line);
-	return expected;
+	note_fault(r, expected);
 }
 
 /* What a pipe brings compressed has no lines that are worth a word each. */
@@ -93,7 +94,7 @@ read_lines(struct reader *r)
 		while (lines_held(&r->lines, &line)) {
 			if (is_compressed(r, &line))
 				return;
-			note_fault(r, take_line(r->files, &line));
+			take_line(r, &line);
 		}
 		if (r->files->pause)
 			r->files->pause(r->files->argument);

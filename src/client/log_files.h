@@ -14,7 +14,7 @@
 struct log_files {
 	char **paths; /* borrowed; "-" is standard input */
 	size_t count;
-	/* A line.  Returns NULL, or what was expected, as log_line.h has it. */
+	/* A line.  Returns NULL, or what was expected: constant text. */
 	const char *(*take)(void *argument, const struct log_line *);
 	/* Called before more is read, which may take its time.  Or NULL. */
 	void (*pause)(void *argument);
