@@ -275,14 +275,14 @@ class ClockJumps(harness.Case):
 
     def test_no_gap_is_longer_than_is_allowed(self):
         for option in "-g", "--max-gap":
-            process = self.replay(option, "0.05")
+            process = self.replay(option, "0.2")
             self.assertEqual((process.wait(harness.PATIENCE),
                               process.stderr.read()), (0, b""))
             self.assertEqual(self.receiver.data(), ["one", "two", "three"])
             times = [datetime.strptime(r.time, "%Y-%m-%dT%H:%M:%S.%fZ")
                      for r in self.receiver.records()]
             self.assertGreaterEqual(
-                (times[2] - times[0]).total_seconds(), 0.099)
+                (times[2] - times[0]).total_seconds(), 0.2)  # of 0.3
 
     def test_a_clock_that_was_set_back_costs_no_gap(self):
         self.LOG = line(9, "a/1 b:1 F 1") + "".join(
@@ -291,7 +291,8 @@ class ClockJumps(harness.Case):
         self.assertEqual(process.wait(harness.PATIENCE), 0)
         times = [datetime.strptime(r.time, "%Y-%m-%dT%H:%M:%S.%fZ")
                  for r in self.receiver.records()]
-        self.assertGreaterEqual((times[3] - times[0]).total_seconds(), 0.199)
+        self.assertGreaterEqual(
+            (times[3] - times[0]).total_seconds(), 0.1)  # of 0.2
 
     def test_seconds_are_a_number(self):
         for text in "x", "-1", "":

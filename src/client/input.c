@@ -70,7 +70,6 @@ input_program(const char *data, size_t size)
 static int
 spawn(pid_t *child, const char *program, int from, int to)
 {
-	static char options[] = "-dc";
 	char name[8];
 	posix_spawn_file_actions_t actions;
 	int error = posix_spawn_file_actions_init(&actions);
@@ -83,9 +82,9 @@ spawn(pid_t *child, const char *program, int from, int to)
 		error = posix_spawn_file_actions_adddup2(&actions, to,
 							 STDOUT_FILENO);
 	if (error == 0)
-		error = posix_spawnp(child, program, &actions, NULL,
-				     (char *[]){ name, options, NULL },
-				     environ);
+		error = posix_spawnp(
+			child, program, &actions, NULL,
+			(char *[]){ name, (char[]){ "-dc" }, NULL }, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
