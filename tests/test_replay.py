@@ -389,6 +389,17 @@ class Failures(unittest.TestCase):
                     (1, f"portlog: 127.0.0.1 port {port}: Connection refused"
                         "\n"))
 
+    def test_nobody_there_is_told_in_two_lines(self):
+        for peers, records in (1, 100), (100, 1):
+            text = "".join(line(0, f"tcp/1 1.2.3.4:{peer} F a") * records
+                           for peer in range(peers))
+            ran = portlog("replay", "-", "127.0.0.1", "1", data=text.encode())
+            self.assertEqual(ran.returncode, 1)
+            self.assertEqual(
+                ran.stderr.decode(),
+                "portlog: 127.0.0.1 port 1: for tcp/1 1.2.3.4:0: Connection "
+                "refused\nportlog: 127.0.0.1 port 1: the same 99 times more\n")
+
     def test_nobody_there_is_told(self):
         text = line(0, "tcp/1 1.2.3.4:5 F a").encode()
         ran = portlog("replay", "-", "127.0.0.1", "1", data=text)

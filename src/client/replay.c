@@ -27,7 +27,9 @@ struct replay {
 	struct streams streams;
 	struct buffer message;
 	bool has_begun, has_failed;
-	bool refusal_logged;  /* of datagrams */
+	bool refusal_logged; /* of datagrams */
+	int last_error;      /* of a connection; it came again so often: */
+	unsigned long long repeated;
 	struct timespec last; /* the time of the last record */
 	double due_s;         /* when it was to be sent; of now_s() */
 	struct pending_closes pending_closes;
@@ -84,12 +86,28 @@ wait_for_time(struct replay *r, const struct timespec *time)
 		pending_closes_wait(&r->pending_closes, left_s);
 }
 
+/* Log how often the last error came again. */
+static void
+end_errors(struct replay *r)
+{
+	if (r->repeated > 0)
+		diag(LOG_ERR, "%s port %s: the same %llu times more",
+		     r->options->host, r->options->port, r->repeated);
+	r->repeated = 0;
+}
+
 static void
 failed(void *replay, const char *stream)
 {
 	struct replay *r = replay;
 
 	r->has_failed = true;
+	if (errno == r->last_error) {
+		r->repeated++;
+		return;
+	}
+	end_errors(r);
+	r->last_error = errno;
 	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
 	     r->options->port, stream, strerror(errno));
 }
@@ -359,6 +377,7 @@ replay_end(struct replay *r)
 	while (collect_one(r))
 		;
 	pending_closes_end(&r->pending_closes);
+	end_errors(r);
 	good = !r->has_failed;
 	buffer_free(&r->message);
 	freeaddrinfo(r->addresses);
