@@ -233,6 +233,15 @@ starts(const struct options *o)
 	return o->tests == 0 && !o->dump && !o->keep_low_ports;
 }
 
+static const char *
+name_config(const struct options *o)
+{
+	if (o->config)
+		return o->config;
+	return o->line.listener_count > 0 ? "command line"
+					  : "built-in, without " DEFAULT_CONFIG;
+}
+
 static int
 test(const struct config *config, const struct options *o)
 {
@@ -240,7 +249,7 @@ test(const struct config *config, const struct options *o)
 
 	if (is_full && !full_test(config))
 		return EXIT_FAILURE;
-	printf("%s: ok%s\n", o->config ? o->config : "command line",
+	printf("%s: ok%s\n", name_config(o),
 	       is_full ? "" : "; not tried: outputs, ports");
 	return program_flush_stdout();
 }
@@ -274,8 +283,7 @@ check_or_run(const struct options *o, char *const arguments[])
 	} else if (result == EX_OK && o->keep_low_ports) {
 		result = low_ports_bind(&config) ? EX_OK : EXIT_FAILURE;
 	} else if (result == EX_OK) {
-		diag(LOG_DEBUG, "configuration: %s",
-		     o->config ? o->config : "the command line's");
+		diag(LOG_DEBUG, "configuration: %s", name_config(o));
 		result = run(&config, arguments);
 	}
 	if (result == EX_CONFIG && starts(o))

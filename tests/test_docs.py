@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The documents agree with the table of settings and with the daemon."""
+import logging
+import logging.handlers
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import unittest
 
-from harness import (INTERFACES, PORTLOG, PORTLOGD, TOP, Daemon, main,
-                     namespaces, portlog, run)
+from harness import (INTERFACES, PORTLOG, PORTLOGD, TOP, Daemon, knows_systemd,
+                     main, namespaces, portlog, run)
 
 
 def read(*path):
@@ -137,19 +141,6 @@ class Documents(unittest.TestCase):
                 with self.subTest(command=command, option=option):
                     self.assertRegex(section, rf"\.It Fl {option}\b")
 
-    def test_the_completions_have_every_option(self):
-        text = read("completions", "portlog")
-        for command in ("send", "decode", "replay"):
-            words = re.search(rf"{command}\) words='(.*)'", text).group(1)
-            shown = portlog(command, "-h").stdout.decode()
-            self.assertEqual(sorted(words.split()),
-                             sorted(re.findall(r"^  (-\w)", shown, re.M)))
-        for option in re.findall(r"^  (-\w), (--\w+)", run("-h").stdout, re.M):
-            self.assertIn(" ".join(option), read("completions", "portlogd"))
-        for option in LONG.findall(run("-h").stdout):
-            self.assertRegex(read("completions", "portlogd"),
-                             rf"\s--{option}\s")
-
     def test_help_fits_into_80_columns(self):
         for text in (run("-h").stdout, *(portlog(*command, "-h").stdout.decode()
                      for command in ((), ("send",), ("decode",), ("replay",)))):
@@ -182,6 +173,58 @@ class Documents(unittest.TestCase):
         for path in named:
             with self.subTest(path=path):
                 self.assertTrue(os.path.exists(os.path.join(TOP, path)))
+
+
+BUILD = os.path.dirname(os.path.abspath(PORTLOGD))
+
+
+@unittest.skipUnless(os.path.exists(os.path.join(BUILD, "Makefile")),
+                     "no Makefile beside portlogd")
+class Installed(unittest.TestCase):
+    """What make install writes."""
+
+    def installed(self, *variables):
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        environment = {name: value for name, value in os.environ.items()
+                       if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        made = subprocess.run(
+            ["make", "-C", BUILD, "install-data", "DESTDIR=" + directory.name,
+             "mandir=/man", "docdir=/doc", *variables], check=False,
+            capture_output=True, timeout=60, env=environment)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return directory.name
+
+    def test_manuals_have_the_paths_that_were_configured(self):
+        root = self.installed("sysconfdir=/here/etc", "sbindir=/here/bin",
+                              "logrotatedir=/here/rotate")
+        pages = {page: read(root, "man", "man" + page[-1], page)
+                 for page in ("portlog.1", "portlogd.8", "portlogd.conf.5")}
+        for page in "portlogd.8", "portlogd.conf.5":
+            self.assertIn(".It Pa /here/etc/portlogd.conf\n", pages[page])
+        self.assertIn("--exec /here/bin/portlogd ", pages["portlogd.8"])
+        for page, text in pages.items():
+            self.assertNotRegex(text, r"(?<!/here)/etc/portlogd\.conf|"
+                                r"/usr/sbin", page)
+
+
+    def test_links_of_the_debian_package_lead_somewhere(self):
+        root = self.installed("docdir=/debian/portlog/usr/share/doc/portlog")
+        documents = os.path.join(root, "debian/portlog/usr/share/doc/portlog")
+        rules = read("debian", "rules")
+        recipe = re.search(r"(?m)^execute_after_dh_auto_install:\n((?:\t.*\n)+)",
+                           rules).group(1)
+        subprocess.run(["sh", "-ec", recipe], check=True, cwd=root)
+        shutil.copy(os.path.join(TOP, "debian", "copyright"), documents)
+        self.assertIn("dh_compress -X.md -XNEWS\n", rules)
+        links = 0
+        for page in ("README.md", "SECURITY.md"):
+            for target in re.findall(r"\]\(([^)#:]+)\)", read(documents, page)):
+                with self.subTest(page=page, target=target):
+                    self.assertTrue(os.path.exists(
+                        os.path.join(documents, target)))
+                    links += 1
+        self.assertGreater(links, 3)
 
 
 class Commands(unittest.TestCase):
@@ -253,6 +296,45 @@ class Commands(unittest.TestCase):
                              lines[line] + "\n")
         self.assertEqual(
             self.shell(self.command("how many lines have data")), "2\n")
+
+    @unittest.skipUnless(shutil.which("start-stop-daemon"),
+                         "no start-stop-daemon")
+    @unittest.skipUnless(knows_systemd(), "built without libsystemd")
+    def test_start_stop_daemon_says_whether_portlogd_listens(self):
+        command = re.search(r"(?s)# (start-stop-daemon --start.*?)\n\.Ed",
+                            read("man", "portlogd.8")).group(1)
+        command = (command.replace("\\e\n", "\\\n")
+                   .replace("--chuid USER ", "")
+                   .replace("-timeout 10", "-timeout 2")
+                   .replace("/usr/sbin", self.directory)
+                   .replace("/DIRECTORY", self.directory)
+                   .replace("/run", self.directory))
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as taken:
+            taken.bind(("::", 0))
+            port = taken.getsockname()[1]
+            self.shell("! " + command.replace("5140", str(port)))
+            with open(self.path("port.err"), encoding="utf-8") as file:
+                self.assertIn("Address already in use", file.read())
+        self.shell(command.replace("5140", "0"))
+        with open(self.path("port.err"), encoding="utf-8") as file:
+            self.assertIn("listening on udp", file.read())
+        with open(self.path("portlogd.pid"), encoding="ascii") as file:
+            os.kill(int(file.read()), signal.SIGTERM)
+
+    def test_python_logs_over_tcp_with_the_framing_that_the_readme_says(self):
+        framing = re.search(r"SysLogHandler` over TCP.*framing = \"(\w+)\"",
+                            read("README.md")).group(1)
+        with Daemon(config='''listeners = ( { protocol = "tcp"; port = 0;
+                    framing = "%s"; } );''' % framing) as daemon:
+            handler = logging.handlers.SysLogHandler(
+                ("127.0.0.1", daemon.port()), socktype=socket.SOCK_STREAM)
+            for message in "one", "two\nlines":
+                handler.emit(logging.makeLogRecord({"msg": message}))
+            handler.close()
+            self.assertEqual(daemon.wait_for_data(2),
+                             ["<12>one", "<12>two\\nlines"])
+            self.assertEqual([r.tag for r in daemon.records()][:2],
+                             ["F", "F"])
 
     @unittest.skipUnless(shutil.which("jq"), "no jq")
     def test_jq_prints_no_null(self):

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import random
+import re
 import socket
 import tempfile
 import threading
@@ -212,9 +213,13 @@ class Pieces(Case):
         daemon = self.daemon(config=config(
             '{ type = "file"; path = "@DIR@/log"; max_line = 1500; }'))
         self.send(daemon, LONG["text"])
-        daemon.counters()
-        lines = daemon.bytes(daemon.dir + "/log").count(b"\n")
-        daemon.wait_for_error(rf"output \S+: records={lines} .*waiting=0\n")
+
+        def agree():
+            lines = daemon.bytes(daemon.dir + "/log").count(b"\n")
+            daemon.counters()
+            return re.search(rf"output \S+: records={lines} .*waiting=0\n",
+                             daemon.errors())
+        harness.wait_for(agree, "the counter to be that of the lines")
 
 
 class Setting(unittest.TestCase):

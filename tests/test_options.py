@@ -266,6 +266,22 @@ class Listening(Case):
         self.assertGreater(said["-v"], said[None])
         self.assertEqual(said["-v"], said["--verbose"])
 
+    def test_verbose_names_the_configuration_and_each_listener(self):
+        text = 'listeners = ( { protocol = "tcp"; port = 0; name = "a"; } );'
+        for options, more in (("-l", "tcp:127.0.0.1:0"), {}), ((), {
+                "config": text}):
+            daemon = self.daemon("-v", *options, **more)
+            name = daemon.listening[0][0]
+            with self.tcp(daemon) as connection:
+                connection.sendall(b"x\n")
+                peer = harness.name_of(connection)
+            daemon.wait_for_error(re.escape(
+                f"listener {name}: connection 1 from {peer}\n"))
+            daemon.wait_for_error(re.escape(
+                f"listener {name}: connection 1 closed: eof\n"))
+            where = daemon.arguments[-1] if more else "command line"
+            daemon.wait_for_error(re.escape(f"configuration: {where}\n"))
+
 
 class Output(Case):
     """-f and -o."""
@@ -412,6 +428,13 @@ class Checked(unittest.TestCase):
                         run("--test=full", "-l", ports[1].format("*"))
                 daemon.wait_for_data(200, path=log)
             self.assertEqual(daemon.stop(), 0)
+    def test_a_configuration_without_a_file_is_named_too(self):
+        said = ": ok; not tried: outputs, ports\n"
+        self.assertEqual(run("-t", "-l", "tcp:0").stdout,
+                         "command line" + said)
+        if not os.path.exists(default_file()):
+            self.assertEqual(run("-t").stdout, "built-in, without "
+                             f"{default_file()}{said}")
 
     def test_a_bad_configuration_is_78_and_not_ok(self):
         self.write("\nnonsense = 1;\n")

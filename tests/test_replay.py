@@ -161,10 +161,16 @@ class Replay(harness.Case):
                                else "tcp:127.0.0.1:0")
         ran = portlog("replay", "-s", "0", *options, log, "127.0.0.1",
                       str(receiver.port()))
-        said = re.findall(r":(\d+): expected (no .*) \(see -f\)\n",
-                          ran.stderr.decode())
+        said = []
+        for first, last, what in re.findall(
+                r":(\d+)(?: to (\d+))?: expected (the same|no .*)\n",
+                ran.stderr.decode()):
+            if what == "the same":
+                what = said[-1][1]
+            said += [(number, what.replace(" (see -f)", ""))
+                     for number in range(int(first), int(last or first) + 1)]
         self.assertEqual(ran.returncode, 1 if said else 0, ran.stderr)
-        return [(int(number), what) for number, what in said]
+        return said
 
     def test_a_cr_that_would_be_taken_for_the_end_of_a_line_is_told(self):
         cr = "no CR at the end of a record"
@@ -205,6 +211,95 @@ class Replay(harness.Case):
                       data=text)
         self.assertEqual((ran.returncode, ran.stderr), (0, b""))
         self.assertEqual(second.wait_for_data(1), ["a"])
+
+    def test_several_files_are_one_log(self):
+        second = self.daemon(config=listener("tcp", "octet-counted"))
+        first = self.write(line(0, "tcp/1 1.2.3.4:5 F a"),
+                           line(0, "tcp/1 1.2.3.4:5 P b"))
+        with tempfile.NamedTemporaryFile(suffix=".gz") as rest:
+            subprocess.run(
+                ["gzip", "-c"], stdout=rest, check=True,
+                input=line(0, "tcp/1 1.2.3.4:5 F c").encode())
+            ran = portlog("replay", "-f", "octet-counted", first, rest.name,
+                          "-", "127.0.0.1", str(second.port()),
+                          data=line(0, "tcp/1 1.2.3.4:5 F d").encode())
+        self.assertEqual((ran.returncode, ran.stderr), (0, b""))
+        self.assertEqual(streams(second),
+                         [[("F", "a"), ("F", "bc"), ("F", "d")]])
+
+    def test_a_log_into_its_own_listener_ends(self):
+        for protocol, count, *options in ("tcp", 5000), ("udp", 200, "-u"):
+            daemon = self.daemon(config=listener(protocol, "line"))
+            with open(daemon.out, "a", encoding="utf-8") as log:
+                log.write(line(0, "a/1 1.2.3.4:5 F x") * count)
+            self.replay(daemon.out, daemon, *options)
+            daemon.wait_for_data(2 * count)
+            self.assertEqual(len(daemon.data()), 2 * count)
+
+    def test_a_last_line_that_is_not_whole_is_not_sent(self):
+        second = self.daemon(config=listener("tcp", "line"))
+        log = self.write(line(0, "tcp/1 1.2.3.4:5 F a"),
+                         line(0, "tcp/1 1.2.3.4:5 F half")[:-1])
+        said = self.replay(log, second, code=1)
+        self.assertIn(f"{log}:2: expected a newline", said)
+        self.assertEqual(second.wait_for_data(1), ["a"])
+
+
+class ClockJumps(harness.Case):
+    """Boards without a battery start in 1970."""
+
+    LOG = ("1970-01-01T00:00:21.000000Z tcp/1 192.0.2.1:1 F one\n"
+           "2026-11-25T11:46:21.500000Z tcp/1 192.0.2.1:1 F two\n"
+           "2026-11-25T11:46:21.600000Z tcp/1 192.0.2.1:1 F three\n")
+
+    def replay(self, *options):
+        self.receiver = self.daemon("-l", "tcp:127.0.0.1:0")
+        process = subprocess.Popen(
+            [PORTLOG, "replay", *options, "-", "127.0.0.1",
+             str(self.receiver.port())],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stderr.close)
+        process.stdin.write(self.LOG.encode())
+        process.stdin.close()
+        return process
+
+    def test_how_long_it_waits_is_told(self):
+        process = self.replay("-s", "2")
+        jump = datetime(2026, 11, 25, 11, 46) - datetime(1970, 1, 1)
+        self.assertIn(b"portlog: waiting %d seconds for the next record" %
+                      (jump.total_seconds() // 2), process.stderr.readline())
+        self.receiver.wait_for_data(1)
+        self.assertIsNone(process.poll())
+
+    def test_no_gap_is_longer_than_is_allowed(self):
+        for option in "-g", "--max-gap":
+            process = self.replay(option, "0.2")
+            self.assertEqual((process.wait(harness.PATIENCE),
+                              process.stderr.read()), (0, b""))
+            self.assertEqual(self.receiver.data(), ["one", "two", "three"])
+            times = [datetime.strptime(r.time, "%Y-%m-%dT%H:%M:%S.%fZ")
+                     for r in self.receiver.records()]
+            self.assertGreaterEqual(
+                (times[2] - times[0]).total_seconds(), 0.2)  # of 0.3
+
+    def test_a_clock_that_was_set_back_costs_no_gap(self):
+        self.LOG = line(9, "a/1 b:1 F 1") + "".join(
+            line(seconds, f"a/1 b:1 F {seconds}") for seconds in (0, .1, .2))
+        process = self.replay("-g", "1")
+        self.assertEqual(process.wait(harness.PATIENCE), 0)
+        times = [datetime.strptime(r.time, "%Y-%m-%dT%H:%M:%S.%fZ")
+                 for r in self.receiver.records()]
+        self.assertGreaterEqual(
+            (times[3] - times[0]).total_seconds(), 0.1)  # of 0.2
+
+    def test_seconds_are_a_number(self):
+        for text in "x", "-1", "":
+            ran = portlog("replay", "--max-gap", text, "-", "127.0.0.1", "1")
+            self.assertEqual(ran.returncode, 64)
+            self.assertIn(f'-g: found "{text}", expected seconds',
+                          ran.stderr.decode())
 
 
 class OtherSides(unittest.TestCase):
@@ -279,6 +374,32 @@ class OtherSides(unittest.TestCase):
 
 
 class Failures(unittest.TestCase):
+    def test_datagrams_that_nobody_hears_are_told_once(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+            silent.bind(("127.0.0.1", 0))  # and answers nobody else
+            silent.connect(silent.getsockname())
+            port = silent.getsockname()[1]
+            for peers, records in (1, 1), (1, 100), (100, 1):
+                text = "".join(line(0, f"udp/1 1.2.3.4:{peer} F a") * records
+                               for peer in range(peers))
+                ran = portlog("replay", "-u", "-", "127.0.0.1", str(port),
+                              data=text.encode())
+                self.assertEqual(
+                    (ran.returncode, ran.stderr.decode()),
+                    (1, f"portlog: 127.0.0.1 port {port}: Connection refused"
+                        "\n"))
+
+    def test_nobody_there_is_told_in_two_lines(self):
+        for peers, records in (1, 100), (100, 1):
+            text = "".join(line(0, f"tcp/1 1.2.3.4:{peer} F a") * records
+                           for peer in range(peers))
+            ran = portlog("replay", "-", "127.0.0.1", "1", data=text.encode())
+            self.assertEqual(ran.returncode, 1)
+            self.assertEqual(
+                ran.stderr.decode(),
+                "portlog: 127.0.0.1 port 1: for tcp/1 1.2.3.4:0: Connection "
+                "refused\nportlog: 127.0.0.1 port 1: the same 99 times more\n")
+
     def test_nobody_there_is_told(self):
         text = line(0, "tcp/1 1.2.3.4:5 F a").encode()
         ran = portlog("replay", "-", "127.0.0.1", "1", data=text)

@@ -272,6 +272,30 @@ class Receipt(harness.Case):
         self.assertEqual([(r.tag, r.data) for r in daemon.records()[:2]],
                          [("F", "a"), ("E", "b")])
 
+    def test_a_log_that_grows_by_what_is_sent_ends(self):
+        for protocol, count, *options in ("tcp", 5000), ("udp", 200, "-u"):
+            daemon = self.daemon("-f", "raw", "-l", protocol + ":127.0.0.1:0")
+            with open(daemon.out, "a", encoding="utf-8") as log:
+                log.write("a line\n" * count)
+            with open(daemon.out, "rb") as log:
+                sent = subprocess.run(
+                    [PORTLOG, "send", *options, "127.0.0.1",
+                     str(daemon.port())], stdin=log, check=False,
+                    timeout=harness.PATIENCE)
+            self.assertEqual(sent.returncode, 0)
+            harness.wait_for(lambda: daemon.bytes().count(b"\n") >= 2 * count)
+            self.assertEqual(daemon.bytes(), b"a line\n" * 2 * count)
+
+    def test_a_file_whose_size_is_not_known_is_sent(self):
+        daemon = self.daemon("-l", "tcp:127.0.0.1:0")
+        with open("/proc/version", encoding="utf-8") as file:
+            self.assertEqual(os.fstat(file.fileno()).st_size, 0)
+            sent = subprocess.run(
+                [PORTLOG, "send", "127.0.0.1", str(daemon.port())],
+                stdin=file, check=False, timeout=harness.PATIENCE)
+        self.assertEqual(sent.returncode, 0)
+        self.assertEqual(len(daemon.wait_for_data(1)), 1)
+
     def test_ipv6(self):
         daemon = self.daemon("-l", "tcp:[::1]:0", "-l", "udp:[::1]:0")
         for option, port in ((), daemon.port(0)), (("-u",), daemon.port(1)):
@@ -540,7 +564,7 @@ class Usage(unittest.TestCase):
                           ("send", "-w", "x", "a", "1"),
                           ("send", "-w", "-1", "a", "1"),
                           ("send", "--nonsense", "a", "1"),
-                          ("decode", "-0", "-r"), ("decode", "a", "b"),
+                          ("decode", "-0", "-r"), ("decode", "-j", "-r"),
                           ("replay", "f", "h"),
                           ("replay", "-s", "-1", "f", "h", "1"),
                           ("replay", "-f", "x", "f", "h", "1")):

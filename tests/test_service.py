@@ -86,6 +86,8 @@ class Installation(MachineCase):
                      "/usr/lib/sysusers.d/portlogd.conf",
                      "/usr/lib/tmpfiles.d/portlogd.conf",
                      "/usr/share/bash-completion/completions/portlogd",
+                     "/usr/share/zsh/vendor-completions/_portlogd",
+                     "/usr/share/fish/vendor_completions.d/portlogd.fish",
                      "/usr/share/man/man8/portlogd.8"):
             with self.subTest(path=path):
                 self.assertIn(f"/root/staged{path}", there)
@@ -526,6 +528,32 @@ class Package(MachineCase):
         self.dpkg("--force-confold", "-i", "/root/next.deb")
         self.assertNotEqual(self.machine.main_pid(), pid)
         self.end_load(senders, LOG)
+        self.dpkg("-P", "portlog")
+
+    def test_an_upgrade_over_a_broken_configuration_keeps_what_works(self):
+        self.dpkg("-i", "/root/portlog.deb")
+        self.machine.write("/etc/portlogd.conf", TO_FILE)
+        self.machine.systemctl("restart", "portlogd")
+        pid = self.machine.main_pid()
+        for text, mode, fault in (
+                ("\nnonsense = 1;\n", "0644", "/etc/portlogd.conf:2: "),
+                (TO_FILE, "0600", "/etc/portlogd.conf: ")):
+            self.machine.write("/etc/portlogd.conf", text, mode)
+            said = self.dpkg("--force-confold", "-i", "/root/next.deb").stderr
+            self.assertIn(fault, said)
+            self.assertIn("was not restarted. Mend it", said)
+            self.assertEqual(self.machine.main_pid(), pid)
+        send(self.tcp(8888), b"goes on\n")
+        self.assertEqual([r.data for r in self.machine.records(LOG)
+                          if r.tag == "F"], ["goes on"])
+        self.dpkg("-r", "portlog")
+        self.machine.write("/etc/portlogd.conf", "nonsense = 1;\n")
+        said = self.dpkg("-i", "/root/portlog.deb").stderr
+        self.assertIn("/etc/portlogd.conf:1: ", said)
+        self.machine.write("/etc/portlogd.conf", TO_FILE)
+        said = self.dpkg("--force-confold", "-i", "/root/next.deb").stderr
+        self.assertNotIn("Mend it", said)
+        self.assertEqual(self.machine.show("ActiveState"), "active")
         self.dpkg("-P", "portlog")
 
     def test_install_upgrade_remove_and_purge(self):

@@ -2,7 +2,6 @@
 #include "client/command.h"
 
 #include <ctype.h>
-#include <getopt.h>
 #include <stdlib.h>
 
 #include "base/address.h"
@@ -52,12 +51,13 @@ command_check_port(const char *usage, const char *port)
 }
 
 int
-command_option(int argc, char **argv, const char *letters)
+command_option(int argc, char **argv, const char *letters,
+	       const struct option *words)
 {
-	static const struct option words[] = {
+	static const struct option help[] = {
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 
-	return getopt_long(argc, argv, letters, words, NULL);
+	return getopt_long(argc, argv, letters, words ? words : help, NULL);
 }

@@ -8,6 +8,7 @@
 #ifndef PORTLOG_CLIENT_COMMAND_H
 #define PORTLOG_CLIENT_COMMAND_H
 
+#include <getopt.h>
 #include <stdbool.h>
 
 /*
@@ -27,7 +28,10 @@ bool command_parse_ms(const char *text, int *ms);
 /* 0; or 64, and logged: port is neither a number nor a name. */
 int command_check_port(const char *usage, const char *port);
 
-/* getopt(), which also takes --help for -h. */
-int command_option(int argc, char **argv, const char *letters);
+/*
+ * getopt_long().  words end with { 0 }; NULL: no others than --help for -h.
+ */
+int command_option(int argc, char **argv, const char *letters,
+		   const struct option *words);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* portlog decode: a text log back to the bytes that the peers sent. */
+/* portlog decode: a log back to the bytes that the peers sent. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,40 +10,45 @@
 
 #include "base/buffer.h"
 #include "base/diag.h"
+#include "base/escape.h"
 #include "base/program.h"
 #include "client/command.h"
-#include "client/lines.h"
+#include "client/log_files.h"
 #include "client/stream.h"
 #include "record/log_line.h"
 
-#define BLOCK_BYTES 262144
-
 struct decode {
-	const char *file;            /* "-": stdin */
 	const char *peer, *listener; /* NULL: all */
 	char terminator;
 	bool has_terminator;
-	bool has_failed;
+	bool is_joined; /* print lines of a log, without pieces */
+	bool has_found;
 	struct streams streams; /* with a record that is not complete */
 	struct buffer out;
 };
 
 static const char usage[] =
-	"usage: portlog decode [-0 | -r] [-p PEER] [-l LISTENER] [FILE]\n";
+	"usage: portlog decode [-0 | -j | -r] [-p PEER] [-l LISTENER] "
+	"[FILE]...\n";
 
 static const char help[] =
-	"Prints the bytes that the peers of a text log have sent.\n"
+	"Prints the bytes that the peers of a log, text or JSON, have sent.\n"
 	"\n"
 	"  -0           a NUL after each record, instead of a newline\n"
+	"  -j           text lines with time, listener and peer, but none for "
+	"pieces\n"
 	"  -r           nothing after a record\n"
 	"  -p PEER      only of this peer: ADDRESS, ADDRESS:PORT or "
 	"[ADDRESS]:PORT\n"
 	"  -l LISTENER  only of this listener\n"
 	"  -h           this help\n"
 	"\n"
-	"Pieces are joined.  What is no line of a log is told, with its "
-	"number,\n"
-	"and left out; the exit code is 1 then.  See portlog(1).\n";
+	"Pieces are joined.  FILE may be compressed, by gzip, xz or zstd; - "
+	"is standard\n"
+	"input.  What is no line of a log is told, with its number, and left "
+	"out; the\n"
+	"exit code is 1 then, and if -p or -l match nothing.  See "
+	"portlog(1).\n";
 
 /* Returns 0; -1: help was printed; else the exit code. */
 static int
@@ -52,10 +56,13 @@ parse_options(struct decode *d, int argc, char **argv)
 {
 	int c;
 
-	while ((c = command_option(argc, argv, "+0rp:l:h")) != -1) {
+	while ((c = command_option(argc, argv, "+0jrp:l:h", NULL)) != -1) {
 		switch (c) {
 		case '0':
 			d->terminator = '\0';
+			break;
+		case 'j':
+			d->is_joined = true;
 			break;
 		case 'r':
 			d->has_terminator = false;
@@ -73,19 +80,17 @@ parse_options(struct decode *d, int argc, char **argv)
 			return program_misused(usage, NULL);
 		}
 	}
-	if (!d->has_terminator && d->terminator == '\0')
-		return program_misused(usage,
-				       "found -0 and -r, expected one of them");
-	if (argc - optind > 1)
-		return program_misused(usage, "expected one FILE at the most");
-	if (optind < argc)
-		d->file = argv[optind];
+	if ((d->terminator == '\0') + d->is_joined + !d->has_terminator > 1)
+		return program_misused(
+			usage, "found two of -0, -j and -r, expected one");
 	return 0;
 }
 
 static void
-write_out(struct decode *d)
+write_out(void *decode)
 {
+	struct decode *d = decode;
+
 	for (size_t done = 0; done < d->out.size;) {
 		ssize_t size = write(STDOUT_FILENO, d->out.data + done,
 				     d->out.size - done);
@@ -100,18 +105,50 @@ write_out(struct decode *d)
 	d->out.size = 0;
 }
 
-/* Put the last bytes of a record, behind the pieces of it that came before. */
 static void
-put_record(struct decode *d, struct stream *stream, const char *data,
-	   size_t size)
+put_escaped(struct buffer *out, const char *data, size_t size)
 {
-	if (stream)
-		buffer_add(&d->out, stream->pieces.data, stream->pieces.size);
-	buffer_add(&d->out, data, size);
+	size_t capacity = ESCAPE_GROWTH * size;
+
+	out->size += escape(buffer_reserve(out, capacity), capacity,
+			    (const unsigned char *)data, &size);
+}
+
+/* JSON may have any bytes in them. */
+static void
+put_columns(struct buffer *out, const struct log_line *line)
+{
+	const char tag[] = { ' ', (char)line->tag, ' ' };
+
+	buffer_add(out, line->time, FORMAT_TIME - 1);
+	buffer_add(out, " ", 1);
+	put_escaped(out, line->listener, line->listener_size);
+	buffer_add(out, " ", 1);
+	put_escaped(out, line->peer, line->peer_size);
+	buffer_add(out, tag, sizeof tag);
+}
+
+/* Put a record: the pieces that came before, and its last line. */
+static void
+put_record(struct decode *d, struct stream *stream, const struct log_line *line)
+{
+	const char *data = line->data;
+	size_t size = line->size;
+
+	if (stream) {
+		buffer_add(&stream->pieces, data, size);
+		data = stream->pieces.data;
+		size = stream->pieces.size;
+	}
+	if (d->is_joined) {
+		/* Together: a character may be in two pieces. */
+		put_columns(&d->out, line);
+		put_escaped(&d->out, data, size);
+	} else {
+		buffer_add(&d->out, data, size);
+	}
 	if (d->has_terminator)
 		buffer_add(&d->out, &d->terminator, 1);
-	if (d->out.size >= BLOCK_BYTES)
-		write_out(d);
 }
 
 static bool
@@ -147,75 +184,84 @@ is_wanted(const struct decode *d, const struct log_line *line)
 	return !d->peer || is_peer(d->peer, line);
 }
 
-static void
-decode_line(struct decode *d, const struct log_line *line)
+static const char *
+decode_line(void *decode, const struct log_line *line)
 {
+	struct decode *d = decode;
 	struct stream *stream;
+	struct timespec time;
 
+	if (d->is_joined && !log_line_time(line, &time))
+		return "a time, such as 2026-11-23T07:12:01.123456Z";
 	if (!is_wanted(d, line))
-		return;
+		return NULL;
+	d->has_found = true;
 	if (line->tag == TAG_PIECE) {
 		stream = streams_get(&d->streams, line);
 		buffer_add(&stream->pieces, line->data, line->size);
-		return;
+		memcpy(stream->time, line->time, sizeof stream->time);
+		return NULL;
 	}
 	stream = streams_find(&d->streams, line);
-	put_record(d, stream, line->data, line->size);
+	put_record(d, stream, line);
 	if (stream)
 		streams_remove(&d->streams, stream);
+	return NULL;
 }
 
-/* Put a record that the log does not end. */
+/* Put a record that the log does not end; its last line was a piece. */
 static void
 put_unfinished(struct stream *stream, void *decode)
 {
-	put_record(decode, stream, NULL, 0);
+	const char *space = strchr(stream->key, ' ');
+	const struct log_line last = {
+		.time = stream->time,
+		.listener = stream->key,
+		.listener_size = (size_t)(space - stream->key),
+		.peer = space + 1,
+		.peer_size = strcspn(space + 1, " "),
+		.tag = TAG_PIECE,
+	};
+
+	put_record(decode, stream, &last);
 }
 
-static void
-decode_lines(struct decode *d, struct lines *lines)
+static bool
+report_nothing_found(const struct decode *d)
 {
-	const char *name = strcmp(d->file, "-") == 0 ? "stdin" : d->file;
-	struct line line;
-
-	while (lines_next(lines, &line)) {
-		struct log_line log_line;
-		const char *expected =
-			log_line_parse_text(&log_line, line.text, line.size);
-
-		if (!line.is_whole)
-			expected = "a newline at the end of the last line";
-		if (!expected) {
-			decode_line(d, &log_line);
-			continue;
-		}
-		diag(LOG_ERR, "%s:%llu: expected %s", name, lines->number,
-		     expected);
-		d->has_failed = true;
-	}
-	streams_drain(&d->streams, put_unfinished, d);
-	write_out(d);
-	if (lines->error) {
-		diag(LOG_ERR, "%s: %s", name, strerror(lines->error));
-		d->has_failed = true;
-	}
+	if (d->has_found || (!d->peer && !d->listener))
+		return true;
+	diag(LOG_ERR, "found no record of %s%s%s%s%s", d->peer ? "peer " : "",
+	     d->peer ? d->peer : "", d->peer && d->listener ? " and " : "",
+	     d->listener ? "listener " : "", d->listener ? d->listener : "");
+	return false;
 }
 
 int
 command_decode(int argc, char **argv)
 {
-	struct decode d = { .file = "-",
-			    .terminator = '\n',
-			    .has_terminator = true };
+	struct decode d = { .terminator = '\n', .has_terminator = true };
+	struct log_files files = {
+		.take = decode_line,
+		.pause = write_out,
+		.argument = &d,
+	};
 	int result = parse_options(&d, argc, argv);
-	struct lines lines;
+	static char minus[] = "-", *standard_input[] = { minus };
+	bool good;
 
 	if (result != 0)
 		return result < 0 ? EX_OK : result;
-	if (!lines_open(&lines, d.file))
-		return EXIT_FAILURE;
-	decode_lines(&d, &lines);
-	lines_close(&lines);
+	files.count = (size_t)(argc - optind);
+	files.paths = argv + optind;
+	if (files.count == 0) {
+		files.count = 1;
+		files.paths = standard_input;
+	}
+	good = log_files_read(&files);
+	streams_drain(&d.streams, put_unfinished, &d);
+	write_out(&d);
+	good = report_nothing_found(&d) && good;
 	buffer_free(&d.out);
-	return d.has_failed ? EXIT_FAILURE : EX_OK;
+	return good ? EX_OK : EXIT_FAILURE;
 }

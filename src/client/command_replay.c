@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* portlog replay: send the records of a log again. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/diag.h"
 #include "base/program.h"
 #include "client/command.h"
-#include "client/lines.h"
+#include "client/log_files.h"
 #include "client/replay.h"
 #include "record/log_line.h"
 
 static const char usage[] = "usage: portlog replay [-u] [-s SPEED] "
-			    "[-f FRAMING] FILE HOST PORT\n";
+			    "[-f FRAMING] [-g SECONDS]\n"
+			    "                      FILE... HOST PORT\n";
 
 static const char help[] =
 	"Sends the records of a log, text or JSON, again: one connection for\n"
@@ -25,14 +24,13 @@ static const char help[] =
 	"  -f FRAMING  how the other side tells records apart: line "
 	"(default),\n"
 	"              lf, nul, octet-counted or none\n"
+	"  -g, --max-gap SECONDS\n"
+	"              wait no longer than this between two records\n"
 	"  -h          this help\n"
 	"\n"
-	"FILE may be - for standard input.  See portlog(1).\n";
-
-struct options {
-	struct replay_options replay;
-	const char *file;
-};
+	"FILE may be - for standard input, and be compressed, by gzip, xz or "
+	"zstd.\n"
+	"See portlog(1).\n";
 
 static bool
 parse_speed(const char *text, double *speed)
@@ -64,17 +62,22 @@ parse_framing(const char *text, enum replay_framing *framing)
 
 /* Returns 0; -1: help was printed; else the exit code. */
 static int
-parse_options(struct options *o, int argc, char **argv)
+parse_options(struct replay_options *o, int argc, char **argv)
 {
+	static const struct option words[] = {
+		{ "max-gap", required_argument, NULL, 'g' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
 	int c;
 
-	while ((c = command_option(argc, argv, "+us:f:h")) != -1) {
+	while ((c = command_option(argc, argv, "+us:f:g:h", words)) != -1) {
 		switch (c) {
 		case 'u':
-			o->replay.protocol = PROTOCOL_UDP;
+			o->protocol = PROTOCOL_UDP;
 			break;
 		case 's':
-			if (!parse_speed(optarg, &o->replay.speed))
+			if (!parse_speed(optarg, &o->speed))
 				return program_misused(
 					usage,
 					"-s: found \"%s\", expected a number "
@@ -82,11 +85,18 @@ parse_options(struct options *o, int argc, char **argv)
 					optarg);
 			break;
 		case 'f':
-			if (!parse_framing(optarg, &o->replay.framing))
+			if (!parse_framing(optarg, &o->framing))
 				return program_misused(
 					usage,
 					"-f: found \"%s\", expected line, lf, "
 					"nul, octet-counted or none",
+					optarg);
+			break;
+		case 'g':
+			if (!command_parse_ms(optarg, &o->max_gap_ms))
+				return program_misused(
+					usage,
+					"-g: found \"%s\", expected seconds",
 					optarg);
 			break;
 		case 'h':
@@ -96,64 +106,36 @@ parse_options(struct options *o, int argc, char **argv)
 			return program_misused(usage, NULL);
 		}
 	}
-	if (argc - optind != 3)
+	if (argc - optind < 3)
 		return program_misused(usage, "expected FILE, HOST and PORT");
-	o->file = argv[optind];
-	o->replay.host = argv[optind + 1];
-	o->replay.port = argv[optind + 2];
-	return command_check_port(usage, o->replay.port);
+	o->host = argv[argc - 2];
+	o->port = argv[argc - 1];
+	return command_check_port(usage, o->port);
 }
 
-/* Replay all lines.  false: a line was refused or not read, and logged. */
-static bool
-replay_lines(struct replay *replay, const char *file, struct lines *lines)
+static const char *
+take(void *replay, const struct log_line *line)
 {
-	struct line line;
-	bool good = true;
-
-	while (lines_next(lines, &line)) {
-		bool is_json = line.size > 0 && line.text[0] == '{';
-		struct log_line log_line;
-		const char *expected =
-			is_json ? log_line_parse_json(&log_line, line.text,
-						      line.size)
-				: log_line_parse_text(&log_line, line.text,
-						      line.size);
-
-		if (!expected)
-			expected = replay_take(replay, &log_line);
-		if (is_json)
-			log_line_free(&log_line);
-		if (!expected)
-			continue;
-		diag(LOG_ERR, "%s:%llu: expected %s", file, lines->number,
-		     expected);
-		good = false;
-	}
-	if (lines->error)
-		diag(LOG_ERR, "%s: %s", file, strerror(lines->error));
-	return good && !lines->error;
+	return replay_take(replay, line);
 }
 
 int
 command_replay(int argc, char **argv)
 {
-	struct options o = { .replay = { .speed = 1 } };
-	int result = parse_options(&o, argc, argv);
-	struct replay *replay;
-	struct lines lines;
+	struct replay_options options = { .speed = 1, .max_gap_ms = -1 };
+	int result = parse_options(&options, argc, argv);
+	struct log_files files = { .take = take };
 	bool good;
 
 	if (result != 0)
 		return result < 0 ? EX_OK : result;
-	if (!lines_open(&lines, o.file))
-		return EXIT_FAILURE;
 	program_raise_fd_limit(); /* one descriptor for each connection */
-	replay = replay_start(&o.replay);
-	if (!replay)
+	files.argument = replay_start(&options);
+	if (!files.argument)
 		return EXIT_FAILURE;
-	good = replay_lines(replay, o.file, &lines);
-	good = replay_end(replay) && good;
-	lines_close(&lines);
+	files.paths = argv + optind;
+	files.count = (size_t)(argc - optind - 2);
+	good = log_files_read(&files);
+	good = replay_end(files.argument) && good;
 	return good ? EX_OK : EXIT_FAILURE;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* portlog send: send stdin to a port, and wait for the receipt. */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -35,7 +34,7 @@ parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 {
 	int c;
 
-	while ((c = command_option(argc, argv, "+unw:h")) != -1) {
+	while ((c = command_option(argc, argv, "+unw:h", NULL)) != -1) {
 		switch (c) {
 		case 'u':
 			*protocol = PROTOCOL_UDP;

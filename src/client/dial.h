@@ -33,6 +33,9 @@ void dial_wait(int fd);
 /* Take the pending error (SO_ERROR) from a socket; 0: it has none. */
 int dial_error(int fd);
 
+/* How long the refusal of a datagram may take to come back. */
+#define DIAL_REFUSAL_MS 200
+
 /*
  * Read and discard what the peer has sent, without waiting.  false: the stream
  * has ended and errno is 0, or has failed with errno.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lines: the lines of a file, of any length, read in large blocks.  Without
- * memory for a line the process ends.  One thread.
+ * lines: the lines of an input, of any length, read in large blocks.  Without
+ * memory for a line the process ends.  Where the input has a size, the last
+ * line is that which begins before it: it may be written just now.  One thread.
  */
 #ifndef PORTLOG_CLIENT_LINES_H
 #define PORTLOG_CLIENT_LINES_H
@@ -10,11 +11,14 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "client/input.h"
 
+/* { .input = ... }, borrowed, is a new one. */
 struct lines {
-	int fd;
+	struct input *input;
 	struct buffer memory;
 	size_t begin;              /* in memory, of the next line */
+	size_t searched;           /* from there, without an LF */
 	unsigned long long number; /* of the last line returned, from 1 */
 	bool ended;
 	int error; /* errno of the read(2) that failed, or 0 */
@@ -27,16 +31,18 @@ struct line {
 	bool is_whole; /* an LF followed */
 };
 
-/* Open a file; "-" is stdin.  false: logged. */
-bool lines_open(struct lines *, const char *path);
+/* The next line of those read.  false: more must be read.  Does not block. */
+bool lines_held(struct lines *, struct line *);
+
+/* Read more.  Blocks.  false: there is no more, or lines->error. */
+bool lines_read(struct lines *);
 
 /*
- * Read the next line.  Blocks until its LF was read and no longer, so that
+ * Both: the next line.  Blocks until its LF was read and no longer, so that
  * lines typed at a terminal come one by one.  false: the end, or lines->error.
  */
 bool lines_next(struct lines *, struct line *);
 
-/* Free the memory and close the file, but not stdin. */
-void lines_close(struct lines *);
+void lines_free(struct lines *);
 
 #endif

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
 #include "client/dial.h"
@@ -17,14 +18,20 @@
 /* Give up when no receipt has come for so long. */
 #define RECEIPT_S 30
 
+/* A wait that looks as if nothing happened any more. */
+#define LOGGED_WAIT_S 10
+
 struct replay {
 	const struct replay_options *options;
 	struct addrinfo *addresses;
 	struct streams streams;
 	struct buffer message;
 	bool has_begun, has_failed;
-	struct timespec first; /* the time of the first record */
-	double begin_s;        /* when it was sent; of now_s() */
+	bool refusal_logged; /* of datagrams */
+	int last_error;      /* of a connection; it came again so often: */
+	unsigned long long repeated;
+	struct timespec last; /* the time of the last record */
+	double due_s;         /* when it was to be sent; of now_s() */
 	struct pending_closes pending_closes;
 };
 
@@ -37,25 +44,56 @@ now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/*
+ * How long after the record before a record is to be sent.  Threads may write
+ * records a little out of order: a gap below 0 makes up for that before it.  If
+ * it is as long as none may be, the clock was set.
+ */
+static double
+gap_s(const struct replay *r, const struct timespec *time)
+{
+	double gap = (double)(time->tv_sec - r->last.tv_sec) +
+		     (double)(time->tv_nsec - r->last.tv_nsec) / 1e9;
+	double max = (double)r->options->max_gap_ms / 1000;
+
+	gap /= r->options->speed;
+	if (max < 0 || (-max < gap && gap < max))
+		return gap;
+	return gap < 0 ? 0 : max;
+}
+
 /* Wait until a record is to be sent, and collect receipts meanwhile. */
 static void
 wait_for_time(struct replay *r, const struct timespec *time)
 {
-	double after_s, left_s;
+	double left_s;
 
-	if (!r->has_begun) {
-		r->has_begun = true;
-		r->first = *time;
-		r->begin_s = now_s();
-		return;
-	}
 	if (r->options->speed <= 0)
 		return;
-	after_s = (double)(time->tv_sec - r->first.tv_sec) +
-		  (double)(time->tv_nsec - r->first.tv_nsec) / 1e9;
-	after_s /= r->options->speed;
-	while ((left_s = r->begin_s + after_s - now_s()) > 0)
+	if (!r->has_begun)
+		r->due_s = now_s();
+	else
+		r->due_s += gap_s(r, time);
+	r->has_begun = true;
+	r->last = *time;
+	left_s = r->due_s - now_s();
+	if (left_s >= LOGGED_WAIT_S)
+		diag(LOG_INFO,
+		     "waiting %.0f seconds for the next record, as long as the "
+		     "log did (see --max-gap)",
+		     left_s);
+	while ((left_s = r->due_s - now_s()) > 0)
 		pending_closes_wait(&r->pending_closes, left_s);
+}
+
+/* Log how often the last error came again. */
+static void
+end_errors(struct replay *r)
+{
+	if (r->repeated > 0)
+		diag(LOG_ERR, "%s port %s: the same %llu times more",
+		     r->options->host, r->options->port, r->repeated);
+	r->repeated = 0;
 }
 
 static void
@@ -64,6 +102,12 @@ failed(void *replay, const char *stream)
 	struct replay *r = replay;
 
 	r->has_failed = true;
+	if (errno == r->last_error) {
+		r->repeated++;
+		return;
+	}
+	end_errors(r);
+	r->last_error = errno;
 	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
 	     r->options->port, stream, strerror(errno));
 }
@@ -115,18 +159,33 @@ connect_stream(struct replay *r, struct stream *stream)
 	return stream->fd >= 0;
 }
 
-static bool
-send_all(int fd, const char *data, size_t size)
+/* Log it once: the next datagrams may find a receiver. */
+static void
+log_refused(struct replay *r)
 {
-	size_t done = 0;
+	if (!r->refusal_logged)
+		diag(LOG_ERR, "%s port %s: %s", r->options->host,
+		     r->options->port, strerror(ECONNREFUSED));
+	r->refusal_logged = r->has_failed = true;
+}
+
+/* On UDP, send() may return the refusal of an earlier datagram. */
+static bool
+send_all(struct replay *r, int fd)
+{
+	size_t done = 0, size = r->message.size;
 
 	do {
-		ssize_t sent = send(fd, data + done, size - done, MSG_NOSIGNAL);
+		ssize_t sent = send(fd, r->message.data + done, size - done,
+				    MSG_NOSIGNAL);
 
 		if (sent >= 0)
 			done += (size_t)sent;
 		else if (errno == EAGAIN || errno == ENOBUFS)
 			dial_wait(fd);
+		else if (errno == ECONNREFUSED &&
+			 r->options->protocol == PROTOCOL_UDP)
+			log_refused(r);
 		else if (errno != EINTR)
 			return false;
 	} while (done < size);
@@ -138,7 +197,7 @@ send_message(struct replay *r, struct stream *stream)
 {
 	if (!connect_stream(r, stream))
 		return;
-	if (send_all(stream->fd, r->message.data, r->message.size))
+	if (send_all(r, stream->fd))
 		return;
 	failed(r, stream->key);
 	close(stream->fd);
@@ -150,10 +209,15 @@ close_stream(struct stream *stream, void *replay)
 {
 	struct replay *r = replay;
 
-	if (stream->fd >= 0 && r->options->protocol == PROTOCOL_TCP)
+	if (stream->fd < 0)
+		return;
+	if (r->options->protocol == PROTOCOL_TCP) {
 		pending_closes_add(&r->pending_closes, stream->fd, stream->key);
-	else if (stream->fd >= 0)
-		close(stream->fd);
+		return;
+	}
+	if (dial_error(stream->fd) == ECONNREFUSED)
+		log_refused(r);
+	close(stream->fd);
 }
 
 /* With times to keep, do not wait: a slow peer would delay the others. */
@@ -307,10 +371,13 @@ replay_end(struct replay *r)
 {
 	bool good;
 
+	if (r->options->protocol == PROTOCOL_UDP && !r->has_failed)
+		clock_sleep_ms(DIAL_REFUSAL_MS);
 	streams_drain(&r->streams, close_stream, r);
 	while (collect_one(r))
 		;
 	pending_closes_end(&r->pending_closes);
+	end_errors(r);
 	good = !r->has_failed;
 	buffer_free(&r->message);
 	freeaddrinfo(r->addresses);

@@ -24,7 +24,8 @@ struct replay_options {
 	const char *host, *port; /* borrowed */
 	enum protocol protocol;
 	enum replay_framing framing;
-	double speed; /* a factor; 0: do not wait between records */
+	double speed;   /* a factor; 0: do not wait between records */
+	int max_gap_ms; /* the longest wait between two; -1: any */
 };
 
 struct replay;
@@ -35,7 +36,8 @@ struct replay *replay_start(const struct replay_options *);
 /*
  * Wait until the time of a line, and send its record.  Returns NULL, or what
  * was expected, text to put behind "expected ": the record would arrive
- * changed. Errors of the network are logged, and counted by replay_end().
+ * changed.  A wait of ten seconds or more is logged.  Errors of the network are
+ * logged, and counted by replay_end().
  */
 const char *replay_take(struct replay *, const struct log_line *);
 

@@ -11,16 +11,13 @@
 #include "client/dial.h"
 #include "client/lines.h"
 
-/* How long the refusal of a datagram may take to come back. */
-#define REFUSAL_MS 200
-
-/* Whether a datagram that was sent is refused within wait_ms. */
+/* Whether a datagram that was sent is refused within DIAL_REFUSAL_MS. */
 static bool
-is_refused(int fd, int wait_ms)
+is_refused(int fd)
 {
 	struct pollfd answer = { .fd = fd };
 
-	poll(&answer, 1, wait_ms);
+	poll(&answer, 1, DIAL_REFUSAL_MS);
 	return dial_error(fd) == ECONNREFUSED;
 }
 
@@ -76,7 +73,7 @@ send_first(struct send *s, const struct lines *lines, const struct line *line)
 {
 	if (!send_datagram(s, lines, line))
 		return false;
-	while (s->next && is_refused(s->fd, REFUSAL_MS)) {
+	while (s->next && is_refused(s->fd)) {
 		close(s->fd);
 		s->progress.lines = s->progress.bytes = 0;
 		if (!send_connect(s) || !send_datagram(s, lines, line))
@@ -88,12 +85,13 @@ send_first(struct send *s, const struct lines *lines, const struct line *line)
 void
 send_datagrams(struct send *s)
 {
-	struct lines lines;
+	struct input input;
+	struct lines lines = { .input = &input };
 	struct line line;
 
 	if (!send_connect(s))
 		return;
-	lines_open(&lines, "-");
+	input_open(&input, "-");
 	progress_start(&s->progress);
 	while (lines_next(&lines, &line))
 		if (!(lines.number == 1 ? send_first : send_datagram)(s, &lines,
@@ -101,8 +99,7 @@ send_datagrams(struct send *s)
 			break;
 	if (lines.error)
 		send_input_failed(s, lines.error);
-	lines_close(&lines);
-	if (s->progress.lines > 0 && !s->without_receipt &&
-	    is_refused(s->fd, REFUSAL_MS))
+	lines_free(&lines);
+	if (s->progress.lines > 0 && !s->without_receipt && is_refused(s->fd))
 		log_refused(s);
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "client/dial.h"
+#include "client/input.h"
 
 #define BLOCK_BYTES 131072
 
@@ -132,20 +133,36 @@ wait_for_receipt(struct send *s)
 				      : strerror(errno));
 }
 
+static ssize_t
+read_block(struct input *input, char block[BLOCK_BYTES])
+{
+	size_t size = BLOCK_BYTES;
+	ssize_t got;
+
+	if (input->left >= 0 && input->left < BLOCK_BYTES)
+		size = (size_t)input->left;
+	got = input_read(input, block, size);
+	if (input->left > 0 && got > 0)
+		input->left -= got;
+	return got;
+}
+
 void
 send_stream(struct send *s)
 {
 	static char block[BLOCK_BYTES];
+	struct input input;
 	ssize_t size;
 
 	if (!send_connect(s))
 		return;
+	input_open(&input, "-");
 	progress_start(&s->progress);
 	do {
 		if (!wait_for_input(s))
 			return;
-		size = read(STDIN_FILENO, block, sizeof block);
-		if (size < 0 && errno != EINTR && !send_input_failed(s, errno))
+		size = read_block(&input, block);
+		if (size < 0 && !send_input_failed(s, errno))
 			return;
 		if (size > 0 && !send_all(s, block, (size_t)size))
 			return;

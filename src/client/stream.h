@@ -9,13 +9,15 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "record/format_time.h"
 #include "record/log_line.h"
 
 struct stream {
 	char *key;
-	struct buffer pieces; /* of a record that is not complete */
-	int fd;               /* the caller's; at first -1 */
-	char last;            /* the caller's; at first 0 */
+	struct buffer pieces;       /* of a record that is not complete */
+	char time[FORMAT_TIME - 1]; /* the caller's: of the last piece */
+	int fd;                     /* the caller's; at first -1 */
+	char last;                  /* the caller's; at first 0 */
 };
 
 struct streams {

@@ -215,8 +215,9 @@ connection_main(void *argument)
 		c->listener->pool.outputs, c->listener->pool.output_mask);
 	if (!c->entry.unconfirmed)
 		connection_progress_closed(c);
-	diag(LOG_DEBUG, "connection %llu: closed: %s",
-	     (unsigned long long)c->origin.connection, ending_names[ending]);
+	diag(LOG_DEBUG, "listener %s: connection %llu closed: %s",
+	     c->listener->name, (unsigned long long)c->origin.connection,
+	     ending_names[ending]);
 	leave(c);
 	return NULL;
 }
