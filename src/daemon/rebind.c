@@ -36,7 +36,10 @@ leave(struct listeners *ls, struct listener *l)
 		udp_stop(l->udp);
 		return;
 	}
-	listeners_accept_all(ls, l);
+	/* All that have connected: nobody can any more. */
+	while (!listeners_accept_all(ls, l) && !l->at_limit &&
+	       !listener_is_backing_off(l, clock_now_ms()))
+		;
 	listener_stop_listening(l);
 	listener_close_socket(l, true);
 }

@@ -81,16 +81,12 @@ static void
 continue_counters(struct listener *listener,
 		  const struct state_reader *previous)
 {
-	for (size_t i = 0; i < previous->listener_count; i++) {
-		struct state_listener before;
+	struct state_listener before;
 
-		state_reader_listener(previous, i, &before);
-		if (strcmp(before.key, listener->key) != 0)
-			continue;
-		*listener->counters = before.counters;
-		atomic_store(&listener->counters->connections, 0);
+	if (!state_reader_find_key(previous, listener->key, &before))
 		return;
-	}
+	*listener->counters = before.counters;
+	atomic_store(&listener->counters->connections, 0);
 }
 
 void

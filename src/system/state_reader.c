@@ -191,17 +191,44 @@ state_reader_connection(const struct state_reader *reader, size_t i,
 		out->peer_size = 0;
 }
 
+/* The listener that has these bytes there; only that is copied. */
+static bool
+find_listener(const struct state_reader *reader, size_t at, const void *bytes,
+	      size_t size, struct state_listener *out)
+{
+	const struct state_header *h = &reader->header;
+
+	for (size_t i = 0; i < reader->listener_count; i++) {
+		const unsigned char *entry =
+			reader->data + h->header_size + i * h->listener_size;
+
+		if (at + size > h->listener_size ||
+		    memcmp(entry + at, bytes, size) != 0)
+			continue;
+		state_reader_listener(reader, i, out);
+		return true;
+	}
+	*out = (struct state_listener){ 0 };
+	return false;
+}
+
 bool
 state_reader_find_listener(const struct state_reader *reader, uint64_t cookie,
 			   struct state_listener *out)
 {
-	for (size_t i = 0; cookie && i < reader->listener_count; i++) {
-		state_reader_listener(reader, i, out);
-		if (out->cookie == cookie)
-			return true;
-	}
 	*out = (struct state_listener){ 0 };
-	return false;
+	/* 0: one that was absent. */
+	return cookie != 0 &&
+	       find_listener(reader, offsetof(struct state_listener, cookie),
+			     &cookie, sizeof cookie, out);
+}
+
+bool
+state_reader_find_key(const struct state_reader *reader, const char *key,
+		      struct state_listener *out)
+{
+	return find_listener(reader, offsetof(struct state_listener, key), key,
+			     strlen(key) + 1, out);
 }
 
 bool

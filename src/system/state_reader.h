@@ -34,9 +34,11 @@ void state_reader_listener(const struct state_reader *, size_t i,
 void state_reader_connection(const struct state_reader *, size_t i,
 			     struct state_connection *);
 
-/* That of a socket; false, and all is zero: there is none. */
+/* That of a socket, or a key; false, and all is zero: there is none. */
 bool state_reader_find_listener(const struct state_reader *, uint64_t cookie,
 				struct state_listener *);
+bool state_reader_find_key(const struct state_reader *, const char *key,
+			   struct state_listener *);
 
 /*
  * Take the entry of a socket, once; then those that were not taken and whose
