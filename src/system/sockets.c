@@ -264,9 +264,11 @@ sockets_end(int fd, bool in_order)
 	if (in_order) {
 		set_reset(fd, false);
 		shutdown(fd, SHUT_RDWR);
-	} else {
-		connect(fd, &nobody, sizeof nobody); /* which resets it */
+		return;
 	}
+	/* This resets it; if not, the last close(2) does. */
+	if (connect(fd, &nobody, sizeof nobody) != 0)
+		set_reset(fd, true);
 }
 
 /*
