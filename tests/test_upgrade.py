@@ -426,6 +426,15 @@ class Datagrams(Case):
     def test_those_in_hand_are_told_and_those_told_before_are_not(self):
         told = self.lost(read=12, done=5, dropped=3)
         wait_for(lambda: sum(told()) == 100 + 7 - 3, "all of them")
+        told = self.lost(ledger=False, saved=3)
+        wait_for(lambda: sum(told()) == 100 - 3, "all of them")
+
+
+    def test_what_nobody_has_counted_is_not_told(self):
+        # The ledger was full: how much was told before is unknown.
+        told = self.lost(ledger=False)
+        wait_for(lambda: told()[0], "the queue")
+        harness.watch(1.5, lambda: told()[1] == 0, "nothing told")
 
 
 class Strange(Case):
