@@ -194,7 +194,7 @@ class Changes(keeper.Case):
             "bytes", "inflight receive", "inflight send", "listener",
             "listener", "state"], "what is not wanted to be dropped")
         self.assertEqual(daemon.errors().count(
-            "not configured any more: closed"), 2)
+            "is not configured any more: closed"), 2)
 
     def test_more_connections_than_are_allowed_now_go_on(self):
         daemon = self.serve(LINE)

@@ -137,21 +137,29 @@ retire_udp(struct retired *retired, int fd, const char *key, const char *name,
 
 /* As the process before this one called it. */
 static void
-find_key(const struct listen_fds *in, int fd, char key[FDSTORE_NAME])
+find_key(const struct listen_fds *in, int fd, const char *bound,
+	 char key[FDSTORE_NAME])
+{
+	struct state_listener before;
+
+	snprintf(key, FDSTORE_NAME, "%s",
+		 state_reader_find_listener(&in->previous, state_cookie(fd),
+					    &before)
+			 ? before.key
+			 : bound);
+}
+
+/* Such as "udp/8888 [::]:8888". */
+static void
+describe(int fd, char text[FDSTORE_NAME])
 {
 	bool is_udp = sockets_is_listener(fd, PROTOCOL_UDP);
 	struct address bound = { .size = sizeof bound.in6 };
-	struct state_listener before;
 	char address[ADDRESS_TEXT];
 
-	if (state_reader_find_listener(&in->previous, state_cookie(fd),
-				       &before)) {
-		snprintf(key, FDSTORE_NAME, "%s", before.key);
-		return;
-	}
 	getsockname(fd, &bound.any, &bound.size);
 	address_format(&bound, address);
-	snprintf(key, FDSTORE_NAME, "%s/%u %s",
+	snprintf(text, FDSTORE_NAME, "%s/%u %s",
 		 address_protocol(is_udp ? PROTOCOL_UDP : PROTOCOL_TCP),
 		 ntohs(bound.in.sin_port), address);
 }
@@ -160,16 +168,17 @@ void
 retired_open(struct retired *retired, struct listeners *ls,
 	     struct listen_fds *in)
 {
-	char key[FDSTORE_NAME], name[FDSTORE_NAME];
+	char key[FDSTORE_NAME], name[FDSTORE_NAME], bound[FDSTORE_NAME];
 	bool any = false;
 	int fd;
 
 	*retired = (struct retired){ .listeners = ls };
 	while ((fd = listen_fds_take_unwanted(in, name)) >= 0) {
-		find_key(in, fd, key);
+		describe(fd, bound);
+		find_key(in, fd, bound, key);
 		sockets_share_port(fd);
-		diag(LOG_WARNING,
-		     "listener %s: not configured any more: closed", key);
+		diag(LOG_WARNING, "%s is not configured any more: closed",
+		     bound);
 		if (sockets_is_listener(fd, PROTOCOL_UDP))
 			retire_udp(retired, fd, key, name, &in->previous);
 		else
