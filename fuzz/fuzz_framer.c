@@ -157,9 +157,11 @@ static void
 walk_count(struct walk *w, enum frame frame)
 {
 	bool is_open;
-	size_t digits = count_digits(w->s->data + w->at, w->s->size - w->at,
-				     &w->due, &is_open);
+	size_t digits;
 
+	w->at += count_between(w->s, w->at);
+	digits = count_digits(w->s->data + w->at, w->s->size - w->at, &w->due,
+			      &is_open);
 	REQUIRE((frame == FRAME_BAD) == (digits == 0 && !is_open));
 	w->rest = digits == 0;
 	w->at += digits > 0 ? digits + 1 : 0;
@@ -221,6 +223,8 @@ check_is_stream(const struct trace *t, const struct stream *s)
 		walk_frame(&w, t->list[i].frame, data, t->list[i].size);
 		data += t->list[i].size;
 	}
+	if (s->framing == FRAMING_OCTET_COUNTED && !w.rest)
+		w.at += count_between(s, w.at);
 	REQUIRE(w.at == s->size && !w.inside);
 }
 

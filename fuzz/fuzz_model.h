@@ -85,6 +85,19 @@ count_digits(const unsigned char *data, size_t size, size_t *count,
 		     : 0;
 }
 
+/* How many bytes from there on may stand between two frames. */
+static inline size_t
+count_between(const struct stream *s, size_t at)
+{
+	size_t count = 0;
+
+	while (at + count < s->size &&
+	       (s->data[at + count] == '\n' || s->data[at + count] == '\r' ||
+		s->data[at + count] == ' ' || s->data[at + count] == '\0'))
+		count++;
+	return count;
+}
+
 /* A record in its pieces; is_open: the stream ends before the record does. */
 static inline void
 model_record(struct trace *t, const struct stream *s, const unsigned char *data,
@@ -141,7 +154,8 @@ model_frame(struct trace *t, const struct stream *s, const unsigned char *data,
 static inline void
 model_counted(struct trace *t, const struct stream *s)
 {
-	for (size_t at = 0; at < s->size;) {
+	for (size_t at = count_between(s, 0); at < s->size;
+	     at += count_between(s, at)) {
 		const unsigned char *data = s->data + at;
 		size_t left = s->size - at, count, digits;
 		bool is_open;

@@ -47,6 +47,11 @@ static const struct {
 	{ FRAMING_OCTET_COUNTED, 8, "03 abc", "!/E03 abc/" },
 	{ FRAMING_OCTET_COUNTED, 8, "x", "!/Ex/" },
 	{ FRAMING_OCTET_COUNTED, 8, "1 a1x b", "Fa/!/E1x b/" },
+	{ FRAMING_OCTET_COUNTED, 8, "1 a\n1 b\r\n1 c||1 d\n 1 e\n",
+	  "Fa/Fb/Fc/Fd/Fe/" },
+	{ FRAMING_OCTET_COUNTED, 8, "\n1 a", "Fa/" },
+	{ FRAMING_OCTET_COUNTED, 8, "2 a\n\n1\n", "Fa\n/!/E1\n/" },
+	{ FRAMING_OCTET_COUNTED, 8, "1 a\n<3>b\n", "Fa/!/E<3>b\n/" },
 	{ FRAMING_OCTET_COUNTED, 4, "hello you", "!/Phell/Po yo/Eu/" },
 	{ FRAMING_OCTET_COUNTED, 99, "123456789012345678901234567890 a",
 	  "!/E123456789012345678901234567890 a/" },
@@ -109,7 +114,7 @@ stream_bytes(int i, char bytes[128])
 
 	memcpy(bytes, streams[i].stream, size);
 	for (size_t j = 0; j < size; j++)
-		if (bytes[j] == '|' && streams[i].framing == FRAMING_NUL)
+		if (bytes[j] == '|')
 			bytes[j] = '\0';
 	return size;
 }

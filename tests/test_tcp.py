@@ -34,9 +34,9 @@ BAD_FRAMES = {
     "30 digits": b"9" * 30 + b" hello",
     "10 digits": b"1234567890 hello",
     "no space": b"5hello",
-    "a newline between frames": b"\n5 hello",
+    "a tab between frames": b"\t5 hello",
     "a sign": b"+5 hello",
-    "a space first": b" 5 hello",
+    "lines": b"<13>one\n<13>two\n",
 }
 
 
@@ -280,6 +280,20 @@ class Endings(harness.Case):
                                  ("closed", "bad-frame"), name)
                 self.assertEqual(int(keys["bytes"]), len(good + bad))
                 self.assertEqual(int(keys["records"]), len(expected) + 1)
+
+    def test_a_line_end_or_a_nul_between_frames_is_nobodys(self):
+        daemon = self.daemon(config=framed("octet-counted"))
+        between = (b"\n", b"\r\n", b"\0", b"\n ", b"\n\n")
+        connection = self.tcp(daemon)
+        for count, end in enumerate(between, 1):
+            connection.sendall(b"9 <14>hello")
+            daemon.wait_for_data(count)
+            connection.sendall(end)
+        connection.close()
+        closed = daemon.wait_for_note("closed")
+        self.assertEqual(of_peer(daemon, closed.peer),
+                         [("F", b"<14>hello")] * len(between))
+        self.assertEqual(closed.note()[1]["reason"], "eof")
 
     def test_a_bad_frame_that_comes_bit_by_bit(self):
         daemon = self.daemon(config=framed("octet-counted"))

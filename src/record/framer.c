@@ -118,6 +118,20 @@ next_delimited(struct framer *f, struct slice *out)
 }
 
 /*
+ * Some senders count their frames and end them with a line end or a NUL all
+ * the same, and Cisco's ASA now and then puts a space after that.
+ */
+static void
+skip_between_frames(struct framer *f)
+{
+	static const char skipped[] = { '\n', '\r', '\0', ' ' };
+
+	while (f->begin < f->end &&
+	       memchr(skipped, f->memory[f->begin], sizeof skipped))
+		f->begin++;
+}
+
+/*
  * Read the count before a frame (RFC 6587, 3.4.1): a digit other than 0, more
  * digits, a space.  FRAME_WHOLE: it is complete, and in f->remaining.
  */
@@ -151,8 +165,10 @@ next_counted(struct framer *f, struct slice *out)
 	size_t held;
 
 	if (f->remaining == 0) {
-		enum frame frame = next_count(f);
+		enum frame frame;
 
+		skip_between_frames(f);
+		frame = next_count(f);
 		if (frame != FRAME_WHOLE)
 			return frame;
 	}
