@@ -511,21 +511,76 @@ class Values(Case):
                            r'such as "0640"')
 
     def test_framings_are_those_of_the_protocol(self):
-        framings = {"tcp": ("line", "lf", "nul", "octet-counted", "chunk"),
+        framings = {"tcp": ("line", "lf", "nul", "octet-counted", "chunk",
+                            'delimiter"; delimiter = ";',
+                            'length"; length_bytes = 1; name = "l'),
                     "udp": ("datagram", "exact", "line")}
         for protocol, fitting in framings.items():
             for framing in {*framings["tcp"], *framings["udp"]}:
                 text = PLACES["listener"].replace("tcp", protocol).format(
                     f'framing = "{framing}"')
+                name = framing.split('"')[0]
                 with self.subTest(f"{protocol} {framing}"):
                     if framing in fitting:
-                        self.assertIn(f'framing = "{framing}";',
+                        self.assertIn(f'framing = "{name}";',
                                       self.dump(text))
                         continue
                     said = self.one_fault(
-                        text, 2, f'framing: found "{framing}", expected')
-                    for name in fitting:
-                        self.assertIn(f'"{name}"', said.split("expected")[1])
+                        text, 2, f'framing: found "{name}", expected')
+                    for other in fitting:
+                        self.assertIn('"{}"'.format(other.split('"')[0]),
+                                      said.split("expected")[1])
+
+    def test_a_delimiter_is_1_to_8_bytes(self):
+        def framed(value):
+            return PLACES["listener"].format(
+                f'framing = "delimiter"; delimiter = {value}')
+        for value, shown in ((r'"\r"', r'"\\r"'), (r'"\\r"', r'"\\r"'),
+                             (r'"\x1c\r"', r'"\\x1c\\r"'), ('"end"', '"end"'),
+                             (r'"\\x00"', r'"\\x00"'), ('"€"', '"€"'),
+                             (r'"\\\\"', r'"\\\\"'), (r'"\""', r'"\""'),
+                             (r'"\\x00\\x01\\x02\\x03\\x04\\x05\\xfe\\xff"',
+                              r'"\\x00\\x01\\x02\\x03\\x04\\x05\\xfe\\xff"')):
+            with self.subTest(value):
+                dump = self.dump(framed(value))
+                self.assertIn(f"    delimiter = {shown};\n", dump)
+                self.assertEqual(self.dump(dump), dump)
+        for value in ('""', '"123456789"', r'"\\"', r'"\\q"', r'"\\x0"', "13",
+                      r'"\\x0B"'):
+            with self.subTest(value):
+                self.one_fault(framed(value), 2,
+                               "delimiter: found .*, expected 1 to 8 bytes")
+        self.one_fault(framed(r'"\x00"'), 2, "expected two backslashes")
+
+    def test_a_length_has_1_to_4_bytes(self):
+        def framed(settings):
+            return PLACES["listener"].format('framing = "length"; ' + settings)
+        dump = self.dump(framed("length_bytes = 2"))
+        for text in ('length_order = "big"', "length_includes_itself = false"):
+            self.assertIn(text, dump)
+        settings = ('length_bytes = 4;\n    length_order = "little";\n'
+                    "    length_includes_itself = true")
+        dump = self.dump(framed(settings))
+        self.assertIn(settings, dump)
+        self.assertEqual(self.dump(dump), dump)
+        for value in (0, 5, '"2"'):
+            self.one_fault(framed(f"length_bytes = {value}"), 2,
+                           "expected an integer from 1 to 4")
+        for value in (1, '"true"'):
+            self.one_fault(framed("length_bytes = 1; "
+                                  f"length_includes_itself = {value}"), 2,
+                           "expected true or false")
+
+    def test_a_listener_has_only_settings_of_its_framing(self):
+        tcp, udp = PLACES["listener"], PLACES["listener"].replace("tcp", "udp")
+        for place, setting in (
+                (tcp, r'delimiter = "\r"'), (tcp, "length_bytes = 2"),
+                (tcp, r'framing = "delimiter"; delimiter = "\r"; '
+                      'length_order = "big"'),
+                (udp, "length_includes_itself = true")):
+            with self.subTest(setting):
+                self.one_fault(place.format(setting), 2,
+                               "which this protocol or framing has no use for")
 
     def test_a_listener_has_only_settings_of_its_protocol(self):
         only = {"tcp": {*OF_TCP} - {*OF_UDP} | {"connection_notes"},
@@ -535,7 +590,7 @@ class Values(Case):
                 value = '"all"' if name == "connection_notes" else "1"
                 self.one_fault(PLACES["listener"].replace(
                     "tcp", protocol).format(f"{name} = {value}"), 2,
-                    f'found "{name}", which {protocol} has no use for')
+                    f'found "{name}", which this protocol or framing has')
                 self.dump(PLACES["top" if "notes" in name else "limits"]
                           .format(f"{name} = {value}"))
 
@@ -574,7 +629,11 @@ class Settings(Case):
                 ('listeners = (\n{ port = 1; } );', "protocol"),
                 ('listeners = (\n{ protocol = "udp"; } );', "port"),
                 ('outputs = (\n{ name = "x"; } );', "type"),
-                ('outputs = (\n{ type = "file"; } );', "path")):
+                ('outputs = (\n{ type = "file"; } );', "path"),
+                ('listeners = (\n{ protocol = "tcp"; port = 1; '
+                 'framing = "delimiter"; } );', "delimiter"),
+                ('listeners = (\n{ protocol = "tcp"; port = 1; '
+                 'framing = "length"; } );', "length_bytes")):
             self.one_fault(text, 2, f'missing setting "{name}"')
 
     def test_all_required_settings_that_are_missing_are_named(self):

@@ -233,6 +233,34 @@ class Changes(keeper.Case):
             self.assertEqual([r.tag for r in records[-2:]], ["F", "F"])
             self.assertLessEqual(max(len(r.data) for r in records), 1024)
 
+    def test_a_framing_of_ones_own_goes_on_at_any_byte(self):
+        daemon = self.serve(
+            tcp("mllp", r'framing = "delimiter"; delimiter = "\x1c\r";'),
+            tcp("length", 'framing = "length"; length_bytes = 2;'))
+        streams = [(self.tcp(daemon, 0), b"one\x1c\rtwo\x1c\rthree\x1c\r"),
+                   (self.tcp(daemon, 1), b"\0\3one\0\3two\0\5three")]
+        for sent in range(0, 18, 3):
+            for stream, data in streams:
+                stream.sendall(data[sent:sent + 3])
+            for number, (stream, data) in enumerate(streams):
+                daemon.wait_for_bytes(number, len(data[:sent + 3]))
+            daemon.restart()
+        for stream, _ in streams:
+            self.wait_until_told(daemon, stream, ["one", "two", "three"])
+
+    def test_a_framing_whose_settings_are_gone_gives_way(self):
+        daemon = self.serve(
+            tcp("one", r'framing = "delimiter"; delimiter = "\r";'),
+            tcp("two", 'framing = "length"; length_bytes = 1;'))
+        streams = [self.tcp(daemon, 0), self.tcp(daemon, 1)]
+        for stream, data in zip(streams, (b"one\rtw", b"\3one\3tw")):
+            stream.sendall(data)
+            self.wait_until_told(daemon, stream, ["one"])
+        daemon.restart(to_file(tcp("one"), tcp("two")))
+        for stream in streams:
+            stream.sendall(b"o\nthree\n")
+            self.wait_until_told(daemon, stream, ["one", "two", "three"])
+
     def test_another_framing_does_not_change_what_was_begun(self):
         daemon = self.serve(LINE)
         stream = self.tcp(daemon)

@@ -24,6 +24,8 @@ LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
 COUNTED, CHUNK = tcp("counted", 'framing = "octet-counted";'), tcp(
     "chunk", 'framing = "chunk";')
+MLLP = tcp("mllp", r'framing = "delimiter"; delimiter = "\x1c\r";')
+LENGTH = tcp("length", 'framing = "length"; length_bytes = 2;')
 UDP = udp("dgram")
 F_SETPIPE_SZ = 1031
 
@@ -100,7 +102,7 @@ class InHand(keeper.Case):
 
     def test_an_unfinished_record_of_each_framing(self):
         for listener, end in ((LINE, b"\r\n"), (LINE, b"\n"), (LF, b"\n"),
-                              (NUL, b"\0")):
+                              (NUL, b"\0"), (MLLP, b"\x1c\r")):
             with self.subTest(listener):
                 self.costs(listener, b"one" + end + b"tw", ["one"],
                            b"o" + end + b"thr",
@@ -122,6 +124,15 @@ class InHand(keeper.Case):
                 (b"", b"3 two", ["two"])):
             with self.subTest(before):
                 self.costs(COUNTED, b"3 one" + before, ["one"], after, then)
+
+    def test_a_frame_in_hand_and_the_bytes_of_a_length(self):
+        for before, after, then in (
+                (b"\0\12unfin", b"ished\0\3two",
+                 ["lost bytes=5", "ished", "two"]),
+                (b"\0\12", b"0123456789", ["0123456789"]),
+                (b"\0", b"\3two\0\0", ["two", ""])):
+            with self.subTest(before):
+                self.costs(LENGTH, b"\0\3one" + before, ["one"], after, then)
 
     def test_a_record_of_which_pieces_are_in_the_log(self):
         small = {"limits": "max_record = 1024;"}

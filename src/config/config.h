@@ -52,6 +52,7 @@ struct listener_config {
 	unsigned port;   /* 0: any that is free */
 	char *interface; /* NULL: any */
 	enum framing framing;
+	struct framing_settings framing_settings;
 	struct names outputs;
 	uint64_t output_mask; /* bit n: it writes to config->outputs[n] */
 	struct limits limits;

@@ -29,7 +29,7 @@ read_group(struct reader *r, config_setting_t *group,
 
 	for (size_t i = 0; table[i].name; i++) {
 		names[i] = table[i].name;
-		if (!table[i].required ||
+		if (!table[i].required || table[i].applies != 0 ||
 		    config_setting_get_member(group, table[i].name))
 			continue;
 		error_at(r, group, "missing setting \"%s\"", table[i].name);
@@ -82,19 +82,22 @@ describe_place(const struct reader *r, const config_setting_t *group,
 		 is_here ? "" : there->file);
 }
 
-/* Refuse settings that are not for this protocol or type of output. */
+/* Refuse settings that are not for these kinds, and miss those that are. */
 static void
 check_applies(struct reader *r, config_setting_t *group,
-	      const struct option *table, unsigned kind, const char *user)
+	      const struct option *table, unsigned kinds, const char *user)
 {
 	for (; table->name; table++) {
 		config_setting_t *member =
 			config_setting_get_member(group, table->name);
 
-		if (member && !option_applies(table, kind))
+		if (member && !option_applies(table, kinds))
 			error_at(r, member,
 				 "found \"%s\", which %s has no use for",
 				 table->name, user);
+		else if (!member && table->required && table->applies & kinds)
+			error_at(r, group, "missing setting \"%s\"",
+				 table->name);
 	}
 }
 
@@ -153,13 +156,10 @@ static void
 check_output(struct reader *r, config_setting_t *group,
 	     const struct output_config *output)
 {
-	check_applies(r, group, config_output_options, output->type,
-		      "this type of output");
+	check_applies(r, group, config_output_options,
+		      option_output_kinds(output), "this type of output");
 	check_max_line(r, group, output);
-	if (output->type == OUTPUT_FILE &&
-	    !config_setting_get_member(group, "path"))
-		error_at(r, group, "missing setting \"path\"");
-	else if (output->path)
+	if (output->type == OUTPUT_FILE && output->path)
 		check_path(r, group, output->path);
 }
 
@@ -267,8 +267,10 @@ check_framing(struct reader *r, config_setting_t *group,
 	      const struct listener_config *l)
 {
 	bool is_tcp = l->protocol == PROTOCOL_TCP;
+	bool is_udp_framing =
+		l->framing == FRAMING_DATAGRAM || l->framing == FRAMING_EXACT;
 	bool fits = l->framing == FRAMING_LINE || l->framing == FRAMING_UNSET ||
-		    is_tcp == (l->framing < FRAMING_DATAGRAM);
+		    is_tcp != is_udp_framing;
 
 	if (fits)
 		return;
@@ -277,7 +279,8 @@ check_framing(struct reader *r, config_setting_t *group,
 		 option_find(config_listener_options, "framing")
 			 ->choices[l->framing],
 		 is_tcp ? "for tcp one of \"line\", \"lf\", \"nul\", "
-			  "\"octet-counted\", \"chunk\""
+			  "\"octet-counted\", \"chunk\", \"delimiter\", "
+			  "\"length\""
 			: "for udp one of \"datagram\", \"exact\", \"line\"");
 }
 
@@ -298,8 +301,8 @@ static void
 check_protocol(struct reader *r, config_setting_t *group,
 	       const struct listener_config *l)
 {
-	check_applies(r, group, config_listener_options, l->protocol,
-		      address_protocol(l->protocol));
+	check_applies(r, group, config_listener_options,
+		      option_listener_kinds(l), "this protocol or framing");
 	check_framing(r, group, l);
 	check_address(r, group, l);
 }

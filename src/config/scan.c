@@ -103,11 +103,15 @@ skip_comment(struct scan *s)
 static void
 check_escape(struct scan *s, const char *at)
 {
+	bool is_nul = strncasecmp(at, "x00", 3) == 0;
 	char text[80];
 
-	if (strncasecmp(at, "x00", 3) == 0)
+	/* Behind two backslashes, our own escape of a delimiter. */
+	if (is_nul && strcmp(s->name, "delimiter") != 0) {
 		refuse_value(s, "found an escaped NUL, expected text");
-	if (!strchr("abv", *at))
+		return;
+	}
+	if (!is_nul && !strchr("abv", *at))
 		return;
 	snprintf(text, sizeof text,
 		 "found a backslash before \"%c\", expected two backslashes",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/memory.h"
 #include "config/expect.h"
 
@@ -159,6 +160,15 @@ read_choice(struct reader *r, const config_setting_t *setting,
 }
 
 static void
+read_boolean(struct reader *r, const config_setting_t *setting, unsigned *field)
+{
+	if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
+		*field = (unsigned)config_setting_get_bool(setting);
+	else
+		value_wrong_type(r, setting, "true or false");
+}
+
+static void
 read_mode(struct reader *r, const config_setting_t *setting, unsigned *field)
 {
 	const char *value = config_setting_get_string(setting);
@@ -212,6 +222,27 @@ read_string(struct reader *r, const config_setting_t *setting,
 	*field = memory_copy(value);
 }
 
+/* libconfig has replaced its own escapes, "\r" among them, by their bytes. */
+static void
+read_delimiter(struct reader *r, const config_setting_t *setting,
+	       struct delimiter *delimiter)
+{
+	const char *value = config_setting_get_string(setting);
+	unsigned char bytes[ESCAPE_GROWTH * FRAMING_DELIMITER_BYTES];
+	size_t size = value ? strlen(value) : 0, bad_offset;
+	long count = 0;
+
+	if (size <= sizeof bytes)
+		count = unescape(bytes, value, size, &bad_offset);
+	if (count < 1 || count > FRAMING_DELIMITER_BYTES) {
+		value_wrong_type(r, setting,
+				 "1 to 8 bytes in quotes, such as \"\\r\"");
+		return;
+	}
+	delimiter->size = (unsigned)count;
+	memcpy(delimiter->bytes, bytes, delimiter->size);
+}
+
 static void
 read_names(struct reader *r, const config_setting_t *setting,
 	   struct names *names)
@@ -252,6 +283,9 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_CHOICE:
 		read_choice(r, setting, option, field);
 		break;
+	case OPTION_BOOLEAN:
+		read_boolean(r, setting, field);
+		break;
 	case OPTION_MODE:
 		read_mode(r, setting, field);
 		break;
@@ -260,6 +294,9 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_TEXT:
 	case OPTION_PATH:
 		read_string(r, setting, option, field);
+		break;
+	case OPTION_DELIMITER:
+		read_delimiter(r, setting, field);
 		break;
 	case OPTION_NAMES:
 		read_names(r, setting, field);

@@ -51,7 +51,7 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	struct slice slice;
 	size_t after = u->unframed - size;
 
-	framer_init(&framer, FRAMING_LINE,
+	framer_init(&framer, FRAMING_LINE, NULL,
 		    u->listener->config->limits.max_record);
 	framer_lend(&framer, data, size);
 	framer_received(&framer, size);
