@@ -71,10 +71,12 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	}
 }
 
-/* The size without one LF or CRLF at the end. */
+/* The size without one LF, CRLF or NUL at the end. */
 static size_t
 trimmed(const unsigned char *data, size_t size)
 {
+	if (size > 0 && data[size - 1] == '\0')
+		return size - 1;
 	if (size == 0 || data[size - 1] != '\n')
 		return size;
 	size--;

@@ -18,11 +18,10 @@ enum framing {
 	FRAMING_NUL,           /* ends at NUL */
 	FRAMING_OCTET_COUNTED, /* RFC 6587, 3.4.1: MSG-LEN SP MSG */
 	FRAMING_CHUNK,         /* each read is a record */
-	FRAMING_DATAGRAM,  /* UDP: a datagram without one LF or CRLF at its end
-			    */
-	FRAMING_EXACT,     /* UDP: a datagram, every byte */
-	FRAMING_DELIMITER, /* ends at bytes that the user chose */
-	FRAMING_LENGTH,    /* a binary number, and that many bytes */
+	FRAMING_DATAGRAM,      /* UDP: without one LF, CRLF or NUL at its end */
+	FRAMING_EXACT,         /* UDP: a datagram, every byte */
+	FRAMING_DELIMITER,     /* ends at bytes that the user chose */
+	FRAMING_LENGTH,        /* a binary number, and that many bytes */
 	/* In no configuration: */
 	FRAMING_REST = 254,  /* all that follows a bad frame is one record */
 	FRAMING_UNSET = 255, /* the protocol's default */
