@@ -218,7 +218,9 @@ class Integers(Case):
             for protocol, names in (("tcp", OF_TCP), ("udp", OF_UDP)):
                 wanted = {name: str(LISTENER[name][end])
                           for name in (*names, "port")}
-                found = self.settings(self.listener(protocol, wanted))[1]
+                found = self.settings(
+                    self.listener(protocol, wanted) +
+                    "limits = { max_connections = 1000000; };")[1]
                 self.assertEqual({n: found[n] for n in wanted}, wanted)
 
     def refused(self, text, table, values, first):
@@ -672,6 +674,27 @@ class Settings(Case):
                        '{ protocol = "tcp"; port = 514; } );\n', 3,
                        f"is on line 1 of {included}")
 
+    def test_a_second_listener_of_one_name_is_refused(self):
+        for first, second, name in (
+                ("port = 1; name = \"x\";", "port = 2; name = \"x\";", "x"),
+                ("port = 1;", "port = 2; name = \"tcp/1\";", "tcp/1"),
+                ("port = 2; name = \"tcp/1\";", "port = 1;", "tcp/1"),
+                ("port = 1; name = \"x/2\";", "port = 0; name = \"x/2\";",
+                 "x/2")):
+            with self.subTest(first):
+                self.one_fault(
+                    self.listeners(f'protocol = "tcp"; {first}',
+                                   'protocol = "udp"; port = 1;',
+                                   f'protocol = "tcp"; {second}'), 4,
+                    f'second tcp listener "{name}", .*is on line 2\\Z')
+
+    def test_a_share_of_the_connections_is_no_more_than_all(self):
+        group = 'protocol = "tcp"; port = 1;\nmax_connections = 2000;'
+        self.one_fault(self.listeners(group), 3,
+                       "max_connections: found 2000, expected at most 1024")
+        self.dump(self.listeners(group) +
+                  "limits = { max_connections = 2000; };")
+
     def test_listeners_that_differ_are_no_duplicates(self):
         self.dump(self.listeners(
             'protocol = "tcp"; port = 514;',
@@ -680,6 +703,12 @@ class Settings(Case):
             'protocol = "tcp"; port = 515; address = "0.0.0.0";',
             'protocol = "tcp"; port = 516; address = "127.0.0.1";',
             'protocol = "tcp"; port = 516; address = "127.0.0.2";',
+            'protocol = "tcp"; port = 516; address = "127.0.0.3"; '
+            'name = "tcp/516";',
+            'protocol = "tcp"; port = 518; name = "tcp";',
+            'protocol = "tcp"; port = 519; name = "x/1";',
+            'protocol = "udp"; port = 519; name = "x/1";',
+            'protocol = "tcp"; port = 520; name = "x/2";',
             'protocol = "tcp"; port = 517; interface = "lo";',
             'protocol = "tcp"; port = 517; interface = "eth0";',
             'protocol = "tcp"; port = 0;', 'protocol = "tcp"; port = 0;'))
@@ -1094,13 +1123,13 @@ class Files(Case):
 class Inheritance(Case):
     """A listener inherits limits, before or after it in the file."""
 
-    LIMITS = ("limits = { max_record = 11; max_connections = 12;\n"
+    LIMITS = ("limits = { max_record = 11; max_connections = 22;\n"
               "max_connections_per_source = 13; idle_timeout = 14;\n"
               "flush_timeout = 15; receive_buffer = 16; };\n"
               'connection_notes = "all";\n')
     LISTENERS = """listeners = (
         { protocol = "tcp"; port = 1; },
-        { protocol = "tcp"; port = 2; max_record = 21; max_connections = 22;
+        { protocol = "tcp"; port = 2; max_record = 21; max_connections = 12;
           max_connections_per_source = 23; idle_timeout = 24;
           flush_timeout = 25; connection_notes = "none"; },
         { protocol = "udp"; port = 1; },
@@ -1113,9 +1142,9 @@ class Inheritance(Case):
             _, heir, own, udp_heir, udp_own, *_ = self.settings(text)
             names = [*OF_TCP, "connection_notes"]
             self.assertEqual([heir[n] for n in names],
-                             ["11", "12", "13", "14", "15", '"all"'])
+                             ["11", "22", "13", "14", "15", '"all"'])
             self.assertEqual([own[n] for n in names],
-                             ["21", "22", "23", "24", "25", '"none"'])
+                             ["21", "12", "23", "24", "25", '"none"'])
             self.assertEqual([udp_heir[n] for n in OF_UDP], ["11", "16"])
             self.assertEqual([udp_own[n] for n in OF_UDP], ["27", "26"])
 

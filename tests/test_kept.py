@@ -434,8 +434,8 @@ class Twins(keeper.Case):
         if not others:
             self.skipTest("there is but one interface")
         port = free_port()
-        listeners = [at(tcp("line", f'interface = "{name}"; outputs = '
-                            f'["{i}"];'), port)
+        listeners = [at(harness.tcp(f'interface = "{name}"; outputs = '
+                                    f'["{i}"];'), port)
                      for i, name in enumerate((others[0], "lo"))]
         outputs = ", ".join(f'{{ type = "file"; name = "{i}"; '
                             f'path = "@DIR@/{i}"; }}' for i in range(2))

@@ -53,6 +53,51 @@ conflicts_listeners(const struct listener_config *a,
 	       is_same_address(a->address, b->address);
 }
 
+/* A listener's name: "tcp" and 8888, or "pumps" and NO_NUMBER. */
+struct label {
+	const char *text;
+	size_t size;
+	unsigned number;
+	bool is_default;
+};
+
+#define NO_NUMBER UINT_MAX
+
+static struct label
+label_of(const struct listener_config *l)
+{
+	const char *protocol = address_protocol(l->protocol);
+	const char *slash = l->name ? strrchr(l->name, '/') : NULL;
+	struct label label = { protocol, strlen(protocol), l->port, true };
+	uint16_t number;
+
+	if (!l->name)
+		return label;
+	label = (struct label){ l->name, strlen(l->name), NO_NUMBER, false };
+	if (slash && address_parse_port(slash + 1, &number)) {
+		label.size = (size_t)(slash - l->name);
+		label.number = number;
+		label.is_default = number == l->port &&
+				   label.size == strlen(protocol) &&
+				   memcmp(l->name, protocol, label.size) == 0;
+	}
+	return label;
+}
+
+bool
+conflicts_names(const struct listener_config *a,
+		const struct listener_config *b)
+{
+	struct label x = label_of(a), y = label_of(b);
+
+	/* The kernel chooses the port that an unnamed one is named after. */
+	if ((!a->name && a->port == 0) || (!b->name && b->port == 0))
+		return false;
+	return a->protocol == b->protocol && x.number == y.number &&
+	       x.size == y.size && memcmp(x.text, y.text, x.size) == 0 &&
+	       !(x.is_default && y.is_default);
+}
+
 /* Move *path to its next part, past "//" and "/./".  Returns its size. */
 static size_t
 next_part(const char **path)

@@ -308,6 +308,38 @@ check_protocol(struct reader *r, config_setting_t *group,
 }
 
 static void
+check_share(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	if (l->limits.max_connections > r->config->limits.max_connections)
+		error_at(r, config_setting_get_member(group, "max_connections"),
+			 "max_connections: found %u, expected at most %u, "
+			 "which limits has for all listeners together",
+			 l->limits.max_connections,
+			 r->config->limits.max_connections);
+}
+
+static void
+check_names(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	char place[256];
+	size_t i = 0;
+
+	while (!conflicts_names(&r->config->listeners[i], l) &&
+	       &r->config->listeners[i] != l)
+		i++;
+	if (&r->config->listeners[i] == l)
+		return;
+	describe_place(r, group, i, place);
+	error_at(r, group,
+		 "found a second %s listener \"%s\", expected a name of its "
+		 "own: the first is on %s",
+		 address_protocol(l->protocol),
+		 l->name ? l->name : r->config->listeners[i].name, place);
+}
+
+static void
 check_listener_conflicts(struct reader *r, config_setting_t *group)
 {
 	const struct config *config = r->config;
@@ -338,6 +370,9 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_outputs(r, config_setting_get_member(group, "outputs"));
 	if (!is_wrong(wrong, table, "protocol"))
 		check_protocol(r, group, listener);
+	check_share(r, group, listener);
+	if (wrong == 0)
+		check_names(r, group, listener);
 	/* Port 0 conflicts with none: where it is to listen is unknown. */
 	if (is_wrong(wrong, table, "protocol") ||
 	    is_wrong(wrong, table, "address") ||
