@@ -688,6 +688,50 @@ class Settings(Case):
                                    f'protocol = "tcp"; {second}'), 4,
                     f'second tcp listener "{name}", .*is on line 2\\Z')
 
+    def test_a_range_of_ports_is_a_listener_for_each(self):
+        dump = self.dump(self.listeners(
+            'protocol = "tcp"; port = "5000-5002"; idle_timeout = 7; '
+            'outputs = [ "a", "b" ];',
+            'protocol = "udp"; port = "5000-5001"; name = "pump"; '
+            'address = "127.0.0.1"; interface = "lo";',
+            'protocol = "tcp"; port = "9-9";') +
+            'outputs = ( { type = "stdout"; name = "a"; }, '
+            '{ type = "file"; path = "/x"; name = "b"; } );')
+        self.assertEqual(re.findall(r'port = (\d+);', dump),
+                         ["5000", "5001", "5002", "5000", "5001", "9"])
+        self.assertEqual(
+            re.findall(r'(?<=name = ")[^"]+/\d+', dump),
+            ["tcp/5000", "tcp/5001", "tcp/5002", "pump/5000", "pump/5001",
+             "tcp/9"])
+        self.assertEqual(dump.count("idle_timeout = 7;"), 3)
+        self.assertEqual(dump.count('outputs = [ "a", "b" ];'), 3)
+        self.assertEqual(dump.count('interface = "lo";'), 2)
+        self.assertEqual(self.dump(dump), dump)
+
+    def test_a_range_of_ports_that_is_none_is_refused(self):
+        for value in ("5-4", "0-5", "5", "5-", "-5", "1-65536", "a-b", "5 - 6",
+                      "5-6-7", "", "00000005-6"):
+            self.one_fault(
+                REQUIRED["port"].format(f'port = "{value}"'), 2,
+                f'port: found "{value}", expected an integer from 0 to 65535, '
+                "or a range")
+        self.one_fault(self.listeners(
+            'protocol = "tcp"; port = "5000-5010";',
+            'protocol = "tcp"; port = 5005;'), 3, "second listener")
+        self.one_fault(self.listeners(
+            'protocol = "tcp"; port = 5010;',
+            'protocol = "tcp"; port = "5000-5010";'), 3, "second listener")
+        self.one_fault(self.listeners(
+            'protocol = "tcp"; port = "5000-5010"; name = "x";',
+            'protocol = "tcp"; port = 6000; name = "x/5005";'), 3,
+            'second tcp listener "x/5005"')
+        name = "n" * 59
+        self.one_fault(self.listeners(
+            f'protocol = "tcp"; port = "5000-5010"; name = "{name}";'), 2,
+            "name: found .*expected at most 58 characters")
+        self.dump(self.listeners(
+            f'protocol = "tcp"; port = "5000-5100"; name = "{name[:58]}";'))
+
     def test_a_share_of_the_connections_is_no_more_than_all(self):
         group = 'protocol = "tcp"; port = 1;\nmax_connections = 2000;'
         self.one_fault(self.listeners(group), 3,

@@ -293,6 +293,32 @@ class Pieces(harness.Case):
                          [("F", "held back")])
 
 
+class Ranges(harness.Case):
+
+    def two_free_ports(self):
+        """The first of two that follow each other."""
+        while True:
+            first = harness.free_port()
+            try:
+                socket.create_server(("", first + 1)).close()
+                return first
+            except OSError:
+                continue
+
+    def test_each_port_of_a_range_is_a_listener(self):
+        first = self.two_free_ports()
+        daemon = self.daemon(config=configured(
+            tcp('name = "pump";').replace(
+                "port = 0", f'port = "{first}-{first + 1}"')), start=False)
+        daemon.launch()
+        daemon.wait_for_error(f"listener pump/{first + 1}: listening")
+        for count, port in enumerate((first, first + 1), 1):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(b"hello\n")
+                daemon.wait_for_data(count)
+            self.assertEqual(daemon.records()[-1].listener, f"pump/{port}")
+
+
 class Endings(harness.Case):
 
     def test_bad_frames_are_logged_and_end_the_connection(self):

@@ -52,6 +52,7 @@ put_value(FILE *out, const struct option *option, const void *target)
 
 	switch (option->type) {
 	case OPTION_INTEGER:
+	case OPTION_PORTS:
 		fprintf(out, "%u", option_get(option, target));
 		break;
 	case OPTION_CHOICE:
@@ -100,6 +101,7 @@ is_unset(const struct option *option, const void *target)
 		return true;
 	case OPTION_INTEGER:
 		return option_get(option, target) > option->max;
+	case OPTION_PORTS:
 	case OPTION_CHOICE:
 	case OPTION_BOOLEAN:
 	case OPTION_MODE:

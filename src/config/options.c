@@ -106,7 +106,10 @@ const struct option config_listener_options[] = {
 	{ CHOICE("protocol", offsetof(struct listener_config, protocol),
 		 protocols, PROTOCOL_TCP),
 	  .required = true },
-	{ INTEGER("port", offsetof(struct listener_config, port), 0, 65535, 0),
+	{ .name = "port",
+	  .type = OPTION_PORTS,
+	  .offset = offsetof(struct listener_config, port),
+	  .max = 65535,
 	  .required = true },
 	{ STRING("address", OPTION_ADDRESS,
 		 offsetof(struct listener_config, address), "*") },
@@ -248,6 +251,7 @@ options_set_defaults(const struct option *table, void *target)
 
 		switch (table->type) {
 		case OPTION_INTEGER:
+		case OPTION_PORTS:
 		case OPTION_CHOICE:
 		case OPTION_BOOLEAN:
 		case OPTION_MODE:

@@ -12,6 +12,7 @@
 
 enum option_type {
 	OPTION_INTEGER,   /* unsigned, min to max */
+	OPTION_PORTS,     /* two unsigned: a port, and a range's last or 0 */
 	OPTION_CHOICE,    /* an enum: the index in choices */
 	OPTION_BOOLEAN,   /* unsigned: 0 or 1 */
 	OPTION_MODE,      /* unsigned: octal digits in a string */

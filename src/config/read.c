@@ -319,6 +319,16 @@ check_share(struct reader *r, config_setting_t *group,
 			 r->config->limits.max_connections);
 }
 
+/* With its port, the name of each must be one that a listener may have. */
+static void
+check_range(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	if (l->last_port > 0 && l->name && strlen(l->name) > 64 - 6)
+		value_wrong_type(r, config_setting_get_member(group, "name"),
+				 "at most 58 characters, for the port follows");
+}
+
 static void
 check_names(struct reader *r, config_setting_t *group,
 	    const struct listener_config *l)
@@ -371,13 +381,14 @@ read_listener(struct reader *r, config_setting_t *group)
 	if (!is_wrong(wrong, table, "protocol"))
 		check_protocol(r, group, listener);
 	check_share(r, group, listener);
+	check_range(r, group, listener);
 	if (wrong == 0)
 		check_names(r, group, listener);
 	/* Port 0 conflicts with none: where it is to listen is unknown. */
 	if (is_wrong(wrong, table, "protocol") ||
 	    is_wrong(wrong, table, "address") ||
 	    is_wrong(wrong, table, "interface"))
-		listener->port = 0;
+		listener->port = listener->last_port = 0;
 	check_listener_conflicts(r, group);
 }
 

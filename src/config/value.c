@@ -139,6 +139,38 @@ read_integer(struct reader *r, const config_setting_t *setting,
 	value_wrong_type(r, setting, expected);
 }
 
+static bool
+parse_range(const char *text, unsigned ports[2])
+{
+	size_t digits = strcspn(text, "-");
+	uint16_t first, last;
+	char copy[8];
+
+	snprintf(copy, sizeof copy, "%.*s", (int)digits, text);
+	if (digits >= sizeof copy || text[digits] == '\0' ||
+	    !address_parse_port(copy, &first) ||
+	    !address_parse_port(text + digits + 1, &last) || first == 0 ||
+	    first > last)
+		return false;
+	ports[0] = first;
+	ports[1] = last;
+	return true;
+}
+
+static void
+read_ports(struct reader *r, const config_setting_t *setting,
+	   const struct option *option, unsigned ports[2])
+{
+	const char *range = config_setting_get_string(setting);
+
+	if (!range)
+		read_integer(r, setting, option, ports);
+	else if (!parse_range(range, ports))
+		value_wrong_type(r, setting,
+				 "an integer from 0 to 65535, or a range such "
+				 "as \"5000-5019\"");
+}
+
 static void
 read_choice(struct reader *r, const config_setting_t *setting,
 	    const struct option *option, unsigned *field)
@@ -279,6 +311,9 @@ value_read(struct reader *r, const config_setting_t *setting,
 	switch (option->type) {
 	case OPTION_INTEGER:
 		read_integer(r, setting, option, field);
+		break;
+	case OPTION_PORTS:
+		read_ports(r, setting, option, field);
 		break;
 	case OPTION_CHOICE:
 		read_choice(r, setting, option, field);
