@@ -21,6 +21,8 @@ from keeper import tcp, udp
 LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
 COUNTED = tcp("counted", 'framing = "octet-counted";')
+MLLP = tcp("mllp", r'framing = "delimiter"; delimiter = "\x1c\r";')
+LENGTH = tcp("length", 'framing = "length"; length_bytes = 2;')
 UDP = udp("dgram")
 
 
@@ -33,11 +35,12 @@ class Restarts(keeper.Case):
     """Connections and unfinished records continue."""
 
     def test_restarts_under_load_lose_double_and_split_nothing(self):
-        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
+        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP, MLLP, LENGTH)
         for name, number, framing in (
                 ("a", 0, accounting.LF), ("b", 1, accounting.LF),
                 ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED),
-                ("e", 3, accounting.COUNTED)):
+                ("e", 3, accounting.COUNTED), ("g", 5, accounting.MLLP),
+                ("h", 6, accounting.LENGTH)):
             self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.stream(daemon, "flood", burst=100, rate=20000)
@@ -234,9 +237,7 @@ class Changes(keeper.Case):
             self.assertLessEqual(max(len(r.data) for r in records), 1024)
 
     def test_a_framing_of_ones_own_goes_on_at_any_byte(self):
-        daemon = self.serve(
-            tcp("mllp", r'framing = "delimiter"; delimiter = "\x1c\r";'),
-            tcp("length", 'framing = "length"; length_bytes = 2;'))
+        daemon = self.serve(MLLP, LENGTH)
         streams = [(self.tcp(daemon, 0), b"one\x1c\rtwo\x1c\rthree\x1c\r"),
                    (self.tcp(daemon, 1), b"\0\3one\0\3two\0\5three")]
         for sent in range(0, 18, 3):
