@@ -23,8 +23,8 @@
 #define PEER "[::]:0"
 
 static const enum framing framings[] = {
-	FRAMING_LINE,          FRAMING_LF,    FRAMING_NUL,
-	FRAMING_OCTET_COUNTED, FRAMING_CHUNK,
+	FRAMING_LINE,  FRAMING_LF,        FRAMING_NUL,    FRAMING_OCTET_COUNTED,
+	FRAMING_CHUNK, FRAMING_DELIMITER, FRAMING_LENGTH,
 };
 
 /* Kept from one input to the next: two files and their outputs. */
@@ -90,6 +90,7 @@ serve(struct stream *s, struct trace *chunks)
 {
 	struct listener_config config = {
 		.framing = s->framing,
+		.framing_settings = *s->settings,
 		.limits = { .max_record = (unsigned)s->max_record,
 			    .connection_notes = NOTES_ALL },
 	};
@@ -210,7 +211,8 @@ fuzz_connection(const uint8_t *data, size_t size)
 	if (size < 2 + STEPS)
 		return 0;
 	s = (struct stream){
-		.framing = framings[data[0] % 5],
+		.framing = framings[data[0] % 7],
+		.settings = &fuzz_settings[data[2] % 8],
 		.max_record = data[1] + (size_t)1,
 		.steps = data + 2,
 		.step_bytes = 1,

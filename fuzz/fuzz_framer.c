@@ -3,10 +3,13 @@
  * fuzz_framer: cut a stream into records, and compare them with those of a
  * model that sees the whole stream at once.  The input:
  *
- *     1 byte    the framing: '0' to '5' as in framings.  From 250 on, the
- * stream is repeated until it fills the framer's memory, and all sizes are
- * multiplied 1 byte    max_record - 1 6 bytes   the sizes of reads; the top bit
- * means: flush after this read the rest  the stream
+ *     1 byte    the framing: '0' to '7' as in framings.  From 248 on, the
+ *               stream is repeated until it fills the framer's memory, and all
+ *               sizes are multiplied
+ *     1 byte    max_record - 1
+ *     6 bytes   the sizes of reads; the top bit means: flush after this read.
+ *               The first also chooses the settings of the framing
+ *     the rest  the stream
  */
 #include "record/framer.h"
 
@@ -19,8 +22,8 @@
 #define LARGE_UNIT 256
 
 static const enum framing framings[] = {
-	FRAMING_LINE,          FRAMING_LF,    FRAMING_NUL,
-	FRAMING_OCTET_COUNTED, FRAMING_CHUNK, FRAMING_REST,
+	FRAMING_LINE,  FRAMING_LF,   FRAMING_NUL,       FRAMING_OCTET_COUNTED,
+	FRAMING_CHUNK, FRAMING_REST, FRAMING_DELIMITER, FRAMING_LENGTH,
 };
 
 /* Add a frame to the trace; its slice must be within the framer's memory. */
@@ -106,7 +109,7 @@ run(struct trace *t, const struct stream *s, bool is_split, bool is_flushed)
 	unsigned char *memory = fuzz_memory(capacity);
 	struct framer f;
 
-	framer_init(&f, s->framing, s->max_record);
+	framer_init(&f, s->framing, s->settings, s->max_record);
 	framer_lend(&f, memory, capacity);
 	for (size_t at = 0, step = 0; at < s->size; step++) {
 		uint8_t next = s->steps[step % STEPS];
@@ -136,7 +139,7 @@ run_in_place(struct trace *t, const struct stream *s)
 	unsigned char *memory = fuzz_copy(s->data, s->size);
 	struct framer f;
 
-	framer_init(&f, s->framing, s->max_record);
+	framer_init(&f, s->framing, s->settings, s->max_record);
 	framer_lend(&f, memory, s->size);
 	framer_received(&f, s->size);
 	take_all(t, &f);
@@ -147,7 +150,7 @@ run_in_place(struct trace *t, const struct stream *s)
 struct walk {
 	const struct stream *s;
 	size_t at;   /* offset in the stream */
-	size_t due;  /* octet-counted: remaining bytes of this frame */
+	size_t due;  /* counted: remaining bytes of this frame */
 	bool inside; /* of a record */
 	bool rest;   /* after a bad frame */
 };
@@ -157,35 +160,48 @@ static void
 walk_count(struct walk *w, enum frame frame)
 {
 	bool is_open;
-	size_t digits = count_digits(w->s->data + w->at, w->s->size - w->at,
-				     &w->due, &is_open);
+	size_t size;
 
-	REQUIRE((frame == FRAME_BAD) == (digits == 0 && !is_open));
-	w->rest = digits == 0;
-	w->at += digits > 0 ? digits + 1 : 0;
+	if (w->s->framing == FRAMING_LENGTH) {
+		size = length_bytes(w->s, w->at, &w->due, &is_open);
+	} else {
+		w->at += count_between(w->s, w->at);
+		size = count_digits(w->s->data + w->at, w->s->size - w->at,
+				    &w->due, &is_open);
+		size += size > 0;
+	}
+	REQUIRE((frame == FRAME_BAD) == (size == 0 && !is_open));
+	w->rest = size == 0;
+	w->at += size;
 }
 
 static void
 walk_terminator(struct walk *w)
 {
+	const struct delimiter *terminator = terminator_of(w->s);
 	const unsigned char *data = w->s->data;
-	int terminator = w->s->framing == FRAMING_NUL ? '\0' : '\n';
+	size_t size = terminator->size;
 
 	if (w->s->framing == FRAMING_LINE && w->at < w->s->size &&
 	    data[w->at] == '\r')
 		w->at++;
-	REQUIRE(w->at < w->s->size && data[w->at] == terminator);
-	w->at++;
+	REQUIRE(size <= w->s->size - w->at);
+	REQUIRE(memcmp(data + w->at, terminator->bytes, size) == 0);
+	w->at += size;
 }
 
 static void
 walk_frame(struct walk *w, enum frame frame, const unsigned char *data,
 	   size_t size)
 {
+	const struct delimiter *terminator = terminator_of(w->s);
 	enum framing framing = w->s->framing;
 	bool is_delimited = framing == FRAMING_LINE || framing == FRAMING_LF ||
-			    framing == FRAMING_NUL;
-	bool is_counted = framing == FRAMING_OCTET_COUNTED && !w->rest;
+			    framing == FRAMING_NUL ||
+			    framing == FRAMING_DELIMITER;
+	bool is_counted = (framing == FRAMING_OCTET_COUNTED ||
+			   framing == FRAMING_LENGTH) &&
+			  !w->rest;
 
 	if (is_counted && !w->inside) {
 		walk_count(w, frame);
@@ -194,7 +210,7 @@ walk_frame(struct walk *w, enum frame frame, const unsigned char *data,
 	REQUIRE(size <= w->s->size - w->at);
 	REQUIRE(fuzz_same(data, size, w->s->data + w->at, size));
 	REQUIRE(!is_delimited || size == 0 ||
-		!memchr(data, framing == FRAMING_NUL ? '\0' : '\n', size));
+		!memmem(data, size, terminator->bytes, terminator->size));
 	if (is_counted)
 		REQUIRE(frame == FRAME_WHOLE ? size == w->due : size < w->due);
 	w->at += size;
@@ -221,6 +237,8 @@ check_is_stream(const struct trace *t, const struct stream *s)
 		walk_frame(&w, t->list[i].frame, data, t->list[i].size);
 		data += t->list[i].size;
 	}
+	if (s->framing == FRAMING_OCTET_COUNTED && !w.rest)
+		w.at += count_between(s, w.at);
 	REQUIRE(w.at == s->size && !w.inside);
 }
 
@@ -259,14 +277,15 @@ fuzz_framer(const uint8_t *data, size_t size)
 	if (size < 2 + STEPS)
 		return 0;
 	s = (struct stream){
-		.framing = framings[data[0] % 6],
+		.framing = framings[data[0] % 8],
+		.settings = &fuzz_settings[data[2] % 8],
 		.max_record = data[1] + (size_t)1,
 		.steps = data + 2,
 		.step_bytes = 1,
 		.data = data + 2 + STEPS,
 		.size = size - 2 - STEPS,
 	};
-	if (data[0] < 250 || s.size == 0) {
+	if (data[0] < 248 || s.size == 0) {
 		check_stream(&s);
 		return 0;
 	}

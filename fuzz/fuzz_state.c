@@ -53,7 +53,7 @@ check_position(const uint8_t *entry, const struct state_progress *progress)
 	REQUIRE(p->read == read);
 	REQUIRE(p->done == (done < read ? done : read));
 	REQUIRE(p->records == value_at(raw, 64, 16, 8));
-	REQUIRE(p->framing < FRAMING_UNSET);
+	REQUIRE(p->framing <= FRAMING_LENGTH || p->framing >= FRAMING_REST);
 	REQUIRE(p->digits <= STATE_DIGITS);
 }
 
@@ -86,7 +86,8 @@ check_connection(const struct state_reader *reader, size_t i,
 	check_position(entry, &c.progress);
 	REQUIRE(c.cookie == value_at(entry, layout->connection, COOKIE, 8));
 	REQUIRE(c.peer_size <= sizeof c.peer);
-	REQUIRE(c.saved.framing < FRAMING_UNSET);
+	REQUIRE(c.saved.framing <= FRAMING_LENGTH ||
+		c.saved.framing == FRAMING_REST);
 	return value_at(entry, layout->connection, USE, 4) == STATE_OPEN;
 }
 

@@ -77,12 +77,13 @@ check_connection(struct state_reader *reader, int fd, uint64_t number,
 	REQUIRE(c.peer_size <= sizeof c.peer);
 	REQUIRE(p->done <= p->read);
 	REQUIRE(p->digits <= STATE_DIGITS);
-	REQUIRE(p->framing <= FRAMING_UNSET);
+	REQUIRE(p->framing <= FRAMING_EXACT || p->framing >= FRAMING_REST);
 	if (p->is_saved) {
 		REQUIRE(c.saved.bytes_of == 0);
 		REQUIRE(c.saved.bytes_at <= saved_size);
 		REQUIRE(c.saved.bytes <= saved_size - c.saved.bytes_at);
-		REQUIRE(c.saved.framing < FRAMING_UNSET);
+		REQUIRE(c.saved.framing <= FRAMING_EXACT ||
+			c.saved.framing == FRAMING_REST);
 	}
 	REQUIRE(!state_reader_take_connection(reader, state_cookie(fd), &c));
 }

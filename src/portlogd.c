@@ -2,6 +2,7 @@
 /* portlogd: logs all that it receives on TCP and UDP ports.  main(). */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,6 +300,11 @@ main(int argc, char **argv)
 	int result;
 
 	signals_block();
+	/*
+	 * glibc raises this threshold to the size of what is freed; then the
+	 * batches of a burst of connections would never leave the process.
+	 */
+	mallopt(M_MMAP_THRESHOLD, 131072);
 	diag_init("portlogd");
 	result = parse_options(&options, argc, argv);
 	if (!starts(&options))

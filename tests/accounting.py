@@ -27,6 +27,9 @@ FILLER = NASTY * 1200
 NUMBERED = re.compile(rb"([a-z]+)\.(\d+)\.(.*)\Z", re.S)
 
 LF, NUL, COUNTED = "lf", "nul", "octet-counted"
+# A delimiter of two bytes, and a length of two bytes.
+MLLP, LENGTH = "mllp", "length"
+ENDS = {LF: b"\n", NUL: b"\0", MLLP: b"\x1c\r"}
 TCPI_BYTES_ACKED = 120
 
 
@@ -95,7 +98,9 @@ class Stream(Sender):
         data = record(self.sender, number, self.spread)
         if self.framing == COUNTED:
             return b"%d %s" % (len(data), data)
-        return data + (b"\0" if self.framing == NUL else b"\n")
+        if self.framing == LENGTH:
+            return struct.pack(">H", len(data)) + data
+        return data + ENDS[self.framing]
 
     def send_some(self):
         data = b"".join(self.frame(self.number + i) for i in range(self.burst))

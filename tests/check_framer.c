@@ -7,50 +7,100 @@
 
 #include "record/framer.h"
 
+static const struct framing_settings cr = { .delimiter = { 1, "\r" } };
+static const struct framing_settings mllp = { .delimiter = { 2, "\x1c\r" } };
+static const struct framing_settings aab = { .delimiter = { 3, "aab" } };
+static const struct framing_settings eight = { .delimiter = { 8, "abcabcab" } };
+static const struct framing_settings one = { .length_bytes = 1 };
+static const struct framing_settings two = { .length_bytes = 2 };
+static const struct framing_settings two_little = { .length_bytes = 2,
+						    .length_order =
+							    LENGTH_LITTLE };
+static const struct framing_settings two_itself = { .length_bytes = 2,
+						    .length_includes_itself =
+							    true };
+static const struct framing_settings four = { .length_bytes = 4 };
+
 /*
  * A stream, and its records, which must be the same for any split into reads:
  * each between its tag (F whole, P piece, E end, ! bad frame) and a slash.
  */
 static const struct {
 	enum framing framing;
+	const struct framing_settings *settings;
 	size_t max_record;
-	const char *stream;
+	const char *stream; /* | for NUL, as in records */
 	const char *records;
 } streams[] = {
-	{ FRAMING_LINE, 8, "", "" },
-	{ FRAMING_LINE, 8, "one\ntwo\r\n", "Fone/Ftwo/" },
-	{ FRAMING_LINE, 8, "\n\r\n\n", "F/F/F/" },
-	{ FRAMING_LINE, 8, "a\rb\r\r\n", "Fa\rb\r/" },
-	{ FRAMING_LINE, 8, "end", "Eend/" },
-	{ FRAMING_LINE, 8, "end\r", "Eend\r/" },
-	{ FRAMING_LINE, 4, "1234\r\n", "F1234/" },
-	{ FRAMING_LINE, 4, "1234\r", "P1234/E\r/" },
-	{ FRAMING_LINE, 4, "1234\r\r\n", "P1234/F\r/" },
-	{ FRAMING_LINE, 4, "12345\n", "P1234/F5/" },
-	{ FRAMING_LINE, 4, "123456789", "P1234/P5678/E9/" },
-	{ FRAMING_LINE, 4, "12345678\n", "P1234/F5678/" },
-	{ FRAMING_LINE, 4, "12\xe2\x82\xac\n", "P12/F\xe2\x82\xac/" },
-	{ FRAMING_LINE, 1, "\xe2\x82\xac\n", "P\xe2/P\x82/F\xac/" },
-	{ FRAMING_LINE, 1, "\xc3\xa9\n", "P\xc3/F\xa9/" },
-	{ FRAMING_LF, 8, "a\r\nb\n", "Fa\r/Fb/" },
-	{ FRAMING_LF, 2, "a\r\nbcd", "Fa\r/Pbc/Ed/" },
-	{ FRAMING_NUL, 8, "a\nb|c|", "Fa\nb/Fc/" }, /* | for NUL */
-	{ FRAMING_NUL, 2, "abc||", "Pab/Fc/F/" },
-	{ FRAMING_OCTET_COUNTED, 8, "3 abc5 d\ne f", "Fabc/Fd\ne f/" },
-	{ FRAMING_OCTET_COUNTED, 8, "3 ab", "Eab/" },
-	{ FRAMING_OCTET_COUNTED, 8, "3 ", "E/" },
-	{ FRAMING_OCTET_COUNTED, 8, "1 a12", "Fa/E12/" },
-	{ FRAMING_OCTET_COUNTED, 4, "10 123456789a1 b", "P1234/P5678/F9a/Fb/" },
-	{ FRAMING_OCTET_COUNTED, 4, "4 1\xe2\x82\xac", "F1\xe2\x82\xac/" },
-	{ FRAMING_OCTET_COUNTED, 3, "4 1\xe2\x82\xac", "P1/F\xe2\x82\xac/" },
-	{ FRAMING_OCTET_COUNTED, 8, "0 ", "!/E0 /" },
-	{ FRAMING_OCTET_COUNTED, 8, "03 abc", "!/E03 abc/" },
-	{ FRAMING_OCTET_COUNTED, 8, "x", "!/Ex/" },
-	{ FRAMING_OCTET_COUNTED, 8, "1 a1x b", "Fa/!/E1x b/" },
-	{ FRAMING_OCTET_COUNTED, 4, "hello you", "!/Phell/Po yo/Eu/" },
-	{ FRAMING_OCTET_COUNTED, 99, "123456789012345678901234567890 a",
+	{ FRAMING_LINE, NULL, 8, "", "" },
+	{ FRAMING_LINE, NULL, 8, "one\ntwo\r\n", "Fone/Ftwo/" },
+	{ FRAMING_LINE, NULL, 8, "\n\r\n\n", "F/F/F/" },
+	{ FRAMING_LINE, NULL, 8, "a\rb\r\r\n", "Fa\rb\r/" },
+	{ FRAMING_LINE, NULL, 8, "end", "Eend/" },
+	{ FRAMING_LINE, NULL, 8, "end\r", "Eend\r/" },
+	{ FRAMING_LINE, NULL, 4, "1234\r\n", "F1234/" },
+	{ FRAMING_LINE, NULL, 4, "1234\r", "P1234/E\r/" },
+	{ FRAMING_LINE, NULL, 4, "1234\r\r\n", "P1234/F\r/" },
+	{ FRAMING_LINE, NULL, 4, "12345\n", "P1234/F5/" },
+	{ FRAMING_LINE, NULL, 4, "123456789", "P1234/P5678/E9/" },
+	{ FRAMING_LINE, NULL, 4, "12345678\n", "P1234/F5678/" },
+	{ FRAMING_LINE, NULL, 4, "12\xe2\x82\xac\n", "P12/F\xe2\x82\xac/" },
+	{ FRAMING_LINE, NULL, 1, "\xe2\x82\xac\n", "P\xe2/P\x82/F\xac/" },
+	{ FRAMING_LINE, NULL, 1, "\xc3\xa9\n", "P\xc3/F\xa9/" },
+	{ FRAMING_LF, NULL, 8, "a\r\nb\n", "Fa\r/Fb/" },
+	{ FRAMING_LF, NULL, 2, "a\r\nbcd", "Fa\r/Pbc/Ed/" },
+	{ FRAMING_NUL, NULL, 8, "a\nb|c|", "Fa\nb/Fc/" },
+	{ FRAMING_NUL, NULL, 2, "abc||", "Pab/Fc/F/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "3 abc5 d\ne f", "Fabc/Fd\ne f/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "3 ab", "Eab/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "3 ", "E/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "1 a12", "Fa/E12/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 4, "10 123456789a1 b",
+	  "P1234/P5678/F9a/Fb/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 4, "4 1\xe2\x82\xac",
+	  "F1\xe2\x82\xac/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 3, "4 1\xe2\x82\xac",
+	  "P1/F\xe2\x82\xac/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "0 ", "!/E0 /" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "03 abc", "!/E03 abc/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "x", "!/Ex/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "1 a1x b", "Fa/!/E1x b/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "1 a\n1 b\r\n1 c||1 d\n 1 e\n",
+	  "Fa/Fb/Fc/Fd/Fe/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "\n1 a", "Fa/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "2 a\n\n1\n", "Fa\n/!/E1\n/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 8, "1 a\n<3>b\n", "Fa/!/E<3>b\n/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 4, "hello you", "!/Phell/Po yo/Eu/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 99, "123456789012345678901234567890 a",
 	  "!/E123456789012345678901234567890 a/" },
-	{ FRAMING_OCTET_COUNTED, 99, "999999999 a", "Ea/" },
+	{ FRAMING_OCTET_COUNTED, NULL, 99, "999999999 a", "Ea/" },
+	{ FRAMING_DELIMITER, &cr, 8, "a\nb\r\rc", "Fa\nb/F/Ec/" },
+	{ FRAMING_DELIMITER, &cr, 2, "abcd\re", "Pab/Fcd/Ee/" },
+	{ FRAMING_DELIMITER, &mllp, 8,
+	  "\x0b"
+	  "a\rb\x1c\r\x0b\x1c\x1c\rc\x1c",
+	  "F\x0b"
+	  "a\rb/F\x0b\x1c/Ec\x1c/" },
+	{ FRAMING_DELIMITER, &mllp, 2,
+	  "12\x1c\r34\x1c"
+	  "5\x1c",
+	  "F12/P34/P\x1c"
+	  "5/E\x1c/" },
+	{ FRAMING_DELIMITER, &aab, 8, "aaabab", "Fa/Eab/" },
+	{ FRAMING_DELIMITER, &aab, 1, "xaacaab", "Px/Pa/Pa/Fc/" },
+	{ FRAMING_DELIMITER, &aab, 1, "xaa", "Px/Pa/Ea/" },
+	{ FRAMING_DELIMITER, &eight, 4, "abcabcabcabyabcabcab", "F/Fcaby/" },
+	{ FRAMING_DELIMITER, &eight, 4, "abcabca", "Pabca/Ebca/" },
+	{ FRAMING_LENGTH, &one, 8, "\3a\nb|\1c\2d", "Fa\nb/F/Fc/Ed/" },
+	{ FRAMING_LENGTH, &one, 8, "\1a\3", "Fa/E/" },
+	{ FRAMING_LENGTH, &one, 2, "\5abcde", "Pab/Pcd/Fe/" },
+	{ FRAMING_LENGTH, &two, 8,
+	  "|\1a||"
+	  "|\2bc|",
+	  "Fa/F/Fbc/E|/" },
+	{ FRAMING_LENGTH, &two_little, 8, "\1|a||\2|bc\1", "Fa/F/Fbc/E\1/" },
+	{ FRAMING_LENGTH, &two_itself, 8, "|\3a|\2|\1b", "Fa/F/!/E|\1b/" },
+	{ FRAMING_LENGTH, &four, 8, "|||\1a||||GET /", "Fa/F/!/EGET //" },
 };
 
 struct result {
@@ -68,8 +118,9 @@ put(struct result *result, enum frame frame, const struct slice *slice)
 
 	result->text[result->size++] = tags[frame];
 	if (frame != FRAME_BAD) {
-		memcpy(result->text + result->size, slice->data, slice->size);
-		result->size += slice->size;
+		for (size_t i = 0; i < slice->size; i++)
+			result->text[result->size++] =
+				slice->data[i] ? (char)slice->data[i] : '|';
 	}
 	result->text[result->size++] = '/';
 	ck_assert_uint_lt(result->size, sizeof result->text);
@@ -109,7 +160,7 @@ stream_bytes(int i, char bytes[128])
 
 	memcpy(bytes, streams[i].stream, size);
 	for (size_t j = 0; j < size; j++)
-		if (bytes[j] == '|' && streams[i].framing == FRAMING_NUL)
+		if (bytes[j] == '|')
 			bytes[j] = '\0';
 	return size;
 }
@@ -128,7 +179,8 @@ assert_split(int i, size_t first, size_t second, size_t step)
 	char bytes[128];
 
 	size = stream_bytes(i, bytes);
-	framer_init(&framer, streams[i].framing, streams[i].max_record);
+	framer_init(&framer, streams[i].framing, streams[i].settings,
+		    streams[i].max_record);
 	framer_lend(&framer, memory, capacity);
 	feed(&framer, bytes, first, &result);
 	feed(&framer, bytes + first, second - first, &result);
@@ -156,23 +208,31 @@ END_TEST
 
 static const struct {
 	enum framing framing;
+	const struct framing_settings *settings;
 	const char *before, *after;
 	const char *records; /* with a flush between before and after */
 } flushes[] = {
-	{ FRAMING_LINE, "abc", "d\n", "Pabc/Fd/" },
-	{ FRAMING_LINE, "abc", "", "Pabc/E/" },
-	{ FRAMING_LINE, "abc", "\n", "Pabc/F/" },
-	{ FRAMING_LINE, "abc\r", "\n", "Pabc/F/" },
-	{ FRAMING_LINE, "abc\r", "d\n", "Pabc/F\rd/" },
-	{ FRAMING_LINE, "\r", "\n", "P\r/F/" },
-	{ FRAMING_LINE, "a\xe2\x82", "\xac\n", "Pa/F\xe2\x82\xac/" },
-	{ FRAMING_LINE, "\xe2\x82", "\xac\n", "P\xe2\x82/F\xac/" },
-	{ FRAMING_LINE, "a\n", "b\n", "Fa/Fb/" },
-	{ FRAMING_LF, "a\r", "\n", "Pa\r/F/" },
-	{ FRAMING_OCTET_COUNTED, "5 ab", "cde", "Pab/Fcde/" },
-	{ FRAMING_OCTET_COUNTED, "5 ", "abcde", "Fabcde/" },
-	{ FRAMING_OCTET_COUNTED, "1", "2 123456789012", "F123456789012/" },
-	{ FRAMING_CHUNK, "ab", "cd", "Fab/Fcd/" },
+	{ FRAMING_LINE, NULL, "abc", "d\n", "Pabc/Fd/" },
+	{ FRAMING_LINE, NULL, "abc", "", "Pabc/E/" },
+	{ FRAMING_LINE, NULL, "abc", "\n", "Pabc/F/" },
+	{ FRAMING_LINE, NULL, "abc\r", "\n", "Pabc/F/" },
+	{ FRAMING_LINE, NULL, "abc\r", "d\n", "Pabc/F\rd/" },
+	{ FRAMING_LINE, NULL, "\r", "\n", "P\r/F/" },
+	{ FRAMING_LINE, NULL, "a\xe2\x82", "\xac\n", "Pa/F\xe2\x82\xac/" },
+	{ FRAMING_LINE, NULL, "\xe2\x82", "\xac\n", "P\xe2\x82/F\xac/" },
+	{ FRAMING_LINE, NULL, "a\n", "b\n", "Fa/Fb/" },
+	{ FRAMING_LF, NULL, "a\r", "\n", "Pa\r/F/" },
+	{ FRAMING_OCTET_COUNTED, NULL, "5 ab", "cde", "Pab/Fcde/" },
+	{ FRAMING_OCTET_COUNTED, NULL, "5 ", "abcde", "Fabcde/" },
+	{ FRAMING_OCTET_COUNTED, NULL, "1", "2 123456789012",
+	  "F123456789012/" },
+	{ FRAMING_CHUNK, NULL, "ab", "cd", "Fab/Fcd/" },
+	{ FRAMING_DELIMITER, &mllp, "ab\x1c", "\rc", "Pab/F/Ec/" },
+	{ FRAMING_DELIMITER, &mllp, "\x1c", "\rc", "F/Ec/" },
+	{ FRAMING_DELIMITER, &aab, "aaa", "b", "Pa/F/" },
+	{ FRAMING_DELIMITER, &aab, "xaa", "ab", "Px/Fa/" },
+	{ FRAMING_LENGTH, &one, "\3a", "bc\1d", "Pa/Fbc/Fd/" },
+	{ FRAMING_LENGTH, &one, "\3", "abc", "Fabc/" },
 };
 
 START_TEST(flushes_an_unfinished_record)
@@ -183,7 +243,7 @@ START_TEST(flushes_an_unfinished_record)
 	struct slice slice;
 	enum frame frame;
 
-	framer_init(&framer, flushes[_i].framing, 64);
+	framer_init(&framer, flushes[_i].framing, flushes[_i].settings, 64);
 	framer_lend(&framer, memory, sizeof memory);
 	feed(&framer, flushes[_i].before, strlen(flushes[_i].before), &result);
 	frame = framer_flush(&framer, &slice);
@@ -196,6 +256,57 @@ START_TEST(flushes_an_unfinished_record)
 }
 END_TEST
 
+/* As after a restart: the held bytes, and three fields. */
+START_TEST(another_framer_continues_at_any_byte)
+{
+	size_t size, capacity = framer_capacity(streams[_i].max_record);
+	unsigned char *memory = malloc(capacity);
+	char bytes[128];
+
+	size = stream_bytes(_i, bytes);
+	for (size_t split = 0; split <= size; split++) {
+		struct result result = { .size = 0 };
+		struct framer before, after;
+		char held[128];
+
+		framer_init(&before, streams[_i].framing, streams[_i].settings,
+			    streams[_i].max_record);
+		framer_lend(&before, memory, capacity);
+		feed(&before, bytes, split, &result);
+		memcpy(held, memory + before.begin, framer_held(&before));
+		framer_init(&after, streams[_i].framing, streams[_i].settings,
+			    streams[_i].max_record);
+		framer_resume(&after, before.framing, before.remaining,
+			      before.inside);
+		framer_lend(&after, memory, capacity);
+		feed(&after, held, framer_held(&before), &result);
+		feed(&after, bytes + split, size - split, &result);
+		end(&after, &result);
+		result.text[result.size] = '\0';
+		ck_assert_str_eq(result.text, streams[_i].records);
+	}
+	free(memory);
+}
+END_TEST
+
+START_TEST(a_framing_without_its_settings_is_left_as_it_was)
+{
+	static const enum framing framings[] = { FRAMING_DELIMITER,
+						 FRAMING_LENGTH };
+	static const struct framing_settings none = { 0 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct framer framer;
+
+		framer_init(&framer, FRAMING_LINE, i == 0 ? &none : NULL, 8);
+		framer_resume(&framer, framings[i], 7, true);
+		ck_assert_int_eq(framer.framing, FRAMING_LINE);
+		ck_assert_uint_eq(framer.remaining, 0);
+		ck_assert(framer.inside);
+	}
+}
+END_TEST
+
 START_TEST(each_read_of_a_chunk_is_a_record)
 {
 	unsigned char memory[FRAMER_READ + 128];
@@ -203,7 +314,7 @@ START_TEST(each_read_of_a_chunk_is_a_record)
 	struct framer framer;
 	size_t free_size;
 
-	framer_init(&framer, FRAMING_CHUNK, 4);
+	framer_init(&framer, FRAMING_CHUNK, NULL, 4);
 	framer_lend(&framer, memory, sizeof memory);
 	framer_space(&framer, &free_size);
 	ck_assert_uint_eq(free_size, 4);
@@ -223,7 +334,7 @@ START_TEST(searches_each_byte_of_an_endless_record_once)
 	struct framer framer;
 	struct slice slice;
 
-	framer_init(&framer, FRAMING_LINE, 1);
+	framer_init(&framer, FRAMING_LINE, NULL, 1);
 	framer_lend(&framer, memory, capacity);
 	for (int round = 0; round < 64; round++) {
 		unsigned char *space = framer_space(&framer, &free_size);
@@ -249,6 +360,9 @@ SUITE(framer)
 			    sizeof streams / sizeof *streams);
 	tcase_add_loop_test(tests, flushes_an_unfinished_record, 0,
 			    sizeof flushes / sizeof *flushes);
+	tcase_add_loop_test(tests, another_framer_continues_at_any_byte, 0,
+			    sizeof streams / sizeof *streams);
+	tcase_add_test(tests, a_framing_without_its_settings_is_left_as_it_was);
 	tcase_add_test(tests, each_read_of_a_chunk_is_a_record);
 	tcase_add_test(tests, searches_each_byte_of_an_endless_record_once);
 	suite_add_tcase(suite, tests);

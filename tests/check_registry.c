@@ -90,6 +90,34 @@ START_TEST(counts_all_and_those_of_a_host)
 }
 END_TEST
 
+START_TEST(finds_the_host_with_most_entries)
+{
+	static const char *const hosts[] = { "192.0.2.1", "192.0.2.2",
+					     "192.0.2.3", "192.0.2.2",
+					     "192.0.2.3", "::ffff:192.0.2.2" };
+	struct registry_entry entries[6];
+	atomic_ullong others = 0;
+	struct address source;
+	int peers[6];
+
+	ck_assert_uint_eq(registry_largest_source(&registry, NULL, &source), 0);
+	for (int i = 0; i < 6; i++) {
+		peers[i] = make_entry(&entries[i], hosts[i]);
+		entries[i].count = i % 2 == 0 ? &others : &count;
+		registry_add(&registry, &entries[i]);
+	}
+	ck_assert_uint_eq(registry_largest_source(&registry, NULL, &source), 3);
+	ck_assert(address_same_host(&source, &entries[1].peer));
+	ck_assert_uint_eq(registry_largest_source(&registry, &others, &source),
+			  2);
+	ck_assert(address_same_host(&source, &entries[2].peer));
+	for (int i = 0; i < 6; i++) {
+		registry_close(&registry, &entries[i]);
+		close(peers[i]);
+	}
+}
+END_TEST
+
 START_TEST(rings_for_a_removal_only_if_wanted)
 {
 	struct registry_entry entries[2];
@@ -238,6 +266,7 @@ SUITE(registry)
 
 	tcase_add_checked_fixture(tests, set_up, clean_up);
 	tcase_add_test(tests, counts_all_and_those_of_a_host);
+	tcase_add_test(tests, finds_the_host_with_most_entries);
 	tcase_add_test(tests, rings_for_a_removal_only_if_wanted);
 	tcase_add_test(tests, stops_present_and_later_connections);
 	tcase_add_test(tests, shuts_down_only_connections_with_blocked_input);

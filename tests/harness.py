@@ -11,6 +11,7 @@ import random
 import re
 import select
 import shlex
+import shutil
 import signal
 import socket
 import struct
@@ -296,6 +297,13 @@ def connect_udp(to):
     udp.bind(("127.0.0.2" if host == "127.0.0.1" else host, 0))
     udp.connect(to)
     return udp
+
+
+def sanitized():
+    """Whether a sanitizer delays the reuse of freed memory."""
+    with open(shutil.which(PORTLOGD) or PORTLOGD, "rb") as file:
+        program = file.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def tcp(settings=""):

@@ -218,7 +218,9 @@ class Integers(Case):
             for protocol, names in (("tcp", OF_TCP), ("udp", OF_UDP)):
                 wanted = {name: str(LISTENER[name][end])
                           for name in (*names, "port")}
-                found = self.settings(self.listener(protocol, wanted))[1]
+                found = self.settings(
+                    self.listener(protocol, wanted) +
+                    "limits = { max_connections = 1000000; };")[1]
                 self.assertEqual({n: found[n] for n in wanted}, wanted)
 
     def refused(self, text, table, values, first):
@@ -511,21 +513,76 @@ class Values(Case):
                            r'such as "0640"')
 
     def test_framings_are_those_of_the_protocol(self):
-        framings = {"tcp": ("line", "lf", "nul", "octet-counted", "chunk"),
+        framings = {"tcp": ("line", "lf", "nul", "octet-counted", "chunk",
+                            'delimiter"; delimiter = ";',
+                            'length"; length_bytes = 1; name = "l'),
                     "udp": ("datagram", "exact", "line")}
         for protocol, fitting in framings.items():
             for framing in {*framings["tcp"], *framings["udp"]}:
                 text = PLACES["listener"].replace("tcp", protocol).format(
                     f'framing = "{framing}"')
+                name = framing.split('"')[0]
                 with self.subTest(f"{protocol} {framing}"):
                     if framing in fitting:
-                        self.assertIn(f'framing = "{framing}";',
+                        self.assertIn(f'framing = "{name}";',
                                       self.dump(text))
                         continue
                     said = self.one_fault(
-                        text, 2, f'framing: found "{framing}", expected')
-                    for name in fitting:
-                        self.assertIn(f'"{name}"', said.split("expected")[1])
+                        text, 2, f'framing: found "{name}", expected')
+                    for other in fitting:
+                        self.assertIn('"{}"'.format(other.split('"')[0]),
+                                      said.split("expected")[1])
+
+    def test_a_delimiter_is_1_to_8_bytes(self):
+        def framed(value):
+            return PLACES["listener"].format(
+                f'framing = "delimiter"; delimiter = {value}')
+        for value, shown in ((r'"\r"', r'"\\r"'), (r'"\\r"', r'"\\r"'),
+                             (r'"\x1c\r"', r'"\\x1c\\r"'), ('"end"', '"end"'),
+                             (r'"\\x00"', r'"\\x00"'), ('"€"', '"€"'),
+                             (r'"\\\\"', r'"\\\\"'), (r'"\""', r'"\""'),
+                             (r'"\\x00\\x01\\x02\\x03\\x04\\x05\\xfe\\xff"',
+                              r'"\\x00\\x01\\x02\\x03\\x04\\x05\\xfe\\xff"')):
+            with self.subTest(value):
+                dump = self.dump(framed(value))
+                self.assertIn(f"    delimiter = {shown};\n", dump)
+                self.assertEqual(self.dump(dump), dump)
+        for value in ('""', '"123456789"', r'"\\"', r'"\\q"', r'"\\x0"', "13",
+                      r'"\\x0B"'):
+            with self.subTest(value):
+                self.one_fault(framed(value), 2,
+                               "delimiter: found .*, expected 1 to 8 bytes")
+        self.one_fault(framed(r'"\x00"'), 2, "expected two backslashes")
+
+    def test_a_length_has_1_to_4_bytes(self):
+        def framed(settings):
+            return PLACES["listener"].format('framing = "length"; ' + settings)
+        dump = self.dump(framed("length_bytes = 2"))
+        for text in ('length_order = "big"', "length_includes_itself = false"):
+            self.assertIn(text, dump)
+        settings = ('length_bytes = 4;\n    length_order = "little";\n'
+                    "    length_includes_itself = true")
+        dump = self.dump(framed(settings))
+        self.assertIn(settings, dump)
+        self.assertEqual(self.dump(dump), dump)
+        for value in (0, 5, '"2"'):
+            self.one_fault(framed(f"length_bytes = {value}"), 2,
+                           "expected an integer from 1 to 4")
+        for value in (1, '"true"'):
+            self.one_fault(framed("length_bytes = 1; "
+                                  f"length_includes_itself = {value}"), 2,
+                           "expected true or false")
+
+    def test_a_listener_has_only_settings_of_its_framing(self):
+        tcp, udp = PLACES["listener"], PLACES["listener"].replace("tcp", "udp")
+        for place, setting in (
+                (tcp, r'delimiter = "\r"'), (tcp, "length_bytes = 2"),
+                (tcp, r'framing = "delimiter"; delimiter = "\r"; '
+                      'length_order = "big"'),
+                (udp, "length_includes_itself = true")):
+            with self.subTest(setting):
+                self.one_fault(place.format(setting), 2,
+                               "which this protocol or framing has no use for")
 
     def test_a_listener_has_only_settings_of_its_protocol(self):
         only = {"tcp": {*OF_TCP} - {*OF_UDP} | {"connection_notes"},
@@ -535,7 +592,7 @@ class Values(Case):
                 value = '"all"' if name == "connection_notes" else "1"
                 self.one_fault(PLACES["listener"].replace(
                     "tcp", protocol).format(f"{name} = {value}"), 2,
-                    f'found "{name}", which {protocol} has no use for')
+                    f'found "{name}", which this protocol or framing has')
                 self.dump(PLACES["top" if "notes" in name else "limits"]
                           .format(f"{name} = {value}"))
 
@@ -574,7 +631,11 @@ class Settings(Case):
                 ('listeners = (\n{ port = 1; } );', "protocol"),
                 ('listeners = (\n{ protocol = "udp"; } );', "port"),
                 ('outputs = (\n{ name = "x"; } );', "type"),
-                ('outputs = (\n{ type = "file"; } );', "path")):
+                ('outputs = (\n{ type = "file"; } );', "path"),
+                ('listeners = (\n{ protocol = "tcp"; port = 1; '
+                 'framing = "delimiter"; } );', "delimiter"),
+                ('listeners = (\n{ protocol = "tcp"; port = 1; '
+                 'framing = "length"; } );', "length_bytes")):
             self.one_fault(text, 2, f'missing setting "{name}"')
 
     def test_all_required_settings_that_are_missing_are_named(self):
@@ -613,6 +674,71 @@ class Settings(Case):
                        '{ protocol = "tcp"; port = 514; } );\n', 3,
                        f"is on line 1 of {included}")
 
+    def test_a_second_listener_of_one_name_is_refused(self):
+        for first, second, name in (
+                ("port = 1; name = \"x\";", "port = 2; name = \"x\";", "x"),
+                ("port = 1;", "port = 2; name = \"tcp/1\";", "tcp/1"),
+                ("port = 2; name = \"tcp/1\";", "port = 1;", "tcp/1"),
+                ("port = 1; name = \"x/2\";", "port = 0; name = \"x/2\";",
+                 "x/2")):
+            with self.subTest(first):
+                self.one_fault(
+                    self.listeners(f'protocol = "tcp"; {first}',
+                                   'protocol = "udp"; port = 1;',
+                                   f'protocol = "tcp"; {second}'), 4,
+                    f'second tcp listener "{name}", .*is on line 2\\Z')
+
+    def test_a_range_of_ports_is_a_listener_for_each(self):
+        dump = self.dump(self.listeners(
+            'protocol = "tcp"; port = "5000-5002"; idle_timeout = 7; '
+            'outputs = [ "a", "b" ];',
+            'protocol = "udp"; port = "5000-5001"; name = "pump"; '
+            'address = "127.0.0.1"; interface = "lo";',
+            'protocol = "tcp"; port = "9-9";') +
+            'outputs = ( { type = "stdout"; name = "a"; }, '
+            '{ type = "file"; path = "/x"; name = "b"; } );')
+        self.assertEqual(re.findall(r'port = (\d+);', dump),
+                         ["5000", "5001", "5002", "5000", "5001", "9"])
+        self.assertEqual(
+            re.findall(r'(?<=name = ")[^"]+/\d+', dump),
+            ["tcp/5000", "tcp/5001", "tcp/5002", "pump/5000", "pump/5001",
+             "tcp/9"])
+        self.assertEqual(dump.count("idle_timeout = 7;"), 3)
+        self.assertEqual(dump.count('outputs = [ "a", "b" ];'), 3)
+        self.assertEqual(dump.count('interface = "lo";'), 2)
+        self.assertEqual(self.dump(dump), dump)
+
+    def test_a_range_of_ports_that_is_none_is_refused(self):
+        for value in ("5-4", "0-5", "5", "5-", "-5", "1-65536", "a-b", "5 - 6",
+                      "5-6-7", "", "00000005-6"):
+            self.one_fault(
+                REQUIRED["port"].format(f'port = "{value}"'), 2,
+                f'port: found "{value}", expected an integer from 0 to 65535, '
+                "or a range")
+        self.one_fault(self.listeners(
+            'protocol = "tcp"; port = "5000-5010";',
+            'protocol = "tcp"; port = 5005;'), 3, "second listener")
+        self.one_fault(self.listeners(
+            'protocol = "tcp"; port = 5010;',
+            'protocol = "tcp"; port = "5000-5010";'), 3, "second listener")
+        self.one_fault(self.listeners(
+            'protocol = "tcp"; port = "5000-5010"; name = "x";',
+            'protocol = "tcp"; port = 6000; name = "x/5005";'), 3,
+            'second tcp listener "x/5005"')
+        name = "n" * 59
+        self.one_fault(self.listeners(
+            f'protocol = "tcp"; port = "5000-5010"; name = "{name}";'), 2,
+            "name: found .*expected at most 58 characters")
+        self.dump(self.listeners(
+            f'protocol = "tcp"; port = "5000-5100"; name = "{name[:58]}";'))
+
+    def test_a_share_of_the_connections_is_no_more_than_all(self):
+        group = 'protocol = "tcp"; port = 1;\nmax_connections = 2000;'
+        self.one_fault(self.listeners(group), 3,
+                       "max_connections: found 2000, expected at most 1024")
+        self.dump(self.listeners(group) +
+                  "limits = { max_connections = 2000; };")
+
     def test_listeners_that_differ_are_no_duplicates(self):
         self.dump(self.listeners(
             'protocol = "tcp"; port = 514;',
@@ -621,6 +747,12 @@ class Settings(Case):
             'protocol = "tcp"; port = 515; address = "0.0.0.0";',
             'protocol = "tcp"; port = 516; address = "127.0.0.1";',
             'protocol = "tcp"; port = 516; address = "127.0.0.2";',
+            'protocol = "tcp"; port = 516; address = "127.0.0.3"; '
+            'name = "tcp/516";',
+            'protocol = "tcp"; port = 518; name = "tcp";',
+            'protocol = "tcp"; port = 519; name = "x/1";',
+            'protocol = "udp"; port = 519; name = "x/1";',
+            'protocol = "tcp"; port = 520; name = "x/2";',
             'protocol = "tcp"; port = 517; interface = "lo";',
             'protocol = "tcp"; port = 517; interface = "eth0";',
             'protocol = "tcp"; port = 0;', 'protocol = "tcp"; port = 0;'))
@@ -983,14 +1115,58 @@ class Files(Case):
         self.write('@include "more.conf"\n')
         for path in ("portlogd.conf", "./portlogd.conf"):
             result = run("-t", "-c", path, cwd=self.dir)
+            more = path.replace("portlogd", "more")
             self.assertEqual(
                 re.findall(r"^(\S+): ", result.stderr, re.M),
-                ["./more.conf:1", "./more.conf:2"], result.stderr)
+                [more + ":1", more + ":2"], result.stderr)
 
-    def test_an_absolute_path_of_an_include_is_refused(self):
-        path = self.write("backlog = 98;", "limits.conf")
-        self.one_fault(f'limits = {{\n@include "{path}"\n}};\n', 2,
-                       "@include: found an absolute path, expected a relative")
+    def test_an_include_may_have_an_absolute_path(self):
+        with tempfile.TemporaryDirectory() as elsewhere:
+            path = os.path.join(elsewhere, "limits.conf")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("backlog = 98;")
+            for name in (path, elsewhere + "/*.conf"):
+                self.assertIn("backlog = 98;", self.dump(
+                    f'limits = {{\n@include "{name}"\n}};\n'))
+
+    def test_a_pattern_includes_all_files_in_the_order_of_their_bytes(self):
+        names = ("a.conf", "\u00e9.conf", "10.conf", "B.conf", "9.conf",
+                 ".hidden.conf", "other.txt", "a.conf~")
+        listener = '{{ protocol = "udp"; port = 0; name = "{}"; }}'
+        for number, name in enumerate(names):
+            self.write(listener.format(number) + ",\n", f"conf.d/{name}")
+        dump = self.dump('listeners = (\n@include "conf.d/*.conf"\n' +
+                         listener.format(9) + " );\n")
+        self.assertEqual(re.findall(r'name = "(\d)";', dump),
+                         ["2", "4", "3", "0", "1", "9"])
+
+    def test_a_pattern_that_no_file_matches_is_no_fault(self):
+        for pattern in ("*.none", "none.d/*.conf", "portlogd.conf/*", "[x].c"):
+            self.assertIn("backlog = 4;", self.dump(
+                f'@include "{pattern}"\nlimits = {{ backlog = 4; }};\n'))
+
+    def test_faults_in_files_of_a_pattern_are_told_with_their_names(self):
+        first = self.write("nonsense = 1;\n", "conf.d/a.conf")
+        second = self.write("\nbacklog = -1;\n", "conf.d/b.conf")
+        found = self.faults('limits = {\n@include "conf.d/?.conf"\n};\n')
+        self.assertEqual([f[:2] for f in found], [(first, 1), (second, 2)])
+        os.mkdir(os.path.join(self.dir, "conf.d", "c.conf"))
+        self.assertIn((2, '@include: found "' + os.path.join(
+            self.dir, "conf.d", "c.conf") + '", which cannot be read: '
+            "Is a directory"), self.faults())
+        os.symlink("loop", os.path.join(self.dir, "loop"))
+        self.one_fault('\n@include "loop/*.conf"\n', 2,
+                       'found "loop/.*", which cannot be read: Too many level')
+        self.write('@include "*.conf"\n')
+        self.assertIn("nested too deep", self.faults()[0][1])
+
+    def test_a_directory_is_no_part_of_the_pattern(self):
+        path = self.write("backlog = 97;", "x[1]*/limits.conf")
+        self.write("limits = {\n@include \"*its.conf\"\n};\n",
+                   "x[1]*/portlogd.conf")
+        result = run("-T", "-c", os.path.join(os.path.dirname(path),
+                                              "portlogd.conf"))
+        self.assertIn("backlog = 97;", result.stdout, result.stderr)
 
     def test_a_comment_may_end_an_included_file_without_a_newline(self):
         for comment in ("# the end", "// the end", "#"):
@@ -1035,13 +1211,13 @@ class Files(Case):
 class Inheritance(Case):
     """A listener inherits limits, before or after it in the file."""
 
-    LIMITS = ("limits = { max_record = 11; max_connections = 12;\n"
+    LIMITS = ("limits = { max_record = 11; max_connections = 22;\n"
               "max_connections_per_source = 13; idle_timeout = 14;\n"
               "flush_timeout = 15; receive_buffer = 16; };\n"
               'connection_notes = "all";\n')
     LISTENERS = """listeners = (
         { protocol = "tcp"; port = 1; },
-        { protocol = "tcp"; port = 2; max_record = 21; max_connections = 22;
+        { protocol = "tcp"; port = 2; max_record = 21; max_connections = 12;
           max_connections_per_source = 23; idle_timeout = 24;
           flush_timeout = 25; connection_notes = "none"; },
         { protocol = "udp"; port = 1; },
@@ -1054,9 +1230,9 @@ class Inheritance(Case):
             _, heir, own, udp_heir, udp_own, *_ = self.settings(text)
             names = [*OF_TCP, "connection_notes"]
             self.assertEqual([heir[n] for n in names],
-                             ["11", "12", "13", "14", "15", '"all"'])
+                             ["11", "22", "13", "14", "15", '"all"'])
             self.assertEqual([own[n] for n in names],
-                             ["21", "22", "23", "24", "25", '"none"'])
+                             ["21", "12", "23", "24", "25", '"none"'])
             self.assertEqual([udp_heir[n] for n in OF_UDP], ["11", "16"])
             self.assertEqual([udp_own[n] for n in OF_UDP], ["27", "26"])
 

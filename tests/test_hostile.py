@@ -294,6 +294,33 @@ class Endless(HostileCase):
         self.check_bounded("octet-counted", b"999999999 ")
 
 
+class Bursts(HostileCase):
+    """Many devices come at once and leave."""
+
+    def test_their_memory_goes_back_to_the_system(self):
+        daemon = self.daemon(config=configured(
+            *[tcp("flush_timeout = 0;")] * 5,
+            output='type = "file"; path = "@DIR@/log";'))
+        before = resident(daemon)
+        for _ in range(2):
+            peers = [self.tcp(daemon, number % 5) for number in range(300)]
+            for peer in peers:
+                peer.sendall(b"x" * 60000)
+            wait_for(lambda: sum(
+                counted["bytes"] for counted in daemon.counters().values()
+                ) % (300 * 120001) == 300 * 60000, "half of each record")
+            for peer in peers:
+                peer.sendall(b"y" * 60000 + b"\n")
+                peer.close()
+            wait_for(lambda: not any(
+                counted["connections"] or counted["waiting"]
+                for counted in daemon.counters().values()), "all to be gone")
+            # A sanitizer keeps for a while what is freed.
+            if not harness.sanitized():
+                wait_for(lambda: resident(daemon) - before < 20000,
+                         "their memory to be gone")
+
+
 class Resets(HostileCase):
 
     COUNT = 10000

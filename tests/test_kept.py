@@ -21,6 +21,8 @@ from keeper import tcp, udp
 LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
 COUNTED = tcp("counted", 'framing = "octet-counted";')
+MLLP = tcp("mllp", r'framing = "delimiter"; delimiter = "\x1c\r";')
+LENGTH = tcp("length", 'framing = "length"; length_bytes = 2;')
 UDP = udp("dgram")
 
 
@@ -33,11 +35,12 @@ class Restarts(keeper.Case):
     """Connections and unfinished records continue."""
 
     def test_restarts_under_load_lose_double_and_split_nothing(self):
-        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
+        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP, MLLP, LENGTH)
         for name, number, framing in (
                 ("a", 0, accounting.LF), ("b", 1, accounting.LF),
                 ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED),
-                ("e", 3, accounting.COUNTED)):
+                ("e", 3, accounting.COUNTED), ("g", 5, accounting.MLLP),
+                ("h", 6, accounting.LENGTH)):
             self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.stream(daemon, "flood", burst=100, rate=20000)
@@ -233,6 +236,32 @@ class Changes(keeper.Case):
             self.assertEqual([r.tag for r in records[-2:]], ["F", "F"])
             self.assertLessEqual(max(len(r.data) for r in records), 1024)
 
+    def test_a_framing_of_ones_own_goes_on_at_any_byte(self):
+        daemon = self.serve(MLLP, LENGTH)
+        streams = [(self.tcp(daemon, 0), b"one\x1c\rtwo\x1c\rthree\x1c\r"),
+                   (self.tcp(daemon, 1), b"\0\3one\0\3two\0\5three")]
+        for sent in range(0, 18, 3):
+            for stream, data in streams:
+                stream.sendall(data[sent:sent + 3])
+            for number, (stream, data) in enumerate(streams):
+                daemon.wait_for_bytes(number, len(data[:sent + 3]))
+            daemon.restart()
+        for stream, _ in streams:
+            self.wait_until_told(daemon, stream, ["one", "two", "three"])
+
+    def test_a_framing_whose_settings_are_gone_gives_way(self):
+        daemon = self.serve(
+            tcp("one", r'framing = "delimiter"; delimiter = "\r";'),
+            tcp("two", 'framing = "length"; length_bytes = 1;'))
+        streams = [self.tcp(daemon, 0), self.tcp(daemon, 1)]
+        for stream, data in zip(streams, (b"one\rtw", b"\3one\3tw")):
+            stream.sendall(data)
+            self.wait_until_told(daemon, stream, ["one"])
+        daemon.restart(to_file(tcp("one"), tcp("two")))
+        for stream in streams:
+            stream.sendall(b"o\nthree\n")
+            self.wait_until_told(daemon, stream, ["one", "two", "three"])
+
     def test_another_framing_does_not_change_what_was_begun(self):
         daemon = self.serve(LINE)
         stream = self.tcp(daemon)
@@ -406,8 +435,8 @@ class Twins(keeper.Case):
         if not others:
             self.skipTest("there is but one interface")
         port = free_port()
-        listeners = [at(tcp("line", f'interface = "{name}"; outputs = '
-                            f'["{i}"];'), port)
+        listeners = [at(harness.tcp(f'interface = "{name}"; outputs = '
+                                    f'["{i}"];'), port)
                      for i, name in enumerate((others[0], "lo"))]
         outputs = ", ".join(f'{{ type = "file"; name = "{i}"; '
                             f'path = "@DIR@/{i}"; }}' for i in range(2))

@@ -24,6 +24,8 @@ LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
 COUNTED, CHUNK = tcp("counted", 'framing = "octet-counted";'), tcp(
     "chunk", 'framing = "chunk";')
+MLLP = tcp("mllp", r'framing = "delimiter"; delimiter = "\x1c\r";')
+LENGTH = tcp("length", 'framing = "length"; length_bytes = 2;')
 UDP = udp("dgram")
 F_SETPIPE_SZ = 1031
 
@@ -32,10 +34,11 @@ class UnderLoad(keeper.Case):
     """Kills and restarts, one after another, under load."""
 
     def test_kills_close_nothing_and_what_was_in_hand_is_told(self):
-        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP)
+        daemon = self.serve(LINE, LF, NUL, COUNTED, UDP, MLLP, LENGTH)
         for name, number, framing in (
                 ("a", 0, accounting.LF), ("b", 1, accounting.LF),
-                ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED)):
+                ("c", 2, accounting.NUL), ("d", 3, accounting.COUNTED),
+                ("f", 5, accounting.MLLP), ("g", 6, accounting.LENGTH)):
             self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.datagrams_of(daemon, "e", 4, rate=3000)
@@ -65,7 +68,8 @@ class UnderLoad(keeper.Case):
             of_it = [e for e in entries if e.peer == stream.peer]
             if stream.cut_off:
                 # If the kill was within a count: see portlogd(8).
-                self.assertEqual(stream.framing, accounting.COUNTED)
+                self.assertIn(stream.framing, (accounting.COUNTED,
+                                               accounting.LENGTH))
                 self.assertIn("closed reason=bad-frame ", of_it[-1].data)
             else:
                 accounting.check_killed(stream, of_it, TURNS)
@@ -100,7 +104,7 @@ class InHand(keeper.Case):
 
     def test_an_unfinished_record_of_each_framing(self):
         for listener, end in ((LINE, b"\r\n"), (LINE, b"\n"), (LF, b"\n"),
-                              (NUL, b"\0")):
+                              (NUL, b"\0"), (MLLP, b"\x1c\r")):
             with self.subTest(listener):
                 self.costs(listener, b"one" + end + b"tw", ["one"],
                            b"o" + end + b"thr",
@@ -122,6 +126,15 @@ class InHand(keeper.Case):
                 (b"", b"3 two", ["two"])):
             with self.subTest(before):
                 self.costs(COUNTED, b"3 one" + before, ["one"], after, then)
+
+    def test_a_frame_in_hand_and_the_bytes_of_a_length(self):
+        for before, after, then in (
+                (b"\0\12unfin", b"ished\0\3two",
+                 ["lost bytes=5", "ished", "two"]),
+                (b"\0\12", b"0123456789", ["0123456789"]),
+                (b"\0", b"\3two\0\0", ["two", ""])):
+            with self.subTest(before):
+                self.costs(LENGTH, b"\0\3one" + before, ["one"], after, then)
 
     def test_a_record_of_which_pieces_are_in_the_log(self):
         small = {"limits": "max_record = 1024;"}

@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 import harness
-from harness import configured, end_of, name_of, tcp, wait_for
+from harness import configured, end_of, name_of, tcp, wait_for, watch
 
 
 class LimitCase(harness.Case):
@@ -68,6 +68,27 @@ class MaxConnections(LimitCase):
         self.say(daemon, second, "second to the end")
         wait_for(lambda: self.told(daemon)["connections"] == 1, "one left")
         self.assertEqual(self.told(daemon)["total"], 5)
+
+    def test_that_others_wait_is_said_and_counted(self):
+        for where, config in (
+                ("", configured(tcp("max_connections = 3;"), tcp())),
+                ("limits.", configured(tcp(), tcp(),
+                                       limits="max_connections = 3;"))):
+            daemon = self.daemon(config=config)
+            for host in "127.0.0.2", "127.0.0.3", "127.0.0.3":
+                self.say(daemon, self.from_address(daemon, host), host)
+            self.assertEqual(self.told(daemon)["waiting"], 0)
+            self.assertNotIn("max_connections", daemon.errors())
+            # They come while the listener is left alone.
+            waiting = [self.tcp(daemon) for _ in range(4)]
+            said = daemon.wait_for_error(
+                r"listener (\S+): (.*)max_connections is reached: 3 "
+                r"connections, 2 of them from 127\.0\.0\.3; ([1-4]) more wait")
+            self.assertEqual(said.group(1, 2), (daemon.listening[0][0], where))
+            self.assertEqual(self.told(daemon)["waiting"], len(waiting))
+            # Once a minute.
+            watch(1.5, lambda: daemon.errors().count("is reached") == 1)
+            daemon.stop()
 
     def test_those_who_wait_are_heard_when_stopped(self):
         daemon = self.daemon(config=configured(

@@ -603,6 +603,16 @@ class NotStarted(unittest.TestCase):
             if os.path.exists(log):
                 self.assertEqual(os.path.getsize(log), 0)
 
+    def test_a_limit_of_open_files_that_is_too_low_says_what_to_do(self):
+        result = subprocess.run(
+            ["sh", "-c", 'ulimit -n 8; exec "$@"', "sh", harness.PORTLOGD,
+             "-l", "tcp:127.0.0.1:0"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False,
+            timeout=harness.PATIENCE)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(b"Too many open files; raise the limit (ulimit -n",
+                      result.stderr)
+
     def test_an_output_that_cannot_be_opened_is_named(self):
         with tempfile.TemporaryDirectory() as directory:
             missing = os.path.join(directory, "missing", "log")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Senders of other projects: how their messages are logged."""
+import logging
+import logging.handlers
 import os
 import shutil
 import socket
@@ -67,6 +69,28 @@ class PeerCase(harness.Case):
         return self.daemon(config="""
             listeners = ({ protocol = "tcp"; port = 0;
                            framing = "octet-counted"; });""")
+
+
+class Python(PeerCase):
+    """SysLogHandler of Python's logging ends each message with a NUL."""
+
+    def check(self, config, kind):
+        daemon = self.daemon(config=config)
+        handler = logging.handlers.SysLogHandler(
+            ("127.0.0.1", daemon.port()), socktype=kind)
+        self.addCleanup(handler.close)
+        for text in ("one", "two\nlines"):
+            handler.emit(logging.makeLogRecord(
+                {"levelname": "INFO", "msg": text}))
+        self.assertEqual(self.log(daemon, 2), [("F", "<14>one"),
+                                               ("F", "<14>two\\nlines")])
+
+    def test_over_udp(self):
+        self.check(harness.configured(harness.udp()), socket.SOCK_DGRAM)
+
+    def test_over_tcp(self):
+        self.check(harness.configured(harness.tcp('framing = "nul";')),
+                   socket.SOCK_STREAM)
 
 
 class Logger(PeerCase):

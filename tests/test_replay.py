@@ -187,12 +187,14 @@ class Replay(harness.Case):
             self.told(["F ", "F a", "P ", "P b", "F ", "E "], "-f",
                       "octet-counted"), [(1, "no empty record")])
 
-    def test_a_newline_at_the_end_of_a_datagram_is_told(self):
-        lf = "no newline at the end of a datagram"
+    def test_a_newline_or_nul_at_the_end_of_a_datagram_is_told(self):
+        lf = "no newline or NUL at the end of a datagram"
         records = ["F a\\n", "F a\\nb", "P a\\n", "F b", "P a\\n", "F ",
-                   "F a\\r\\n", "E a\\n", "F a\\r"]
+                   "F a\\r\\n", "E a\\n", "F a\\r", "F ", "F \\x00",
+                   "P a\\x00", "F "]
         self.assertEqual(self.told(records, "-u"),
-                         [(1, lf), (6, lf), (7, lf), (8, lf)])
+                         [(1, lf), (6, lf), (7, lf), (8, lf), (11, lf),
+                          (13, lf)])
         self.assertEqual(self.told(records, "-u", "-f", "none"), [])
 
     def test_malformed_lines_are_told_and_the_rest_sent(self):

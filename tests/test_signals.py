@@ -291,7 +291,8 @@ class Counters(Case):
         wait_for(agree, "all to be counted")
         tcp, udp = (counters[l[0]] for l in daemon.listening)
         self.assertEqual(tcp, {"records": 5, "bytes": 13 + 2 * 151,
-                               "connections": 2, "total": 3, "refused": 1})
+                               "connections": 2, "total": 3, "refused": 1,
+                               "waiting": 0})
         self.assertEqual(udp, {"records": 2, "bytes": 158, "lost": 0,
                                "truncated": 1})
         for name, path in (("text", log), ("stdout", daemon.out)):

@@ -8,7 +8,6 @@ import os
 import re
 import resource
 import select
-import shutil
 import signal
 import subprocess
 import threading
@@ -41,14 +40,6 @@ MORE_THAN_THE_KERNEL_HOLDS = 500  # datagrams, in that receive_buffer
 STALLS = TURNS // 2 or 1
 SMALL = 96 << 10
 BALLAST = 24 << 20
-
-
-def sanitized():
-    """Whether a sanitizer delays the reuse of freed memory."""
-    with open(shutil.which(harness.PORTLOGD) or harness.PORTLOGD,
-              "rb") as file:
-        program = file.read()
-    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def memory_of(daemon):
@@ -339,7 +330,7 @@ class Pipes(Hurt):
         flood.stopping.set()
         content = self.drain_to_the_end(daemon)
         self.assertGreater(self.check_both(daemon, content), 0)
-        if sanitized():
+        if harness.sanitized():
             self.skipTest("nothing is lost; the sanitizer's own memory grows")
         self.assertLess(after - before, 1 << 20)
 

@@ -25,7 +25,22 @@ STREAMS = {
     "octet-counted": (b"3 one4 t\nwo1 \0002 3 11 hello world5 end",
                       [("F", b"one"), ("F", b"t\nwo"), ("F", b"\0"),
                        ("F", b"3 "), ("F", b"hello world"), ("E", b"end")]),
+    r'delimiter"; delimiter = "\x1c\r':
+        (b"\x0bone\r\ntwo\x1c\r\x1c\r\x0bend\x1c",
+         [("F", b"\x0bone\r\ntwo"), ("F", b""), ("E", b"\x0bend\x1c")]),
+    r'delimiter"; delimiter = "\\x00\\\\':
+        (b"a\0b\\\0\\\0", [("F", b"a\0b\\"), ("E", b"\0")]),
+    'length"; length_bytes = 2; length_order = "little':
+        (b"\3\0one\0\0\4\0t\nwo\4\0end",
+         [("F", b"one"), ("F", b""), ("F", b"t\nwo"), ("E", b"end")]),
+    'length"; length_bytes = 4; length_includes_itself = true; name = "l':
+        (b"\0\0\0\7one\0\0\0\4\0\0\0", [("F", b"one"), ("F", b""),
+                                          ("E", b"\0\0\0")]),
 }
+
+# Framings with settings of their own, as framed() takes them.
+MLLP = r'delimiter"; delimiter = "\x1c\r'
+LENGTH = 'length"; length_bytes = 1; length_order = "big'
 
 BAD_FRAMES = {
     "letters": b"hello",
@@ -34,9 +49,9 @@ BAD_FRAMES = {
     "30 digits": b"9" * 30 + b" hello",
     "10 digits": b"1234567890 hello",
     "no space": b"5hello",
-    "a newline between frames": b"\n5 hello",
+    "a tab between frames": b"\t5 hello",
     "a sign": b"+5 hello",
-    "a space first": b" 5 hello",
+    "lines": b"<13>one\n<13>two\n",
 }
 
 
@@ -199,7 +214,9 @@ class Pieces(harness.Case):
     def test_unfinished_records_show_as_pieces(self):
         for framing, head, end in (("line", b"", b"\n"), ("lf", b"", b"\n"),
                                    ("nul", b"", b"\0"),
-                                   ("octet-counted", b"6 ", b"")):
+                                   ("octet-counted", b"6 ", b""),
+                                   (MLLP, b"", b"\x1c\r"),
+                                   (LENGTH, b"\6", b"")):
             daemon = self.daemon(config=framed(
                 framing, settings="flush_timeout = 30;"))
             connection = self.tcp(daemon)
@@ -215,6 +232,20 @@ class Pieces(harness.Case):
                              [("P", b"abc"), ("F", b"def"), ("P", b"ghi"),
                               ("E", b"")])
             daemon.stop()
+
+    def test_half_of_a_delimiter_is_shown_only_where_it_is_none(self):
+        daemon = self.daemon(config=framed(
+            MLLP, settings="flush_timeout = 30;"))
+        connection = self.tcp(daemon)
+        connection.sendall(b"abc\x1c")
+        daemon.wait_for_data(1)
+        connection.sendall(b"\rdef\x1c")
+        daemon.wait_for_data(3)
+        connection.shutdown(socket.SHUT_WR)
+        end_of(connection)
+        self.assertEqual(of_peer(daemon, connection),
+                         [("P", b"abc"), ("F", b""), ("P", b"def"),
+                          ("E", b"\x1c")])
 
     def test_a_terminator_after_a_piece_makes_an_empty_last_piece(self):
         daemon = self.daemon(config=framed(
@@ -262,6 +293,32 @@ class Pieces(harness.Case):
                          [("F", "held back")])
 
 
+class Ranges(harness.Case):
+
+    def two_free_ports(self):
+        """The first of two that follow each other."""
+        while True:
+            first = harness.free_port()
+            try:
+                socket.create_server(("", first + 1)).close()
+                return first
+            except OSError:
+                continue
+
+    def test_each_port_of_a_range_is_a_listener(self):
+        first = self.two_free_ports()
+        daemon = self.daemon(config=configured(
+            tcp('name = "pump";').replace(
+                "port = 0", f'port = "{first}-{first + 1}"')), start=False)
+        daemon.launch()
+        daemon.wait_for_error(f"listener pump/{first + 1}: listening")
+        for count, port in enumerate((first, first + 1), 1):
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(b"hello\n")
+                daemon.wait_for_data(count)
+            self.assertEqual(daemon.records()[-1].listener, f"pump/{port}")
+
+
 class Endings(harness.Case):
 
     def test_bad_frames_are_logged_and_end_the_connection(self):
@@ -280,6 +337,31 @@ class Endings(harness.Case):
                                  ("closed", "bad-frame"), name)
                 self.assertEqual(int(keys["bytes"]), len(good + bad))
                 self.assertEqual(int(keys["records"]), len(expected) + 1)
+
+    def test_a_line_end_or_a_nul_between_frames_is_nobodys(self):
+        daemon = self.daemon(config=framed("octet-counted"))
+        between = (b"\n", b"\r\n", b"\0", b"\n ", b"\n\n")
+        connection = self.tcp(daemon)
+        for count, end in enumerate(between, 1):
+            connection.sendall(b"9 <14>hello")
+            daemon.wait_for_data(count)
+            connection.sendall(end)
+        connection.close()
+        closed = daemon.wait_for_note("closed")
+        self.assertEqual(of_peer(daemon, closed.peer),
+                         [("F", b"<14>hello")] * len(between))
+        self.assertEqual(closed.note()[1]["reason"], "eof")
+
+    def test_a_length_that_is_none_ends_the_connection(self):
+        daemon = self.daemon(config=framed(
+            'length"; length_bytes = 4; length_order = "big'))
+        connection = self.tcp(daemon)
+        connection.sendall(b"\0\0\0\1aGET / HTTP/1.0\r\n")
+        end_of(connection)
+        self.assertEqual(of_peer(daemon, connection),
+                         [("F", b"a"), ("E", b"GET / HTTP/1.0\r\n")])
+        self.assertEqual(daemon.of(connection)[-1].note()[1]["reason"],
+                         "bad-frame")
 
     def test_a_bad_frame_that_comes_bit_by_bit(self):
         daemon = self.daemon(config=framed("octet-counted"))

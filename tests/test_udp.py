@@ -25,7 +25,10 @@ DATAGRAMS = [
     (b"a\nb\r\nc", b"a\nb\r\nc", b"a\nb\r\nc", [b"a", b"b", b"c"]),
     (b"a\n\nb\n", b"a\n\nb", b"a\n\nb\n", [b"a", b"", b"b"]),
     (b" a\0b ", b" a\0b ", b" a\0b ", [b" a\0b "]),
-    (b"\0", b"\0", b"\0", [b"\0"]),
+    (b"\0", b"", b"\0", [b"\0"]),
+    (b"\0x\0", b"\0x", b"\0x\0", [b"\0x\0"]),
+    (b"x\0\0", b"x\0", b"x\0\0", [b"x\0\0"]),
+    (b"x\n\0", b"x\n", b"x\n\0", [b"x", b"\0"]),
 ]
 
 

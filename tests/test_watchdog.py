@@ -63,6 +63,16 @@ class Watchdog(keeper.Case):
         for sender in self.senders():
             sender.finish()
 
+    def test_the_status_says_who_waits_at_a_limit(self):
+        daemon = self.serve(LINE, limits="max_connections = 1;")
+        streams = [self.tcp(daemon) for _ in range(3)]
+        told = ("1 connections, 0 records, 0 datagrams lost, 2 wait because "
+                "of max_connections")
+        wait_for(lambda: told in [value for _, value in
+                                  daemon.keeper.heard("STATUS")], told)
+        for stream in streams:
+            stream.close()
+
     def test_the_watchdog_sees_who_reads_for_many_stand_still(self):
         limit_s = 1.2
         daemon = self.serve(LINE, watchdog_us=int(limit_s * 1e6))

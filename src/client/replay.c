@@ -302,8 +302,11 @@ find_change(const struct replay *r, struct stream *stream,
 	if (framing == REPLAY_NONE)
 		return NULL;
 	if (r->options->protocol == PROTOCOL_UDP)
-		return last == '\n' && line->tag != TAG_PIECE
-			     ? "no newline at the end of a datagram (see -f)"
+		return line->size + stream->pieces.size > 0 &&
+				       (last == '\n' || last == '\0') &&
+				       line->tag != TAG_PIECE
+			     ? "no newline or NUL at the end of a datagram "
+			       "(see -f)"
 			     : NULL;
 	if (framing == REPLAY_OCTET_COUNTED)
 		return line->size + stream->pieces.size == 0 && is_whole(line)

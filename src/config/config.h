@@ -48,10 +48,12 @@ struct names {
 struct listener_config {
 	char *name; /* NULL: "tcp/PORT", once the kernel has chosen it */
 	enum protocol protocol;
-	char *address;   /* "*" or numeric */
-	unsigned port;   /* 0: any that is free */
-	char *interface; /* NULL: any */
+	char *address;      /* "*" or numeric */
+	unsigned port;      /* 0: any that is free */
+	unsigned last_port; /* while reading: of a range; 0: one port */
+	char *interface;    /* NULL: any */
 	enum framing framing;
+	struct framing_settings framing_settings;
 	struct names outputs;
 	uint64_t output_mask; /* bit n: it writes to config->outputs[n] */
 	struct limits limits;

@@ -40,6 +40,12 @@ is_same_address(const char *a, const char *b)
 	       overlap(&x, &y);
 }
 
+static unsigned
+last_port(const struct listener_config *l)
+{
+	return l->last_port > 0 ? l->last_port : l->port;
+}
+
 bool
 conflicts_listeners(const struct listener_config *a,
 		    const struct listener_config *b)
@@ -48,9 +54,59 @@ conflicts_listeners(const struct listener_config *a,
 	bool same_interface = !a->interface || !b->interface ||
 			      strcmp(a->interface, b->interface) == 0;
 
-	return a->port != 0 && a->port == b->port &&
-	       a->protocol == b->protocol && same_interface &&
-	       is_same_address(a->address, b->address);
+	return a->port != 0 && a->port <= last_port(b) &&
+	       b->port <= last_port(a) && a->protocol == b->protocol &&
+	       same_interface && is_same_address(a->address, b->address);
+}
+
+/* A listener's name, or those of a range: "tcp" and 8888, "pumps" and none. */
+struct label {
+	const char *text;
+	size_t size;
+	unsigned first, last; /* number */
+	bool is_default;
+};
+
+#define NO_NUMBER UINT_MAX
+
+static struct label
+label_of(const struct listener_config *l)
+{
+	const char *protocol = address_protocol(l->protocol);
+	const char *slash = l->name ? strrchr(l->name, '/') : NULL;
+	struct label label = { .text = l->name ? l->name : protocol,
+			       .first = l->port,
+			       .last = last_port(l),
+			       .is_default = !l->name };
+	uint16_t number;
+
+	label.size = strlen(label.text);
+	if (!l->name || l->last_port > 0)
+		return label;
+	label.first = label.last = NO_NUMBER;
+	if (slash && address_parse_port(slash + 1, &number)) {
+		label.size = (size_t)(slash - l->name);
+		label.first = label.last = number;
+		label.is_default = number == l->port &&
+				   label.size == strlen(protocol) &&
+				   memcmp(l->name, protocol, label.size) == 0;
+	}
+	return label;
+}
+
+bool
+conflicts_names(const struct listener_config *a,
+		const struct listener_config *b)
+{
+	struct label x = label_of(a), y = label_of(b);
+
+	/* The kernel chooses the port that an unnamed one is named after. */
+	if ((!a->name && a->port == 0) || (!b->name && b->port == 0))
+		return false;
+	return a->protocol == b->protocol && x.first <= y.last &&
+	       y.first <= x.last && x.size == y.size &&
+	       memcmp(x.text, y.text, x.size) == 0 &&
+	       !(x.is_default && y.is_default);
 }
 
 /* Move *path to its next part, past "//" and "/./".  Returns its size. */

@@ -15,6 +15,13 @@ bool conflicts_listeners(const struct listener_config *,
 			 const struct listener_config *);
 
 /*
+ * Whether both have one protocol and name, so that the log does not tell them
+ * apart.  By default all listeners on a port do; their addresses differ.
+ */
+bool conflicts_names(const struct listener_config *,
+		     const struct listener_config *);
+
+/*
  * Whether both write to one file, where a short write would mix their lines: by
  * one path or two, through links, mounts or stdout.
  */

@@ -86,37 +86,34 @@ output_mask(const struct config *config, const struct listener_config *listener)
 	return mask;
 }
 
-void
-config_complete_listeners(struct config *config)
+static char *
+name_with_port(const char *base, unsigned port)
 {
-	if (config->listener_count == 0) {
-		config_add_listener(config)->port = DEFAULT_PORT;
-		config_add_listener(config)->port = DEFAULT_PORT;
-		config->listeners[1].protocol = PROTOCOL_UDP;
-	}
-	for (size_t i = 0; i < config->listener_count; i++) {
-		struct listener_config *l = &config->listeners[i];
-		bool is_tcp = l->protocol == PROTOCOL_TCP;
-		char name[16];
+	char *name;
 
-		if (l->framing == FRAMING_UNSET)
-			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
-		l->output_mask = output_mask(config, l);
-		if (l->name || l->port == 0)
-			continue;
-		snprintf(name, sizeof name, "%s/%u",
-			 address_protocol(l->protocol), l->port);
-		l->name = memory_copy(name);
-	}
+	if (asprintf(&name, "%s/%u", base, port) < 0)
+		memory_missing();
+	return name;
 }
 
-int
-config_find_output(const struct config *config, const char *name)
+/* A listener like this one, on one port of its range. */
+static struct listener_config
+copy_for_port(const struct listener_config *range, unsigned port)
 {
-	for (size_t i = 0; i < config->output_count; i++)
-		if (strcmp(config->outputs[i].name, name) == 0)
-			return (int)i;
-	return -1;
+	struct listener_config copy = *range;
+
+	copy.port = port;
+	copy.last_port = 0;
+	if (range->name)
+		copy.name = name_with_port(range->name, port);
+	copy.address = memory_copy(range->address);
+	if (range->interface)
+		copy.interface = memory_copy(range->interface);
+	copy.outputs.list =
+		memory_zeroed(range->outputs.count, sizeof *copy.outputs.list);
+	for (size_t i = 0; i < range->outputs.count; i++)
+		copy.outputs.list[i] = memory_copy(range->outputs.list[i]);
+	return copy;
 }
 
 static void
@@ -128,6 +125,69 @@ free_listener(struct listener_config *listener)
 	for (size_t i = 0; i < listener->outputs.count; i++)
 		free(listener->outputs.list[i]);
 	free(listener->outputs.list);
+}
+
+static size_t
+count_ports(const struct listener_config *listener)
+{
+	return listener->last_port > 0
+		     ? listener->last_port - listener->port + 1
+		     : 1;
+}
+
+/* Replace each listener for a range of ports by one for each port. */
+static void
+expand_ranges(struct config *config)
+{
+	struct listener_config *read = config->listeners, *next;
+	size_t count = config->listener_count;
+
+	config->listener_count = 0;
+	for (size_t i = 0; i < count; i++)
+		config->listener_count += count_ports(&read[i]);
+	next = memory_zeroed(config->listener_count, sizeof *next);
+	config->listeners = next;
+	for (size_t i = 0; i < count; i++) {
+		if (read[i].last_port == 0) {
+			*next++ = read[i];
+			continue;
+		}
+		for (unsigned p = read[i].port; p <= read[i].last_port; p++)
+			*next++ = copy_for_port(&read[i], p);
+		free_listener(&read[i]);
+	}
+	free(read);
+}
+
+void
+config_complete_listeners(struct config *config)
+{
+	expand_ranges(config);
+	if (config->listener_count == 0) {
+		config_add_listener(config)->port = DEFAULT_PORT;
+		config_add_listener(config)->port = DEFAULT_PORT;
+		config->listeners[1].protocol = PROTOCOL_UDP;
+	}
+	for (size_t i = 0; i < config->listener_count; i++) {
+		struct listener_config *l = &config->listeners[i];
+		bool is_tcp = l->protocol == PROTOCOL_TCP;
+
+		if (l->framing == FRAMING_UNSET)
+			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
+		l->output_mask = output_mask(config, l);
+		if (!l->name && l->port != 0)
+			l->name = name_with_port(address_protocol(l->protocol),
+						 l->port);
+	}
+}
+
+int
+config_find_output(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->output_count; i++)
+		if (strcmp(config->outputs[i].name, name) == 0)
+			return (int)i;
+	return -1;
 }
 
 void

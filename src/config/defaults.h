@@ -17,8 +17,8 @@ struct output_config *config_add_output(struct config *);
 
 /*
  * Complete the outputs, then the listeners: add stdout if there is no output,
- * TCP and UDP port 8888 if there is no listener; set the names, framings and
- * output masks that are missing.
+ * TCP and UDP port 8888 if there is no listener, and one listener for each port
+ * of a range; set the names, framings and output masks that are missing.
  */
 void config_complete_outputs(struct config *);
 void config_complete_listeners(struct config *);

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 
+#include "base/escape.h"
 #include "config/options.h"
 
 /* Print a string with the escapes of libconfig. */
@@ -24,6 +25,16 @@ put_string(FILE *out, const char *text)
 }
 
 static void
+put_delimiter(FILE *out, const struct delimiter *delimiter)
+{
+	char text[ESCAPE_GROWTH * FRAMING_DELIMITER_BYTES + 1];
+	size_t size = delimiter->size;
+
+	text[escape(text, sizeof text, delimiter->bytes, &size)] = '\0';
+	put_string(out, text);
+}
+
+static void
 put_names(FILE *out, const struct names *names)
 {
 	fputs("[ ", out);
@@ -41,10 +52,14 @@ put_value(FILE *out, const struct option *option, const void *target)
 
 	switch (option->type) {
 	case OPTION_INTEGER:
+	case OPTION_PORTS:
 		fprintf(out, "%u", option_get(option, target));
 		break;
 	case OPTION_CHOICE:
 		put_string(out, option->choices[option_get(option, target)]);
+		break;
+	case OPTION_BOOLEAN:
+		fputs(option_get(option, target) ? "true" : "false", out);
 		break;
 	case OPTION_MODE:
 		fprintf(out, "\"%04o\"", option_get(option, target));
@@ -54,6 +69,9 @@ put_value(FILE *out, const struct option *option, const void *target)
 	case OPTION_TEXT:
 	case OPTION_PATH:
 		put_string(out, *(char *const *)field);
+		break;
+	case OPTION_DELIMITER:
+		put_delimiter(out, field);
 		break;
 	case OPTION_NAMES:
 		put_names(out, field);
@@ -83,8 +101,11 @@ is_unset(const struct option *option, const void *target)
 		return true;
 	case OPTION_INTEGER:
 		return option_get(option, target) > option->max;
+	case OPTION_PORTS:
 	case OPTION_CHOICE:
+	case OPTION_BOOLEAN:
 	case OPTION_MODE:
+	case OPTION_DELIMITER:
 		break;
 	}
 	return false;
@@ -92,14 +113,13 @@ is_unset(const struct option *option, const void *target)
 
 #define EVERY_KIND UINT_MAX
 
-/* Print the options for this protocol or type of output. */
+/* Print the options for these kinds of listener or output. */
 static void
 put_options(FILE *out, const char *indent, const struct option *table,
-	    const void *target, unsigned kind)
+	    const void *target, unsigned kinds)
 {
 	for (; table->name; table++) {
-		if (is_unset(table, target) ||
-		    (kind != EVERY_KIND && !option_applies(table, kind)))
+		if (is_unset(table, target) || !option_applies(table, kinds))
 			continue;
 		fprintf(out, "%s%s = ", indent, table->name);
 		put_value(out, table, target);
@@ -119,7 +139,7 @@ config_dump(const struct config *config, FILE *out)
 
 		fputs("  {\n", out);
 		put_options(out, "    ", config_listener_options, l,
-			    l->protocol);
+			    option_listener_kinds(l));
 		fputs(i + 1 < config->listener_count ? "  },\n" : "  }\n", out);
 	}
 	fputs(");\n\noutputs = (\n", out);
@@ -127,7 +147,8 @@ config_dump(const struct config *config, FILE *out)
 		const struct output_config *o = &config->outputs[i];
 
 		fputs("  {\n", out);
-		put_options(out, "    ", config_output_options, o, o->type);
+		put_options(out, "    ", config_output_options, o,
+			    option_output_kinds(o));
 		fputs(i + 1 < config->output_count ? "  },\n" : "  }\n", out);
 	}
 	fputs(");\n", out);

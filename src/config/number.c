@@ -83,7 +83,8 @@ find_option(const char *setting)
 static void
 expect_integer(const struct option *option, char out[80])
 {
-	if (option && option->type == OPTION_INTEGER)
+	if (option &&
+	    (option->type == OPTION_INTEGER || option->type == OPTION_PORTS))
 		snprintf(out, 80, "an integer from %u to %u", option->min,
 			 option->max);
 	else

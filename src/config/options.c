@@ -11,11 +11,13 @@
 /* In the order of their enumerations. */
 static const char *const protocols[] = { "tcp", "udp", NULL };
 static const char *const framings[] = {
-	[FRAMING_LINE] = "line",   [FRAMING_LF] = "lf",
-	[FRAMING_NUL] = "nul",     [FRAMING_OCTET_COUNTED] = "octet-counted",
-	[FRAMING_CHUNK] = "chunk", [FRAMING_DATAGRAM] = "datagram",
-	[FRAMING_EXACT] = "exact", [FRAMING_EXACT + 1] = NULL,
+	[FRAMING_LINE] = "line",     [FRAMING_LF] = "lf",
+	[FRAMING_NUL] = "nul",       [FRAMING_OCTET_COUNTED] = "octet-counted",
+	[FRAMING_CHUNK] = "chunk",   [FRAMING_DATAGRAM] = "datagram",
+	[FRAMING_EXACT] = "exact",   [FRAMING_DELIMITER] = "delimiter",
+	[FRAMING_LENGTH] = "length", [FRAMING_LENGTH + 1] = NULL,
 };
+static const char *const length_orders[] = { "big", "little", NULL };
 static const char *const notes[] = { "none", "closed", "all", NULL };
 const char *const config_output_types[] = { "stdout", "file", "syslog",
 					    "journal", NULL };
@@ -34,6 +36,8 @@ static const char *const severities[] = { "emerg", "alert",   "crit",
 
 #define TCP (1U << PROTOCOL_TCP)
 #define UDP (1U << PROTOCOL_UDP)
+/* The bits after those of the protocols. */
+#define FRAMED(framing) (4U << (framing))
 #define STREAMS (1U << OUTPUT_STDOUT | 1U << OUTPUT_FILE)
 #define FILES (1U << OUTPUT_FILE)
 #define MESSAGES (1U << OUTPUT_SYSLOG | 1U << OUTPUT_JOURNAL)
@@ -43,6 +47,7 @@ static_assert(sizeof(enum framing) == sizeof(unsigned) &&
 		      sizeof(enum protocol) == sizeof(unsigned) &&
 		      sizeof(enum format) == sizeof(unsigned) &&
 		      sizeof(enum output_type) == sizeof(unsigned) &&
+		      sizeof(enum length_order) == sizeof(unsigned) &&
 		      sizeof(enum connection_notes) == sizeof(unsigned),
 	      "an enumeration of another size than the table expects");
 
@@ -101,7 +106,10 @@ const struct option config_listener_options[] = {
 	{ CHOICE("protocol", offsetof(struct listener_config, protocol),
 		 protocols, PROTOCOL_TCP),
 	  .required = true },
-	{ INTEGER("port", offsetof(struct listener_config, port), 0, 65535, 0),
+	{ .name = "port",
+	  .type = OPTION_PORTS,
+	  .offset = offsetof(struct listener_config, port),
+	  .max = 65535,
 	  .required = true },
 	{ STRING("address", OPTION_ADDRESS,
 		 offsetof(struct listener_config, address), "*") },
@@ -112,6 +120,30 @@ const struct option config_listener_options[] = {
 	/* The default depends on the protocol: config_complete_listeners(). */
 	{ CHOICE("framing", offsetof(struct listener_config, framing), framings,
 		 FRAMING_UNSET) },
+	{ .name = "delimiter",
+	  .type = OPTION_DELIMITER,
+	  .offset =
+		  offsetof(struct listener_config, framing_settings.delimiter),
+	  .applies = FRAMED(FRAMING_DELIMITER),
+	  .required = true },
+	{ .name = "length_bytes",
+	  .type = OPTION_INTEGER,
+	  .offset = offsetof(struct listener_config,
+			     framing_settings.length_bytes),
+	  .min = 1,
+	  .max = 4,
+	  .applies = FRAMED(FRAMING_LENGTH),
+	  .required = true },
+	{ CHOICE("length_order",
+		 offsetof(struct listener_config,
+			  framing_settings.length_order),
+		 length_orders, LENGTH_BIG),
+	  .applies = FRAMED(FRAMING_LENGTH) },
+	{ .name = "length_includes_itself",
+	  .type = OPTION_BOOLEAN,
+	  .offset = offsetof(struct listener_config,
+			     framing_settings.length_includes_itself),
+	  .applies = FRAMED(FRAMING_LENGTH) },
 	{ .name = "outputs",
 	  .type = OPTION_NAMES,
 	  .offset = offsetof(struct listener_config, outputs) },
@@ -138,7 +170,7 @@ const struct option config_output_options[] = {
 	  .applies = STREAMS | 1U << OUTPUT_SYSLOG },
 	{ STRING("path", OPTION_PATH, offsetof(struct output_config, path),
 		 NULL),
-	  .applies = FILES },
+	  .applies = FILES, .required = true },
 	{ .name = "mode",
 	  .type = OPTION_MODE,
 	  .offset = offsetof(struct output_config, mode),
@@ -165,10 +197,26 @@ option_find(const struct option *table, const char *name)
 	return NULL;
 }
 
-bool
-option_applies(const struct option *option, unsigned kind)
+unsigned
+option_listener_kinds(const struct listener_config *listener)
 {
-	return option->applies == 0 || option->applies & 1U << kind;
+	unsigned framing = listener->framing == FRAMING_UNSET
+				 ? 0
+				 : FRAMED(listener->framing);
+
+	return 1U << listener->protocol | framing;
+}
+
+unsigned
+option_output_kinds(const struct output_config *output)
+{
+	return 1U << output->type;
+}
+
+bool
+option_applies(const struct option *option, unsigned kinds)
+{
+	return option->applies == 0 || option->applies & kinds;
 }
 
 int
@@ -203,7 +251,9 @@ options_set_defaults(const struct option *table, void *target)
 
 		switch (table->type) {
 		case OPTION_INTEGER:
+		case OPTION_PORTS:
 		case OPTION_CHOICE:
+		case OPTION_BOOLEAN:
 		case OPTION_MODE:
 			option_set(table, target, table->initial);
 			break;
@@ -216,6 +266,9 @@ options_set_defaults(const struct option *table, void *target)
 			break;
 		case OPTION_NAMES:
 			*(struct names *)(void *)field = (struct names){ 0 };
+			break;
+		case OPTION_DELIMITER:
+			((struct delimiter *)(void *)field)->size = 0;
 			break;
 		case OPTION_GROUP:
 		case OPTION_LIST:

@@ -11,17 +11,23 @@
 #include <stddef.h>
 
 enum option_type {
-	OPTION_INTEGER, /* unsigned, min to max */
-	OPTION_CHOICE,  /* an enum: the index in choices */
-	OPTION_MODE,    /* unsigned: octal digits in a string */
-	OPTION_NAME,    /* char *: printable ASCII, no space, 1 to 64 bytes */
-	OPTION_ADDRESS, /* char *: "*" or a numeric address */
-	OPTION_TEXT,    /* char *: not empty */
-	OPTION_PATH,    /* char *: the path of a file */
-	OPTION_NAMES,   /* struct names: an array or list of names */
-	OPTION_GROUP,   /* no field: a group, for which there is a table */
-	OPTION_LIST,    /* no field: a list of such groups */
+	OPTION_INTEGER,   /* unsigned, min to max */
+	OPTION_PORTS,     /* two unsigned: a port, and a range's last or 0 */
+	OPTION_CHOICE,    /* an enum: the index in choices */
+	OPTION_BOOLEAN,   /* unsigned: 0 or 1 */
+	OPTION_MODE,      /* unsigned: octal digits in a string */
+	OPTION_NAME,      /* char *: printable ASCII, no space, 1 to 64 bytes */
+	OPTION_ADDRESS,   /* char *: "*" or a numeric address */
+	OPTION_TEXT,      /* char *: not empty */
+	OPTION_PATH,      /* char *: the path of a file */
+	OPTION_DELIMITER, /* struct delimiter: an escaped string */
+	OPTION_NAMES,     /* struct names: an array or list of names */
+	OPTION_GROUP,     /* no field: a group, for which there is a table */
+	OPTION_LIST,      /* no field: a list of such groups */
 };
+
+struct listener_config;
+struct output_config;
 
 struct option {
 	const char *name;
@@ -31,9 +37,8 @@ struct option {
 	unsigned initial;           /* the default of a number */
 	const char *text;           /* the default of a string; NULL: unset */
 	const char *const *choices; /* ends with NULL */
-	/* Bit n: it is for protocol, or type of output, n.  0: for all. */
-	unsigned applies;
-	bool required;
+	unsigned applies; /* the kinds that it is for; 0: all of them */
+	bool required;    /* where it applies */
 };
 
 /* Names in the order of their enumerations; each ends with NULL. */
@@ -49,8 +54,13 @@ extern const struct option config_output_options[];
 /* The row of that name; NULL: there is none. */
 const struct option *option_find(const struct option *table, const char *name);
 
-/* Whether it is for this protocol or type of output. */
-bool option_applies(const struct option *, unsigned kind);
+/*
+ * The kinds of a listener, its protocol and its framing, or of an output, its
+ * type, as bits; and whether an option is for one of these.
+ */
+unsigned option_listener_kinds(const struct listener_config *);
+unsigned option_output_kinds(const struct output_config *);
+bool option_applies(const struct option *, unsigned kinds);
 
 /* The index of a name in choices; -1: it is none of them. */
 int option_choice(const char *const *choices, const char *name);

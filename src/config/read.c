@@ -29,7 +29,7 @@ read_group(struct reader *r, config_setting_t *group,
 
 	for (size_t i = 0; table[i].name; i++) {
 		names[i] = table[i].name;
-		if (!table[i].required ||
+		if (!table[i].required || table[i].applies != 0 ||
 		    config_setting_get_member(group, table[i].name))
 			continue;
 		error_at(r, group, "missing setting \"%s\"", table[i].name);
@@ -82,19 +82,22 @@ describe_place(const struct reader *r, const config_setting_t *group,
 		 is_here ? "" : there->file);
 }
 
-/* Refuse settings that are not for this protocol or type of output. */
+/* Refuse settings that are not for these kinds, and miss those that are. */
 static void
 check_applies(struct reader *r, config_setting_t *group,
-	      const struct option *table, unsigned kind, const char *user)
+	      const struct option *table, unsigned kinds, const char *user)
 {
 	for (; table->name; table++) {
 		config_setting_t *member =
 			config_setting_get_member(group, table->name);
 
-		if (member && !option_applies(table, kind))
+		if (member && !option_applies(table, kinds))
 			error_at(r, member,
 				 "found \"%s\", which %s has no use for",
 				 table->name, user);
+		else if (!member && table->required && table->applies & kinds)
+			error_at(r, group, "missing setting \"%s\"",
+				 table->name);
 	}
 }
 
@@ -153,13 +156,10 @@ static void
 check_output(struct reader *r, config_setting_t *group,
 	     const struct output_config *output)
 {
-	check_applies(r, group, config_output_options, output->type,
-		      "this type of output");
+	check_applies(r, group, config_output_options,
+		      option_output_kinds(output), "this type of output");
 	check_max_line(r, group, output);
-	if (output->type == OUTPUT_FILE &&
-	    !config_setting_get_member(group, "path"))
-		error_at(r, group, "missing setting \"path\"");
-	else if (output->path)
+	if (output->type == OUTPUT_FILE && output->path)
 		check_path(r, group, output->path);
 }
 
@@ -267,8 +267,10 @@ check_framing(struct reader *r, config_setting_t *group,
 	      const struct listener_config *l)
 {
 	bool is_tcp = l->protocol == PROTOCOL_TCP;
+	bool is_udp_framing =
+		l->framing == FRAMING_DATAGRAM || l->framing == FRAMING_EXACT;
 	bool fits = l->framing == FRAMING_LINE || l->framing == FRAMING_UNSET ||
-		    is_tcp == (l->framing < FRAMING_DATAGRAM);
+		    is_tcp != is_udp_framing;
 
 	if (fits)
 		return;
@@ -277,7 +279,8 @@ check_framing(struct reader *r, config_setting_t *group,
 		 option_find(config_listener_options, "framing")
 			 ->choices[l->framing],
 		 is_tcp ? "for tcp one of \"line\", \"lf\", \"nul\", "
-			  "\"octet-counted\", \"chunk\""
+			  "\"octet-counted\", \"chunk\", \"delimiter\", "
+			  "\"length\""
 			: "for udp one of \"datagram\", \"exact\", \"line\"");
 }
 
@@ -298,10 +301,52 @@ static void
 check_protocol(struct reader *r, config_setting_t *group,
 	       const struct listener_config *l)
 {
-	check_applies(r, group, config_listener_options, l->protocol,
-		      address_protocol(l->protocol));
+	check_applies(r, group, config_listener_options,
+		      option_listener_kinds(l), "this protocol or framing");
 	check_framing(r, group, l);
 	check_address(r, group, l);
+}
+
+static void
+check_share(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	if (l->limits.max_connections > r->config->limits.max_connections)
+		error_at(r, config_setting_get_member(group, "max_connections"),
+			 "max_connections: found %u, expected at most %u, "
+			 "which limits has for all listeners together",
+			 l->limits.max_connections,
+			 r->config->limits.max_connections);
+}
+
+/* With its port, the name of each must be one that a listener may have. */
+static void
+check_range(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	if (l->last_port > 0 && l->name && strlen(l->name) > 64 - 6)
+		value_wrong_type(r, config_setting_get_member(group, "name"),
+				 "at most 58 characters, for the port follows");
+}
+
+static void
+check_names(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	char place[256];
+	size_t i = 0;
+
+	while (!conflicts_names(&r->config->listeners[i], l) &&
+	       &r->config->listeners[i] != l)
+		i++;
+	if (&r->config->listeners[i] == l)
+		return;
+	describe_place(r, group, i, place);
+	error_at(r, group,
+		 "found a second %s listener \"%s\", expected a name of its "
+		 "own: the first is on %s",
+		 address_protocol(l->protocol),
+		 l->name ? l->name : r->config->listeners[i].name, place);
 }
 
 static void
@@ -335,11 +380,15 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_outputs(r, config_setting_get_member(group, "outputs"));
 	if (!is_wrong(wrong, table, "protocol"))
 		check_protocol(r, group, listener);
+	check_share(r, group, listener);
+	check_range(r, group, listener);
+	if (wrong == 0)
+		check_names(r, group, listener);
 	/* Port 0 conflicts with none: where it is to listen is unknown. */
 	if (is_wrong(wrong, table, "protocol") ||
 	    is_wrong(wrong, table, "address") ||
 	    is_wrong(wrong, table, "interface"))
-		listener->port = 0;
+		listener->port = listener->last_port = 0;
 	check_listener_conflicts(r, group);
 }
 

@@ -3,7 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <libgen.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,11 +103,15 @@ skip_comment(struct scan *s)
 static void
 check_escape(struct scan *s, const char *at)
 {
+	bool is_nul = strncasecmp(at, "x00", 3) == 0;
 	char text[80];
 
-	if (strncasecmp(at, "x00", 3) == 0)
+	/* Behind two backslashes, our own escape of a delimiter. */
+	if (is_nul && strcmp(s->name, "delimiter") != 0) {
 		refuse_value(s, "found an escaped NUL, expected text");
-	if (!strchr("abv", *at))
+		return;
+	}
+	if (!is_nul && !strchr("abv", *at))
 		return;
 	snprintf(text, sizeof text,
 		 "found a backslash before \"%c\", expected two backslashes",
@@ -184,38 +188,33 @@ take_mark(struct scan *s)
 	take(s, 1);
 }
 
+static void
+refuse_include(struct scan *s, const char *path, int error)
+{
+	errors_add(s->errors, s->source->file, s->source->line,
+		   INCLUDE ": found \"%s\", which cannot be read: %s", path,
+		   strerror(error));
+	s->good = false;
+}
+
 /* Text[size] is a NUL. */
 static void scan_file(struct scan *, const char *file, const char *text,
 		      size_t size);
 
-/* The path of an included file, which stands beside the main one. */
-static char *
-add_file(struct scan *s, const char *name, int size)
+/* The path is kept for messages.  shown: it, as it was written. */
+static void
+include(struct scan *s, char *path, const char *shown)
 {
 	struct scanned *out = s->out;
-	char *main = memory_copy(out->tokens[0].file), *path;
+	size_t size;
+	char *text;
 
-	if (asprintf(&path, "%s/%.*s", dirname(main), size, name) < 0)
-		memory_missing();
-	free(main);
 	out->files = memory_grow(out->files, out->file_count + 1,
 				 sizeof *out->files);
 	out->files[out->file_count++] = path;
-	return path;
-}
-
-static void
-include(struct scan *s, const char *name, int name_size)
-{
-	char *path = add_file(s, name, name_size), *text;
-	size_t size;
-
 	text = config_file_read(path, &size);
 	if (!text) {
-		errors_add(s->errors, s->source->file, s->source->line,
-			   INCLUDE ": found \"%.*s\", which cannot be read: %s",
-			   name_size, name, strerror(errno));
-		s->good = false;
+		refuse_include(s, shown, errno);
 		return;
 	}
 	s->depth++;
@@ -224,25 +223,88 @@ include(struct scan *s, const char *name, int name_size)
 	free(text);
 }
 
+/* Why a directory cannot be read.  One that is not there has no files. */
+static int glob_error;
+
+static int
+is_glob_error(const char *path, int error)
+{
+	(void)path;
+	glob_error = error;
+	return error != ENOENT;
+}
+
+/* In the order of their bytes, for the locale is "C". */
+static void
+include_matches(struct scan *s, const char *pattern, const char *shown)
+{
+	glob_t found = { 0 };
+	int result = glob(pattern, 0, is_glob_error, &found);
+
+	if (result == GLOB_NOSPACE)
+		memory_missing();
+	if (result == GLOB_ABORTED)
+		refuse_include(s, shown, glob_error);
+	for (size_t i = 0; i < found.gl_pathc && !s->is_too_deep; i++)
+		include(s, memory_copy(found.gl_pathv[i]), found.gl_pathv[i]);
+	globfree(&found);
+}
+
+/* The directory of the main file and a slash, for a pattern if is_pattern. */
+static void
+add_directory(const struct scan *s, struct buffer *path, bool is_pattern)
+{
+	const char *file = s->out->tokens[0].file;
+	const char *slash = strrchr(file, '/');
+
+	for (const char *at = file; slash && at <= slash; at++) {
+		if (is_pattern && strchr("*?[\\", *at))
+			buffer_add(path, "\\", 1);
+		buffer_add(path, at, 1);
+	}
+}
+
+/* The name of a file, or a pattern of such, beside the main file. */
+static void
+include_all(struct scan *s, const char *name)
+{
+	bool is_pattern = strpbrk(name, "*?[");
+	struct buffer path = { 0 };
+
+	if (*name != '/')
+		add_directory(s, &path, is_pattern);
+	buffer_add(&path, name, strlen(name) + 1);
+	if (is_pattern)
+		include_matches(s, path.data, name);
+	else
+		include(s, memory_copy(path.data), name);
+	buffer_free(&path);
+}
+
 static void
 take_include(struct scan *s)
 {
-	const char *name = s->source->at + strlen(INCLUDE), *end;
+	const char *begin = s->source->at + strlen(INCLUDE), *end;
+	char *name;
 
-	name += strspn(name, " \t");
-	name += *name == '"';
-	end = name + strcspn(name, "\"\n");
+	begin += strspn(begin, " \t");
+	begin += *begin == '"';
+	end = begin + strcspn(begin, "\"\n");
 	s->source->at = end + (*end == '"');
 	s->is_too_deep = s->depth == DEPTH;
-	if (name[-1] != '"' || *end != '"')
+	if (begin[-1] != '"' || *end != '"') {
 		refuse(s, INCLUDE ": expected the name of a file in quotes");
-	else if (s->is_too_deep)
+		return;
+	}
+	if (s->is_too_deep) {
 		refuse(s, INCLUDE ": found files nested too deep");
-	else if (*name == '/')
-		refuse(s, INCLUDE ": found an absolute path, expected a "
-				  "relative one");
-	else
-		include(s, name, (int)(end - name));
+		return;
+	}
+	name = strndup(begin, (size_t)(end - begin));
+	if (!name)
+		memory_missing();
+	include_all(s, name);
+	free(name);
 }
 
 static void

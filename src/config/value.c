@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/memory.h"
 #include "config/expect.h"
 
@@ -138,6 +139,38 @@ read_integer(struct reader *r, const config_setting_t *setting,
 	value_wrong_type(r, setting, expected);
 }
 
+static bool
+parse_range(const char *text, unsigned ports[2])
+{
+	size_t digits = strcspn(text, "-");
+	uint16_t first, last;
+	char copy[8];
+
+	snprintf(copy, sizeof copy, "%.*s", (int)digits, text);
+	if (digits >= sizeof copy || text[digits] == '\0' ||
+	    !address_parse_port(copy, &first) ||
+	    !address_parse_port(text + digits + 1, &last) || first == 0 ||
+	    first > last)
+		return false;
+	ports[0] = first;
+	ports[1] = last;
+	return true;
+}
+
+static void
+read_ports(struct reader *r, const config_setting_t *setting,
+	   const struct option *option, unsigned ports[2])
+{
+	const char *range = config_setting_get_string(setting);
+
+	if (!range)
+		read_integer(r, setting, option, ports);
+	else if (!parse_range(range, ports))
+		value_wrong_type(r, setting,
+				 "an integer from 0 to 65535, or a range such "
+				 "as \"5000-5019\"");
+}
+
 static void
 read_choice(struct reader *r, const config_setting_t *setting,
 	    const struct option *option, unsigned *field)
@@ -156,6 +189,15 @@ read_choice(struct reader *r, const config_setting_t *setting,
 					 i > 0 ? ", " : "", option->choices[i]);
 	}
 	value_wrong_type(r, setting, expected);
+}
+
+static void
+read_boolean(struct reader *r, const config_setting_t *setting, unsigned *field)
+{
+	if (config_setting_type(setting) == CONFIG_TYPE_BOOL)
+		*field = (unsigned)config_setting_get_bool(setting);
+	else
+		value_wrong_type(r, setting, "true or false");
 }
 
 static void
@@ -212,6 +254,27 @@ read_string(struct reader *r, const config_setting_t *setting,
 	*field = memory_copy(value);
 }
 
+/* libconfig has replaced its own escapes, "\r" among them, by their bytes. */
+static void
+read_delimiter(struct reader *r, const config_setting_t *setting,
+	       struct delimiter *delimiter)
+{
+	const char *value = config_setting_get_string(setting);
+	unsigned char bytes[ESCAPE_GROWTH * FRAMING_DELIMITER_BYTES];
+	size_t size = value ? strlen(value) : 0, bad_offset;
+	long count = 0;
+
+	if (size <= sizeof bytes)
+		count = unescape(bytes, value, size, &bad_offset);
+	if (count < 1 || count > FRAMING_DELIMITER_BYTES) {
+		value_wrong_type(r, setting,
+				 "1 to 8 bytes in quotes, such as \"\\r\"");
+		return;
+	}
+	delimiter->size = (unsigned)count;
+	memcpy(delimiter->bytes, bytes, delimiter->size);
+}
+
 static void
 read_names(struct reader *r, const config_setting_t *setting,
 	   struct names *names)
@@ -249,8 +312,14 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_INTEGER:
 		read_integer(r, setting, option, field);
 		break;
+	case OPTION_PORTS:
+		read_ports(r, setting, option, field);
+		break;
 	case OPTION_CHOICE:
 		read_choice(r, setting, option, field);
+		break;
+	case OPTION_BOOLEAN:
+		read_boolean(r, setting, field);
 		break;
 	case OPTION_MODE:
 		read_mode(r, setting, field);
@@ -260,6 +329,9 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_TEXT:
 	case OPTION_PATH:
 		read_string(r, setting, option, field);
+		break;
+	case OPTION_DELIMITER:
+		read_delimiter(r, setting, field);
 		break;
 	case OPTION_NAMES:
 		read_names(r, setting, field);

@@ -20,6 +20,10 @@
 #define ACCEPTS 64
 #define RETRY_MS 1000
 
+/* How often to look who waits at a limit, and to log it. */
+#define LOOK_MS 1000
+#define LOG_FULL_MS 60000
+
 /*
  * Places for all that may go on from the process before this one, beside those
  * that the limits allow, and one for each that waits for a thread.
@@ -110,7 +114,11 @@ listeners_start(struct listeners *ls)
 	for (size_t i = 0; i < ls->count; i++) {
 		if (start(ls, &ls->list[i]))
 			continue;
-		diag(LOG_ERR, "cannot start a thread: %s", strerror(errno));
+		diag(LOG_ERR, "listener %s: cannot start a thread: %s%s",
+		     ls->list[i].name, strerror(errno),
+		     errno == EMFILE ? "; raise the limit (ulimit -n, or "
+				       "LimitNOFILE= of the unit)"
+				     : "");
 		return false;
 	}
 	return true;
@@ -161,6 +169,8 @@ void
 listeners_summarize(struct listeners *ls, char *out, size_t size)
 {
 	unsigned long long connections = 0, records = 0, lost = 0;
+	unsigned waiting = 0;
+	int used;
 
 	for (size_t i = 0; i < ls->count; i++) {
 		struct listener_counters *c = ls->list[i].counters;
@@ -168,10 +178,15 @@ listeners_summarize(struct listeners *ls, char *out, size_t size)
 		connections += atomic_load(&c->connections);
 		records += atomic_load(&c->records);
 		lost += atomic_load(&c->lost);
+		if (ls->list[i].at_limit)
+			waiting += listener_waiting(&ls->list[i]);
 	}
-	snprintf(out, size,
-		 "%llu connections, %llu records, %llu datagrams lost",
-		 connections, records, lost);
+	used = snprintf(out, size,
+			"%llu connections, %llu records, %llu datagrams lost",
+			connections, records, lost);
+	if (waiting > 0)
+		snprintf(out + used, size - (size_t)used,
+			 ", %u wait because of max_connections", waiting);
 }
 
 bool
@@ -212,6 +227,41 @@ look_for_room(struct listeners *ls)
 			ls->list[i].at_limit = !has_room(ls, &ls->list[i]);
 }
 
+static void
+log_full(struct listeners *ls, const struct listener *l, unsigned waiting)
+{
+	bool is_own = registry_count(&ls->registry) < ls->max_connections;
+	struct address source = { 0 };
+	char host[ADDRESS_TEXT];
+	size_t largest = registry_largest_source(
+		&ls->registry, is_own ? &l->counters->connections : NULL,
+		&source);
+
+	address_format_host(&source, host);
+	diag(LOG_WARNING,
+	     "listener %s: %smax_connections is reached: %zu connections, %zu "
+	     "of them from %s; %u more wait",
+	     l->name, is_own ? "" : "limits.",
+	     is_own ? l->config->limits.max_connections : ls->max_connections,
+	     largest, host, waiting);
+}
+
+/* Whoever waits at a limit is no event: look every second. */
+static void
+look_who_waits(struct listeners *ls, struct listener *l, long long now_ms,
+	       long long *until_ms)
+{
+	if (now_ms >= l->look_ms) {
+		unsigned waiting = listener_waiting(l);
+
+		if (waiting > 0)
+			log_full(ls, l, waiting);
+		l->look_ms = now_ms + (waiting > 0 ? LOG_FULL_MS : LOOK_MS);
+	}
+	if (l->look_ms < *until_ms)
+		*until_ms = l->look_ms;
+}
+
 /* A connection that waits for a thread: the kernel has no event for it. */
 static bool
 is_due(const struct listener *l, long long now_ms)
@@ -233,6 +283,8 @@ listeners_poll(struct listeners *ls, struct pollfd *polled, long long *until_ms)
 		polled[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 		if (is_due(l, now_ms))
 			*until_ms = now_ms;
+		if (l->at_limit)
+			look_who_waits(ls, l, now_ms, until_ms);
 		if (backing_off && l->retry_at_ms < *until_ms)
 			*until_ms = l->retry_at_ms;
 		if (listener_is_tcp(l) && !backing_off && !l->at_limit &&

@@ -7,7 +7,7 @@
 #include "base/diag.h"
 
 /* The spare batches of a pool; more, left from a burst, are freed. */
-#define SPARE_BATCHES 16
+#define SPARE_BATCHES 4
 
 static struct diag_limit short_of_memory;
 

@@ -42,6 +42,7 @@ connection_accepted(struct connection *c, uint64_t number)
 				     .connection = number,
 				     .protocol = PROTOCOL_TCP };
 	address_format(&c->entry.peer, c->origin.peer);
-	framer_init(&c->framer, config->framing, config->limits.max_record);
+	framer_init(&c->framer, config->framing, &config->framing_settings,
+		    config->limits.max_record);
 	c->opened_ms = c->received_ms = clock_now_ms();
 }

@@ -38,8 +38,8 @@ connection_progress_end(struct connection *c)
 }
 
 /*
- * An octet-counted stream is framed ahead of the records: a process that
- * continues behind `read` cannot guess where the next count stands.
+ * A counted stream is framed ahead of the records: a process that continues
+ * behind `read` cannot guess where the next count stands.
  */
 static void
 set_framing(struct state_position *p, struct framer ahead)
@@ -64,7 +64,7 @@ connection_progress_read(struct connection *c)
 	struct state_progress *progress = &c->state_entry->progress;
 	struct state_position *p = state_next(progress);
 
-	if (c->framer.framing == FRAMING_OCTET_COUNTED)
+	if (framer_is_counted(&c->framer))
 		set_framing(p, c->framer);
 	else
 		p->framing = (uint8_t)c->framer.framing;

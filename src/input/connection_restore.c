@@ -34,29 +34,25 @@ restore_saved(struct connection *c, const struct state_saved *saved,
 				     .tv_nsec = saved->time_ns };
 	if (saved->is_bad)
 		c->state = CONNECTION_FRAMING_FAILED;
-	c->framer.framing = (enum framing)saved->framing;
-	c->framer.remaining = saved->remaining;
-	c->framer.inside = saved->inside;
+	framer_resume(&c->framer, (enum framing)saved->framing,
+		      saved->remaining, saved->inside);
 	c->unfinished = bytes;
 	c->unfinished_size = bytes ? saved->bytes : 0;
 }
 
 /*
  * Bring the framer to where it would be had it seen the bytes behind `read`;
- * false: they cannot be skipped, for a count may be among them.
+ * false: they cannot be skipped, for a count or length may be among them.
  */
 static bool
 skip(struct framer *f, const struct state_position *p, uint64_t unseen)
 {
-	if (p->framing != FRAMING_UNSET)
-		f->framing = (enum framing)p->framing;
-	if (f->framing != FRAMING_OCTET_COUNTED)
-		return true;
-	if (unseen > p->remaining)
-		return false;
-	f->remaining = p->remaining - unseen;
-	f->inside = f->remaining > 0;
-	return true;
+	enum framing framing = p->framing == FRAMING_UNSET
+				     ? f->framing
+				     : (enum framing)p->framing;
+
+	framer_resume(f, framing, p->remaining - unseen, p->remaining > unseen);
+	return !framer_is_counted(f) || unseen <= p->remaining;
 }
 
 /* The count that had begun: its digits are all that is in hand. */

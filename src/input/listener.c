@@ -245,14 +245,24 @@ listener_log(const struct listener *listener)
 						: "");
 }
 
+unsigned
+listener_waiting(const struct listener *listener)
+{
+	return listener_is_tcp(listener) ? sockets_pending(listener->socket.fd)
+					 : 0;
+}
+
 void
 listener_log_counters(const struct listener *listener)
 {
-	char text[256];
+	char text[256], waiting[32] = "";
 
 	counters_format(listener->counters, listener->config->protocol, text,
 			sizeof text);
-	diag(LOG_INFO, "listener %s: %s", listener->name, text);
+	if (listener_is_tcp(listener))
+		snprintf(waiting, sizeof waiting, " waiting=%u",
+			 listener_waiting(listener));
+	diag(LOG_INFO, "listener %s: %s%s", listener->name, text, waiting);
 }
 
 void

@@ -55,7 +55,8 @@ struct listener {
 	struct poller *poller;     /* NULL: there is none */
 	struct connection *next;   /* allocated before accept(2); owned */
 	long long retry_at_ms;     /* when to accept(2) again; 0: now */
-	bool at_limit; /* it has as many connections as are allowed */
+	bool at_limit;     /* it has as many connections as are allowed */
+	long long look_ms; /* when to see who waits at that limit; 0: now */
 	/* UDP: */
 	struct udp *udp; /* owned; NULL: no thread was started */
 };
@@ -107,6 +108,9 @@ const char *listener_store(struct listener *, const struct listener_config *,
  * socket that a socket unit owns is left as it is.  Main thread.
  */
 void listener_stop_listening(const struct listener *);
+
+/* How many connections wait in the kernel to be accepted.  Any thread. */
+unsigned listener_waiting(const struct listener *);
 
 /* Log where it listens, or its counters, on stderr.  Any thread. */
 void listener_log(const struct listener *);

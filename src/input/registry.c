@@ -62,6 +62,45 @@ registry_count_source(struct registry *registry, const struct address *peer,
 	return found;
 }
 
+/* How many entries from here on are of the same host; 0: others are before. */
+static size_t
+count_host(const struct registry_entry *first,
+	   const struct registry_entry *entry, const atomic_ullong *count)
+{
+	size_t found = 0;
+
+	while (!address_same_host(&first->peer, &entry->peer))
+		first = first->next;
+	if (first != entry)
+		return 0;
+	for (; entry; entry = entry->next)
+		found += (!count || entry->count == count) &&
+			 address_same_host(&first->peer, &entry->peer);
+	return found;
+}
+
+size_t
+registry_largest_source(struct registry *registry, const atomic_ullong *count,
+			struct address *source)
+{
+	size_t largest = 0;
+
+	pthread_mutex_lock(&registry->lock);
+	for (size_t i = 0; i < REGISTRY_BUCKETS; i++)
+		for (struct registry_entry *m = registry->buckets[i]; m;
+		     m = m->next) {
+			size_t found =
+				count_host(registry->buckets[i], m, count);
+
+			if (found <= largest)
+				continue;
+			largest = found;
+			*source = m->peer;
+		}
+	pthread_mutex_unlock(&registry->lock);
+	return largest;
+}
+
 static struct registry_age *
 list_of(struct registry *registry, const struct registry_entry *entry)
 {

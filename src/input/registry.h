@@ -75,6 +75,13 @@ size_t registry_count_source(struct registry *, const struct address *,
 			     const atomic_ullong *count);
 
 /*
+ * The host that most entries of that count are of, or of all for NULL, and how
+ * many; 0: there is no entry.
+ */
+size_t registry_largest_source(struct registry *, const atomic_ullong *count,
+			       struct address *);
+
+/*
  * Add an entry, and count it for its listener.  Its `message` is 0, or
  * where it is in flight already: then call this in the order of the messages.
  * After registry_stop_all() its

@@ -51,7 +51,7 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	struct slice slice;
 	size_t after = u->unframed - size;
 
-	framer_init(&framer, FRAMING_LINE,
+	framer_init(&framer, FRAMING_LINE, NULL,
 		    u->listener->config->limits.max_record);
 	framer_lend(&framer, data, size);
 	framer_received(&framer, size);
@@ -71,10 +71,12 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	}
 }
 
-/* The size without one LF or CRLF at the end. */
+/* The size without one LF, CRLF or NUL at the end. */
 static size_t
 trimmed(const unsigned char *data, size_t size)
 {
+	if (size > 0 && data[size - 1] == '\0')
+		return size - 1;
 	if (size == 0 || data[size - 1] != '\n')
 		return size;
 	size--;

@@ -5,23 +5,46 @@
 
 #include "base/utf8.h"
 
-/* A count with more digits is refused: no peer sends a frame of 1 GB. */
+/* A larger count or length is refused: no peer sends a frame of 1 GB. */
 #define COUNT_DIGITS 9
+#define COUNT_MAX 999999999
 
 size_t
 framer_capacity(size_t max_record)
 {
-	/* Beside a full record: its CR and LF, or its count and the space. */
+	/* Beside a full record: its delimiter, or its count and the space. */
 	return max_record + FRAMER_READ + COUNT_DIGITS + 1;
 }
 
 void
-framer_init(struct framer *f, enum framing framing, size_t max_record)
+framer_init(struct framer *f, enum framing framing,
+	    const struct framing_settings *settings, size_t max_record)
 {
 	*f = (struct framer){
 		.framing = framing,
+		.settings = settings,
 		.max_record = max_record,
 	};
+}
+
+/* Whether the settings have what a framing needs. */
+static bool
+is_set(const struct framing_settings *settings, enum framing framing)
+{
+	if (framing == FRAMING_DELIMITER)
+		return settings && settings->delimiter.size > 0;
+	return framing != FRAMING_LENGTH ||
+	       (settings && settings->length_bytes > 0);
+}
+
+void
+framer_resume(struct framer *f, enum framing framing, uint64_t remaining,
+	      bool inside)
+{
+	if (is_set(f->settings, framing))
+		f->framing = framing;
+	f->remaining = framer_is_counted(f) ? remaining : 0;
+	f->inside = inside;
 }
 
 void
@@ -74,7 +97,7 @@ take(struct framer *f, struct slice *out, size_t size, size_t terminator)
 	out->size = size;
 	f->begin += size + terminator;
 	f->searched = 0;
-	f->remaining -= f->framing == FRAMING_OCTET_COUNTED ? size : 0;
+	f->remaining -= framer_is_counted(f) ? size : 0;
 	f->inside = false;
 	return FRAME_WHOLE;
 }
@@ -92,29 +115,89 @@ take_piece(struct framer *f, struct slice *out, size_t size)
 	return FRAME_PIECE;
 }
 
+static const struct delimiter *
+terminator_of(const struct framer *f)
+{
+	static const struct delimiter lf = { 1, "\n" }, nul = { 1, "" };
+
+	if (f->framing == FRAMING_DELIMITER)
+		return &f->settings->delimiter;
+	return f->framing == FRAMING_NUL ? &nul : &lf;
+}
+
+/*
+ * How many of the first size bytes that are held may begin the terminator, at
+ * their end; of a line, the CR of a CRLF.
+ */
+static size_t
+begun_terminator(const struct framer *f, size_t size)
+{
+	const unsigned char *end = f->memory + f->begin + size;
+	const struct delimiter *terminator;
+	size_t begun;
+
+	if (f->framing == FRAMING_LINE)
+		return size > 0 && end[-1] == '\r';
+	terminator = terminator_of(f);
+	begun = terminator->size - 1;
+	if (begun > size)
+		begun = size;
+	while (begun > 0 && memcmp(end - begun, terminator->bytes, begun) != 0)
+		begun--;
+	return begun;
+}
+
 static enum frame
 next_delimited(struct framer *f, struct slice *out)
 {
-	const unsigned char *start = f->memory + f->begin;
-	int terminator = f->framing == FRAMING_NUL ? '\0' : '\n';
-	size_t held = framer_held(f), size = held;
-	const unsigned char *found = NULL;
-	size_t carriage_return;
+	const unsigned char *start = f->memory + f->begin, *found = NULL;
+	const struct delimiter *terminator = terminator_of(f);
+	size_t held = framer_held(f), size = held, begun = 0;
 
 	if (held > f->searched)
-		found = memchr(start + f->searched, terminator,
-			       held - f->searched);
+		found = memmem(start + f->searched, held - f->searched,
+			       terminator->bytes, terminator->size);
 	if (found)
 		size = (size_t)(found - start);
-	f->searched = size;
-	/* The last CR of an unfinished record may be that of a CRLF. */
-	carriage_return = f->framing == FRAMING_LINE && size > 0 &&
-			  start[size - 1] == '\r';
-	if (size - carriage_return > f->max_record)
+	if (!found || f->framing == FRAMING_LINE)
+		begun = begun_terminator(f, size);
+	f->searched = found ? size : size - begun;
+	if (size - begun > f->max_record)
 		return take_piece(f, out, f->max_record);
 	if (!found)
 		return FRAME_NONE;
-	return take(f, out, size - carriage_return, carriage_return + 1);
+	return take(f, out, size - begun, begun + terminator->size);
+}
+
+/*
+ * Some senders count their frames and end them with a line end or a NUL all
+ * the same, and Cisco's ASA now and then puts a space after that.
+ */
+static void
+skip_between_frames(struct framer *f)
+{
+	static const char skipped[] = { '\n', '\r', '\0', ' ' };
+
+	while (f->begin < f->end &&
+	       memchr(skipped, f->memory[f->begin], sizeof skipped))
+		f->begin++;
+}
+
+/* Behind size bytes that say so, a frame of count bytes begins. */
+static enum frame
+begin_frame(struct framer *f, size_t size, uint64_t count)
+{
+	f->begin += size;
+	f->remaining = count;
+	f->inside = true;
+	return FRAME_WHOLE;
+}
+
+static enum frame
+begin_rest(struct framer *f)
+{
+	f->framing = FRAMING_REST;
+	return FRAME_BAD;
 }
 
 /*
@@ -124,10 +207,13 @@ next_delimited(struct framer *f, struct slice *out)
 static enum frame
 next_count(struct framer *f)
 {
-	const unsigned char *start = f->memory + f->begin;
-	size_t held = framer_held(f), i = 0;
+	const unsigned char *start;
+	size_t held, i = 0;
 	uint64_t count = 0;
 
+	skip_between_frames(f);
+	start = f->memory + f->begin;
+	held = framer_held(f);
 	for (; i < held && i < COUNT_DIGITS; i++) {
 		if (start[i] < (i == 0 ? '1' : '0') || start[i] > '9')
 			break;
@@ -135,14 +221,29 @@ next_count(struct framer *f)
 	}
 	if (i == held)
 		return FRAME_NONE;
-	if (i == 0 || start[i] != ' ') {
-		f->framing = FRAMING_REST;
-		return FRAME_BAD;
-	}
-	f->begin += i + 1;
-	f->remaining = count;
-	f->inside = true;
-	return FRAME_WHOLE;
+	if (i == 0 || start[i] != ' ')
+		return begin_rest(f);
+	return begin_frame(f, i + 1, count);
+}
+
+/* The same for a binary number. */
+static enum frame
+next_length(struct framer *f)
+{
+	const unsigned char *start = f->memory + f->begin;
+	const struct framing_settings *s = f->settings;
+	size_t size = s->length_bytes;
+	uint64_t length = 0, own = s->length_includes_itself ? size : 0;
+
+	if (framer_held(f) < size)
+		return FRAME_NONE;
+	for (size_t i = 0; i < size; i++)
+		length =
+			length << 8 |
+			start[s->length_order == LENGTH_BIG ? i : size - 1 - i];
+	if (length < own || length - own > COUNT_MAX)
+		return begin_rest(f);
+	return begin_frame(f, size, length - own);
 }
 
 static enum frame
@@ -151,7 +252,8 @@ next_counted(struct framer *f, struct slice *out)
 	size_t held;
 
 	if (f->remaining == 0) {
-		enum frame frame = next_count(f);
+		enum frame frame = f->framing == FRAMING_LENGTH ? next_length(f)
+								: next_count(f);
 
 		if (frame != FRAME_WHOLE)
 			return frame;
@@ -179,8 +281,10 @@ framer_next(struct framer *f, struct slice *out)
 	case FRAMING_LINE:
 	case FRAMING_LF:
 	case FRAMING_NUL:
+	case FRAMING_DELIMITER:
 		return next_delimited(f, out);
 	case FRAMING_OCTET_COUNTED:
+	case FRAMING_LENGTH:
 		return next_counted(f, out);
 	case FRAMING_REST:
 		return next_rest(f, out);
@@ -197,17 +301,15 @@ framer_next(struct framer *f, struct slice *out)
 enum frame
 framer_flush(struct framer *f, struct slice *out)
 {
-	size_t held = framer_held(f);
-	bool in_count =
-		f->framing == FRAMING_OCTET_COUNTED && f->remaining == 0;
+	size_t size = framer_held(f);
 
-	if (held == 0 || in_count)
+	if (size == 0 || (framer_is_counted(f) && f->remaining == 0))
 		return FRAME_NONE;
 	/* Hold back a CR that may begin a CRLF, unless it is all there is. */
-	if (f->framing == FRAMING_LINE && held > 1 &&
-	    f->memory[f->end - 1] == '\r')
-		held--;
-	return take_piece(f, out, held);
+	if (f->framing == FRAMING_DELIMITER ||
+	    (f->framing == FRAMING_LINE && size > 1))
+		size -= begun_terminator(f, size);
+	return size == 0 ? FRAME_NONE : take_piece(f, out, size);
 }
 
 enum frame

@@ -11,17 +11,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The next process reads these numbers: add at the end, and change none. */
 enum framing {
 	FRAMING_LINE,          /* ends at LF or CRLF */
 	FRAMING_LF,            /* ends at LF; CR is data */
 	FRAMING_NUL,           /* ends at NUL */
 	FRAMING_OCTET_COUNTED, /* RFC 6587, 3.4.1: MSG-LEN SP MSG */
 	FRAMING_CHUNK,         /* each read is a record */
-	FRAMING_DATAGRAM, /* UDP: a datagram without one LF or CRLF at its end
-			   */
-	FRAMING_EXACT,    /* UDP: a datagram, every byte */
-	FRAMING_REST,     /* all that follows a bad frame is one record */
-	FRAMING_UNSET,    /* in a configuration: the protocol's default */
+	FRAMING_DATAGRAM,      /* UDP: without one LF, CRLF or NUL at its end */
+	FRAMING_EXACT,         /* UDP: a datagram, every byte */
+	FRAMING_DELIMITER,     /* ends at bytes that the user chose */
+	FRAMING_LENGTH,        /* a binary number, and that many bytes */
+	/* In no configuration: */
+	FRAMING_REST = 254,  /* all that follows a bad frame is one record */
+	FRAMING_UNSET = 255, /* the protocol's default */
+};
+
+/* Whether that number is the framing of a stream or UDP socket. */
+static inline bool
+framing_is_known(unsigned framing)
+{
+	return framing <= FRAMING_LENGTH || framing == FRAMING_REST;
+}
+
+#define FRAMING_DELIMITER_BYTES 8
+
+enum length_order { LENGTH_BIG, LENGTH_LITTLE };
+
+/* What two framings need to know.  Numbers have four bytes each, as options.h
+ * expects. */
+struct framing_settings {
+	struct delimiter {
+		unsigned size; /* 0: there is none */
+		unsigned char bytes[FRAMING_DELIMITER_BYTES];
+	} delimiter;
+	unsigned length_bytes; /* 1 to 4; 0: there is none */
+	enum length_order length_order;
+	unsigned length_includes_itself; /* boolean */
 };
 
 enum frame {
@@ -29,7 +55,7 @@ enum frame {
 	FRAME_WHOLE, /* a record, or the last piece of one */
 	FRAME_PIECE, /* a piece, and the record goes on */
 	FRAME_END,   /* the last record, which the stream's end cut off */
-	FRAME_BAD,   /* no count before a frame; FRAMING_REST from here on */
+	FRAME_BAD,   /* no count or length here; FRAMING_REST from here on */
 };
 
 /* Bytes of the framer's memory, borrowed until the next framer_space(). */
@@ -44,7 +70,8 @@ struct framer {
 	size_t begin, end;     /* of the bytes held in memory */
 	size_t searched;       /* of them: these have no terminator */
 	size_t max_record;
-	uint64_t remaining; /* octet-counted: bytes of the frame to come */
+	const struct framing_settings *settings; /* borrowed; NULL: none */
+	uint64_t remaining; /* counted: bytes of the frame to come */
 	enum framing framing;
 	bool inside; /* a record has begun: its count or a piece was taken */
 };
@@ -55,7 +82,24 @@ struct framer {
 /* The memory that framer_lend() needs for records of max_record bytes. */
 size_t framer_capacity(size_t max_record);
 
-void framer_init(struct framer *, enum framing, size_t max_record);
+/* Of the settings, only FRAMING_DELIMITER and FRAMING_LENGTH need theirs. */
+void framer_init(struct framer *, enum framing, const struct framing_settings *,
+		 size_t max_record);
+
+/*
+ * Continue where another framer was in the stream: these are its fields.  A
+ * framing whose settings are missing by now is left as it was initialized.
+ */
+void framer_resume(struct framer *, enum framing, uint64_t remaining,
+		   bool inside);
+
+/* Whether a number before each frame has its size. */
+static inline bool
+framer_is_counted(const struct framer *f)
+{
+	return f->framing == FRAMING_OCTET_COUNTED ||
+	       f->framing == FRAMING_LENGTH;
+}
 
 /* Lend memory of capacity bytes to a framer that holds nothing. */
 void framer_lend(struct framer *, unsigned char *memory, size_t capacity);

@@ -35,13 +35,13 @@ struct state_position {
 	alignas(64) uint64_t read; /* bytes of a stream; datagrams */
 	uint64_t done;             /* of these, with the outputs */
 	uint64_t records;          /* the number of the last one */
-	uint64_t remaining; /* octet-counted: of a frame, behind `read` */
-	uint32_t dropped;   /* UDP: of the kernel's count, what was noted */
-	uint32_t turn;      /* UDP: of the last read, see messages_turn */
-	uint8_t framing;    /* enum framing, behind `read`; unset: configured */
-	uint8_t is_saved;   /* boolean: `saved` of the entry is of this */
-	uint8_t digits;     /* of a count, before `read` */
-	unsigned char count[STATE_DIGITS]; /* these digits */
+	uint64_t remaining;        /* counted: of a frame, behind `read` */
+	uint32_t dropped; /* UDP: of the kernel's count, what was noted */
+	uint32_t turn;    /* UDP: of the last read, see messages_turn */
+	uint8_t framing;  /* enum framing, behind `read`; unset: configured */
+	uint8_t is_saved; /* boolean: `saved` of the entry is of this */
+	uint8_t digits;   /* of a count or length, before `read` */
+	unsigned char count[STATE_DIGITS]; /* these digits or bytes */
 };
 
 /*
@@ -57,7 +57,7 @@ struct state_progress {
 struct state_saved {
 	uint64_t bytes_at, bytes; /* of the unfinished record, and in which */
 	uint64_t bytes_of;        /* generation's memory: see saved_bytes.h */
-	uint64_t remaining;       /* octet-counted: before these bytes */
+	uint64_t remaining;       /* counted: before these bytes */
 	int64_t received_ms, unfinished_ms; /* on CLOCK_MONOTONIC */
 	int64_t time_s, time_ns;            /* of the last read */
 	uint8_t inside, is_bad;             /* booleans */

@@ -257,6 +257,13 @@ add_passed(struct legacy *legacy, const char *name, int fd)
 	add_socket(legacy, key, fd);
 }
 
+/* FRAMING_REST was the number after these. */
+static uint8_t
+framing_of(unsigned framing)
+{
+	return framing <= FRAMING_EXACT ? (uint8_t)framing : FRAMING_REST;
+}
+
 /* As after a kill. */
 static void
 use_entry(struct state_connection *c, const struct legacy_entry *e)
@@ -269,7 +276,7 @@ use_entry(struct state_connection *c, const struct legacy_entry *e)
 	p->done = e->done;
 	p->records = e->records;
 	p->remaining = e->remaining;
-	p->framing = e->framing;
+	p->framing = framing_of(e->framing);
 	p->digits = e->digits;
 	memcpy(p->count, e->count, sizeof p->count);
 }
@@ -294,7 +301,7 @@ use_saved(struct state_connection *c, const struct legacy_connection *saved,
 		.time_ns = saved->time_ns,
 		.inside = saved->inside,
 		.is_bad = saved->is_bad,
-		.framing = (uint8_t)saved->framing,
+		.framing = framing_of(saved->framing),
 	};
 	p->read = saved->bytes;
 	p->done = saved->bytes - saved->held;

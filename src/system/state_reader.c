@@ -158,7 +158,7 @@ check_position(struct state_progress *progress)
 	atomic_store(&progress->current, 0);
 	if (p->done > p->read)
 		p->done = p->read;
-	if (p->framing > FRAMING_UNSET)
+	if (p->framing != FRAMING_UNSET && !framing_is_known(p->framing))
 		p->framing = FRAMING_REST;
 	if (p->digits > STATE_DIGITS)
 		p->digits = 0;
@@ -185,7 +185,7 @@ state_reader_connection(const struct state_reader *reader, size_t i,
 	copy(reader, connections_at(h) + i * h->connection_size,
 	     h->connection_size, out, sizeof *out);
 	check_position(&out->progress);
-	if (out->saved.framing >= FRAMING_UNSET)
+	if (!framing_is_known(out->saved.framing))
 		out->saved.framing = FRAMING_REST;
 	if (out->peer_size > sizeof out->peer)
 		out->peer_size = 0;
