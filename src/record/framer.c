@@ -125,6 +125,15 @@ terminator_of(const struct framer *f)
 	return f->framing == FRAMING_NUL ? &nul : &lf;
 }
 
+/* For one byte memmem(3) is a memchr(3) that begins 2 ns later: for each line. */
+static const void *
+find(const void *data, size_t size, const struct delimiter *terminator)
+{
+	return terminator->size == 1
+		     ? memchr(data, terminator->bytes[0], size)
+		     : memmem(data, size, terminator->bytes, terminator->size);
+}
+
 /*
  * How many of the first size bytes that are held may begin the terminator, at
  * their end; of a line, the CR of a CRLF.
@@ -155,8 +164,8 @@ next_delimited(struct framer *f, struct slice *out)
 	size_t held = framer_held(f), size = held, begun = 0;
 
 	if (held > f->searched)
-		found = memmem(start + f->searched, held - f->searched,
-			       terminator->bytes, terminator->size);
+		found = find(start + f->searched, held - f->searched,
+			     terminator);
 	if (found)
 		size = (size_t)(found - start);
 	if (!found || f->framing == FRAMING_LINE)
