@@ -125,7 +125,8 @@ terminator_of(const struct framer *f)
 	return f->framing == FRAMING_NUL ? &nul : &lf;
 }
 
-/* For one byte memmem(3) is a memchr(3) that begins 2 ns later: for each line. */
+/* For one byte memmem(3) is a memchr(3) that begins 2 ns later: for each line.
+ */
 static const void *
 find(const void *data, size_t size, const struct delimiter *terminator)
 {
