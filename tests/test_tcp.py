@@ -316,7 +316,8 @@ class Ranges(harness.Case):
             with socket.create_connection(("127.0.0.1", port)) as connection:
                 connection.sendall(b"hello\n")
                 daemon.wait_for_data(count)
-            self.assertEqual(daemon.records()[-1].listener, f"pump/{port}")
+            self.assertEqual([r.listener for r in daemon.records()
+                              if r.tag == "F"][-1], f"pump/{port}")
 
 
 class Endings(harness.Case):
