@@ -81,9 +81,9 @@ end(size_t i)
 static void
 wait_ms(long long ms)
 {
-	registry.send_at_ms -= ms;
+	registry.flight.send_at_ms -= ms;
 	for (size_t i = 0; i < MANY; i++)
-		entries[i].added_ms -= ms;
+		entries[i].flight.added_ms -= ms;
 }
 
 /* A process that is passed the pair now. */
@@ -118,7 +118,7 @@ assert_all_are_found(void)
 
 			for (size_t i = 0; i < MANY; i++)
 				if (cookies[i] == cookie &&
-				    entries[i].message == message)
+				    entries[i].flight.message == message)
 					found[i] = true;
 			close(fds[f]);
 		}
@@ -147,7 +147,7 @@ START_TEST(they_go_into_flight_after_a_second)
 	ck_assert_uint_eq(inflight.count, 3);
 	ck_assert_uint_eq(inflight.next, 2);
 	for (size_t i = 0; i < 5; i++)
-		ck_assert_uint_eq(entries[i].message, i < 3 ? 1 : 0);
+		ck_assert_uint_eq(entries[i].flight.message, i < 3 ? 1 : 0);
 	/* The others are not sent before the next second, in one message. */
 	ck_assert_int_gt(next_ms, clock_now_ms());
 	ck_assert_int_le(next_ms, clock_now_ms() + A_SECOND_MS);
@@ -169,7 +169,8 @@ START_TEST(they_go_in_the_order_of_their_age)
 	ck_assert_uint_eq(inflight.count, MANY);
 	ck_assert_uint_eq(inflight.next, 2 + MANY / INFLIGHT_FDS);
 	for (size_t i = 0; i < MANY; i++)
-		ck_assert_uint_eq(entries[i].message, 1 + i / INFLIGHT_FDS);
+		ck_assert_uint_eq(entries[i].flight.message,
+				  1 + i / INFLIGHT_FDS);
 	assert_all_are_found();
 }
 END_TEST
@@ -291,8 +292,10 @@ START_TEST(whoever_ends_the_living_are_found)
 				end(i);
 		wait_ms(A_SECOND_MS);
 		registry_send(&registry);
-		ck_assert_uint_eq(registry.sent, registry_count(&registry));
-		ck_assert(!inflight_is_sparse(&inflight, registry.sent));
+		ck_assert_uint_eq(registry.flight.sent_count,
+				  registry_count(&registry));
+		ck_assert(!inflight_is_sparse(&inflight,
+					      registry.flight.sent_count));
 	}
 	assert_all_are_found();
 }
@@ -304,7 +307,7 @@ START_TEST(each_second_one_that_stays_does_not_fill_it)
 		add(i, i + 1);
 		wait_ms(A_SECOND_MS);
 		registry_send(&registry);
-		ck_assert_uint_eq(entries[i].message, inflight.next - 1);
+		ck_assert_uint_eq(entries[i].flight.message, inflight.next - 1);
 		ck_assert_uint_lt(inflight.next - inflight.first,
 				  INFLIGHT_MESSAGES);
 	}
@@ -334,7 +337,7 @@ START_TEST(at_a_restart_there_is_room_for_all)
 		add(i, i + 1);
 		ck_assert(inflight_send(&inflight, &entries[i].fd, 1));
 		registry_remove(&registry, &entries[i]);
-		entries[i].message = inflight.next - 1;
+		entries[i].flight.message = inflight.next - 1;
 		registry_add(&registry, &entries[i]);
 	}
 	add(INFLIGHT_MESSAGES, MANY);
@@ -382,12 +385,12 @@ START_TEST(they_go_on_in_the_next_process)
 
 			close(entry->fd);
 			entry->fd = fds[i];
-			entry->message = message;
+			entry->flight.message = message;
 			registry_add(&registry, entry);
 		}
 	}
 	ck_assert(!inflight_peek(&inflight, fds, &size, &all));
-	ck_assert_uint_eq(registry.sent, 20);
+	ck_assert_uint_eq(registry.flight.sent_count, 20);
 	add(20, 25);
 	ck_assert_uint_eq(registry_send_all(&registry), 0);
 	ck_assert_uint_eq(inflight.count, 25);

@@ -159,7 +159,7 @@ take_over(struct retired *retired, const struct listen_fds *in, int fd,
 		     (unsigned long long)entry->number);
 		return;
 	}
-	c->entry.message = message;
+	c->entry.flight.message = message;
 	registry_add(&ls->registry, &c->entry);
 	if (is_retired)
 		registry_block_input(&ls->registry, &c->entry);

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "input/registry.h"
 
-#include <limits.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "system/sockets.h"
-
-/* When a connection goes into flight: most have ended by then. */
-#define SEND_AFTER_MS 1000
 
 void
 registry_init(struct registry *registry, struct inflight *inflight, int left_fd,
 	      int handover_fd)
 {
-	*registry = (struct registry){ .inflight = inflight,
-				       .left_fd = left_fd,
+	*registry = (struct registry){ .left_fd = left_fd,
 				       .handover_fd = handover_fd };
-	registry->sent_list.end = &registry->sent_list.first;
-	registry->young_list.end = &registry->young_list.first;
+	flight_init(&registry->flight, inflight);
 	pthread_mutex_init(&registry->lock, NULL);
 }
 
@@ -101,39 +94,6 @@ registry_largest_source(struct registry *registry, const atomic_ullong *count,
 	return largest;
 }
 
-static struct registry_age *
-list_of(struct registry *registry, const struct registry_entry *entry)
-{
-	return entry->message ? &registry->sent_list : &registry->young_list;
-}
-
-static void
-append(struct registry *registry, struct registry_entry *entry)
-{
-	struct registry_age *list = list_of(registry, entry);
-
-	if (entry->fd < 0)
-		return;
-	entry->younger = NULL;
-	entry->age_link = list->end;
-	*list->end = entry;
-	list->end = &entry->younger;
-	registry->sent += entry->message > 0;
-}
-
-static void
-unlink_age(struct registry *registry, struct registry_entry *entry)
-{
-	if (entry->fd < 0)
-		return;
-	*entry->age_link = entry->younger;
-	if (entry->younger)
-		entry->younger->age_link = entry->age_link;
-	else
-		list_of(registry, entry)->end = entry->age_link;
-	registry->sent -= entry->message > 0;
-}
-
 static void
 block_input(struct registry_entry *entry)
 {
@@ -173,8 +133,7 @@ registry_add(struct registry *registry, struct registry_entry *entry)
 	if (entry->next)
 		entry->next->link = &entry->next;
 	*bucket = entry;
-	entry->added_ms = clock_now_ms();
-	append(registry, entry);
+	flight_add(&registry->flight, &entry->flight, entry->fd);
 	registry->count++;
 	atomic_fetch_add(entry->count, 1);
 	if (registry->stopping) {
@@ -190,7 +149,7 @@ remove_entry(struct registry *registry, struct registry_entry *entry)
 	*entry->link = entry->next;
 	if (entry->next)
 		entry->next->link = entry->link;
-	unlink_age(registry, entry);
+	flight_remove(&registry->flight, &entry->flight);
 	registry->count--;
 	atomic_fetch_sub(entry->count, 1);
 }
@@ -214,7 +173,7 @@ registry_close(struct registry *registry, struct registry_entry *entry)
 	if (entry->state == ENTRY_SHUT_DOWN)
 		sockets_unblock_input(entry->fd);
 	/* A duplicate in flight would keep it open. */
-	if (entry->message)
+	if (entry->flight.message)
 		sockets_end(entry->fd, !entry->unconfirmed);
 	/* Under the lock: the kernel may give the number to another socket. */
 	if (entry->unconfirmed)
@@ -223,8 +182,7 @@ registry_close(struct registry *registry, struct registry_entry *entry)
 		sockets_close(entry->fd);
 	/* Under the lock too: the main thread frees the registry next. */
 	if (atomic_load(&registry->wanted) ||
-	    (entry->message &&
-	     inflight_is_sparse(registry->inflight, registry->sent)))
+	    (entry->flight.message && flight_is_sparse(&registry->flight)))
 		eventfd_write(registry->left_fd, 1);
 	pthread_mutex_unlock(&registry->lock);
 }
@@ -329,109 +287,24 @@ registry_take_back(struct registry *registry,
 	pthread_mutex_unlock(&registry->lock);
 }
 
-/* Send the first entries of a list, as many as one message takes. */
-static bool
-send_first(struct registry *registry, struct registry_age *list,
-	   long long until_ms)
-{
-	struct registry_entry *entry = list->first;
-	uint64_t message = registry->inflight->next;
-	int fds[INFLIGHT_FDS];
-	size_t count = 0;
-
-	for (; entry && count < INFLIGHT_FDS && entry->added_ms <= until_ms &&
-	       entry->message < message;
-	     entry = entry->younger)
-		fds[count++] = entry->fd;
-	if (count == 0 || !inflight_send(registry->inflight, fds, count))
-		return false;
-	while (count-- > 0) {
-		entry = list->first;
-		unlink_age(registry, entry);
-		entry->message = message;
-		append(registry, entry);
-	}
-	return true;
-}
-
-/* Drop the messages at the beginning that have no connection any more. */
-static void
-drop_stale(struct registry *registry)
-{
-	const struct registry_entry *oldest = registry->sent_list.first;
-
-	inflight_drop(registry->inflight,
-		      oldest ? oldest->message : registry->inflight->next);
-}
-
-/* Send what is left of the oldest messages again, so that they can go. */
-static void
-gather(struct registry *registry)
-{
-	uint64_t end = registry->inflight->next;
-
-	drop_stale(registry);
-	while (registry->inflight->first < end &&
-	       inflight_is_sparse(registry->inflight, registry->sent) &&
-	       send_first(registry, &registry->sent_list, LLONG_MAX))
-		drop_stale(registry);
-}
-
-static void
-send_until(struct registry *registry, long long until_ms)
-{
-	while (send_first(registry, &registry->young_list, until_ms))
-		;
-}
-
 long long
 registry_send(struct registry *registry)
 {
-	long long now_ms = clock_now_ms(), next_ms = LLONG_MAX;
+	long long next_ms;
 
-	if (!inflight_is_open(registry->inflight))
-		return LLONG_MAX;
 	pthread_mutex_lock(&registry->lock);
-	gather(registry);
-	if (now_ms >= registry->send_at_ms) {
-		send_until(registry, now_ms - SEND_AFTER_MS);
-		registry->send_at_ms = now_ms + SEND_AFTER_MS;
-	}
-	if (registry->young_list.first)
-		next_ms = registry->send_at_ms;
+	next_ms = flight_send(&registry->flight);
 	pthread_mutex_unlock(&registry->lock);
 	return next_ms;
-}
-
-/* Where the kernel takes no more: without what is stale there may be room. */
-static void
-send_anew(struct registry *registry)
-{
-	struct registry_entry *entry;
-
-	inflight_drop(registry->inflight, registry->inflight->next);
-	while ((entry = registry->sent_list.first)) {
-		unlink_age(registry, entry);
-		entry->message = 0;
-		append(registry, entry);
-	}
-	send_until(registry, LLONG_MAX);
 }
 
 size_t
 registry_send_all(struct registry *registry)
 {
-	size_t left = 0;
+	size_t left;
 
 	pthread_mutex_lock(&registry->lock);
-	if (inflight_is_open(registry->inflight)) {
-		send_until(registry, LLONG_MAX);
-		if (registry->young_list.first)
-			send_anew(registry);
-	}
-	for (const struct registry_entry *entry = registry->young_list.first;
-	     entry; entry = entry->younger)
-		left++;
+	left = flight_send_all(&registry->flight);
 	pthread_mutex_unlock(&registry->lock);
 	return left;
 }

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
-#include "system/inflight.h"
+#include "input/flight.h"
 
 #define REGISTRY_BUCKETS 1024
 
@@ -28,9 +28,7 @@ enum registry_state {
 /* A connection's place in the registry.  It is the first field of that. */
 struct registry_entry {
 	struct registry_entry *next, **link;
-	struct registry_entry *younger, **age_link;
-	long long added_ms; /* on CLOCK_MONOTONIC */
-	uint64_t message;   /* in flight there; 0: it is not */
+	struct flight_entry flight;
 	struct address peer;
 	atomic_ullong *count;      /* of its listener; borrowed */
 	atomic_size_t held;        /* bytes read that are no record yet */
@@ -39,21 +37,13 @@ struct registry_entry {
 	bool unconfirmed; /* an output did not take all: end with a reset */
 };
 
-/* Entries in the order of their messages, or of their age. */
-struct registry_age {
-	struct registry_entry *first, **end;
-};
-
 struct registry {
-	struct inflight *inflight; /* borrowed; under the lock */
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct registry_entry *buckets[REGISTRY_BUCKETS]; /* by host */
 	size_t count;
 	size_t left_open; /* of count, those in that state */
-	size_t sent;      /* of count, those in flight */
-	struct registry_age sent_list, young_list;
-	long long send_at_ms;  /* not before, on CLOCK_MONOTONIC */
+	struct flight flight;
 	bool stopping;         /* block the input of whatever is added */
 	bool shutdown_pending; /* some have their input blocked, no more */
 
@@ -82,10 +72,9 @@ size_t registry_largest_source(struct registry *, const atomic_ullong *count,
 			       struct address *);
 
 /*
- * Add an entry, and count it for its listener.  Its `message` is 0, or
- * where it is in flight already: then call this in the order of the messages.
- * After registry_stop_all() its
- * input is blocked: call registry_shut_down_blocked() next.  Main thread.
+ * Add an entry, and count it for its listener.  flight.message is as
+ * flight_add() has it.  After registry_stop_all() the input is blocked: call
+ * registry_shut_down_blocked() next.  Main thread.
  */
 void registry_add(struct registry *, struct registry_entry *);
 
