@@ -3,8 +3,8 @@
  * flight: which connections are in flight, so that they outlive this process,
  * and which are too young for that: most end within a second.  What has ended
  * is in flight until all of its message has; then the message is dropped, or
- * what is left of it sent anew.  See inflight.h.  Guarded by the registry's
- * lock; no call blocks.
+ * what is left of it sent anew.  See inflight.h.  Any thread that holds the
+ * registry's lock; no call blocks.
  */
 #ifndef PORTLOG_INPUT_FLIGHT_H
 #define PORTLOG_INPUT_FLIGHT_H
