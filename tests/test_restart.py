@@ -6,6 +6,7 @@ from functools import partial
 
 import accounting
 import harness
+import losses
 from harness import to_file, wait_for, watch
 from machine import MachineCase
 
@@ -91,11 +92,11 @@ class Restarts(MachineCase):
             sender.finish()
         self.assertFalse(any(s.cut_off for s in self.senders))
         self.machine.systemctl("stop", "portlogd")
-        entries = accounting.entries_of(self.log())
+        entries = losses.entries_of(self.log(), KILLS)
         for stream in streams:
-            accounting.check_killed(stream, [e for e in entries if
-                                             e.peer == stream.peer], KILLS)
-        accounting.check_killed_datagrams(
+            losses.check_killed(stream, [e for e in entries if
+                                         e.peer == stream.peer], KILLS)
+        losses.check_killed_datagrams(
             datagrams, [e for e in entries if e.listener == "udp/8888"],
             KILLS)
 

@@ -5,12 +5,15 @@ import ctypes
 import os
 import platform
 import struct
+import time
 import unittest
+
+import harness
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 PTRACE_SYSCALL, PTRACE_GET_SYSCALL_INFO = 24, 0x420e
 PTRACE_O_TRACESYSGOOD, ENTRY, EXIT, WALL = 1, 1, 2, 0x40000000
-NUMBERS = {"recvfrom": 45, "recvmmsg": 299}
+NUMBERS = {"recvfrom": 45, "recvmmsg": 299, "write": 1}
 
 
 class Tracer:
@@ -48,8 +51,8 @@ class Tracer:
         if platform.machine() != "x86_64":
             raise unittest.SkipTest("other numbers of system calls")
         info = ctypes.create_string_buffer(88)
-        number = None
-        while True:
+        number, until = None, time.monotonic() + harness.PATIENCE
+        while time.monotonic() < until:
             self.request(PTRACE_SYSCALL)
             self.wait()
             self.request(PTRACE_GET_SYSCALL_INFO, len(info), info)
@@ -58,6 +61,7 @@ class Tracer:
                 number = value
             elif info.raw[0] == EXIT and number == NUMBERS[name] and value > 0:
                 return value
+        raise AssertionError(f"waited in vain for {name}")
 
     def kill(self):
         """Kill the process; this thread takes no other step."""
