@@ -81,6 +81,7 @@ class Keeper:
     def __init__(self, most=65536):
         self.most = most
         self.job = "restart"  # the unit's job; None: none
+        self.next_job = None  # which it is once the daemon has asked
         self.answers = 1000  # of the bus, before it falls silent
         self.pause = 0  # seconds before each of its answers
         self.kept = []  # (name, descriptor), the last one first
@@ -239,6 +240,8 @@ class Keeper:
             if answer and answers > 0:
                 self.ended.wait(self.pause)
                 client.sendall(reply(serial, *answer))
+            if self.next_job and message.endswith(string("JobType")):
+                self.job, self.next_job = self.next_job, None
 
     def leave_bus(self):
         """Close the bus: no process can connect any more."""

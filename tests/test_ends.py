@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: MIT
 """Which stops of the daemon are a restart, and which ones drain."""
+import contextlib
 import os
+import re
 import shutil
 import socket
 import time
-from signal import SIGTERM
+from signal import SIGCONT, SIGTERM
 
+import accounting
 import harness
 import keeper
-from harness import to_file
+import losses
+from harness import TURNS, to_file, wait_for
 from keeper import tcp, udp
 
 LINE, UDP = tcp("line"), udp("dgram")
+COUNTED = tcp("counted", 'framing = "octet-counted";')
 NOBODY = ("/usr/bin/setpriv", "--reuid=65534", "--regid=65534",
           "--clear-groups")
 
@@ -213,6 +218,160 @@ class Ends(keeper.Case):
         daemon, stream = self.begin(most=7)
         daemon.signal(SIGTERM)
         self.assert_drained(daemon, stream)
+
+
+class Overtaken(keeper.Case):
+    """A stop that comes while a restart hands over."""
+
+    def test_it_drains(self):
+        daemon = self.serve(LINE, UDP)
+        stream = self.tcp(daemon)
+        young, sender = self.tcp(daemon), self.udp(daemon, 1)
+        daemon.wait_until_sent()
+        waiting = self.tcp(daemon)
+        daemon.freeze()
+        late = self.tcp(daemon)  # which waits to be accepted
+        for peer in (stream, young, waiting, late):
+            peer.sendall(b"one\ntw")
+        sender.send(b"datagram")
+        daemon.keeper.next_job = "stop"
+        daemon.signal(SIGTERM)
+        daemon.signal(SIGCONT)
+        self.assertEqual(daemon.wait(), 0, daemon.errors())
+        self.assertRegex(daemon.errors(), "restarting: SIGTERM\n.*stopping: "
+                         "the restart became a stop\n")
+        for peer in (stream, young, waiting, late):
+            self.assertEqual(harness.end_of(peer), b"")
+            told = daemon.of(peer, self.log)
+            self.assertEqual([(r.tag, r.data) for r in told[:-1]],
+                             [("F", "one"), ("E", "tw")])
+            self.assertIn("closed reason=shutdown records=2 bytes=6 ",
+                          told[-1].data)
+        self.assertEqual(self.told(daemon, sender), ["datagram"])
+        self.assertEqual(daemon.keeper.kinds(),
+                         ["inflight receive", "inflight send", "state"])
+        with self.assertRaises(ConnectionRefusedError):
+            daemon.tcp()
+        # The store is emptied by a stop; if not, there is nothing to go on.
+        daemon.start()
+        self.assertEqual(daemon.open(), [])
+
+    def test_it_drains_under_load(self):
+        for turn in range(TURNS):
+            daemon = self.serve(LINE, COUNTED, UDP)
+            self.streams, self.datagrams = [], []
+            for name, number, framing in (
+                    ("a", 0, accounting.LF), ("b", 0, accounting.LF),
+                    ("c", 1, accounting.COUNTED)):
+                self.stream(daemon, name, number, burst=3, rate=3000,
+                            framing=framing)
+            self.stream(daemon, "flood", burst=100, rate=50000)
+            self.datagrams_of(daemon, "d", 2, rate=3000)
+            for sender in self.senders():
+                sender.wait_for(200)
+            daemon.keeper.next_job = "stop"
+            daemon.signal(SIGTERM)
+            self.assertEqual(daemon.wait(), 0, daemon.errors())
+            for sender in self.senders():
+                sender.abandon()
+            self.check_log(daemon.bytes(self.log))
+            self.assertIn("became a stop", daemon.errors())
+            closed = re.findall(rb" \* closed reason=(\S+)",
+                                daemon.bytes(self.log))
+            self.assertEqual(closed, [b"shutdown"] * 4, turn)
+
+
+class ReaderGone(keeper.Case):
+    """Nobody reads stdout any more: as after a kill, the next goes on."""
+
+    def serve_pipe(self):
+        """A daemon whose stdout is a pipe, and the end to read it."""
+        reader, writer = os.pipe()
+        self.reader = reader
+        daemon = keeper.Served(harness.configured(
+            LINE, COUNTED, UDP, limits="flush_timeout = 0;"), stdout=writer)
+        os.close(writer)
+        self.addCleanup(self.end, daemon)
+        os.set_blocking(reader, False)
+        return daemon
+
+    def read(self):
+        """What is in the pipe."""
+        data = b""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                data += os.read(self.reader, 65536)
+        return data
+
+    def go_on(self, daemon):
+        """It ends for want of a reader; the next one writes to a file."""
+        self.assertEqual(daemon.wait(), 1, daemon.errors())
+        self.assertIn("stdout", daemon.errors())
+        daemon.keeper.settle()
+        daemon.start()
+
+    def test_what_it_did_not_take_is_told(self):
+        daemon = self.serve_pipe()
+        line, counted, quiet = (self.tcp(daemon), self.tcp(daemon, 1),
+                                self.tcp(daemon))
+        sender = self.udp(daemon, 2)
+        line.sendall(b"one\ntw")
+        counted.sendall(b"3 one6 tw")
+        quiet.sendall(b"half")
+        sender.send(b"one")
+        daemon.wait_for_bytes(0, 10)
+        daemon.wait_for_bytes(1, 9)
+        wait_for(lambda: all(done == read for read, done in
+                             daemon.listeners()), "the datagram")
+        self.assertEqual(self.read().count(b" F one\n"), 3)
+        os.close(self.reader)
+        line.sendall(b"o\nthr")
+        counted.sendall(b"elve3 two5 thr")
+        sender.send(b"two")
+        self.go_on(daemon)
+        line.sendall(b"ee\n")
+        counted.sendall(b"ee")
+        quiet.sendall(b" and half\n")
+        sender.send(b"three")
+        for peer, expected in (
+                (line, ["lost bytes=7", "ee"]),
+                (counted, ["lost bytes=16", "ee"]),
+                (quiet, ["half and half"]), (sender, ["three"])):
+            self.wait_until_told(daemon, peer, expected, daemon.out)
+        self.assertIn(" * lost datagrams=1\n", daemon.text())
+
+    def test_under_load_the_sums_hold(self):
+        for turn in range(TURNS):
+            daemon = self.serve_pipe()
+            self.streams, self.datagrams = [], []
+            for name, number, framing in (
+                    ("a", 0, accounting.LF), ("b", 0, accounting.LF),
+                    ("c", 1, accounting.COUNTED)):
+                self.stream(daemon, name, number, burst=3, rate=1000,
+                            kind=accounting.Halves, framing=framing)
+            self.datagrams_of(daemon, "d", 2, rate=3000)
+            log = b""
+            while any(s.number < 100 + turn for s in self.senders()):
+                log += self.read()
+            # All that it has given away is read, to the byte.
+            harness.Daemon.freeze(daemon)
+            log += self.read()
+            os.close(self.reader)
+            daemon.signal(SIGCONT)
+            self.go_on(daemon)
+            for sender in self.senders():
+                sender.wait_for(100)
+                sender.finish()
+            self.assertEqual([s for s in self.senders() if s.cut_off], [])
+            self.assertEqual(daemon.stop(), 0)
+            if not log.endswith(b"\n"):
+                log += b"\n"  # of a line that was written in part
+            entries = losses.entries_of(log + daemon.bytes(), 1)
+            for stream in self.streams:
+                losses.check_killed(stream, [
+                    e for e in entries if e.peer == stream.peer], 1)
+            losses.check_killed_datagrams(self.datagrams[0], [
+                e for e in entries if e.listener == "dgram"], 1)
 
 
 if __name__ == "__main__":

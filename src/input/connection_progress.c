@@ -116,6 +116,17 @@ save_bytes(struct connection *c, struct state_saved *saved,
 	       saved_bytes_add(bytes, held, saved->bytes, &saved->bytes_at);
 }
 
+/* false: an output that is broken has not taken all records. */
+static bool
+has_written_all(struct connection *c)
+{
+	if (c->unfinished)
+		return true; /* nothing was read since it was saved */
+	connection_progress_written(c);
+	return state_position(&c->state_entry->progress)->done >=
+	       c->bytes - framer_held(&c->framer);
+}
+
 void
 connection_progress_save(struct connection *c)
 {
@@ -124,7 +135,7 @@ connection_progress_save(struct connection *c)
 	struct state_position *p;
 
 	/* What is lost and not noted yet is found again as after a kill. */
-	if (c->lost > 0)
+	if (c->lost > 0 || !has_written_all(c))
 		return;
 	*saved = (struct state_saved){
 		.remaining = c->framer.remaining,
