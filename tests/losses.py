@@ -117,9 +117,13 @@ def check_killed(stream, entries, kills):
         if entry.tag == "*":
             lost += lost_bytes(entry.data)
             cursor.lose(lost_bytes(entry.data))
-            match = re.match(r"closed .* bytes=(\d+) ", entry.data)
-            if match:
-                end = int(match[1])
+            match = re.match(r"closed reason=(\S+) .* bytes=(\d+) ",
+                             entry.data)
+            if match and match[1] != "eof":
+                end = int(match[2])
+            elif match and int(match[2]) != end:
+                raise AssertionError(f"{stream.sender}: of {end} bytes "
+                                     f"{entry.data}")
         elif not cursor.take(entry.tag, entry.data) and not (
                 after and after.tag == "*" and lost_bytes(after.data)):
             # But a kill may have cut a line in its data: that is told.

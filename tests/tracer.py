@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One thread of a daemon, stopped as by a debugger, at a chosen call."""
+"""A daemon that is stopped or killed as by a debugger, at a chosen call."""
 import contextlib
 import ctypes
 import os
@@ -7,13 +7,26 @@ import platform
 import struct
 import time
 import unittest
+from signal import SIGKILL, SIGTRAP
 
 import harness
 
 PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH = 0x4206, 0x4207, 17
 PTRACE_SYSCALL, PTRACE_GET_SYSCALL_INFO = 24, 0x420e
-PTRACE_O_TRACESYSGOOD, ENTRY, EXIT, WALL = 1, 1, 2, 0x40000000
+PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE, PTRACE_O_TRACEEXEC = 1, 8, 16
+PTRACE_EVENT_EXEC, PTRACE_EVENT_STOP = 4, 128
+ENTRY, EXIT, WALL = 1, 2, 0x40000000
 NUMBERS = {"recvfrom": 45, "recvmmsg": 299, "write": 1}
+
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p,
+                        ctypes.c_void_p]
+
+
+def ptrace(request, task, address=None, data=None):
+    if LIBC.ptrace(request, task, address, data) < 0:
+        raise OSError(ctypes.get_errno(), "ptrace")
 
 
 class Tracer:
@@ -22,13 +35,9 @@ class Tracer:
     def __init__(self, daemon):
         self.pid = daemon.process.pid
         self.task = max(map(int, os.listdir(f"/proc/{self.pid}/task")))
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long,
-                                     ctypes.c_void_p, ctypes.c_void_p]
 
     def request(self, request, address=None, data=None):
-        if self.libc.ptrace(request, self.task, address, data) < 0:
-            raise OSError(ctypes.get_errno(), "ptrace")
+        ptrace(request, self.task, address, data)
 
     def wait(self):
         return os.waitpid(self.task, WALL)[1]
@@ -67,3 +76,68 @@ class Tracer:
         """Kill the process; this thread takes no other step."""
         os.kill(self.pid, 9)
         self.wait()
+
+
+class Steps:
+    """Traces all threads of a daemon, and kills it at one of its steps.
+
+    A step is the beginning or the end of a system call of any thread.  Of a
+    process that is yet to become the daemon, they are counted from then on.
+    """
+
+    OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC
+
+    def __init__(self, daemon):
+        self.pid = daemon.process.pid
+        self.counts = os.path.samefile(f"/proc/{self.pid}/exe",
+                                       harness.PORTLOGD)
+        try:
+            for task in os.listdir(f"/proc/{self.pid}/task"):
+                with contextlib.suppress(ProcessLookupError):
+                    ptrace(PTRACE_SEIZE, int(task), None, self.OPTIONS)
+        except PermissionError as error:
+            self.kill()
+            raise unittest.SkipTest(str(error)) from None
+        if self.counts:
+            for task in os.listdir(f"/proc/{self.pid}/task"):
+                with contextlib.suppress(ProcessLookupError):
+                    ptrace(PTRACE_INTERRUPT, int(task))
+
+    def kill_at(self, number, is_done=lambda: False):
+        """Kill it at that step.  false: it has ended or is done before it."""
+        count, until = 0, time.monotonic() + harness.PATIENCE
+        while time.monotonic() < until:
+            task, status = os.waitpid(-1, WALL | os.WNOHANG)
+            if task == 0 or count % 64 == 63:
+                if is_done():
+                    self.kill()
+                    return False
+                time.sleep(0.0001)
+            if task == 0:
+                continue
+            if not os.WIFSTOPPED(status):
+                if task == self.pid:
+                    return False
+                continue
+            if os.WSTOPSIG(status) == SIGTRAP | 0x80 and self.counts:
+                count += 1
+                if count == number:
+                    self.kill()
+                    return True
+            self.go_on(task, status)
+        self.kill()
+        raise AssertionError("it neither ends nor is done")
+
+    def go_on(self, task, status):
+        """Continue after any stop; a signal is delivered."""
+        event, number = status >> 16, os.WSTOPSIG(status)
+        self.counts |= event == PTRACE_EVENT_EXEC
+        is_signal = event == 0 and number != SIGTRAP | 0x80
+        with contextlib.suppress(ProcessLookupError):
+            ptrace(PTRACE_SYSCALL, task, None, number if is_signal else 0)
+
+    def kill(self):
+        os.kill(self.pid, SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, WALL)[0] != self.pid:
+                pass

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""KILL at each step of a restart: between any two system calls.
+
+By default at some of the steps; with PORTLOG_TURNS=100 at all of them.
+"""
+import random
+from signal import SIGKILL, SIGTERM
+
+import accounting
+import harness
+import keeper
+import losses
+from harness import TURNS
+from keeper import tcp, udp
+from tracer import Steps
+
+LINE, COUNTED, UDP = (tcp("line"), tcp("counted", 'framing = "octet-counted";'),
+                      udp("dgram"))
+STRIDE = max(1, 100 // TURNS) | 1  # odd: restarts and kills take turns
+
+
+class AtEachStep(keeper.Case):
+    """Peers that were there before, some that are new, and datagrams."""
+
+    def serve_load(self):
+        daemon = self.serve(LINE, COUNTED, UDP)
+        self.kills = 0
+        for name, number, framing in (("a", 0, accounting.LF),
+                                      ("b", 1, accounting.COUNTED)):
+            self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
+                        rate=300, framing=framing)
+        self.datagrams_of(daemon, "c", 2, rate=300)
+        daemon.wait_until_sent()
+        return daemon
+
+    def add_young(self, daemon):
+        """A peer that may not be in flight yet."""
+        number = self.kills % 2
+        self.stream(daemon, "y", number, kind=accounting.Halves, burst=1,
+                    limit=3, framing=(accounting.LF,
+                                      accounting.COUNTED)[number])
+
+    def finish(self, daemon):
+        """End all streams, and check the log."""
+        for sender in self.senders():
+            try:
+                sender.finish()
+            except OSError:
+                sender.cut_off = True
+                sender.abandon()
+        self.assertEqual(daemon.stop(), 0)
+        entries = losses.entries_of(daemon.bytes(self.log), self.kills)
+        of_peers = {}
+        for entry in entries:
+            of_peers.setdefault(entry.peer, []).append(entry)
+        for stream in self.streams:
+            of_it = of_peers.get(stream.peer)
+            if of_it:
+                losses.check_killed(stream, of_it, self.kills)
+                self.assertRegex(of_it[-1].data,
+                                 "closed reason=(eof|killed|bad-frame) ")
+            else:  # nothing was read of it
+                self.assertTrue(stream.cut_off)
+        self.assertFalse(self.streams[0].cut_off)
+        self.assertFalse(self.datagrams[0].cut_off)
+        losses.check_killed_datagrams(
+            self.datagrams[0], [e for e in entries if e.listener == "dgram"],
+            self.kills)
+
+    def test_of_a_handover(self):
+        daemon, step = self.serve_load(), random.randint(1, STRIDE)
+        is_killed = True
+        while is_killed:
+            self.add_young(daemon)
+            steps = Steps(daemon)
+            daemon.signal(SIGTERM)
+            is_killed = steps.kill_at(step)
+            self.kills += is_killed
+            step += STRIDE
+            daemon.wait()
+            daemon.start()
+        self.finish(daemon)
+
+    def test_of_a_take_over(self):
+        daemon, step = self.serve_load(), random.randint(1, STRIDE)
+        is_killed = True
+        while is_killed:
+            self.add_young(daemon)
+            if step % 2:
+                daemon.leave()
+            else:
+                daemon.signal(SIGKILL)
+                daemon.wait()
+                self.kills += 1
+            ready = len(daemon.keeper.heard("READY"))
+            daemon.launch()
+            is_killed = Steps(daemon).kill_at(step, lambda n=ready: len(
+                daemon.keeper.heard("READY")) > n)
+            self.kills += 1
+            step += STRIDE
+            daemon.wait()
+            daemon.start()
+        self.finish(daemon)
+
+
+if __name__ == "__main__":
+    harness.main(jobs=2)
