@@ -36,8 +36,16 @@ job_question_ask(struct job_question *question)
 {
 	atomic_store(&question->answer, JOB_UNKNOWN);
 	/* Not by thread_start(): libsystemd needs a stack of the usual size. */
-	if (pthread_create(&question->thread, NULL, ask, question) != 0)
+	question->is_asked =
+		pthread_create(&question->thread, NULL, ask, question) == 0;
+	if (!question->is_asked)
 		atomic_store(&question->answer, JOB_STOP);
-	else
-		pthread_detach(question->thread);
+}
+
+/* It may be about to ring done_fd, which must not be closed before. */
+void
+job_question_end(struct job_question *question)
+{
+	if (question->is_asked)
+		pthread_join(question->thread, NULL);
 }

@@ -30,10 +30,12 @@ struct job_question {
 	bool is_again;     /* only whether it is a restart still */
 	atomic_int answer; /* enum job_answer */
 	pthread_t thread;
+	bool is_asked; /* by the thread */
 };
 
-/* Start to ask.  It must outlive the answer. */
+/* Start to ask.  It must outlive the answer; then end it. */
 void job_question_ask(struct job_question *);
+void job_question_end(struct job_question *);
 
 static inline enum job_answer
 job_question_answer(const struct job_question *question)

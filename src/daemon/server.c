@@ -245,6 +245,7 @@ ask(struct server *s, bool is_again, enum job_answer *answer)
 		}
 		listeners_accept(&s->listeners, s->polled + POLLED_LISTENERS);
 	}
+	job_question_end(&s->question);
 	s->listeners.look_at_ms = 0;
 	return true;
 }
