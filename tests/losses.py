@@ -23,19 +23,32 @@ class Cursor:
 
     def __init__(self, stream):
         frames = [stream.frame(n) for n in range(stream.number)]
-        self.counted = stream.framing == accounting.COUNTED
-        self.end = b"\0" if stream.framing == accounting.NUL else b"\n"
+        self.framing = stream.framing
+        self.counted = stream.framing not in accounting.ENDS
+        self.end = accounting.ENDS.get(stream.framing, b"")
         self.bytes = b"".join(frames)
         self.places = [(0, 0)]
         self.logged = 0
         self.starts, self.bodies, at = [], [], 0
         for frame in frames:
             self.starts.append(at)
-            self.bodies.append(at + frame.index(b" ") + 1 if self.counted
-                               else at)
+            self.bodies.append(at + self.head_of(frame))
             at += len(frame)
         self.starts.append(at)
         self.bodies.append(at)
+
+    def head_of(self, frame):
+        """The size of the count or length before its data."""
+        if self.framing == accounting.LENGTH:
+            return 2
+        return frame.index(b" ") + 1 if self.counted else 0
+
+    def frame_of(self, tag, data):
+        if self.framing == accounting.LENGTH:
+            return len(data).to_bytes(2, "big") + data
+        if self.counted:
+            return b"%d %s" % (len(data), data)
+        return data + self.end if tag == "F" else data
 
     def behind_count(self, at):
         """A count that was read is neither in the log nor lost."""
@@ -59,8 +72,7 @@ class Cursor:
 
     def ends_of(self, tag, data):
         """(end, length) of the record wherever it may be."""
-        whole = b"%d %s" % (len(data), data) if self.counted else (
-            data + self.end if tag == "F" else data)
+        whole = self.frame_of(tag, data)
         for first, last in self.places:
             for at in self.find(whole, first, last):
                 yield at + len(whole), len(whole)
