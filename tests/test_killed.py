@@ -369,12 +369,14 @@ class InHand(keeper.Case):
 class BetweenReads(keeper.Case):
     """A kill after recv(2) returned, before the state has it."""
 
-    def cost(self, listener, before, given):
+    def cost(self, listener, before, given, restarts):
         """Kill there; returns the next daemon and the peer."""
         daemon = self.serve(listener)
         stream = self.tcp(daemon)
         stream.sendall(before)
         daemon.wait_for_bytes(0, len(before))
+        if restarts:
+            daemon.restart()
         daemon.wait_until_sent()
         with Tracer(daemon) as tracer:
             stream.sendall(given)
@@ -384,9 +386,10 @@ class BetweenReads(keeper.Case):
         daemon.start()
         return daemon, stream
 
-    def assert_costs(self, listener, parts, expected, reason="eof"):
+    def assert_costs(self, listener, parts, expected, reason="eof",
+                     restarts=False):
         before, given, after = parts
-        daemon, stream = self.cost(listener, before, given)
+        daemon, stream = self.cost(listener, before, given, restarts)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             stream.sendall(after)
             stream.shutdown(socket.SHUT_WR)
@@ -404,6 +407,15 @@ class BetweenReads(keeper.Case):
                     listener, (b"one" + end + b"tw", b"o" + end + b"thr",
                                b"ee" + end),
                     [("F", "one"), ("*", "lost bytes=7"), ("F", "ee")])
+
+    def test_what_a_restart_saved_before_is_told_with_it(self):
+        for listener, parts, expected in (
+                (LINE, (b"one\ntw", b"o\nthr", b"ee\n"),
+                 [("F", "one"), ("*", "lost bytes=7"), ("F", "ee")]),
+                (COUNTED, (b"3 one10 un", b"fin", b"ished"),
+                 [("F", "one"), ("*", "lost bytes=5"), ("F", "ished")])):
+            with self.subTest(listener):
+                self.assert_costs(listener, parts, expected, restarts=True)
 
     def test_of_a_frame_it_is_told_and_the_frames_after_it_are_whole(self):
         one = ("F", "one")

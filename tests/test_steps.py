@@ -4,6 +4,7 @@
 By default at some of the steps; with PORTLOG_TURNS=100 at all of them.
 """
 import random
+import socket
 from signal import SIGKILL, SIGTERM
 
 import accounting
@@ -34,11 +35,18 @@ class AtEachStep(keeper.Case):
         return daemon
 
     def add_young(self, daemon):
-        """A peer that may not be in flight yet."""
-        number = self.kills % 2
-        self.stream(daemon, "y", number, kind=accounting.Halves, burst=1,
-                    limit=3, framing=(accounting.LF,
-                                      accounting.COUNTED)[number])
+        """A peer that may not be in flight yet, with a name of its own.
+
+        The port of one that was reset may be given to another.
+        """
+        count = len(self.streams)
+        host = f"127.1.{count // 250}.{count % 250 + 1}"
+        connection = socket.create_connection(
+            ("127.0.0.1", daemon.port(count % 2)), harness.PATIENCE,
+            source_address=(host, 0))
+        self.begin(accounting.Halves(
+            connection, "y", burst=1, limit=3, framing=(
+                accounting.LF, accounting.COUNTED)[count % 2]), self.streams)
 
     def finish(self, daemon):
         """End all streams, and check the log."""

@@ -67,17 +67,22 @@ restore_count(struct connection *c, const struct state_position *p)
 	c->lost -= p->digits;
 }
 
-/* After a kill: continue behind what the killed process has read. */
-static void
-restore_killed(struct connection *c, const struct state_position *p)
+/* What the kernel has delivered to any process; what is known if not that. */
+static uint64_t
+bytes_read(struct connection *c, const struct state_position *p)
 {
-	uint64_t read = p->read;
+	uint64_t read = 0;
 
 	if (c->entry.fd >= 0)
 		read = sockets_bytes_delivered(c->entry.fd, &c->error);
-	/* Without an answer of the kernel's. */
-	if (read < p->read)
-		read = p->read;
+	return read < p->read ? p->read : read;
+}
+
+/* After a kill: continue behind what the killed process has read. */
+static void
+restore_killed(struct connection *c, const struct state_position *p,
+	       uint64_t read)
+{
 	c->bytes = read;
 	c->lost = read - p->done;
 	if (!skip(&c->framer, p, read - p->read))
@@ -94,6 +99,7 @@ connection_restore(struct connection *c,
 		   unsigned char *bytes)
 {
 	const struct state_position *p = state_position(&previous->progress);
+	uint64_t read = bytes_read(c, p);
 
 	find_peer(c, previous);
 	connection_accepted(c, previous->number);
@@ -101,10 +107,14 @@ connection_restore(struct connection *c,
 	c->records = p->records;
 	c->bytes = p->read;
 	c->opened_ms = previous->opened_ms;
-	if (p->is_saved && (bytes || previous->saved.bytes == 0))
+	/* A process that was killed may have read more since it was saved. */
+	if (p->is_saved && read == p->read &&
+	    (bytes || previous->saved.bytes == 0)) {
 		restore_saved(c, &previous->saved, bytes);
-	else
-		restore_killed(c, p);
+	} else {
+		free(bytes);
+		restore_killed(c, p, read);
+	}
 	return connection_progress_begin(c, previous);
 }
 
