@@ -154,6 +154,7 @@ connection_resume(struct connection *c)
 		return;
 	snprintf(text, sizeof text, "lost bytes=%llu",
 		 (unsigned long long)c->lost);
+	connection_borrow(c);
 	/* `done` follows with the note: if we die first, the loss remains. */
 	connection_progress_read(c);
 	connection_note(c, text);
