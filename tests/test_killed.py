@@ -369,12 +369,14 @@ class InHand(keeper.Case):
 class BetweenReads(keeper.Case):
     """A kill after recv(2) returned, before the state has it."""
 
-    def cost(self, listener, before, given):
+    def cost(self, listener, before, given, restart):
         """Kill there; returns the next daemon and the peer."""
         daemon = self.serve(listener)
         stream = self.tcp(daemon)
         stream.sendall(before)
         daemon.wait_for_bytes(0, len(before))
+        if restart:
+            daemon.restart()
         daemon.wait_until_sent()
         with Tracer(daemon) as tracer:
             stream.sendall(given)
@@ -384,9 +386,10 @@ class BetweenReads(keeper.Case):
         daemon.start()
         return daemon, stream
 
-    def assert_costs(self, listener, parts, expected, reason="eof"):
+    def assert_costs(self, listener, parts, expected, reason="eof",
+                     restart=False):
         before, given, after = parts
-        daemon, stream = self.cost(listener, before, given)
+        daemon, stream = self.cost(listener, before, given, restart)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             stream.sendall(after)
             stream.shutdown(socket.SHUT_WR)
@@ -416,6 +419,18 @@ class BetweenReads(keeper.Case):
             with self.subTest(given=given, after=after):
                 self.assert_costs(COUNTED, (b"3 one10 un", given, after),
                                   [one, *expected])
+
+    def test_after_a_restart_what_it_saved_is_not_believed(self):
+        one = ("F", "one")
+        for before, lost in ((b"one\n", 5), (b"one\ntw", 7)):
+            with self.subTest(before):
+                self.assert_costs(
+                    LINE, (before, b"o\nthr", b"ee\n"),
+                    [one, ("*", f"lost bytes={lost}"), ("F", "ee")],
+                    restart=True)
+        self.assert_costs(COUNTED, (b"3 one10 un", b"fin", b"ished3 two"),
+                          [one, ("*", "lost bytes=5"), ("F", "ished"),
+                           ("F", "two")], restart=True)
 
     def test_behind_an_unknown_count_nothing_is_taken_for_a_frame(self):
         self.assert_costs(COUNTED, (b"3 one", b"3 two9 thr", b""),
@@ -536,6 +551,31 @@ class Stalled(keeper.Case):
         self.assertEqual(numbers(), list(range(lost(), 200)))
         self.assertTrue(0 < lost() <= 64)
         self.assertEqual(daemon.counters()["dgram"]["lost"], lost())
+
+    def test_a_saved_record_that_is_too_long_now(self):
+        large, small = ("max_record = 1000000;", "max_record = 1024;")
+        daemon, pipe = self.serve_pipe(LINE, limits=large)
+        pipe.drain()
+        stream = self.tcp(daemon)
+        stream.sendall(b"x" * 500000)
+        daemon.wait_for_bytes(0, 500000)
+        path = os.path.dirname(os.readlink(f"/proc/self/fd/{pipe.fd}"))
+        daemon.restart(to_file(LINE, path=path + "/pipe", limits=small))
+
+        def read():  # more than what is written at once
+            with contextlib.suppress(BlockingIOError):
+                pipe.content += os.read(pipe.fd, 4096)
+            return len(pipe.content) > 150000
+        wait_for(read, "the first pieces")
+        daemon.fell()
+        pipe.drain()
+        missing = 500000 - pipe.content.count(b"x")
+        daemon.start()
+        stream.sendall(b"y\n")
+        wait_for(lambda: pipe.drain() or b"F y\n" in pipe.content, "the end")
+        lost = sum(map(int, re.findall(rb"lost bytes=(\d+)", pipe.content)))
+        self.assertGreaterEqual(lost, missing)
+        self.assertLess(lost, missing + 2 * 65536)
 
     def test_a_restart_keeps_unfinished_records_of_others(self):
         daemon, pipe = self.serve_pipe(

@@ -67,17 +67,23 @@ restore_count(struct connection *c, const struct state_position *p)
 	c->lost -= p->digits;
 }
 
-/* After a kill: continue behind what the killed process has read. */
-static void
-restore_killed(struct connection *c, const struct state_position *p)
+/* How much of it was read: a kill may have kept the state from saying that. */
+static uint64_t
+count_read(struct connection *c, const struct state_position *p)
 {
 	uint64_t read = p->read;
 
 	if (c->entry.fd >= 0)
 		read = sockets_bytes_delivered(c->entry.fd, &c->error);
 	/* Without an answer of the kernel's. */
-	if (read < p->read)
-		read = p->read;
+	return read < p->read ? p->read : read;
+}
+
+/* After a kill: continue behind what the killed process has read. */
+static void
+restore_killed(struct connection *c, const struct state_position *p,
+	       uint64_t read)
+{
 	c->bytes = read;
 	c->lost = read - p->done;
 	if (!skip(&c->framer, p, read - p->read))
@@ -94,6 +100,7 @@ connection_restore(struct connection *c,
 		   unsigned char *bytes)
 {
 	const struct state_position *p = state_position(&previous->progress);
+	uint64_t read = count_read(c, p);
 
 	find_peer(c, previous);
 	connection_accepted(c, previous->number);
@@ -101,10 +108,13 @@ connection_restore(struct connection *c,
 	c->records = p->records;
 	c->bytes = p->read;
 	c->opened_ms = previous->opened_ms;
-	if (p->is_saved && (bytes || previous->saved.bytes == 0))
+	if (p->is_saved && read == p->read &&
+	    (bytes || previous->saved.bytes == 0)) {
 		restore_saved(c, &previous->saved, bytes);
-	else
-		restore_killed(c, p);
+	} else {
+		free(bytes);
+		restore_killed(c, p, read);
+	}
 	return connection_progress_begin(c, previous);
 }
 
@@ -113,19 +123,19 @@ static void
 receive_unfinished(struct connection *c)
 {
 	const unsigned char *next = c->unfinished;
-	size_t left = c->unfinished_size;
 
-	while (left > 0) {
+	while (c->unfinished_size > 0) {
 		unsigned char *space;
 		size_t size;
 
 		connection_borrow(c);
 		space = framer_space(&c->framer, &size);
-		size = size < left ? size : left;
+		if (size > c->unfinished_size)
+			size = c->unfinished_size;
 		memcpy(space, next, size);
 		framer_received(&c->framer, size);
 		next += size;
-		left -= size;
+		c->unfinished_size -= size;
 		if (connection_take_records(c, c->batch))
 			connection_emit(c);
 	}
