@@ -333,12 +333,33 @@ class ReaderGone(keeper.Case):
         counted.sendall(b"ee")
         quiet.sendall(b" and half\n")
         sender.send(b"three")
-        for peer, expected in (
-                (line, ["lost bytes=7", "ee"]),
-                (counted, ["lost bytes=16", "ee"]),
-                (quiet, ["half and half"]), (sender, ["three"])):
-            self.wait_until_told(daemon, peer, expected, daemon.out)
-        self.assertIn(" * lost datagrams=1\n", daemon.text())
+        # Who was not read before the first write failed loses nothing.
+        for peer, *expected in (
+                (line, ["lost bytes=7", "ee"], ["two", "three"]),
+                (counted, ["lost bytes=16", "ee"], ["twelve", "two", "three"]),
+                (quiet, ["half and half"]),
+                (sender, ["three"], ["two", "three"])):
+            wait_for(lambda p=peer, e=expected: self.told(
+                daemon, p, daemon.out) in e, expected)
+        self.assertIn(" * lost ", daemon.text())
+        self.assertEqual(" * lost datagrams=1\n" in daemon.text(),
+                         self.told(daemon, sender, daemon.out) == ["three"])
+
+    def test_of_peers_that_end_as_it_goes_all_is_told(self):
+        for _ in range(TURNS):
+            daemon = self.serve_pipe()
+            streams = [self.tcp(daemon) for _ in range(10)]
+            daemon.wait_until_sent()
+            os.close(self.reader)
+            for stream in streams:
+                stream.sendall(b"one\n")
+                stream.shutdown(socket.SHUT_WR)
+            self.go_on(daemon)
+            wait_for(lambda d=daemon: d.text().count(" closed ") == 10,
+                     "each end")
+            for stream in streams:
+                self.assertIn(self.told(daemon, stream, daemon.out)[0],
+                              ("one", "lost bytes=4"))
 
     def test_under_load_the_sums_hold(self):
         for turn in range(TURNS):
