@@ -549,6 +549,31 @@ class Stalled(keeper.Case):
         self.assertTrue(0 < lost() <= 64)
         self.assertEqual(daemon.counters()["dgram"]["lost"], lost())
 
+    def test_a_saved_record_that_is_too_long_now(self):
+        large, small = ("max_record = 1000000;", "max_record = 1024;")
+        daemon, pipe = self.serve_pipe(LINE, limits=large)
+        pipe.drain()
+        stream = self.tcp(daemon)
+        stream.sendall(b"x" * 500000)
+        daemon.wait_for_bytes(0, 500000)
+        path = os.path.dirname(os.readlink(f"/proc/self/fd/{pipe.fd}"))
+        daemon.restart(to_file(LINE, path=path + "/pipe", limits=small))
+
+        def read():  # more than what is written at once
+            with contextlib.suppress(BlockingIOError):
+                pipe.content += os.read(pipe.fd, 4096)
+            return len(pipe.content) > 150000
+        wait_for(read, "the first pieces")
+        daemon.fell()
+        pipe.drain()
+        missing = 500000 - pipe.content.count(b"x")
+        daemon.start()
+        stream.sendall(b"y\n")
+        wait_for(lambda: pipe.drain() or b"F y\n" in pipe.content, "the end")
+        lost = sum(map(int, re.findall(rb"lost bytes=(\d+)", pipe.content)))
+        self.assertGreaterEqual(lost, missing)
+        self.assertLess(lost, missing + 2 * 65536)
+
     def test_a_restart_keeps_unfinished_records_of_others(self):
         daemon, pipe = self.serve_pipe(
             tcp("stuck", 'outputs = ["file"];'),

@@ -61,11 +61,18 @@ struct connection {
 	uint64_t bytes;
 	uint64_t lost; /* of these by a killed process, and not noted yet */
 	unsigned char *unfinished; /* record of an earlier process; owned */
-	size_t unfinished_size;
+	size_t unfinished_size;    /* what of it the framer has not received */
 	int error;      /* SO_ERROR, which the kernel reports once; or 0 */
 	bool resumed;   /* an earlier process accepted it */
 	bool has_begun; /* its thread has noted that, or what was lost */
 };
+
+/* The bytes that were read and are in no record yet. */
+static inline size_t
+connection_held(const struct connection *c)
+{
+	return framer_held(&c->framer) + c->unfinished_size;
+}
 
 /* A connection that is not accepted yet; NULL: no memory.  Main thread. */
 struct connection *connection_new(struct listener *);

@@ -33,7 +33,7 @@ connection_give_back(struct connection *c)
 static void
 publish_held(struct connection *c)
 {
-	atomic_store_explicit(&c->entry.held, framer_held(&c->framer),
+	atomic_store_explicit(&c->entry.held, connection_held(c),
 			      memory_order_relaxed);
 }
 

@@ -83,7 +83,7 @@ connection_progress_written(struct connection *c)
 	if (output_set_is_broken(pool->outputs, pool->output_mask))
 		return;
 	p = state_next(progress);
-	p->done = c->bytes - framer_held(&c->framer);
+	p->done = c->bytes - connection_held(c);
 	p->records = c->records;
 	p->is_saved = false;
 	state_publish(progress);

@@ -24,8 +24,8 @@ void connection_progress_end(struct connection *);
 void connection_progress_read(struct connection *);
 
 /*
- * The outputs have all records, unless one is broken; only what the framer
- * holds is in hand.
+ * The outputs have all records, unless one is broken; only what is in none is
+ * in hand.
  */
 void connection_progress_written(struct connection *);
 

@@ -123,19 +123,19 @@ static void
 receive_unfinished(struct connection *c)
 {
 	const unsigned char *next = c->unfinished;
-	size_t left = c->unfinished_size;
 
-	while (left > 0) {
+	while (c->unfinished_size > 0) {
 		unsigned char *space;
 		size_t size;
 
 		connection_borrow(c);
 		space = framer_space(&c->framer, &size);
-		size = size < left ? size : left;
+		if (size > c->unfinished_size)
+			size = c->unfinished_size;
 		memcpy(space, next, size);
 		framer_received(&c->framer, size);
 		next += size;
-		left -= size;
+		c->unfinished_size -= size;
 		if (connection_take_records(c, c->batch))
 			connection_emit(c);
 	}

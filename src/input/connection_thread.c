@@ -152,13 +152,15 @@ finish(struct connection *c, enum ending ending)
  * A peer whose data is with the outputs sees its stream end in order, so send
  * the FIN while the state still says so.  Let go of the state before the
  * registry does not count the connection any more: the main thread closes both.
+ * Where an output is broken the state keeps it, for the next process to tell.
  */
 static void
 leave(struct connection *c)
 {
 	if (fdstore_available() && !c->entry.unconfirmed)
 		sockets_send_fin(c->entry.fd);
-	connection_progress_end(c);
+	if (!c->entry.unconfirmed)
+		connection_progress_end(c);
 	registry_close(c->registry, &c->entry);
 	free(c);
 }

@@ -162,24 +162,31 @@ registry_remove(struct registry *registry, struct registry_entry *entry)
 	pthread_mutex_unlock(&registry->lock);
 }
 
+/* So that the peer sees the end of its stream. */
+static void
+close_in_order(const struct registry_entry *entry)
+{
+	/* Send the FIN first: unblocked, it must not receive any more. */
+	if (entry->state == ENTRY_SHUT_DOWN) {
+		sockets_send_fin(entry->fd);
+		sockets_unblock_input(entry->fd);
+	}
+	/* A duplicate in flight would keep it open. */
+	if (entry->flight.message)
+		sockets_end(entry->fd);
+	sockets_close(entry->fd);
+}
+
 void
 registry_close(struct registry *registry, struct registry_entry *entry)
 {
 	pthread_mutex_lock(&registry->lock);
 	remove_entry(registry, entry);
-	/* Send the FIN first: unblocked, it must not receive any more. */
-	if (entry->state == ENTRY_SHUT_DOWN && !entry->unconfirmed)
-		sockets_send_fin(entry->fd);
-	if (entry->state == ENTRY_SHUT_DOWN)
-		sockets_unblock_input(entry->fd);
-	/* A duplicate in flight would keep it open. */
-	if (entry->flight.message)
-		sockets_end(entry->fd, !entry->unconfirmed);
 	/* Under the lock: the kernel may give the number to another socket. */
 	if (entry->unconfirmed)
-		close(entry->fd); /* which resets it */
+		close(entry->fd); /* which resets it, unless it is in flight */
 	else
-		sockets_close(entry->fd);
+		close_in_order(entry);
 	/* Under the lock too: the main thread frees the registry next. */
 	if (atomic_load(&registry->wanted) ||
 	    (entry->flight.message && flight_is_sparse(&registry->flight)))

@@ -34,7 +34,7 @@ struct registry_entry {
 	atomic_size_t held;        /* bytes read that are no record yet */
 	int fd;                    /* closed by registry_close() alone */
 	enum registry_state state; /* under the lock */
-	bool unconfirmed; /* an output did not take all: end with a reset */
+	bool unconfirmed; /* an output did not take all: no end in order */
 };
 
 struct registry {

@@ -257,18 +257,10 @@ sockets_send_fin(int fd)
 }
 
 void
-sockets_end(int fd, bool in_order)
+sockets_end(int fd)
 {
-	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-
-	if (in_order) {
-		set_reset(fd, false);
-		shutdown(fd, SHUT_RDWR);
-		return;
-	}
-	/* This resets it; if not, the last close(2) does. */
-	if (connect(fd, &nobody, sizeof nobody) != 0)
-		set_reset(fd, true);
+	set_reset(fd, false);
+	shutdown(fd, SHUT_RDWR);
 }
 
 /*

@@ -90,11 +90,11 @@ void sockets_close(int fd);
 
 /*
  * The same where there are duplicates of the descriptor: send_fin sends the end
- * of the stream alone; end has the peer see it, or else a reset, and takes
- * nothing of it any more.  Neither closes it.
+ * of the stream alone; end takes nothing of the peer any more either.  Neither
+ * closes it.
  */
 void sockets_send_fin(int fd);
-void sockets_end(int fd, bool in_order);
+void sockets_end(int fd);
 
 /*
  * Block the input: from now on the kernel queues nothing more for this socket.
