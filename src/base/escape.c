@@ -53,7 +53,7 @@ block_is_plain(block bytes)
 }
 
 /* Copy a block, plain or not; whether all of it is plain. */
-static bool
+static inline bool
 copy_block(char *out, const unsigned char *data)
 {
 	block bytes;
@@ -133,14 +133,32 @@ escape_character(char out[16], size_t *length, const unsigned char *data,
 	return n;
 }
 
+/*
+ * Escape one character as above, unless it takes more than capacity.  Returns
+ * the bytes written to out, and sets *used to those of data; 0: there is no
+ * room.  Not inlined: the compiler would zero the array for plain data too.
+ */
+static __attribute__((noinline)) size_t
+escape_next(char *out, size_t capacity, const unsigned char *data, size_t size,
+	    size_t *used)
+{
+	char escaped[16];
+	size_t length;
+
+	*used = escape_character(escaped, &length, data, size);
+	if (length > capacity)
+		return 0;
+	memcpy(out, escaped, length);
+	return length;
+}
+
 size_t
 escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 {
 	size_t used = 0, written = 0;
 
 	while (used < *size && written < capacity) {
-		char escaped[16];
-		size_t length, plain = *size - used, n;
+		size_t plain = *size - used, length, n;
 
 		if (plain > capacity - written)
 			plain = capacity - written;
@@ -149,11 +167,10 @@ escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 		written += plain;
 		if (used == *size || written == capacity)
 			break;
-		n = escape_character(escaped, &length, data + used,
-				     *size - used);
-		if (length > capacity - written)
+		length = escape_next(out + written, capacity - written,
+				     data + used, *size - used, &n);
+		if (length == 0)
 			break;
-		memcpy(out + written, escaped, length);
 		used += n;
 		written += length;
 	}
