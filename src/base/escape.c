@@ -3,9 +3,26 @@
 
 #include <string.h>
 
+#include "base/ignorable.h"
 #include "base/utf8.h"
 
 static const char hexadecimal[] = "0123456789abcdef";
+
+static bool
+is_ignorable(uint32_t c)
+{
+	size_t begin = 0, end = sizeof ignorable / sizeof *ignorable;
+
+	while (end - begin > 1) {
+		size_t middle = (begin + end) / 2;
+
+		if (c < ignorable[middle].first)
+			end = middle;
+		else
+			begin = middle;
+	}
+	return c >= ignorable[begin].first && c <= ignorable[begin].last;
+}
 
 bool
 escape_is_harmless(uint32_t c)
@@ -16,15 +33,11 @@ escape_is_harmless(uint32_t c)
 		return true;
 	if (c < 0xa0)
 		return false;
-	if (c == 0x061c || c == 0x200e || c == 0x200f || c == 0xfeff)
-		return false;
-	if (c >= 0x2028 && c <= 0x202e)
-		return false;
-	if (c >= 0x2066 && c <= 0x2069)
+	if (c == 0x2028 || c == 0x2029)
 		return false;
 	if (c >= 0xfdd0 && c <= 0xfdef)
 		return false;
-	return (c & 0xfffe) != 0xfffe;
+	return (c & 0xfffe) != 0xfffe && !is_ignorable(c);
 }
 
 static bool
@@ -110,46 +123,42 @@ escape_byte(char *out, unsigned char byte)
 }
 
 /*
- * Escape one character that is not plain, or one byte that is no UTF-8, to
- * *length bytes of out.  Returns the bytes of data that it has.
- */
-static size_t
-escape_character(char out[16], size_t *length, const unsigned char *data,
-		 size_t size)
-{
-	uint32_t code_point;
-	size_t n = utf8_decode(data, size, &code_point);
-
-	*length = 0;
-	if (n > 1 && escape_is_harmless(code_point)) {
-		memcpy(out, data, n);
-		*length = n;
-		return n;
-	}
-	if (n == 0)
-		n = 1;
-	for (size_t i = 0; i < n; i++)
-		*length += escape_byte(out + *length, data[i]);
-	return n;
-}
-
-/*
- * Escape one character as above, unless it takes more than capacity.  Returns
- * the bytes written to out, and sets *used to those of data; 0: there is no
- * room.  Not inlined: the compiler would zero the array for plain data too.
+ * Escape the bytes of one character, unless they take more than capacity.
+ * Returns the bytes written to out; 0: there is no room.  Not inlined: the
+ * compiler would zero the array for plain data too.
  */
 static __attribute__((noinline)) size_t
-escape_next(char *out, size_t capacity, const unsigned char *data, size_t size,
-	    size_t *used)
+escape_bytes(char *out, size_t capacity, const unsigned char *data, size_t size)
 {
 	char escaped[16];
-	size_t length;
+	size_t length = 0;
 
-	*used = escape_character(escaped, &length, data, size);
+	for (size_t i = 0; i < size; i++)
+		length += escape_byte(escaped + length, data[i]);
 	if (length > capacity)
 		return 0;
 	memcpy(out, escaped, length);
 	return length;
+}
+
+/*
+ * Write one character that is not plain, or one byte that is no UTF-8.  Returns
+ * the bytes written to out, and sets *used to those of data; 0: as above.
+ */
+static size_t
+put_character(char *out, size_t capacity, const unsigned char *data,
+	      size_t size, size_t *used)
+{
+	uint32_t code_point;
+	size_t n = utf8_decode(data, size, &code_point);
+
+	*used = n > 0 ? n : 1;
+	if (n < 2 || !escape_is_harmless(code_point))
+		return escape_bytes(out, capacity, data, *used);
+	if (n > capacity)
+		return 0;
+	memcpy(out, data, n);
+	return n;
 }
 
 size_t
@@ -167,8 +176,8 @@ escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 		written += plain;
 		if (used == *size || written == capacity)
 			break;
-		length = escape_next(out + written, capacity - written,
-				     data + used, *size - used, &n);
+		length = put_character(out + written, capacity - written,
+				       data + used, *size - used, &n);
 		if (length == 0)
 			break;
 		used += n;
