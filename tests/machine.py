@@ -137,10 +137,10 @@ class Machine:
     # Logs
 
     def journal(self, *arguments):
-        """Entries of the journal, as dictionaries."""
+        """Entries of the journal, as dictionaries; those of namespaces too."""
         self.run("journalctl", "--sync")
-        text = self.run("journalctl", "-o", "json", "--all", "--no-pager",
-                        *arguments).stdout
+        text = self.run("journalctl", "--namespace=*", "-o", "json", "--all",
+                        "--no-pager", *arguments).stdout
         return [json.loads(line) for line in text.split("\n") if line]
 
     def messages(self, *arguments):

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -29,15 +30,17 @@ ALL_FORMATS = """
 """
 
 # Characters that would mislead a reader of the log, human or program.
-HOSTILE = ([0x7f, *range(0x80, 0xa0), 0x2028, 0x2029, 0x61c, 0x200e, 0x200f,
-            0xfeff, *range(0x202a, 0x202f), *range(0x2066, 0x206a),
-            *range(0xfdd0, 0xfdf0)] +
+HOSTILE = ([0x7f, *range(0x80, 0xa0), 0x2028, 0x2029, 0xad, 0x61c, 0xfeff,
+            *range(0x200b, 0x2010), *range(0x202a, 0x202f),
+            *range(0x2060, 0x2070), 0x180e, 0x3164, *range(0xfe00, 0xfe10),
+            *range(0xe0000, 0xe0080), *range(0xfdd0, 0xfdf0)] +
            [plane << 16 | low for plane in range(17)
             for low in (0xfffe, 0xffff)])
 # Neighbours of these, which must not be escaped.
-HARMLESS = [0x09, 0x20, 0x7e, 0xa0, 0x2027, 0x202f, 0x2065, 0x206a, 0x200d,
-            0x200b, 0xfdcf, 0xfdf0, 0xfffd, 0xfefe, 0xff00, 0x61b, 0x61d,
-            0x10000, 0x1f600, 0x10fffd, 0xd7ff, 0xe000]
+HARMLESS = [0x09, 0x20, 0x7e, 0xa0, 0xac, 0xae, 0x200a, 0x2010, 0x2027,
+            0x202f, 0x205f, 0x2070, 0xfdcf, 0xfdf0, 0xfdff, 0xfe10, 0xfffd,
+            0xfefe, 0xff00, 0x61b, 0x61d, 0x180a, 0x1810, 0x3163, 0x3165,
+            0x10000, 0x1f600, 0xdfffd, 0xe1000, 0x10fffd, 0xd7ff, 0xe000]
 
 INVALID = [b"\xc0\x80", b"\xc1\xbf", b"\xe0\x80\x80", b"\xe0\x9f\xbf",
            b"\xf0\x80\x80\x80", b"\xf0\x8f\xbf\xbf", b"\xed\xa0\x80",
@@ -146,6 +149,21 @@ class Formats(harness.Case):
         daemon = self.received([clean, plain] + [e[0] for e in escapes])
         self.assertEqual(daemon.data(), [clean.decode(), plain.decode()] +
                          [e[1] for e in escapes])
+
+    @unittest.skipUnless(shutil.which("perl"), "no perl")
+    def test_nothing_is_in_the_log_that_may_be_invisible(self):
+        """Perl has the standard's list too, of a version of its own."""
+        listed = subprocess.run(
+            ["perl", "-e", r"""for (0xa0..0xd7ff, 0xe000..0x10ffff) {
+                print "$_\n" if chr =~ /\p{Default_Ignorable_Code_Point}/ }"""],
+            check=True, capture_output=True, text=True).stdout.split()
+        listed = [chr(int(c)) for c in listed]
+        self.assertGreater(len(listed), 4000)
+        sent = ["".join(listed[i:i + 100]).encode()
+                for i in range(0, len(listed), 100)]
+        daemon = self.received(sent)
+        self.assertTrue(daemon.bytes().isascii())
+        self.assertEqual([unescape(data) for data in daemon.data()], sent)
 
     def test_text_has_five_columns(self):
         begin = time.time()

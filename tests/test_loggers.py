@@ -309,7 +309,7 @@ class Journald(Logger):
 
     TYPE = "journal"
     refusal = None  # why it does not run here; "": it does
-    LAST = b"MESSAGE=last\nPORTLOG_LISTENER=-\nPORTLOG_TAG=*\n"
+    LAST = b"MESSAGE=- - * last\nPORTLOG_LISTENER=-\nPORTLOG_TAG=*\n"
 
     def setUp(self):
         super().setUp()
@@ -389,7 +389,8 @@ class Journald(Logger):
     def entry(self, fields):
         text = {key: value.decode("utf-8", "replace")
                 for key, value in fields.items()}
-        data = fields.get(b"PORTLOG_RAW", fields[b"MESSAGE"])
+        data = fields.get(b"PORTLOG_RAW",
+                          fields[b"MESSAGE"].split(b" ", 3)[3])
         tag = text[b"PORTLOG_TAG"]
         return accounting.Entry(
             text[b"PORTLOG_LISTENER"],

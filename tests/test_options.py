@@ -685,6 +685,18 @@ class UnderTheJournal(unittest.TestCase):
             self.assertRegex(line, r"\A<6>[^<]")
             self.assertNotIn("portlogd: ", line)
 
+    def test_raw_lines_in_the_journal_are_a_warning(self):
+        for form, warns in ("raw", True), ("text", False), ("json", False):
+            with self.subTest(form), Daemon("-l", "tcp:127.0.0.1:0", "-f",
+                                            form, start=False) as daemon:
+                with open(daemon.out, "wb") as out:
+                    status = os.fstat(out.fileno())
+                daemon.env = dict(os.environ, JOURNAL_STREAM="{}:{}".format(
+                    status.st_dev, status.st_ino))
+                daemon.start()
+                self.assertEqual("looks like a message of ours" in
+                                 daemon.errors(), warns)
+
     def test_errors_have_a_priority_of_their_own(self):
         with tempfile.TemporaryFile() as err:
             status = os.fstat(err.fileno())

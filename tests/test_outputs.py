@@ -545,6 +545,27 @@ class Journal(Messages):
             message = rest
         return fields
 
+    def data(self, fields):
+        """What follows the columns of the message."""
+        listener, _, tag, data = fields["MESSAGE"].split(b" ", 3)
+        self.assertEqual((listener, tag), (fields["PORTLOG_LISTENER"],
+                                           fields["PORTLOG_TAG"]))
+        return data
+
+    def test_no_peer_speaks_as_portlogd(self):
+        daemon, server = self.start('{ type = "journal"; }', UDP)
+        own = [line.removeprefix("portlogd: ")
+               for line in daemon.errors().split("\n") if line]
+        self.assertGreater(len(own), 1)
+        with daemon.udp() as sender:
+            peer = "%s:%d" % sender.getsockname()[:2]
+            for line in [*own, "stopping: SIGTERM", "closed reason=eof",
+                         "udp/1 - * lost datagrams=1", "<0>panic"]:
+                sender.send(line.encode())
+                self.assertEqual(self.parse(server.get())["MESSAGE"].decode(),
+                                 f"udp/{daemon.port()} {peer} F {line}")
+        self.assertEqual(daemon.stop(), 0)
+
     def test_a_record_of_tcp_has_every_field(self):
         daemon, server = self.start('{ type = "journal"; ident = "x"; '
                                     'facility = "local0"; severity = "err"; }',
@@ -554,7 +575,8 @@ class Journal(Messages):
             peer = connection.getsockname()
         first, second, closed = (self.parse(server.get()) for _ in range(3))
         self.assertEqual(first, {
-            "MESSAGE": b"hello\ttab",
+            "MESSAGE": b"tcp/%d 127.0.0.1:%d F hello\ttab" % (
+                daemon.port(), peer[1]),
             "PORTLOG_LISTENER": b"tcp/%d" % daemon.port(),
             "PORTLOG_PROTOCOL": b"tcp", "PORTLOG_PEER": b"127.0.0.1",
             "PORTLOG_PORT": b"%d" % peer[1], "PORTLOG_CONNECTION": b"1",
@@ -562,10 +584,10 @@ class Journal(Messages):
             "SYSLOG_IDENTIFIER": b"x", "SYSLOG_FACILITY": b"16",
             "PRIORITY": b"3"})
         self.assertEqual((second["PORTLOG_RECORD"], second["PORTLOG_TAG"],
-                          second["MESSAGE"]), (b"2", b"E", b"second"))
+                          self.data(second)), (b"2", b"E", b"second"))
         self.assertEqual((closed["PORTLOG_TAG"], closed["PORTLOG_CONNECTION"]),
                          (b"*", b"1"))
-        self.assertTrue(closed["MESSAGE"].startswith(b"closed reason=eof "))
+        self.assertTrue(self.data(closed).startswith(b"closed reason=eof "))
         self.assertNotIn("PORTLOG_RECORD", closed)
         self.assertIn("output journal: writing records to the journal",
                       daemon.errors())
@@ -593,7 +615,7 @@ class Journal(Messages):
                     (b"\xff", rb"\xff")):
                 sender.send(sent)
                 got = self.parse(server.get())
-                self.assertEqual(got["MESSAGE"], message or sent)
+                self.assertEqual(self.data(got), message or sent)
                 self.assertEqual(got.get("PORTLOG_RAW", sent), sent)
                 self.assertEqual("PORTLOG_RAW" in got,
                                  message not in (None, sent), sent)
@@ -612,12 +634,12 @@ class Journal(Messages):
             feeder.join(harness.PATIENCE)
             self.assertEqual(got["PORTLOG_TAG"], b"F")
             self.assertEqual(got["PORTLOG_RAW"], record)
-            self.assertEqual(unescape(got["MESSAGE"].decode()), record)
+            self.assertEqual(unescape(self.data(got).decode()), record)
 
     def test_a_journal_that_goes_away_and_comes_back_loses_nothing(self):
         daemon, server = self.start('{ type = "journal"; }', UDP)
         self.loses_nothing(daemon, server,
-                           lambda m: self.parse(m)["MESSAGE"].decode())
+                           lambda m: self.data(self.parse(m)).decode())
 
     def states(self, daemon):
         """The states of its threads, in the kernel's letters."""
@@ -647,7 +669,7 @@ class Journal(Messages):
             other = Server(server.path + ".new")
             self.addCleanup(other.close)
             os.rename(other.path, server.path)
-            self.assertEqual(self.parse(other.get())["MESSAGE"], b"x")
+            self.assertEqual(self.data(self.parse(other.get())), b"x")
             self.assertEqual(daemon.stop(), 0)
         self.assertIn("stalled reason=ENOENT", daemon.errors())
 

@@ -37,11 +37,10 @@ def send(connection, data):
 
 
 def exercise(case, name):
-    """Send one line to a port, and find it in the journal."""
+    """Send one line to a port, as installed, and find it in the log."""
     send(case.tcp(8888), b"hello from %s\n" % name.encode())
-    wait_for(lambda: any(m.endswith(f"hello from {name}")
-                         for m in case.machine.messages("-u", "portlogd")),
-             "the record in the journal")
+    case.assertEqual([r.data for r in case.machine.records(LOG)
+                      if r.tag == "F"], [f"hello from {name}"])
 
 
 class Installation(MachineCase):
@@ -169,10 +168,52 @@ class Use(MachineCase):
         self.assertGreater(int(self.machine.show("TasksCurrent")), 1500)
 
 
+def manual_example(beginning):
+    """The lines of portlogd(8) that begin so, up to the end of the example."""
+    with open(os.path.join(TOP, "man", "portlogd.8"),
+              encoding="utf-8") as file:
+        return re.search(rf"(?ms)^({re.escape(beginning)}\n.*?)^\.Ed",
+                         file.read()).group(1)
+
+
+class Installed(MachineCase):
+    """The configuration as installed keeps peers out of the journal."""
+
+    LINES = 100000
+
+    def test_a_flood_is_in_the_file_and_not_in_the_journal(self):
+        self.machine.systemctl("restart", "portlogd")
+        send(self.tcp(8888), b"".join(b"flood %d\n" % i
+                                      for i in range(self.LINES)))
+        found = [r.data for r in self.machine.records(LOG) if r.tag == "F"]
+        self.assertEqual(found, [f"flood {i}" for i in range(self.LINES)])
+        said = self.machine.messages("-u", "portlogd")
+        self.assertTrue(any("listening on" in m for m in said), said)
+        self.assertFalse(any("flood" in m for m in said), said)
+
+    def test_the_rate_limit_of_its_own_words_is_the_system_s(self):
+        for name in "LogRateLimitIntervalUSec", "LogRateLimitBurst":
+            self.assertEqual(self.machine.show(name), "0")
+
+
 class Journal(MachineCase):
-    """The journal: fields to match, and no record suppressed."""
+    """A journal of its own, as the manual has it: no record is suppressed."""
 
     BURST = 60000
+
+    def setUp(self):
+        self.machine.write("/etc/systemd/journald@portlog.conf",
+                           manual_example("[Journal]"))
+        self.drop_in("journal", manual_example("[Service]"))
+
+    def test_the_system_s_journal_has_none_of_it(self):
+        self.machine.configure(TO_STDOUT)
+        send(self.tcp(8888), b"in the other\n")
+        wait_for(lambda: any(m.endswith("in the other") for m in
+                             self.machine.messages("-u", "portlogd")),
+                 "the record")
+        self.assertNotIn("in the other", self.machine.output(
+            "journalctl", "-o", "cat", "-u", "portlogd"))
 
     def test_entries_are_found_by_the_peer(self):
         self.needs_libsystemd()
@@ -186,7 +227,9 @@ class Journal(MachineCase):
         self.udp(8888).send(b"from another")
         (entry,) = wait_for(lambda: self.machine.journal(
             "PORTLOG_PEER=192.0.2.7"), "the entry")
-        self.assertEqual(entry["MESSAGE"], r"from the one\x07")
+        name = "%s:%d" % sender.getsockname()
+        self.assertEqual(entry["MESSAGE"],
+                         rf"udp/8888 {name} F from the one\x07")
         self.assertEqual(bytes(entry["PORTLOG_RAW"]), b"from the one\x07")
         for name, value in (("LISTENER", "udp/8888"), ("PROTOCOL", "udp"),
                             ("PORT", str(sender.getsockname()[1])),
@@ -202,9 +245,10 @@ class Journal(MachineCase):
             b"%s %d\n" % (mark.encode(), i) for i in range(self.BURST)))
 
         def look():
-            self.machine.run("journalctl", "--sync")
-            text = self.machine.output("journalctl", "-o", "cat", "-u",
-                                       "portlogd", "--grep", f"{mark} ")
+            ours = ("journalctl", "--namespace=portlog")
+            self.machine.run(*ours, "--sync")
+            text = self.machine.run(*ours, "-o", "cat", "-u", "portlogd",
+                                    "--grep", f"{mark} ", check=False).stdout
             found = re.findall(rf"{mark} (\d+)$", text, re.M)
             return len(found) >= self.BURST and list(map(int, found))
         return wait_for(look, f"{self.BURST} records")

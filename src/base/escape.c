@@ -3,9 +3,26 @@
 
 #include <string.h>
 
+#include "base/ignorable.h"
 #include "base/utf8.h"
 
 static const char hexadecimal[] = "0123456789abcdef";
+
+static bool
+is_ignorable(uint32_t c)
+{
+	size_t begin = 0, end = sizeof ignorable / sizeof *ignorable;
+
+	while (end - begin > 1) {
+		size_t middle = (begin + end) / 2;
+
+		if (c < ignorable[middle].first)
+			end = middle;
+		else
+			begin = middle;
+	}
+	return c >= ignorable[begin].first && c <= ignorable[begin].last;
+}
 
 bool
 escape_is_harmless(uint32_t c)
@@ -16,15 +33,11 @@ escape_is_harmless(uint32_t c)
 		return true;
 	if (c < 0xa0)
 		return false;
-	if (c == 0x061c || c == 0x200e || c == 0x200f || c == 0xfeff)
-		return false;
-	if (c >= 0x2028 && c <= 0x202e)
-		return false;
-	if (c >= 0x2066 && c <= 0x2069)
+	if (c == 0x2028 || c == 0x2029)
 		return false;
 	if (c >= 0xfdd0 && c <= 0xfdef)
 		return false;
-	return (c & 0xfffe) != 0xfffe;
+	return (c & 0xfffe) != 0xfffe && !is_ignorable(c);
 }
 
 static bool
@@ -53,7 +66,7 @@ block_is_plain(block bytes)
 }
 
 /* Copy a block, plain or not; whether all of it is plain. */
-static bool
+static inline bool
 copy_block(char *out, const unsigned char *data)
 {
 	block bytes;
@@ -110,26 +123,41 @@ escape_byte(char *out, unsigned char byte)
 }
 
 /*
- * Escape one character that is not plain, or one byte that is no UTF-8, to
- * *length bytes of out.  Returns the bytes of data that it has.
+ * Escape the bytes of one character, unless they take more than capacity.
+ * Returns the bytes written to out; 0: there is no room.  Not inlined: the
+ * compiler would zero the array for plain data too.
+ */
+static __attribute__((noinline)) size_t
+escape_bytes(char *out, size_t capacity, const unsigned char *data, size_t size)
+{
+	char escaped[16];
+	size_t length = 0;
+
+	for (size_t i = 0; i < size; i++)
+		length += escape_byte(escaped + length, data[i]);
+	if (length > capacity)
+		return 0;
+	memcpy(out, escaped, length);
+	return length;
+}
+
+/*
+ * Write one character that is not plain, or one byte that is no UTF-8.  Returns
+ * the bytes written to out, and sets *used to those of data; 0: as above.
  */
 static size_t
-escape_character(char out[16], size_t *length, const unsigned char *data,
-		 size_t size)
+put_character(char *out, size_t capacity, const unsigned char *data,
+	      size_t size, size_t *used)
 {
 	uint32_t code_point;
 	size_t n = utf8_decode(data, size, &code_point);
 
-	*length = 0;
-	if (n > 1 && escape_is_harmless(code_point)) {
-		memcpy(out, data, n);
-		*length = n;
-		return n;
-	}
-	if (n == 0)
-		n = 1;
-	for (size_t i = 0; i < n; i++)
-		*length += escape_byte(out + *length, data[i]);
+	*used = n > 0 ? n : 1;
+	if (n < 2 || !escape_is_harmless(code_point))
+		return escape_bytes(out, capacity, data, *used);
+	if (n > capacity)
+		return 0;
+	memcpy(out, data, n);
 	return n;
 }
 
@@ -139,8 +167,7 @@ escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 	size_t used = 0, written = 0;
 
 	while (used < *size && written < capacity) {
-		char escaped[16];
-		size_t length, plain = *size - used, n;
+		size_t plain = *size - used, length, n;
 
 		if (plain > capacity - written)
 			plain = capacity - written;
@@ -149,11 +176,10 @@ escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 		written += plain;
 		if (used == *size || written == capacity)
 			break;
-		n = escape_character(escaped, &length, data + used,
-				     *size - used);
-		if (length > capacity - written)
+		length = put_character(out + written, capacity - written,
+				       data + used, *size - used, &n);
+		if (length == 0)
 			break;
-		memcpy(out + written, escaped, length);
 		used += n;
 		written += length;
 	}

@@ -12,8 +12,9 @@
 
 /*
  * Whether a character may stand in a line as it is: it ends no line, moves no
- * cursor and turns no text around.  False for C0 but TAB, DEL, C1, U+2028,
- * U+2029, the bidirectional controls, U+FEFF and the noncharacters.
+ * cursor, turns no text around and is not invisible.  False for C0 but TAB,
+ * DEL, C1, U+2028, U+2029, the noncharacters, and Default_Ignorable_Code_Point
+ * of Unicode, which has the bidirectional controls and U+FEFF too.
  */
 bool escape_is_harmless(uint32_t code_point);
 

@@ -72,13 +72,13 @@ batch_is_nearly_full(const struct batch *batch)
 
 /*
  * Add a record.  Its data and origin are borrowed until the batch is emitted. A
- * full batch is emitted at once: this blocks on outputs.  Inline, so that the
- * compiler builds the record in place.
+ * full batch is emitted at once: this blocks on outputs.  Inline and by value,
+ * so that the compiler builds the record in place.
  */
 static inline void
-batch_add(struct batch *batch, const struct record *record)
+batch_add(struct batch *batch, struct record record)
 {
-	batch->records[batch->count++] = *record;
+	batch->records[batch->count++] = record;
 	if (batch->count == BATCH_RECORDS)
 		batch_emit(batch);
 }

@@ -54,7 +54,7 @@ add(struct connection *c, struct batch *batch, enum tag tag, const void *data,
 
 	if (is_written)
 		publish_held(c);
-	batch_add(batch, &(struct record){
+	batch_add(batch, (struct record){
 				 .time = c->time,
 				 .origin = &c->origin,
 				 .number = tag == TAG_NOTE ? 0 : c->records + 1,

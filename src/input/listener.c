@@ -282,7 +282,7 @@ listener_note(struct listener *listener, const char *text)
 	struct batch *batch = batch_borrow(&listener->pool);
 
 	clock_gettime(CLOCK_REALTIME, &note.time);
-	batch_add(batch, &note);
+	batch_add(batch, note);
 	batch_emit(batch);
 	batch_return(batch);
 }

@@ -18,7 +18,7 @@ add(struct udp *u, struct batch *batch, struct record *record, enum tag tag,
 	/* batch_add() emits a full batch, and may block. */
 	if (batch_is_nearly_full(batch))
 		atomic_store(&u->unframed_at_emit, u->unframed);
-	batch_add(batch, record);
+	batch_add(batch, *record);
 	u->records += tag != TAG_NOTE && tag != TAG_PIECE;
 }
 

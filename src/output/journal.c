@@ -22,6 +22,9 @@
 #define FIELDS 12
 #define FIELD_BYTES 160
 
+/* The names of both fields of add_message(), and the columns of MESSAGE. */
+#define COLUMN_BYTES 256
+
 /*
  * sd_journal_sendv() returns success even where there is no journal.  Believe
  * it only if the journal's socket is the same before and after the call.  The
@@ -106,13 +109,19 @@ add_data(struct entry *entry, struct sink *sink, size_t begin, size_t end)
 		(struct iovec){ sink->buffer + begin, end - begin };
 }
 
-/* MESSAGE, and PORTLOG_RAW where escaping changed the bytes. */
+/*
+ * MESSAGE, and PORTLOG_RAW where escaping changed the bytes.  MESSAGE begins
+ * with the columns, as what portlogd itself says never does: the journal shows
+ * both under one name.
+ */
 static void
 add_message(struct entry *entry, struct sink *sink, const struct record *record)
 {
 	size_t size = record->size, used, end;
 
-	used = (size_t)sprintf(sink->buffer, "MESSAGE=");
+	used = (size_t)snprintf(sink->buffer, COLUMN_BYTES, "MESSAGE=%s %s %c ",
+				record->origin->listener, record->origin->peer,
+				record->tag);
 	end = used + escape(sink->buffer + used, sink->capacity - used,
 			    record->data, &size);
 	add_data(entry, sink, 0, end);
@@ -127,7 +136,7 @@ add_message(struct entry *entry, struct sink *sink, const struct record *record)
 static bool
 reserve(struct sink *sink, size_t size)
 {
-	size_t capacity = (ESCAPE_GROWTH + 1) * size + 64;
+	size_t capacity = (ESCAPE_GROWTH + 1) * size + COLUMN_BYTES;
 	char *buffer;
 
 	if (capacity <= sink->capacity)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/journal_stream.h"
 #include "output/sink.h"
 #include "output/stream.h"
 
@@ -64,6 +65,11 @@ open_stdout(struct sink *sink)
 	sink->fd = STDOUT_FILENO;
 	stream_identify(sink);
 	stream_set_max_line(sink);
+	if (sink->config->format == FORMAT_RAW && journal_stream_is(sink->fd))
+		diag(LOG_WARNING,
+		     "output %s: with format \"raw\" what a peer sends looks "
+		     "like a message of ours in the journal",
+		     sink->config->name);
 	if (sink->type == S_IFREG)
 		append_to_file(sink, flags);
 	else
