@@ -62,6 +62,9 @@ struct listener_config {
 /* The default of max_line depends on where a stream leads, once it is open. */
 #define MAX_LINE_UNSET UINT_MAX
 
+/* Without max_size there is none. */
+#define KEEP_UNSET UINT_MAX
+
 struct output_config {
 	char *name;
 	enum output_type type;
@@ -69,6 +72,8 @@ struct output_config {
 	unsigned max_line; /* bytes; 0: no limit */
 	char *path;
 	unsigned mode;
+	unsigned max_size; /* bytes of a file; 0: no limit */
+	unsigned keep;     /* files with a number, once they are full */
 	unsigned facility, severity; /* codes of RFC 5424, 6.2.1 */
 	char *ident;
 };

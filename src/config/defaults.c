@@ -14,6 +14,9 @@
 /* By default rsyslog cuts after 8096 bytes; other daemons later. */
 #define SYSLOG_MAX_LINE 8000
 
+/* With the file that is written to, ten times max_size in all. */
+#define DEFAULT_KEEP 9
+
 void
 config_set_defaults(struct config *config)
 {
@@ -61,6 +64,8 @@ config_complete_outputs(struct config *config)
 		if (output->type == OUTPUT_SYSLOG &&
 		    output->max_line == MAX_LINE_UNSET)
 			output->max_line = SYSLOG_MAX_LINE;
+		if (output->max_size > 0 && output->keep == KEEP_UNSET)
+			output->keep = DEFAULT_KEEP;
 		if (!output->name)
 			output->name = memory_copy(
 				output->path

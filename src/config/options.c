@@ -176,6 +176,13 @@ const struct option config_output_options[] = {
 	  .offset = offsetof(struct output_config, mode),
 	  .initial = 0640,
 	  .applies = FILES },
+	{ INTEGER("max_size", offsetof(struct output_config, max_size), 0,
+		  INT_MAX, 0),
+	  .applies = FILES },
+	/* The default depends on max_size: config_complete_outputs(). */
+	{ INTEGER("keep", offsetof(struct output_config, keep), 1, 1000,
+		  KEEP_UNSET),
+	  .applies = FILES },
 	{ CHOICE("facility", offsetof(struct output_config, facility),
 		 facilities, 3),
 	  .applies = MESSAGES },

@@ -4,16 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
+#include "config/check_output.h"
 #include "config/conflicts.h"
 #include "config/defaults.h"
 #include "config/expect.h"
 #include "config/options.h"
-
-/* The longest datagram that syslog daemons can be set to take. */
-#define SYSLOG_MOST_LINE 65536
 
 /*
  * Read all members of a group, each by its row of the table.  Returns a bit for
@@ -101,68 +98,6 @@ check_applies(struct reader *r, config_setting_t *group,
 	}
 }
 
-/* Each piece needs room for its columns, and a datagram has an end. */
-static void
-check_max_line(struct reader *r, config_setting_t *group,
-	       const struct output_config *output)
-{
-	bool is_syslog = output->type == OUTPUT_SYSLOG;
-	unsigned most =
-		is_syslog ? SYSLOG_MOST_LINE
-			  : option_find(config_output_options, "max_line")->max;
-
-	if (output->max_line == MAX_LINE_UNSET ||
-	    (output->max_line == 0 && !is_syslog) ||
-	    (output->max_line >= FORMAT_MIN_LINE && output->max_line <= most))
-		return;
-	error_at(r, config_setting_get_member(group, "max_line"),
-		 "max_line: found %u, expected %san integer from %u to %u",
-		 output->max_line, is_syslog ? "" : "0 or ", FORMAT_MIN_LINE,
-		 most);
-}
-
-/* Log lines would make the configuration one that no start can read. */
-static bool
-is_configuration(const struct reader *r, const char *path)
-{
-	const struct scanned *s = &r->scanned;
-
-	for (size_t i = 0; i < s->file_count; i++)
-		if (conflicts_paths(s->files[i], path))
-			return true;
-	return conflicts_paths(s->tokens[0].file, path);
-}
-
-/* What can be known of a path before it is opened. */
-static void
-check_path(struct reader *r, config_setting_t *group, const char *path)
-{
-	config_setting_t *setting = config_setting_get_member(group, "path");
-	struct stat status;
-
-	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-		error_at(r, setting,
-			 "path: found a directory, \"%s\", "
-			 "expected a file",
-			 path);
-	else if (is_configuration(r, path))
-		error_at(r, setting,
-			 "path: found a file of this "
-			 "configuration, \"%s\", expected another file",
-			 path);
-}
-
-static void
-check_output(struct reader *r, config_setting_t *group,
-	     const struct output_config *output)
-{
-	check_applies(r, group, config_output_options,
-		      option_output_kinds(output), "this type of output");
-	check_max_line(r, group, output);
-	if (output->type == OUTPUT_FILE && output->path)
-		check_path(r, group, output->path);
-}
-
 static void
 check_output_conflicts(struct reader *r, config_setting_t *group)
 {
@@ -172,11 +107,17 @@ check_output_conflicts(struct reader *r, config_setting_t *group)
 	char place[256];
 
 	for (size_t i = 0; i < last; i++) {
-		if (!conflicts_outputs(&config->outputs[i], output))
+		const struct output_config *first = &config->outputs[i];
+		bool is_same = conflicts_outputs(first, output);
+
+		if (!is_same && !conflicts_rotated(first, output))
 			continue;
 		describe_place(r, group, i, place);
 		error_at(r, group,
-			 "found a second output to %s, the first is on %s",
+			 is_same ? "found a second output to %s, the first is "
+				   "on %s"
+				 : "found an output to %s, where max_size "
+				   "renames files, beside the one on %s",
 			 output->path ? output->path : "stdout", place);
 		return;
 	}
@@ -224,10 +165,13 @@ read_output(struct reader *r, config_setting_t *group)
 	}
 	output = config_add_output(config);
 	wrong = read_group(r, group, table, output);
-	if (is_wrong(wrong, table, "type"))
+	if (is_wrong(wrong, table, "type")) {
 		output->type = OUTPUT_UNKNOWN;
-	else
+	} else {
+		check_applies(r, group, table, option_output_kinds(output),
+			      "this type of output");
 		check_output(r, group, output);
+	}
 	name_output(r, output, wrong);
 	check_output_conflicts(r, group);
 }

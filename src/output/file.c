@@ -13,6 +13,7 @@
 
 #include "base/diag.h"
 #include "base/memory.h"
+#include "output/rotate.h"
 #include "output/sink.h"
 #include "output/stream.h"
 
@@ -126,6 +127,12 @@ is_elsewhere(const struct sink *sink)
 	       makedev(now.stx_dev_major, now.stx_dev_minor) != sink->device;
 }
 
+static bool
+rotate_file(const struct sink *sink, bool *is_removed)
+{
+	return rotate(sink->config->path, sink->config->keep, is_removed);
+}
+
 /* A path such as /dev/fd/3 may lead to a file without a name. */
 static enum sink_file
 look_at_file(struct sink *sink)
@@ -158,6 +165,7 @@ const struct sink_ops sink_file = {
 	.reopen = reopen_file,
 	.look = look_at_file,
 	.is_elsewhere = is_elsewhere,
+	.rotate = rotate_file,
 	.write = stream_write,
 	.is_gone = file_is_gone,
 	.close = close_file,

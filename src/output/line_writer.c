@@ -4,12 +4,19 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/diag.h"
 #include "output/retry.h"
 
 #define LOOK_MS 100 /* between two looks at a file that is written to */
+
+#define ROTATE_MS 1000 /* before a rotation that failed is tried again */
+
+/* Why a path is opened again. */
+enum reason { REASON_REQUEST, REASON_LOOK, REASON_SIZE };
 
 /* The lines that are being written. */
 struct writing {
@@ -66,13 +73,11 @@ begin_line_again(struct output *output, struct writing *w)
 	w->done = w->file_begin = begin;
 }
 
-/*
- * Open the path again, by request or because of what we have found.  Between
- * two lines w may be NULL.
- */
+/* Open the path again.  Between two lines w may be NULL. */
 static bool
-reopen(struct output *output, struct writing *w, bool is_requested)
+reopen(struct output *output, struct writing *w, enum reason reason)
 {
+	const bool is_requested = reason == REASON_REQUEST;
 	unsigned requested = atomic_load(&output->reopens_requested);
 	const char *path = output->config->path, *name = output->config->name;
 	bool is_other = false;
@@ -86,7 +91,7 @@ reopen(struct output *output, struct writing *w, bool is_requested)
 		     path, *path ? ": " : "", strerror(errno));
 	else if (is_open && is_requested)
 		diag(LOG_INFO, "output %s: reopened", name);
-	else if (is_other)
+	else if (is_other && reason == REASON_LOOK)
 		diag(LOG_WARNING,
 		     "output %s: reopened: its path led to another file or to "
 		     "none",
@@ -124,7 +129,7 @@ follow_path(struct output *output, struct writing *w)
 {
 	int error;
 
-	if (reopen(output, w, false))
+	if (reopen(output, w, REASON_LOOK))
 		return true;
 	error = errno;
 	if (output->ops->look(&output->sink) != SINK_REMOVED)
@@ -158,6 +163,73 @@ look_before(struct output *output, struct writing *w)
 	return true;
 }
 
+/* Whether max_size holds for the file, and can be kept to. */
+static bool
+is_limited(const struct output *output)
+{
+	return output->config->max_size > 0 && output->ops->rotate &&
+	       output->sink.type == S_IFREG &&
+	       atomic_load(&output->counters.busy_since_ms) >=
+		       output->rotate_at_ms;
+}
+
+/*
+ * How many of the bytes that are left are for this file: as many lines as it
+ * has room for, but one in any case.  Raw has no lines.
+ */
+static size_t
+fitting(const struct output *output, const struct writing *w)
+{
+	const char *data = w->data + w->done, *newline = NULL;
+	size_t left = w->size - w->done;
+	off_t room = (off_t)output->config->max_size - output->sink.end;
+
+	if (!is_limited(output) || output->config->format == FORMAT_RAW ||
+	    (off_t)left <= room)
+		return left;
+	if (room > 0)
+		newline = memrchr(data, '\n', (size_t)room);
+	if (!newline)
+		newline = memchr(data, '\n', left);
+	return newline ? (size_t)(newline - data) + 1 : left;
+}
+
+/* Whether the next line may be in this file; its first one always may. */
+static bool
+has_room(const struct output *output, const struct writing *w)
+{
+	return !is_limited(output) || output->sink.end == 0 ||
+	       is_in_line(output, w) ||
+	       output->sink.end + (off_t)fitting(output, w) <=
+		       (off_t)output->config->max_size;
+}
+
+/* The file is full.  false: there is no file to write to. */
+static bool
+begin_next_file(struct output *output, struct writing *w)
+{
+	const char *name = output->config->name;
+	bool is_removed;
+
+	/* Its path may lead to a file that is not full. */
+	if (output->ops->is_elsewhere(&output->sink))
+		return follow_path(output, w);
+	if (output->ops->rotate(&output->sink, &is_removed)) {
+		reopen(output, w, REASON_SIZE);
+	} else {
+		diag_limited(&output->rotate_failed, LOG_ERR,
+			     "output %s: cannot rotate the file, which is "
+			     "full, and continue in it: %s",
+			     name, strerror(errno));
+		output->rotate_at_ms = clock_now_ms() + ROTATE_MS;
+	}
+	if (is_removed)
+		diag_limited(&output->removed, LOG_WARNING,
+			     "output %s: its oldest file, %s.%u, was removed",
+			     name, output->config->path, output->config->keep);
+	return true;
+}
+
 bool
 line_writer_is_reopened(const struct output *output)
 {
@@ -171,8 +243,9 @@ prepare_file(struct output *output, struct writing *w)
 {
 	if (!line_writer_is_reopened(output) &&
 	    (!is_in_line(output, w) || output->stalled_since_ms != 0))
-		reopen(output, w, true);
-	return look_before(output, w);
+		reopen(output, w, REASON_REQUEST);
+	return look_before(output, w) &&
+	       (has_room(output, w) || begin_next_file(output, w));
 }
 
 static void
@@ -187,7 +260,7 @@ handle_error(struct output *output, struct writing *w, int error)
 	}
 	retry_wait(output, error);
 	if (output->ops->reopen && is_for_good(error))
-		reopen(output, w, false);
+		reopen(output, w, REASON_LOOK);
 }
 
 static void
@@ -196,7 +269,7 @@ write_once(struct output *output, struct writing *w)
 	const char *data = w->data + w->done;
 	ssize_t written;
 
-	written = output->ops->write(&output->sink, data, w->size - w->done);
+	written = output->ops->write(&output->sink, data, fitting(output, w));
 	if (written < 0) {
 		handle_error(output, w, errno);
 		return;
@@ -260,5 +333,5 @@ line_writer_write(struct output *output, const char *data, size_t size,
 void
 line_writer_reopen(struct output *output)
 {
-	reopen(output, NULL, true);
+	reopen(output, NULL, REASON_REQUEST);
 }

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/diag.h"
 #include "config/config.h"
 #include "output/output_counters.h"
 #include "output/sink.h"
@@ -32,6 +33,8 @@ struct output {
 	long long unnoted_stall_ms; /* of stalls that are over */
 	long long look_at_ms;       /* CLOCK_MONOTONIC: the next look */
 	bool reopen_failed;         /* it was logged */
+	long long rotate_at_ms;     /* CLOCK_MONOTONIC: not before */
+	struct diag_limit rotate_failed, removed; /* of what is logged */
 };
 
 #endif

@@ -52,6 +52,8 @@ struct sink_ops {
 	enum sink_file (*look)(struct sink *);
 	/* Whether its path leads to another file or to none.  NULL: no. */
 	bool (*is_elsewhere)(const struct sink *);
+	/* The file is full: see rotate.h.  NULL: it has no limit. */
+	bool (*rotate)(const struct sink *, bool *is_removed);
 	/* Streams: write some of the bytes; how many, 0 to be called again. */
 	ssize_t (*write)(struct sink *, const char *data, size_t size);
 	/* Others: send a whole record.  After false, send the same again. */
