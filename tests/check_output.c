@@ -131,7 +131,7 @@ set_up(void)
 	output.ops = &fake;
 	calls = taken_size = 0;
 	reopen_at_failure = cannot_open = cannot_rotate = false;
-	output.sink.type = S_IFREG;
+	output.sink->type = S_IFREG;
 	config.max_size = 0;
 	is_other = true;
 	look_count = elsewhere_count = 0;
@@ -152,8 +152,12 @@ clean_up(void)
 static void
 emit(const char *text, size_t records)
 {
+	const struct lines lines = { .data = text,
+				     .size = strlen(text),
+				     .count = records };
+
 	output_add_waiting(&output, records);
-	output_emit(&output, text, strlen(text), NULL, records);
+	output_emit(&output, &lines, NULL, 0);
 }
 
 static void
@@ -214,7 +218,7 @@ START_TEST(finishes_a_line_before_it_reopens)
 	script[1] = 2;
 	elsewhere[1] = true; /* not asked for in the middle of a line */
 	emit("one\ntwo\n", 2);
-	output.look_at_ms = 0;
+	output.sink->look_at_ms = 0;
 	emit("three\n", 1);
 	assert_taken("one\ntwo\n|three\n");
 }
@@ -356,7 +360,7 @@ START_TEST(finishes_a_line_before_the_next_file)
 	config.max_size = 8;
 	script[0] = 2;
 	script[1] = 1;
-	output.sink.end = 4; /* the first write takes a part of what fits */
+	output.sink->end = 4; /* the first write takes a part of what fits */
 	emit("two\nsix\n", 2);
 	assert_taken("two\n^|six\n");
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/check_output.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #include "config/conflicts.h"
 #include "config/options.h"
+#include "record/path_pattern.h"
 
 /* The longest datagram that syslog daemons can be set to take. */
 #define SYSLOG_MOST_LINE 65536
@@ -64,6 +67,22 @@ is_configuration(const struct reader *r, const char *path)
 	return conflicts_paths(s->tokens[0].file, path);
 }
 
+/* Directories are made, but not this one. */
+static void
+check_fixed_part(struct reader *r, config_setting_t *setting, const char *path)
+{
+	char directory[PATH_MAX];
+	struct stat status;
+
+	/* It ends with a slash. */
+	path_pattern_directory(path, directory);
+	if (stat(directory, &status) != 0 && errno == ENOTDIR)
+		error_at(r, setting,
+			 "path: found \"%s\", which is no directory, expected "
+			 "one before the first \"%%\"",
+			 directory);
+}
+
 /* What can be known of a path before it is opened. */
 static void
 check_path(struct reader *r, config_setting_t *group, const char *path)
@@ -71,7 +90,9 @@ check_path(struct reader *r, config_setting_t *group, const char *path)
 	config_setting_t *setting = config_setting_get_member(group, "path");
 	struct stat status;
 
-	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+	if (path_pattern_is(path))
+		check_fixed_part(r, setting, path);
+	else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
 		error_at(r, setting,
 			 "path: found a directory, \"%s\", "
 			 "expected a file",

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "output/files.h"
 #include "output/retry.h"
 
 #define LOOK_MS 100 /* between two looks at a file that is written to */
@@ -69,8 +70,18 @@ begin_line_again(struct output *output, struct writing *w)
 		diag(LOG_WARNING,
 		     "output %s: a line is begun again, of which %zu bytes "
 		     "were written before",
-		     output->config->name, w->done - begin);
+		     output->sink->name, w->done - begin);
 	w->done = w->file_begin = begin;
+}
+
+/* The file that is written to is open again, if there is one. */
+static void
+finish_request(struct output *output, unsigned request)
+{
+	if (output->files)
+		files_close_others(output);
+	atomic_store(&output->reopens_done, request);
+	eventfd_write(output->wake_fd, 1);
 }
 
 /* Open the path again.  Between two lines w may be NULL. */
@@ -79,13 +90,13 @@ reopen(struct output *output, struct writing *w, enum reason reason)
 {
 	const bool is_requested = reason == REASON_REQUEST;
 	unsigned requested = atomic_load(&output->reopens_requested);
-	const char *path = output->config->path, *name = output->config->name;
+	const char *path = output->sink->path, *name = output->sink->name;
 	bool is_other = false;
-	bool is_open = output->ops->reopen(&output->sink, &is_other);
+	bool is_open = output->ops->reopen(output->sink, &is_other);
 
-	if (strcmp(path, name) == 0)
+	if (strstr(name, path))
 		path = ""; /* once is enough */
-	if (!is_open && (is_requested || !output->reopen_failed))
+	if (!is_open && (is_requested || !output->sink->reopen_failed))
 		diag(LOG_ERR,
 		     "output %s: cannot reopen, keeping the old: %s%s%s", name,
 		     path, *path ? ": " : "", strerror(errno));
@@ -96,13 +107,11 @@ reopen(struct output *output, struct writing *w, enum reason reason)
 		     "output %s: reopened: its path led to another file or to "
 		     "none",
 		     name);
-	output->reopen_failed = !is_open;
+	output->sink->reopen_failed = !is_open;
 	if (is_other && w)
 		begin_line_again(output, w);
-	if (is_requested) {
-		atomic_store(&output->reopens_done, requested);
-		eventfd_write(output->wake_fd, 1);
-	}
+	if (is_requested)
+		finish_request(output, requested);
 	return is_open;
 }
 
@@ -120,7 +129,7 @@ tell_that_it_was_emptied(const struct output *output)
 	diag(LOG_WARNING,
 	     "output %s: another process has emptied the file: what it did not "
 	     "copy before is missing",
-	     output->config->name);
+	     output->sink->name);
 }
 
 /* The path leads elsewhere.  false: there is no file to write to. */
@@ -132,7 +141,7 @@ follow_path(struct output *output, struct writing *w)
 	if (reopen(output, w, REASON_LOOK))
 		return true;
 	error = errno;
-	if (output->ops->look(&output->sink) != SINK_REMOVED)
+	if (output->ops->look(output->sink) != SINK_REMOVED)
 		return true;
 	retry_wait(output, error);
 	return false;
@@ -149,14 +158,14 @@ look_before(struct output *output, struct writing *w)
 	bool is_stalled = output->stalled_since_ms != 0;
 	long long now_ms = atomic_load(&output->counters.busy_since_ms);
 
-	if (!in_line && !is_stalled && now_ms < output->look_at_ms)
+	if (!in_line && !is_stalled && now_ms < output->sink->look_at_ms)
 		return true;
-	output->look_at_ms = now_ms + LOOK_MS;
+	output->sink->look_at_ms = now_ms + LOOK_MS;
 	/* A line that has begun is ended first, if it can be. */
 	if ((!in_line || is_stalled) && output->ops->is_elsewhere &&
-	    output->ops->is_elsewhere(&output->sink))
+	    output->ops->is_elsewhere(output->sink))
 		return follow_path(output, w);
-	if (output->ops->look(&output->sink) == SINK_EMPTIED) {
+	if (output->ops->look(output->sink) == SINK_EMPTIED) {
 		tell_that_it_was_emptied(output);
 		begin_line_again(output, w);
 	}
@@ -168,9 +177,9 @@ static bool
 is_limited(const struct output *output)
 {
 	return output->config->max_size > 0 && output->ops->rotate &&
-	       output->sink.type == S_IFREG &&
+	       output->sink->type == S_IFREG &&
 	       atomic_load(&output->counters.busy_since_ms) >=
-		       output->rotate_at_ms;
+		       output->sink->rotate_at_ms;
 }
 
 /*
@@ -182,7 +191,7 @@ fitting(const struct output *output, const struct writing *w)
 {
 	const char *data = w->data + w->done, *newline = NULL;
 	size_t left = w->size - w->done;
-	off_t room = (off_t)output->config->max_size - output->sink.end;
+	off_t room = (off_t)output->config->max_size - output->sink->end;
 
 	if (!is_limited(output) || output->config->format == FORMAT_RAW ||
 	    (off_t)left <= room)
@@ -198,9 +207,9 @@ fitting(const struct output *output, const struct writing *w)
 static bool
 has_room(const struct output *output, const struct writing *w)
 {
-	return !is_limited(output) || output->sink.end == 0 ||
+	return !is_limited(output) || output->sink->end == 0 ||
 	       is_in_line(output, w) ||
-	       output->sink.end + (off_t)fitting(output, w) <=
+	       output->sink->end + (off_t)fitting(output, w) <=
 		       (off_t)output->config->max_size;
 }
 
@@ -208,25 +217,25 @@ has_room(const struct output *output, const struct writing *w)
 static bool
 begin_next_file(struct output *output, struct writing *w)
 {
-	const char *name = output->config->name;
+	const char *name = output->sink->name;
 	bool is_removed;
 
 	/* Its path may lead to a file that is not full. */
-	if (output->ops->is_elsewhere(&output->sink))
+	if (output->ops->is_elsewhere(output->sink))
 		return follow_path(output, w);
-	if (output->ops->rotate(&output->sink, &is_removed)) {
+	if (output->ops->rotate(output->sink, &is_removed)) {
 		reopen(output, w, REASON_SIZE);
 	} else {
 		diag_limited(&output->rotate_failed, LOG_ERR,
 			     "output %s: cannot rotate the file, which is "
 			     "full, and continue in it: %s",
 			     name, strerror(errno));
-		output->rotate_at_ms = clock_now_ms() + ROTATE_MS;
+		output->sink->rotate_at_ms = clock_now_ms() + ROTATE_MS;
 	}
 	if (is_removed)
 		diag_limited(&output->removed, LOG_WARNING,
 			     "output %s: its oldest file, %s.%u, was removed",
-			     name, output->config->path, output->config->keep);
+			     name, output->sink->path, output->config->keep);
 	return true;
 }
 
@@ -253,8 +262,7 @@ handle_error(struct output *output, struct writing *w, int error)
 {
 	if (error == EINTR)
 		return;
-	if (output->ops->is_gone &&
-	    output->ops->is_gone(&output->sink, error)) {
+	if (output->ops->is_gone && output->ops->is_gone(output->sink, error)) {
 		retry_give_up(output, error);
 		return;
 	}
@@ -269,7 +277,7 @@ write_once(struct output *output, struct writing *w)
 	const char *data = w->data + w->done;
 	ssize_t written;
 
-	written = output->ops->write(&output->sink, data, fitting(output, w));
+	written = output->ops->write(output->sink, data, fitting(output, w));
 	if (written < 0) {
 		handle_error(output, w, errno);
 		return;
@@ -294,14 +302,14 @@ take_back(struct output *output, struct writing *w)
 		      output->config->format == FORMAT_RAW
 			      ? 0
 			      : bytes_count_newlines(w->data, w->done));
-	output->look_at_ms = 0;
+	output->sink->look_at_ms = 0;
 }
 
 /* Look at the file after all is written: some may have to be again. */
 static void
 look_after(struct output *output, struct writing *w)
 {
-	switch (output->ops->look(&output->sink)) {
+	switch (output->ops->look(output->sink)) {
 	case SINK_SAME:
 		break;
 	case SINK_EMPTIED:
@@ -330,8 +338,17 @@ line_writer_write(struct output *output, const char *data, size_t size,
 	}
 }
 
+/* One of many files is opened once there is a line for it. */
 void
 line_writer_reopen(struct output *output)
 {
-	reopen(output, NULL, REASON_REQUEST);
+	unsigned requested = atomic_load(&output->reopens_requested);
+
+	if (!output->files) {
+		reopen(output, NULL, REASON_REQUEST);
+		return;
+	}
+	output->sink = NULL;
+	finish_request(output, requested);
+	diag(LOG_INFO, "output %s: reopened", output->config->name);
 }
