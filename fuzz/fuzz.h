@@ -22,6 +22,7 @@ int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
 int fuzz_log_line(const uint8_t *data, size_t size);
 int fuzz_path_pattern(const uint8_t *data, size_t size);
+int fuzz_prefix_table(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_state_legacy(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
@@ -40,6 +41,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "framer", fuzz_framer },
 	{ "log_line", fuzz_log_line },
 	{ "path_pattern", fuzz_path_pattern },
+	{ "prefix_table", fuzz_prefix_table },
 	{ "state", fuzz_state },
 	{ "state_legacy", fuzz_state_legacy },
 	{ "utf8", fuzz_utf8 },
