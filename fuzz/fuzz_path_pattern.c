@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fuzz_path_pattern: three texts, each up to its NUL: a pattern, a listener and
- * a peer; then eight bytes of a time.
+ * fuzz_path_pattern: four texts, each up to its NUL: a pattern, a listener, a
+ * peer and its name; then five bytes of a time.
  */
 #include "record/path_pattern.h"
 
@@ -67,10 +67,13 @@ fuzz_path_pattern(const uint8_t *data, size_t size)
 	char pattern[PATH_MAX], listener[NAME_BYTES + 1], path[PATH_MAX];
 	struct origin origin = { .listener = listener };
 	struct record record = { .origin = &origin };
+	char name[NAME_BYTES + 1];
 
 	take_text(pattern, sizeof pattern - 1, &data, &size);
 	take_text(listener, NAME_BYTES, &data, &size);
 	take_text(origin.peer, sizeof origin.peer - 1, &data, &size);
+	take_text(name, NAME_BYTES, &data, &size);
+	origin.name = *name ? name : NULL;
 	for (size_t i = 0; i < 5 && i < size; i++)
 		record.time.tv_sec = record.time.tv_sec << 8 | data[i];
 	if (!path_pattern_is(pattern) || path_pattern_expect(pattern))

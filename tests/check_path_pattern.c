@@ -19,6 +19,20 @@ set_origin(const char *listener, const char *peer)
 	snprintf(origin.peer, sizeof origin.peer, "%s", peer);
 }
 
+START_TEST(a_name_stands_for_the_address)
+{
+	char path[PATH_MAX];
+
+	set_origin("l", "192.0.2.7:51034");
+	path_pattern_expand("%{name}/%{peer}", &record, path);
+	ck_assert_str_eq(path, "192.0.2.7/192.0.2.7");
+	origin.name = "../pump/3";
+	path_pattern_expand("%{name}/%{peer}", &record, path);
+	ck_assert_str_eq(path, "___pump_3/192.0.2.7");
+	ck_assert_uint_eq(path_pattern_parts("%{name}"), PATH_PATTERN_PEER);
+}
+END_TEST
+
 static const struct {
 	const char *pattern, *listener, *peer, *path;
 } expanded[] = {
@@ -133,6 +147,7 @@ SUITE(path_pattern)
 			    sizeof expanded / sizeof *expanded);
 	tcase_add_loop_test(tests, only_these_variables_are_there, 0,
 			    sizeof wrong / sizeof *wrong);
+	tcase_add_test(tests, a_name_stands_for_the_address);
 	tcase_add_test(tests, the_longest_values_fit);
 	tcase_add_test(tests, the_directory_is_the_same_for_all);
 	tcase_add_test(tests,

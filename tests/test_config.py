@@ -457,7 +457,7 @@ class Values(Case):
             self.dump(text.format(path))
         for path in ("100%", "%y", "%{port}", "%{peer", "%%%"):
             self.one_fault(
-                text.format(path), 1, r"expected only %\{peer\}, %\{listener\}, "
+                text.format(path), 1, r"expected only %\{peer\}, %\{name\}, %\{listener\}, "
                 r'%Y, %m, %d, %H \(UTC\) and %% where it has a "%"')
         for path in "%{peer}/", "%Y/..":
             self.one_fault(text.format(path), 1, "expected the path of a file")

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/prefix_table.h"
 #include "record/format.h"
 #include "record/framer.h"
 
@@ -45,6 +46,19 @@ struct names {
 	size_t count;
 };
 
+/* What the log calls a peer, or the peers of a network. */
+struct peer_name {
+	char *address;
+	char *name;
+};
+
+/* See peer_names.h. */
+struct peer_names {
+	struct peer_name *list;
+	size_t count;
+	struct prefix_table networks; /* each value is a place in the list */
+};
+
 struct listener_config {
 	char *name; /* NULL: "tcp/PORT", once the kernel has chosen it */
 	enum protocol protocol;
@@ -57,6 +71,7 @@ struct listener_config {
 	struct names outputs;
 	uint64_t output_mask; /* bit n: it writes to config->outputs[n] */
 	struct limits limits;
+	const struct peer_names *peer_names; /* of the whole configuration */
 };
 
 /* The default of max_line depends on where a stream leads, once it is open. */
@@ -84,6 +99,7 @@ struct config {
 	size_t listener_count;
 	struct output_config *outputs;
 	size_t output_count;
+	struct peer_names peer_names;
 	struct limits limits;
 	unsigned backlog;
 	unsigned shutdown_timeout_s;

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "config/options.h"
+#include "config/peer_names.h"
 
 /* What listens if no listener is configured, over TCP and UDP. */
 #define DEFAULT_PORT 8888
@@ -180,6 +181,7 @@ config_complete_listeners(struct config *config)
 		if (l->framing == FRAMING_UNSET)
 			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
 		l->output_mask = output_mask(config, l);
+		l->peer_names = &config->peer_names;
 		if (!l->name && l->port != 0)
 			l->name = name_with_port(address_protocol(l->protocol),
 						 l->port);
@@ -205,6 +207,7 @@ config_free(struct config *config)
 		free(config->outputs[i].path);
 		free(config->outputs[i].ident);
 	}
+	peer_names_free(&config->peer_names);
 	free(config->listeners);
 	free(config->outputs);
 	*config = (struct config){ 0 };

@@ -11,6 +11,7 @@
 #include "config/defaults.h"
 #include "config/expect.h"
 #include "config/options.h"
+#include "config/peer_names.h"
 
 /*
  * Read all members of a group, each by its row of the table.  Returns a bit for
@@ -59,21 +60,29 @@ is_wrong(unsigned wrong, const struct option *table, const char *name)
 	return wrong >> (option_find(table, name) - table) & 1;
 }
 
+/* Group `number` of a list; what is no group is not counted. */
+static const config_setting_t *
+find_group(const config_setting_t *list, size_t number)
+{
+	const config_setting_t *group = config_setting_get_elem(list, 0);
+
+	for (unsigned i = 1; !config_setting_is_group(group) || number-- > 0;
+	     i++)
+		group = config_setting_get_elem(list, i);
+	return group;
+}
+
 /* Say in words where group `number` of the list that holds group stands. */
 static void
 describe_place(const struct reader *r, const config_setting_t *group,
 	       size_t number, char out[256])
 {
-	const config_setting_t *list = config_setting_parent(group);
-	const config_setting_t *first = config_setting_get_elem(list, 0);
-	const struct token *here = setting_token(r, group), *there;
+	const config_setting_t *first =
+		find_group(config_setting_parent(group), number);
+	const struct token *here = setting_token(r, group);
+	const struct token *there = setting_token(r, first);
 	bool is_here;
 
-	/* Only groups are counted. */
-	for (unsigned i = 1; !config_setting_is_group(first) || number-- > 0;
-	     i++)
-		first = config_setting_get_elem(list, i);
-	there = setting_token(r, first);
 	is_here = strcmp(there->file, here->file) == 0;
 	snprintf(out, 256, "line %u%s%s", there->line, is_here ? "" : " of ",
 		 is_here ? "" : there->file);
@@ -336,6 +345,45 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_listener_conflicts(r, group);
 }
 
+static void
+read_name(struct reader *r, config_setting_t *group)
+{
+	struct peer_names *names = &r->config->peer_names;
+	struct peer_name *name = peer_names_add(names);
+	struct network network;
+
+	if (read_group(r, group, config_name_options, name) == 0 &&
+	    !network_parse(&network, name->address))
+		prefix_table_add(&names->networks, &network,
+				 (unsigned)names->count - 1);
+}
+
+static void
+complete_names(struct reader *r)
+{
+	struct peer_names *names = &r->config->peer_names;
+	const struct prefix_table *table = &names->networks;
+	const config_setting_t *list = config_lookup(&r->tree, "names");
+
+	prefix_table_sort(&names->networks);
+	for (size_t i = 1; i < table->count; i++) {
+		unsigned first = table->list[i - 1].value;
+		unsigned second = table->list[i].value;
+		const config_setting_t *group;
+		char place[256];
+
+		if (!prefix_table_is_double(table, i))
+			continue;
+		group = find_group(list, second);
+		describe_place(r, group, first, place);
+		error_at(r, group,
+			 "found a second name for %s, the first, \"%s\", is "
+			 "on %s",
+			 names->list[second].address, names->list[first].name,
+			 place);
+	}
+}
+
 /* Call read for each group of a list; an empty list is an error. */
 static void
 read_list(struct reader *r, const char *name,
@@ -376,6 +424,8 @@ config_read_tree(struct reader *r)
 		read_group(r, limits, config_limits_options, r->config);
 	else if (limits)
 		value_wrong_type(r, limits, "a group: { ... }");
+	read_list(r, "names", read_name);
+	complete_names(r);
 	read_list(r, "outputs", read_output);
 	config_complete_outputs(r->config);
 	read_list(r, "listeners", read_listener);

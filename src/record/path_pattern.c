@@ -12,6 +12,7 @@
 
 enum variable {
 	VARIABLE_PEER,
+	VARIABLE_NAME,
 	VARIABLE_LISTENER,
 	VARIABLE_YEAR,
 	VARIABLE_MONTH,
@@ -27,6 +28,7 @@ static const struct {
 	size_t most; /* bytes of its value */
 } variables[] = {
 	[VARIABLE_PEER] = { "%{peer}", PATH_PATTERN_PEER, ADDRESS_TEXT },
+	[VARIABLE_NAME] = { "%{name}", PATH_PATTERN_PEER, ADDRESS_TEXT },
 	[VARIABLE_LISTENER] = { "%{listener}", PATH_PATTERN_LISTENER, 80 },
 	[VARIABLE_YEAR] = { "%Y", PATH_PATTERN_TIME, 11 },
 	[VARIABLE_MONTH] = { "%m", PATH_PATTERN_TIME, 2 },
@@ -72,8 +74,8 @@ path_pattern_expect(const char *path)
 		size_t most = v == VARIABLE_NONE ? 1 : variables[v].most;
 
 		if (*c == '%' && v == VARIABLE_NONE)
-			return "only %{peer}, %{listener}, %Y, %m, %d, %H "
-			       "(UTC) and %% where it has a \"%\"";
+			return "only %{peer}, %{name}, %{listener}, %Y, %m, "
+			       "%d, %H (UTC) and %% where it has a \"%\"";
 		all += most;
 		part = *c == '/' ? 0 : part + most;
 		if (all > PATH_MAX - VALUE || part > NAME_MAX)
@@ -147,6 +149,12 @@ put_value(char value[VALUE], enum variable variable, const struct record *r)
 	switch (variable) {
 	case VARIABLE_PEER:
 		put_host(value, r->origin->peer);
+		break;
+	case VARIABLE_NAME:
+		if (r->origin->name)
+			snprintf(value, VALUE, "%.79s", r->origin->name);
+		else
+			put_host(value, r->origin->peer);
 		break;
 	case VARIABLE_LISTENER:
 		snprintf(value, VALUE, "%.79s", r->origin->listener);

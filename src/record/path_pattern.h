@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * path_pattern: the path of a file for each sender or day.  "%{peer}" in it is
- * the address of the record's peer, "%{listener}" the listener, "%Y", "%m",
- * "%d" and "%H" are the record's time in UTC, "%%" is "%".  Pure.
+ * the address of the record's peer, "%{name}" its name or else its address,
+ * "%{listener}" the listener, "%Y", "%m", "%d" and "%H" are the record's time
+ * in UTC, "%%" is "%".  Pure.
  *
  * A value never ends a part of the path, is none of "", "." and "..", and has
  * printable ASCII only: other bytes, "/" and dots at its beginning become "_".
