@@ -21,6 +21,8 @@ int fuzz_escape(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
 int fuzz_log_line(const uint8_t *data, size_t size);
+int fuzz_path_pattern(const uint8_t *data, size_t size);
+int fuzz_prefix_table(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_state_legacy(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
@@ -38,6 +40,8 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
 	{ "log_line", fuzz_log_line },
+	{ "path_pattern", fuzz_path_pattern },
+	{ "prefix_table", fuzz_prefix_table },
 	{ "state", fuzz_state },
 	{ "state_legacy", fuzz_state_legacy },
 	{ "utf8", fuzz_utf8 },

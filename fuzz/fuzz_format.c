@@ -74,6 +74,9 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 	for (size_t i = 0; i < size; i++)
 		name[i] = printable(take(in, 1));
 	name[size] = '\0';
+	/* A peer is called as its listener: there is no other name. */
+	if (kind / 9 % 2 == 1 && strcmp(origin->peer, "-") != 0)
+		origin->name = name;
 }
 
 /*
@@ -142,6 +145,8 @@ check_json_note(struct json *j, const struct record *r)
 		const char *colon;
 
 		*equals = '\0';
+		if (r->origin->name && strcmp(word, "name") == 0)
+			continue;
 		colon = j->at + strlen(word) + 2;
 		REQUIRE(j->end - colon >= 2);
 		json_member(j, word, equals + 1, strlen(equals + 1),
@@ -178,6 +183,8 @@ check_json(const char *line, size_t size, const struct record *r)
 		json_text(&j, "protocol",
 			  origin->protocol == PROTOCOL_TCP ? "tcp" : "udp");
 	check_json_peer(&j, origin->peer);
+	if (origin->name)
+		json_text(&j, "name", origin->name);
 	if (origin->connection > 0)
 		json_count(&j, "connection", origin->connection);
 	if (r->tag == TAG_NOTE) {

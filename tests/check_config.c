@@ -402,9 +402,8 @@ END_TEST
 START_TEST(has_a_sound_table_of_options)
 {
 	const struct option *const tables[] = {
-		config_top_options,
-		config_limits_options,
-		config_listener_options,
+		config_top_options,    config_limits_options,
+		config_name_options,   config_listener_options,
 		config_output_options,
 	};
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/diag.h"
@@ -18,7 +19,8 @@ static int script[16];
 static bool reopen_at_failure;
 static bool is_other = true; /* what the path leads to */
 static bool cannot_open;     /* at the first call */
-static int looks[16];        /* the answers; SINK_SAME after these */
+static bool cannot_rotate;
+static int looks[16]; /* the answers; SINK_SAME after these */
 static size_t look_count;
 static bool elsewhere[16]; /* the same for the path; false after these */
 static size_t elsewhere_count;
@@ -42,7 +44,6 @@ fake_write(struct sink *sink, const char *data, size_t size)
 {
 	int step = calls < 16 ? script[calls] : 0;
 
-	(void)sink;
 	calls++;
 	if (step < 0) {
 		if (reopen_at_failure)
@@ -54,13 +55,13 @@ fake_write(struct sink *sink, const char *data, size_t size)
 		size = (size_t)step;
 	memcpy(taken + taken_size, data, size);
 	taken_size += size;
+	sink->end += (off_t)size;
 	return (ssize_t)size;
 }
 
 static bool
 fake_reopen(struct sink *sink, bool *other)
 {
-	(void)sink;
 	if (cannot_open) {
 		cannot_open = false;
 		errno = ENOENT;
@@ -68,6 +69,8 @@ fake_reopen(struct sink *sink, bool *other)
 	}
 	taken[taken_size++] = is_other ? '|' : '=';
 	*other = is_other;
+	if (is_other)
+		sink->end = 0;
 	return true;
 }
 
@@ -84,6 +87,16 @@ fake_is_elsewhere(const struct sink *sink)
 {
 	(void)sink;
 	return elsewhere_count < 16 && elsewhere[elsewhere_count++];
+}
+
+static bool
+fake_rotate(const struct sink *sink, bool *is_removed)
+{
+	(void)sink;
+	*is_removed = false;
+	errno = EACCES;
+	taken[taken_size++] = '^';
+	return !cannot_rotate;
 }
 
 static bool
@@ -104,6 +117,7 @@ static const struct sink_ops fake = {
 	.reopen = fake_reopen,
 	.look = fake_look,
 	.is_elsewhere = fake_is_elsewhere,
+	.rotate = fake_rotate,
 	.is_gone = fake_is_gone,
 	.write = fake_write,
 	.close = fake_close,
@@ -116,7 +130,9 @@ set_up(void)
 	ck_assert(output_open(&output, &config, -1, broken_fd));
 	output.ops = &fake;
 	calls = taken_size = 0;
-	reopen_at_failure = cannot_open = false;
+	reopen_at_failure = cannot_open = cannot_rotate = false;
+	output.sink->type = S_IFREG;
+	config.max_size = 0;
 	is_other = true;
 	look_count = elsewhere_count = 0;
 	memset(elsewhere, 0, sizeof elsewhere);
@@ -136,8 +152,12 @@ clean_up(void)
 static void
 emit(const char *text, size_t records)
 {
+	const struct lines lines = { .data = text,
+				     .size = strlen(text),
+				     .count = records };
+
 	output_add_waiting(&output, records);
-	output_emit(&output, text, strlen(text), NULL, records);
+	output_emit(&output, &lines, NULL, 0);
 }
 
 static void
@@ -198,7 +218,7 @@ START_TEST(finishes_a_line_before_it_reopens)
 	script[1] = 2;
 	elsewhere[1] = true; /* not asked for in the middle of a line */
 	emit("one\ntwo\n", 2);
-	output.look_at_ms = 0;
+	output.sink->look_at_ms = 0;
 	emit("three\n", 1);
 	assert_taken("one\ntwo\n|three\n");
 }
@@ -311,6 +331,82 @@ START_TEST(counts_the_records_that_a_broken_pipe_lost)
 }
 END_TEST
 
+/* What fits is one write, and a line that is too long has its own file. */
+START_TEST(begins_a_new_file_before_the_line_that_is_too_much)
+{
+	static const struct {
+		const char *text;
+		size_t lines;
+		const char *taken;
+	} cases[] = {
+		{ "one\ntwo\n", 2, "one\ntwo\n" },
+		{ "one\ntwo\n\n", 3, "one\ntwo\n^|\n" },
+		{ "one\ntwo\nsix\n", 3, "one\ntwo\n^|six\n" },
+		{ "one\nthree\nx\n", 3, "one\n^|three\nx\n" },
+		{ "one\nseventeen\ntwo\n", 3, "one\n^|seventeen\n^|two\n" },
+	};
+
+	config.max_size = 8;
+	emit(cases[_i].text, cases[_i].lines);
+	assert_taken(cases[_i].taken);
+	ck_assert_uint_eq(atomic_load(&output.counters.records),
+			  cases[_i].lines);
+	ck_assert_uint_eq(atomic_load(&output.counters.waiting), 0);
+}
+END_TEST
+
+START_TEST(finishes_a_line_before_the_next_file)
+{
+	config.max_size = 8;
+	script[0] = 2;
+	script[1] = 1;
+	output.sink->end = 4; /* the first write takes a part of what fits */
+	emit("two\nsix\n", 2);
+	assert_taken("two\n^|six\n");
+}
+END_TEST
+
+START_TEST(begins_no_file_within_raw)
+{
+	config.format = FORMAT_RAW;
+	config.max_size = 8;
+	script[0] = 9;
+	emit("one\ntwo\nsix\n", 3);
+	emit("x", 1);
+	config.format = FORMAT_TEXT;
+	assert_taken("one\ntwo\nsix\n^|x");
+}
+END_TEST
+
+START_TEST(goes_on_in_a_file_that_cannot_be_rotated)
+{
+	config.max_size = 8;
+	cannot_rotate = true;
+	emit("one\ntwo\nsix\n", 3);
+	emit("ten\nfour\n", 2); /* at once: it does not try again */
+	assert_taken("one\ntwo\n^six\nten\nfour\n");
+}
+END_TEST
+
+START_TEST(goes_on_if_the_next_file_cannot_be_made)
+{
+	config.max_size = 8;
+	cannot_open = true;
+	elsewhere[2] = true;
+	emit("one\ntwo\nsix\nten\n", 4);
+	assert_taken("one\ntwo\n^six\n|ten\n");
+}
+END_TEST
+
+START_TEST(does_not_rotate_a_file_that_is_elsewhere)
+{
+	config.max_size = 8;
+	elsewhere[1] = true;
+	emit("one\ntwo\nsix\n", 3);
+	assert_taken("one\ntwo\n|six\n");
+}
+END_TEST
+
 SUITE(output)
 {
 	Suite *suite = suite_create("output");
@@ -331,6 +427,14 @@ SUITE(output)
 	tcase_add_test(tests, keeps_the_old_file_if_the_path_cannot_be_opened);
 	tcase_add_test(tests, does_not_wait_for_the_lock_to_reopen);
 	tcase_add_test(tests, counts_the_records_that_a_broken_pipe_lost);
+	tcase_add_loop_test(tests,
+			    begins_a_new_file_before_the_line_that_is_too_much,
+			    0, 5);
+	tcase_add_test(tests, finishes_a_line_before_the_next_file);
+	tcase_add_test(tests, begins_no_file_within_raw);
+	tcase_add_test(tests, goes_on_in_a_file_that_cannot_be_rotated);
+	tcase_add_test(tests, goes_on_if_the_next_file_cannot_be_made);
+	tcase_add_test(tests, does_not_rotate_a_file_that_is_elsewhere);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -451,11 +451,25 @@ class Values(Case):
                 'protocol = "tcp"; address = "fe80::1%nonesuch0";'):
             self.dump(f"listeners = ( {{ port = 1; {settings} }} );")
 
-    def test_a_path_has_no_percent_sign(self):
-        for path in ("/var/log/%Y-%m-%d.log", "%{peer}", "100%"):
+    def test_a_path_has_no_other_variables_than_these(self):
+        text = 'outputs = ( {{ type = "file"; path = "{}"; }} );'
+        for path in ("/var/log/%Y-%m-%d.log", "%{peer}", "%{listener}%H%%"):
+            self.dump(text.format(path))
+        for path in ("100%", "%y", "%{port}", "%{peer", "%%%"):
             self.one_fault(
-                f'outputs = ( {{ type = "file"; path = "{path}"; }} );', 1,
-                'expected a path without "%"')
+                text.format(path), 1, r"expected only %\{peer\}, %\{name\}, %\{listener\}, "
+                r'%Y, %m, %d, %H \(UTC\) and %% where it has a "%"')
+        for path in "%{peer}/", "%Y/..":
+            self.one_fault(text.format(path), 1, "expected the path of a file")
+        self.one_fault(text.format("x" * 200 + "%{peer}"), 1,
+                       "expected a shorter path")
+
+    def test_what_a_path_begins_with_is_a_directory(self):
+        text = 'outputs = ( { type = "file"; path = "@/%{peer}"; } );'
+        self.one_fault(text.replace("@", "/dev/null"), 1,
+                       'path: found "/dev/null/", which is no directory, '
+                       'expected one before the first "%"')
+        self.dump(text.replace("@", "/tmp"))
 
     def test_an_escaped_nul_is_refused_in_every_string(self):
         for group, name in (("file", "path"), ("output", "name"),

@@ -59,7 +59,8 @@ listeners = ( { protocol = "tcp"; port = 1; }, { protocol = "udp"; port = 1; },
                 delimiter = "."; },
               { protocol = "tcp"; port = 3; framing = "length";
                 length_bytes = 2; } );
-outputs = ( { type = "stdout"; }, { type = "file"; path = "/tmp/x"; },
+names = ( { address = "192.0.2.17"; name = "pump3"; } );
+outputs = ( { type = "stdout"; }, { type = "file"; path = "/tmp/x"; max_size = 65536; },
             { type = "syslog"; }, { type = "journal"; } );
 """
 

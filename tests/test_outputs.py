@@ -604,6 +604,17 @@ class Journal(Messages):
                              (b"portlogd", b"6"))
         self.assertEqual(daemon.stop(), 0)
 
+    def test_a_peer_with_a_name_has_a_field_for_it(self):
+        daemon, server = self.start(
+            '{ type = "journal"; }', UDP, more='names = ( { address = '
+            '"127.0.0.0/8"; name = "pump3"; } );')
+        with daemon.udp() as sender:
+            sender.send(b"x")
+            got = self.parse(server.get())
+        self.assertEqual((got["PORTLOG_NAME"], got["PORTLOG_PEER"]),
+                         (b"pump3", b"127.0.0.2"))
+        self.assertEqual(daemon.stop(), 0)
+
     def test_the_bytes_themselves_are_there_only_where_they_differ(self):
         daemon, server = self.start('{ type = "journal"; }', UDP)
         with daemon.udp() as sender:

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/address.h"
+#include "base/prefix_table.h"
 #include "record/format.h"
 #include "record/framer.h"
 
@@ -45,6 +46,19 @@ struct names {
 	size_t count;
 };
 
+/* What the log calls a peer, or the peers of a network. */
+struct peer_name {
+	char *address;
+	char *name;
+};
+
+/* See peer_names.h. */
+struct peer_names {
+	struct peer_name *list;
+	size_t count;
+	struct prefix_table networks; /* each value is a place in the list */
+};
+
 struct listener_config {
 	char *name; /* NULL: "tcp/PORT", once the kernel has chosen it */
 	enum protocol protocol;
@@ -57,10 +71,14 @@ struct listener_config {
 	struct names outputs;
 	uint64_t output_mask; /* bit n: it writes to config->outputs[n] */
 	struct limits limits;
+	const struct peer_names *peer_names; /* of the whole configuration */
 };
 
 /* The default of max_line depends on where a stream leads, once it is open. */
 #define MAX_LINE_UNSET UINT_MAX
+
+/* Without max_size there is none. */
+#define KEEP_UNSET UINT_MAX
 
 struct output_config {
 	char *name;
@@ -69,6 +87,8 @@ struct output_config {
 	unsigned max_line; /* bytes; 0: no limit */
 	char *path;
 	unsigned mode;
+	unsigned max_size; /* bytes of a file; 0: no limit */
+	unsigned keep;     /* files with a number, once they are full */
 	unsigned facility, severity; /* codes of RFC 5424, 6.2.1 */
 	char *ident;
 };
@@ -79,6 +99,7 @@ struct config {
 	size_t listener_count;
 	struct output_config *outputs;
 	size_t output_count;
+	struct peer_names peer_names;
 	struct limits limits;
 	unsigned backlog;
 	unsigned shutdown_timeout_s;

@@ -211,3 +211,24 @@ conflicts_outputs(const struct output_config *a, const struct output_config *b)
 		return is_stdout(a->path);
 	return a->path && b->path && conflicts_paths(a->path, b->path);
 }
+
+/* Whether the path is the other one, a dot and a number. */
+static bool
+is_numbered(const char *path, const struct output_config *rotated)
+{
+	const char *dot = strrchr(path, '.');
+	char before[PATH_MAX];
+
+	if (rotated->max_size == 0 || !rotated->path || !dot || !dot[1] ||
+	    dot[1 + strspn(dot + 1, "0123456789")] != '\0')
+		return false;
+	snprintf(before, sizeof before, "%.*s", (int)(dot - path), path);
+	return conflicts_paths(before, rotated->path);
+}
+
+bool
+conflicts_rotated(const struct output_config *a, const struct output_config *b)
+{
+	return (b->path && is_numbered(b->path, a)) ||
+	       (a->path && is_numbered(a->path, b));
+}

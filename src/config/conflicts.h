@@ -28,6 +28,10 @@ bool conflicts_names(const struct listener_config *,
 bool conflicts_outputs(const struct output_config *,
 		       const struct output_config *);
 
+/* Whether one writes to a name that max_size gives to files of the other. */
+bool conflicts_rotated(const struct output_config *,
+		       const struct output_config *);
+
 /* Whether two paths lead to one file, which is there or would be made. */
 bool conflicts_paths(const char *, const char *);
 

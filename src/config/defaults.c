@@ -7,12 +7,16 @@
 
 #include "base/memory.h"
 #include "config/options.h"
+#include "config/peer_names.h"
 
 /* What listens if no listener is configured, over TCP and UDP. */
 #define DEFAULT_PORT 8888
 
 /* By default rsyslog cuts after 8096 bytes; other daemons later. */
 #define SYSLOG_MAX_LINE 8000
+
+/* With the file that is written to, ten times max_size in all. */
+#define DEFAULT_KEEP 9
 
 void
 config_set_defaults(struct config *config)
@@ -61,6 +65,8 @@ config_complete_outputs(struct config *config)
 		if (output->type == OUTPUT_SYSLOG &&
 		    output->max_line == MAX_LINE_UNSET)
 			output->max_line = SYSLOG_MAX_LINE;
+		if (output->max_size > 0 && output->keep == KEEP_UNSET)
+			output->keep = DEFAULT_KEEP;
 		if (!output->name)
 			output->name = memory_copy(
 				output->path
@@ -175,6 +181,7 @@ config_complete_listeners(struct config *config)
 		if (l->framing == FRAMING_UNSET)
 			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
 		l->output_mask = output_mask(config, l);
+		l->peer_names = &config->peer_names;
 		if (!l->name && l->port != 0)
 			l->name = name_with_port(address_protocol(l->protocol),
 						 l->port);
@@ -200,6 +207,7 @@ config_free(struct config *config)
 		free(config->outputs[i].path);
 		free(config->outputs[i].ident);
 	}
+	peer_names_free(&config->peer_names);
 	free(config->listeners);
 	free(config->outputs);
 	*config = (struct config){ 0 };

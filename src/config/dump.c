@@ -66,6 +66,7 @@ put_value(FILE *out, const struct option *option, const void *target)
 		break;
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
+	case OPTION_NETWORK:
 	case OPTION_TEXT:
 	case OPTION_PATH:
 		put_string(out, *(char *const *)field);
@@ -91,6 +92,7 @@ is_unset(const struct option *option, const void *target)
 	switch (option->type) {
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
+	case OPTION_NETWORK:
 	case OPTION_TEXT:
 	case OPTION_PATH:
 		return *(char *const *)field == NULL;
@@ -127,13 +129,30 @@ put_options(FILE *out, const char *indent, const struct option *table,
 	}
 }
 
+static void
+put_peer_names(FILE *out, const struct peer_names *names)
+{
+	if (names->count == 0)
+		return;
+	fputs("names = (\n", out);
+	for (size_t i = 0; i < names->count; i++) {
+		fputs("  {\n", out);
+		put_options(out, "    ", config_name_options, &names->list[i],
+			    EVERY_KIND);
+		fputs(i + 1 < names->count ? "  },\n" : "  }\n", out);
+	}
+	fputs(");\n\n", out);
+}
+
 void
 config_dump(const struct config *config, FILE *out)
 {
 	put_options(out, "", config_top_options, config, EVERY_KIND);
 	fputs("\nlimits = {\n", out);
 	put_options(out, "  ", config_limits_options, config, EVERY_KIND);
-	fputs("};\n\nlisteners = (\n", out);
+	fputs("};\n\n", out);
+	put_peer_names(out, &config->peer_names);
+	fputs("listeners = (\n", out);
 	for (size_t i = 0; i < config->listener_count; i++) {
 		const struct listener_config *l = &config->listeners[i];
 

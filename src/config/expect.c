@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "record/path_pattern.h"
+
 /* Whether it is right up to its zone. */
 static bool
 lacks_interface(const char *value)
@@ -80,7 +82,5 @@ expect_path(const char *value)
 {
 	if (!*value)
 		return "the path of a file";
-	return strchr(value, '%')
-		     ? "a path without \"%\": it cannot contain the date yet"
-		     : NULL;
+	return path_pattern_is(value) ? path_pattern_expect(value) : NULL;
 }

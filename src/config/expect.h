@@ -15,7 +15,7 @@ const char *expect_address(const char *value);
 const char *expect_usable_address(const char *value, enum protocol,
 				  bool has_interface);
 
-/* The path of a file. */
+/* The path of a file, or a pattern: see path_pattern.h. */
 const char *expect_path(const char *value);
 
 #endif

@@ -87,6 +87,7 @@ const struct option config_top_options[] = {
 	{ .name = "listeners", .type = OPTION_LIST },
 	{ .name = "outputs", .type = OPTION_LIST },
 	{ .name = "limits", .type = OPTION_GROUP },
+	{ .name = "names", .type = OPTION_LIST },
 	{ CHOICE("connection_notes",
 		 offsetof(struct config, limits.connection_notes), notes,
 		 NOTES_CLOSED) },
@@ -99,6 +100,15 @@ const struct option config_limits_options[] = {
 		  4096) },
 	{ INTEGER("shutdown_timeout",
 		  offsetof(struct config, shutdown_timeout_s), 0, 86400, 5) },
+	{ 0 },
+};
+
+const struct option config_name_options[] = {
+	{ STRING("address", OPTION_NETWORK, offsetof(struct peer_name, address),
+		 NULL),
+	  .required = true },
+	{ STRING("name", OPTION_NAME, offsetof(struct peer_name, name), NULL),
+	  .required = true },
 	{ 0 },
 };
 
@@ -175,6 +185,13 @@ const struct option config_output_options[] = {
 	  .type = OPTION_MODE,
 	  .offset = offsetof(struct output_config, mode),
 	  .initial = 0640,
+	  .applies = FILES },
+	{ INTEGER("max_size", offsetof(struct output_config, max_size), 0,
+		  INT_MAX, 0),
+	  .applies = FILES },
+	/* The default depends on max_size: config_complete_outputs(). */
+	{ INTEGER("keep", offsetof(struct output_config, keep), 1, 1000,
+		  KEEP_UNSET),
 	  .applies = FILES },
 	{ CHOICE("facility", offsetof(struct output_config, facility),
 		 facilities, 3),
@@ -259,6 +276,7 @@ options_set_defaults(const struct option *table, void *target)
 			break;
 		case OPTION_NAME:
 		case OPTION_ADDRESS:
+		case OPTION_NETWORK:
 		case OPTION_TEXT:
 		case OPTION_PATH:
 			*(char **)(void *)field =

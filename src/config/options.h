@@ -18,6 +18,7 @@ enum option_type {
 	OPTION_MODE,      /* unsigned: octal digits in a string */
 	OPTION_NAME,      /* char *: printable ASCII, no space, 1 to 64 bytes */
 	OPTION_ADDRESS,   /* char *: "*" or a numeric address */
+	OPTION_NETWORK,   /* char *: an address or a network */
 	OPTION_TEXT,      /* char *: not empty */
 	OPTION_PATH,      /* char *: the path of a file */
 	OPTION_DELIMITER, /* struct delimiter: an escaped string */
@@ -48,6 +49,7 @@ extern const char *const config_output_types[];
 /* Each table ends with a row without a name. */
 extern const struct option config_top_options[];
 extern const struct option config_limits_options[];
+extern const struct option config_name_options[];
 extern const struct option config_listener_options[];
 extern const struct option config_output_options[];
 

@@ -4,16 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/memory.h"
+#include "config/check_output.h"
 #include "config/conflicts.h"
 #include "config/defaults.h"
 #include "config/expect.h"
 #include "config/options.h"
-
-/* The longest datagram that syslog daemons can be set to take. */
-#define SYSLOG_MOST_LINE 65536
+#include "config/peer_names.h"
 
 /*
  * Read all members of a group, each by its row of the table.  Returns a bit for
@@ -62,21 +60,29 @@ is_wrong(unsigned wrong, const struct option *table, const char *name)
 	return wrong >> (option_find(table, name) - table) & 1;
 }
 
+/* Group `number` of a list; what is no group is not counted. */
+static const config_setting_t *
+find_group(const config_setting_t *list, size_t number)
+{
+	const config_setting_t *group = config_setting_get_elem(list, 0);
+
+	for (unsigned i = 1; !config_setting_is_group(group) || number-- > 0;
+	     i++)
+		group = config_setting_get_elem(list, i);
+	return group;
+}
+
 /* Say in words where group `number` of the list that holds group stands. */
 static void
 describe_place(const struct reader *r, const config_setting_t *group,
 	       size_t number, char out[256])
 {
-	const config_setting_t *list = config_setting_parent(group);
-	const config_setting_t *first = config_setting_get_elem(list, 0);
-	const struct token *here = setting_token(r, group), *there;
+	const config_setting_t *first =
+		find_group(config_setting_parent(group), number);
+	const struct token *here = setting_token(r, group);
+	const struct token *there = setting_token(r, first);
 	bool is_here;
 
-	/* Only groups are counted. */
-	for (unsigned i = 1; !config_setting_is_group(first) || number-- > 0;
-	     i++)
-		first = config_setting_get_elem(list, i);
-	there = setting_token(r, first);
 	is_here = strcmp(there->file, here->file) == 0;
 	snprintf(out, 256, "line %u%s%s", there->line, is_here ? "" : " of ",
 		 is_here ? "" : there->file);
@@ -101,68 +107,6 @@ check_applies(struct reader *r, config_setting_t *group,
 	}
 }
 
-/* Each piece needs room for its columns, and a datagram has an end. */
-static void
-check_max_line(struct reader *r, config_setting_t *group,
-	       const struct output_config *output)
-{
-	bool is_syslog = output->type == OUTPUT_SYSLOG;
-	unsigned most =
-		is_syslog ? SYSLOG_MOST_LINE
-			  : option_find(config_output_options, "max_line")->max;
-
-	if (output->max_line == MAX_LINE_UNSET ||
-	    (output->max_line == 0 && !is_syslog) ||
-	    (output->max_line >= FORMAT_MIN_LINE && output->max_line <= most))
-		return;
-	error_at(r, config_setting_get_member(group, "max_line"),
-		 "max_line: found %u, expected %san integer from %u to %u",
-		 output->max_line, is_syslog ? "" : "0 or ", FORMAT_MIN_LINE,
-		 most);
-}
-
-/* Log lines would make the configuration one that no start can read. */
-static bool
-is_configuration(const struct reader *r, const char *path)
-{
-	const struct scanned *s = &r->scanned;
-
-	for (size_t i = 0; i < s->file_count; i++)
-		if (conflicts_paths(s->files[i], path))
-			return true;
-	return conflicts_paths(s->tokens[0].file, path);
-}
-
-/* What can be known of a path before it is opened. */
-static void
-check_path(struct reader *r, config_setting_t *group, const char *path)
-{
-	config_setting_t *setting = config_setting_get_member(group, "path");
-	struct stat status;
-
-	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-		error_at(r, setting,
-			 "path: found a directory, \"%s\", "
-			 "expected a file",
-			 path);
-	else if (is_configuration(r, path))
-		error_at(r, setting,
-			 "path: found a file of this "
-			 "configuration, \"%s\", expected another file",
-			 path);
-}
-
-static void
-check_output(struct reader *r, config_setting_t *group,
-	     const struct output_config *output)
-{
-	check_applies(r, group, config_output_options,
-		      option_output_kinds(output), "this type of output");
-	check_max_line(r, group, output);
-	if (output->type == OUTPUT_FILE && output->path)
-		check_path(r, group, output->path);
-}
-
 static void
 check_output_conflicts(struct reader *r, config_setting_t *group)
 {
@@ -172,11 +116,17 @@ check_output_conflicts(struct reader *r, config_setting_t *group)
 	char place[256];
 
 	for (size_t i = 0; i < last; i++) {
-		if (!conflicts_outputs(&config->outputs[i], output))
+		const struct output_config *first = &config->outputs[i];
+		bool is_same = conflicts_outputs(first, output);
+
+		if (!is_same && !conflicts_rotated(first, output))
 			continue;
 		describe_place(r, group, i, place);
 		error_at(r, group,
-			 "found a second output to %s, the first is on %s",
+			 is_same ? "found a second output to %s, the first is "
+				   "on %s"
+				 : "found an output to %s, where max_size "
+				   "renames files, beside the one on %s",
 			 output->path ? output->path : "stdout", place);
 		return;
 	}
@@ -224,10 +174,13 @@ read_output(struct reader *r, config_setting_t *group)
 	}
 	output = config_add_output(config);
 	wrong = read_group(r, group, table, output);
-	if (is_wrong(wrong, table, "type"))
+	if (is_wrong(wrong, table, "type")) {
 		output->type = OUTPUT_UNKNOWN;
-	else
+	} else {
+		check_applies(r, group, table, option_output_kinds(output),
+			      "this type of output");
 		check_output(r, group, output);
+	}
 	name_output(r, output, wrong);
 	check_output_conflicts(r, group);
 }
@@ -392,6 +345,45 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_listener_conflicts(r, group);
 }
 
+static void
+read_name(struct reader *r, config_setting_t *group)
+{
+	struct peer_names *names = &r->config->peer_names;
+	struct peer_name *name = peer_names_add(names);
+	struct network network;
+
+	if (read_group(r, group, config_name_options, name) == 0 &&
+	    !network_parse(&network, name->address))
+		prefix_table_add(&names->networks, &network,
+				 (unsigned)names->count - 1);
+}
+
+static void
+complete_names(struct reader *r)
+{
+	struct peer_names *names = &r->config->peer_names;
+	const struct prefix_table *table = &names->networks;
+	const config_setting_t *list = config_lookup(&r->tree, "names");
+
+	prefix_table_sort(&names->networks);
+	for (size_t i = 1; i < table->count; i++) {
+		unsigned first = table->list[i - 1].value;
+		unsigned second = table->list[i].value;
+		const config_setting_t *group;
+		char place[256];
+
+		if (!prefix_table_is_double(table, i))
+			continue;
+		group = find_group(list, second);
+		describe_place(r, group, first, place);
+		error_at(r, group,
+			 "found a second name for %s, the first, \"%s\", is "
+			 "on %s",
+			 names->list[second].address, names->list[first].name,
+			 place);
+	}
+}
+
 /* Call read for each group of a list; an empty list is an error. */
 static void
 read_list(struct reader *r, const char *name,
@@ -432,6 +424,8 @@ config_read_tree(struct reader *r)
 		read_group(r, limits, config_limits_options, r->config);
 	else if (limits)
 		value_wrong_type(r, limits, "a group: { ... }");
+	read_list(r, "names", read_name);
+	complete_names(r);
 	read_list(r, "outputs", read_output);
 	config_complete_outputs(r->config);
 	read_list(r, "listeners", read_listener);

@@ -7,6 +7,7 @@
 
 #include "base/escape.h"
 #include "base/memory.h"
+#include "base/prefix_table.h"
 #include "config/expect.h"
 
 #define NAME_BYTES 64
@@ -229,12 +230,16 @@ is_name(const char *value)
 static const char *
 wrong_string(enum option_type type, const char *value)
 {
+	struct network network;
+
 	if (type == OPTION_NAME)
 		return is_name(value)
 			     ? NULL
 			     : "1 to 64 printable ASCII characters, no space";
 	if (type == OPTION_TEXT)
 		return *value ? NULL : "a string that is not empty";
+	if (type == OPTION_NETWORK)
+		return network_parse(&network, value);
 	return type == OPTION_PATH ? expect_path(value) : expect_address(value);
 }
 
@@ -326,6 +331,7 @@ value_read(struct reader *r, const config_setting_t *setting,
 		break;
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
+	case OPTION_NETWORK:
 	case OPTION_TEXT:
 	case OPTION_PATH:
 		read_string(r, setting, option, field);

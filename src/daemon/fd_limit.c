@@ -3,6 +3,7 @@
 
 #include "base/diag.h"
 #include "base/program.h"
+#include "output/output_set.h"
 
 /* Descriptors for other things than connections and listeners. */
 #define OTHER_DESCRIPTORS 32
@@ -11,8 +12,8 @@ size_t
 fd_limit_raise(const struct config *config)
 {
 	size_t wanted = config->limits.max_connections;
-	size_t others = config->listener_count * 3 + config->output_count +
-			OTHER_DESCRIPTORS;
+	size_t others = config->listener_count * 3 +
+			output_set_descriptors(config) + OTHER_DESCRIPTORS;
 	size_t limit = program_raise_fd_limit(), fitting;
 
 	if (limit >= wanted + others)

@@ -38,6 +38,7 @@ make(struct retired *retired, const char *key, enum protocol protocol)
 	r->next = retired->first;
 	retired->first = r;
 	r->config.limits = ls->list[0].config->limits;
+	r->config.peer_names = ls->list[0].config->peer_names;
 	r->config.protocol = protocol;
 	r->config.framing = is_udp ? FRAMING_EXACT : FRAMING_LINE;
 	l->config = &r->config;

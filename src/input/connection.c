@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/peer_names.h"
 
 struct connection *
 connection_new(struct listener *listener)
@@ -42,6 +43,7 @@ connection_accepted(struct connection *c, uint64_t number)
 				     .connection = number,
 				     .protocol = PROTOCOL_TCP };
 	address_format(&c->entry.peer, c->origin.peer);
+	c->origin.name = peer_names_find(config->peer_names, &c->entry.peer);
 	framer_init(&c->framer, config->framing, &config->framing_settings,
 		    config->limits.max_record);
 	c->opened_ms = c->received_ms = clock_now_ms();

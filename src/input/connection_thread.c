@@ -114,7 +114,8 @@ note_closed(struct connection *c, enum ending ending)
 	enum connection_notes notes =
 		c->listener->config->limits.connection_notes;
 	long long ms = clock_now_ms() - c->opened_ms;
-	char text[160];
+	const char *name = c->origin.name;
+	char text[240];
 
 	if (notes == NOTES_NONE)
 		return;
@@ -124,9 +125,11 @@ note_closed(struct connection *c, enum ending ending)
 		return;
 	}
 	snprintf(text, sizeof text,
-		 "closed reason=%s records=%llu bytes=%llu seconds=%lld.%03lld",
+		 "closed reason=%s records=%llu bytes=%llu seconds=%lld.%03lld"
+		 "%s%s",
 		 ending_names[ending], (unsigned long long)c->records,
-		 (unsigned long long)c->bytes, ms / 1000, ms % 1000);
+		 (unsigned long long)c->bytes, ms / 1000, ms % 1000,
+		 name ? " name=" : "", name ? name : "");
 	connection_note(c, text);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "config/peer_names.h"
 #include "record/framer.h"
 
 static void
@@ -142,6 +143,8 @@ origin_of(struct udp *u, size_t i, const struct origin *previous)
 			    sizeof d->peer.in6) == 0)
 		return previous;
 	address_format(&d->peer, d->origin.peer);
+	d->origin.name =
+		peer_names_find(u->listener->config->peer_names, &d->peer);
 	return &d->origin;
 }
 

@@ -2,9 +2,8 @@
 /* The sink of a file that is appended to, by its path. */
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
+#include <limits.h>
 #include <linux/magic.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -12,26 +11,44 @@
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "base/memory.h"
+#include "output/directories.h"
+#include "output/rotate.h"
 #include "output/sink.h"
 #include "output/stream.h"
+#include "record/path_pattern.h"
 
 #define FLAGS (O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY)
 
 /* Without a reader, opening a FIFO must fail, not block. */
 #define FLAGS_OF_OLD (FLAGS | O_NONBLOCK)
 
+/* Only what a pattern adds to a directory that is there. */
+static bool
+make_directories(const struct sink *sink)
+{
+	char directory[PATH_MAX];
+	size_t fixed = path_pattern_directory(sink->config->path, directory);
+
+	return directories_make(sink->path, fixed, sink->config->mode);
+}
+
 /* A new file gets the configured mode, whatever the umask is. */
 static int
-open_or_create(const char *path, mode_t mode)
+open_or_create(const struct sink *sink)
 {
-	int fd = open(path, FLAGS | O_CREAT | O_EXCL, mode);
+	const mode_t mode = sink->config->mode;
+	int fd = open(sink->path, FLAGS | O_CREAT | O_EXCL, mode);
 
+	if (fd < 0 && errno == ENOENT && path_pattern_is(sink->config->path)) {
+		if (!make_directories(sink))
+			return -1;
+		fd = open(sink->path, FLAGS | O_CREAT | O_EXCL, mode);
+	}
 	if (fd >= 0) {
 		fchmod(fd, mode);
 		return fd;
 	}
-	return open(path, FLAGS_OF_OLD | O_CREAT, mode);
+	return open(sink->path, FLAGS_OF_OLD | O_CREAT, mode);
 }
 
 /*
@@ -42,14 +59,14 @@ open_or_create(const char *path, mode_t mode)
 static int
 create_nameless(const char *path, mode_t mode)
 {
-	char *copy = memory_copy(path);
-	const char *directory = dirname(copy);
-	int fd = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	char directory[PATH_MAX];
+	int fd;
 
+	path_pattern_directory(path, directory);
+	fd = open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
 	if (fd < 0 && errno == EOPNOTSUPP &&
 	    faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0)
 		fd = open(directory, O_PATH | O_CLOEXEC);
-	free(copy);
 	return fd;
 }
 
@@ -58,7 +75,10 @@ try_file(struct sink *sink)
 {
 	const struct output_config *config = sink->config;
 
-	sink->fd = open(config->path, FLAGS_OF_OLD);
+	/* Which files a pattern leads to, nobody knows yet. */
+	errno = ENOENT;
+	if (!path_pattern_is(config->path))
+		sink->fd = open(config->path, FLAGS_OF_OLD);
 	if (sink->fd < 0 && errno == ENOENT)
 		sink->fd = create_nameless(config->path, config->mode);
 	return sink->fd >= 0;
@@ -67,7 +87,7 @@ try_file(struct sink *sink)
 static bool
 open_file(struct sink *sink)
 {
-	sink->fd = open_or_create(sink->config->path, sink->config->mode);
+	sink->fd = open_or_create(sink);
 	if (sink->fd < 0)
 		return false;
 	stream_identify(sink);
@@ -87,14 +107,14 @@ close_and_check(struct sink *sink, int fd)
 	diag(LOG_ERR,
 	     "output %s: cannot close: %s; what was written last may be "
 	     "missing",
-	     sink->config->name, strerror(errno));
+	     sink->name, strerror(errno));
 }
 
 static bool
 reopen_file(struct sink *sink, bool *is_other)
 {
 	const struct sink old = *sink;
-	int fd = open_or_create(sink->config->path, sink->config->mode);
+	int fd = open_or_create(sink);
 
 	if (fd < 0)
 		return false;
@@ -120,10 +140,16 @@ is_elsewhere(const struct sink *sink)
 {
 	struct statx now;
 
-	if (statx(AT_FDCWD, sink->config->path, 0, STATX_INO, &now) != 0)
+	if (statx(AT_FDCWD, sink->path, 0, STATX_INO, &now) != 0)
 		return errno == ENOENT || errno == ENOTDIR || errno == ESTALE;
 	return now.stx_ino != sink->inode ||
 	       makedev(now.stx_dev_major, now.stx_dev_minor) != sink->device;
+}
+
+static bool
+rotate_file(const struct sink *sink, bool *is_removed)
+{
+	return rotate(sink->path, sink->config->keep, is_removed);
 }
 
 /* A path such as /dev/fd/3 may lead to a file without a name. */
@@ -158,6 +184,7 @@ const struct sink_ops sink_file = {
 	.reopen = reopen_file,
 	.look = look_at_file,
 	.is_elsewhere = is_elsewhere,
+	.rotate = rotate_file,
 	.write = stream_write,
 	.is_gone = file_is_gone,
 	.close = close_file,

@@ -2,9 +2,12 @@
 #include "output/open_error.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "record/path_pattern.h"
 
 /* The directory that the unit may write to. */
 #define OF_SERVICE "/var/log/portlog/"
@@ -36,15 +39,16 @@ open_error_explain(const struct output_config *config, int error,
 		   char out[OPEN_ERROR])
 {
 	const char *reason = reason_of(error);
-	long size;
+	char directory[PATH_MAX];
+	size_t size;
 
 	if (!is_outside_service(config, error)) {
 		snprintf(out, OPEN_ERROR, "%s", reason);
 		return;
 	}
-	size = strrchr(config->path, '/') - config->path;
+	size = path_pattern_directory(config->path, directory);
 	snprintf(out, OPEN_ERROR,
 		 "%s: the unit needs ReadWritePaths=%.*s, a directory of the "
 		 "service's user",
-		 reason, size > 0 ? (int)size : 1, config->path);
+		 reason, size > 1 ? (int)size - 1 : 1, config->path);
 }

@@ -10,10 +10,12 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "output/files.h"
 #include "output/line_writer.h"
 #include "output/open_error.h"
 #include "output/retry.h"
 #include "record/format.h"
+#include "record/path_pattern.h"
 
 static const struct sink_ops *const ops_by_type[] = {
 	[OUTPUT_STDOUT] = &sink_stdout,
@@ -53,33 +55,62 @@ log_failure(const struct output *output)
 	return false;
 }
 
+/* For an output of its own, or for a try. */
+static void
+init(struct output *output, const struct output_config *config)
+{
+	output->config = config;
+	output->ops = ops_of(config);
+	output->sink = &output->only;
+	output->only = (struct sink){
+		.config = config,
+		.name = config->name,
+		.path = config->path,
+		.fd = -1,
+	};
+}
+
+/* Whether its files could be made: they are, once there is a line for them. */
+static bool
+open_files(struct output *output)
+{
+	if (!output->ops->try(output->sink))
+		return false;
+	output->ops->close(output->sink);
+	output->sink = NULL;
+	output->files = files_new(output->config);
+	if (output->config->max_line != MAX_LINE_UNSET)
+		output->max_line = output->config->max_line;
+	return true;
+}
+
 bool
 output_open(struct output *output, const struct output_config *config,
 	    int wake_fd, int broken_fd)
 {
 	pthread_mutex_init(&output->queue, NULL);
 	pthread_mutex_init(&output->lock, NULL);
-	output->config = config;
+	init(output, config);
 	output->wake_fd = wake_fd;
 	output->broken_fd = broken_fd;
-	output->ops = ops_of(config);
-	output->sink.config = config;
-	return output->ops->open(&output->sink) || log_failure(output);
+	if (config->path && path_pattern_is(config->path))
+		return open_files(output) || log_failure(output);
+	if (!output->ops->open(output->sink))
+		return log_failure(output);
+	output->max_line = output->sink->max_line;
+	return true;
 }
 
 bool
 output_try(const struct output_config *config)
 {
-	struct output output = {
-		.config = config,
-		.ops = ops_of(config),
-		.sink.config = config,
-	};
+	struct output output = { 0 };
 
+	init(&output, config);
 	if (!(output.ops->try ? output.ops->try
-			      : output.ops->open)(&output.sink))
+			      : output.ops->open)(output.sink))
 		return log_failure(&output);
-	output.ops->close(&output.sink);
+	output.ops->close(output.sink);
 	return true;
 }
 
@@ -114,7 +145,8 @@ output_check_reader(struct output *output)
 {
 	if (pthread_mutex_trylock(&output->lock) != 0)
 		return; /* a write will find out */
-	if (output->ops->is_gone && output->ops->is_gone(&output->sink, 0))
+	if (output->ops->is_gone && output->sink &&
+	    output->ops->is_gone(output->sink, 0))
 		retry_give_up(output, EIO);
 	pthread_mutex_unlock(&output->lock);
 }
@@ -136,7 +168,7 @@ send_all(struct output *output, const struct record *records, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		retry_stop_if_abandoned(output);
-		while (!output->ops->send(&output->sink, &records[i]))
+		while (!output->ops->send(output->sink, &records[i]))
 			if (errno != EINTR)
 				retry_wait(output, errno);
 		retry_end(output);
@@ -193,16 +225,38 @@ lock_in_turn(struct output *output)
 	pthread_mutex_unlock(&output->queue);
 }
 
+/* Each run to its file, which has its notes of stalls too. */
+static void
+write_runs(struct output *output, const struct lines *lines)
+{
+	size_t begin = 0;
+
+	for (size_t i = 0; i < lines->run_count; i++) {
+		const struct run *run = &lines->runs[i];
+		const char *data = lines->data + begin;
+
+		/* In raw notes have no bytes, and need no file. */
+		while (run->end > begin && !files_select(output, run->record))
+			retry_wait(output, errno);
+		line_writer_write(output, data, run->end - begin, run->lines);
+		note_stall(output);
+		begin = run->end;
+	}
+}
+
 void
-output_emit(struct output *output, const char *data, size_t size,
+output_emit(struct output *output, const struct lines *lines,
 	    const struct record *records, size_t count)
 {
 	lock_in_turn(output);
 	output_counters_begin_write(&output->counters);
 	if (output->ops->send)
 		send_all(output, records, count);
+	else if (output->files)
+		write_runs(output, lines);
 	else
-		line_writer_write(output, data, size, count);
+		line_writer_write(output, lines->data, lines->size,
+				  lines->count);
 	note_stall(output);
 	output_counters_end_write(&output->counters);
 	pthread_mutex_unlock(&output->lock);
@@ -219,8 +273,15 @@ output_request_reopen(struct output *output)
 bool
 output_close(struct output *output)
 {
-	output->ops->close(&output->sink);
+	bool is_closed;
+
+	if (output->files) {
+		is_closed = files_free(output);
+	} else {
+		output->ops->close(output->sink);
+		is_closed = !output->sink->close_failed;
+	}
 	pthread_mutex_destroy(&output->lock);
 	pthread_mutex_destroy(&output->queue);
-	return !output->sink.close_failed;
+	return is_closed;
 }

@@ -50,15 +50,28 @@ void output_abandon(struct output *, const struct timespec *until);
 /* Count records as waiting, until output_emit() has written them. */
 void output_add_waiting(struct output *, size_t count);
 
+/* Rendered records. */
+struct lines {
+	const char *data;
+	size_t size;  /* bytes of data, whole lines */
+	size_t count; /* of the lines, each of which counts as a record */
+	/* Parts of data, one after the other, each of which is for one file. */
+	struct run {
+		const struct record *record; /* one of these */
+		size_t end;                  /* of data, of this part */
+		size_t lines;
+	} * runs;
+	size_t run_count;
+};
+
 /*
- * Write count records, which must be counted as waiting.  To a stream pass them
- * rendered, as that many whole lines in size bytes of data; the records are
- * ignored.  For other outputs data is.  Returns when all are written or the
- * output is broken.  Any thread but the main one: it blocks as long as the
- * output is stalled.
+ * Write records, which must be counted as waiting.  To a stream pass lines;
+ * records and count are ignored.  To other outputs these, and no lines.
+ * Returns when all are written or the output is broken.  Any thread but the
+ * main one: it blocks as long as the output is stalled.
  */
-void output_emit(struct output *, const char *data, size_t size,
-		 const struct record *, size_t count);
+void output_emit(struct output *, const struct lines *, const struct record *,
+		 size_t count);
 
 /*
  * Request that a file is opened again by its path, between two lines; other

@@ -13,11 +13,16 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "config/options.h"
+#include "output/files.h"
 #include "output/output.h"
 #include "record/format.h"
+#include "record/path_pattern.h"
 
 /* Small records are rendered together, up to about so many bytes a write. */
 #define RENDERED_BYTES 262144
+
+/* The most parts of one batch of lines that are for different files. */
+#define RUNS 64
 
 /* How long to wait for writes in progress before giving up. */
 #define ABANDON_NS 300000000L
@@ -29,12 +34,15 @@ struct output_set {
 	struct output list[];
 };
 
-/* A device has no lines that a short write could mix. */
+/*
+ * A device has no lines that a short write could mix.  Of a pattern no file is
+ * open yet.
+ */
 static bool
 is_same_file(const struct sink *a, const struct sink *b)
 {
-	return a->type != 0 && a->type != S_IFCHR && a->device == b->device &&
-	       a->inode == b->inode;
+	return a && b && a->type != 0 && a->type != S_IFCHR &&
+	       a->device == b->device && a->inode == b->inode;
 }
 
 /* The configuration was compared by its paths; links may be made since. */
@@ -44,7 +52,7 @@ has_own_file(const struct output_set *outputs, const struct output *last)
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct output *other = &outputs->list[i];
 
-		if (!is_same_file(&other->sink, &last->sink))
+		if (!is_same_file(other->sink, last->sink))
 			continue;
 		diag(LOG_ERR,
 		     "cannot open output %s: it is the same file as output %s",
@@ -89,6 +97,19 @@ output_set_try(const struct config *config)
 }
 
 size_t
+output_set_descriptors(const struct config *config)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->output_count; i++) {
+		const char *path = config->outputs[i].path;
+
+		count += path && path_pattern_is(path) ? FILES_OPEN : 1;
+	}
+	return count;
+}
+
+size_t
 output_set_scratch_size(size_t max_record)
 {
 	return FORMAT_BOUND(max_record) + RENDERED_BYTES;
@@ -100,23 +121,82 @@ has_output(uint64_t mask, size_t number)
 	return mask >> number & 1;
 }
 
+/* What the paths of these outputs depend on; 0: each has one file. */
+static unsigned
+path_parts(const struct output_set *outputs, uint64_t mask)
+{
+	unsigned parts = 0;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		if (has_output(mask, i) && outputs->list[i].files)
+			parts |= path_pattern_parts(
+				outputs->list[i].config->path);
+	return parts;
+}
+
+/* How many of the records go to the file of the first one. */
+static size_t
+run_length(const struct rendering *r, unsigned parts)
+{
+	size_t n = 1;
+
+	if (parts == 0)
+		return r->count;
+	while (n < r->count &&
+	       path_pattern_is_same(parts, &r->records[n - 1], &r->records[n]))
+		n++;
+	return n;
+}
+
+/* Render records, as many as fit.  Each piece counts as one. */
+static void
+render(struct rendering *r, unsigned parts, struct lines *all, char *scratch,
+       size_t size)
+{
+	size_t end = 0;
+
+	all->count = all->run_count = 0;
+	while (r->count > 0 && all->run_count < RUNS) {
+		size_t left = r->count, written;
+		struct run *run = &all->runs[all->run_count];
+
+		*run = (struct run){ .record = r->records };
+		r->count = run_length(r, parts);
+		left -= r->count;
+		run->lines =
+			format_lines(r, scratch + end, size - end, &written);
+		r->count += left;
+		if (run->lines == 0)
+			break;
+		run->end = end += written;
+		all->count += run->lines;
+		all->run_count++;
+	}
+	all->data = scratch;
+	all->size = end;
+}
+
 /* Render once for all outputs of the mask, which get the same lines. */
 static void
 emit_lines(struct output_set *outputs, uint64_t mask, struct rendering r,
 	   char *scratch, size_t size)
 {
-	while (r.count > 0) {
-		size_t before = r.count, written;
-		size_t lines = format_lines(&r, scratch, size, &written);
+	const unsigned parts = path_parts(outputs, mask);
+	struct run runs[RUNS];
+	struct lines all = { .runs = runs };
 
+	while (r.count > 0) {
+		size_t before = r.count;
+
+		render(&r, parts, &all, scratch, size);
 		for (size_t i = 0; i < outputs->count; i++) {
 			struct output *output = &outputs->list[i];
 
 			if (!has_output(mask, i))
 				continue;
-			/* Each piece counts as a record. */
-			output_add_waiting(output, lines - (before - r.count));
-			output_emit(output, scratch, written, NULL, lines);
+			output_add_waiting(output,
+					   all.count - (before - r.count));
+			output_emit(output, &all, NULL, 0);
 		}
 	}
 }
@@ -133,7 +213,7 @@ same_lines(const struct output_set *outputs, uint64_t mask, size_t first)
 
 		if (has_output(mask, i) &&
 		    other->config->format == output->config->format &&
-		    other->sink.max_line == output->sink.max_line)
+		    other->max_line == output->max_line)
 			same |= UINT64_C(1) << i;
 	}
 	return same;
@@ -159,7 +239,7 @@ output_set_emit(struct output_set *outputs, uint64_t mask,
 		struct output *output = &outputs->list[i];
 		struct rendering rendering = {
 			.format = output->config->format,
-			.max_line = output->sink.max_line,
+			.max_line = output->max_line,
 			.records = records,
 			.count = count,
 		};
@@ -173,7 +253,7 @@ output_set_emit(struct output_set *outputs, uint64_t mask,
 	}
 	for (size_t i = 0; i < outputs->count; i++)
 		if (has_output(mask, i) && !output_is_stream(&outputs->list[i]))
-			output_emit(&outputs->list[i], NULL, 0, records, count);
+			output_emit(&outputs->list[i], NULL, records, count);
 }
 
 static void *
@@ -248,7 +328,7 @@ output_set_log(struct output_set *outputs)
 	for (size_t i = 0; i < outputs->count; i++) {
 		const struct output_config *c = outputs->list[i].config;
 
-		size_t max_line = outputs->list[i].sink.max_line;
+		size_t max_line = outputs->list[i].max_line;
 		char limit[64] = "";
 
 		if (max_line > 0)

@@ -37,6 +37,9 @@ struct output_set *output_set_open(const struct config *, int wake_fd,
  */
 bool output_set_try(const struct config *);
 
+/* How many descriptors they have open at the most.  Any thread. */
+size_t output_set_descriptors(const struct config *);
+
 /* The bytes of scratch that output_set_emit() needs.  Any thread. */
 size_t output_set_scratch_size(size_t max_record);
 

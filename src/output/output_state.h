@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "base/diag.h"
 #include "config/config.h"
 #include "output/output_counters.h"
 #include "output/sink.h"
@@ -22,16 +23,18 @@ struct output {
 	atomic_uint reopens_done; /* up to which request */
 	atomic_bool abandoned;    /* the process is about to give up */
 	atomic_bool broken;       /* stdout has lost its reader */
+	size_t max_line;          /* bytes of a rendered line; 0: no limit */
 	int broken_fd;            /* an eventfd, rung then; borrowed */
 	int wake_fd;           /* an eventfd, rung after a reopen; borrowed */
 	pthread_mutex_t queue; /* held by the thread that is next to lock */
 	pthread_mutex_t lock;
 	/* Under the lock: */
-	struct sink sink;
+	struct sink *sink;   /* that is written to; NULL: none of the files */
+	struct sink only;    /* the sink of an output without files */
+	struct files *files; /* owned; NULL: its path is no pattern */
 	long long stalled_since_ms; /* CLOCK_MONOTONIC; 0: not stalled */
 	long long unnoted_stall_ms; /* of stalls that are over */
-	long long look_at_ms;       /* CLOCK_MONOTONIC: the next look */
-	bool reopen_failed;         /* it was logged */
+	struct diag_limit rotate_failed, removed; /* of what is logged */
 };
 
 #endif

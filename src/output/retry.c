@@ -30,7 +30,7 @@ retry_wait(struct output *output, int error)
 		diag(LOG_ERR,
 		     "output %s: stalled reason=%s: %s; trying again "
 		     "every second",
-		     output->config->name, strerrorname_np(error),
+		     output->sink->name, strerrorname_np(error),
 		     strerror(error));
 	}
 	clock_sleep_ms(RETRY_MS);
@@ -48,7 +48,7 @@ retry_end(struct output *output)
 	output->stalled_since_ms = 0;
 	output->unnoted_stall_ms += stall_ms;
 	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
-	     output->config->name, stall_ms / 1000, stall_ms % 1000);
+	     output->sink->name, stall_ms / 1000, stall_ms % 1000);
 }
 
 void
@@ -56,7 +56,7 @@ retry_give_up(struct output *output, int error)
 {
 	if (atomic_exchange(&output->broken, true))
 		return;
-	diag(LOG_ERR, "output %s: %s%s", output->config->name, strerror(error),
+	diag(LOG_ERR, "output %s: %s%s", output->sink->name, strerror(error),
 	     error == EIO ? ": its terminal is gone" : "");
 	eventfd_write(output->broken_fd, 1);
 }

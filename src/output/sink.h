@@ -16,6 +16,8 @@
 
 struct sink {
 	const struct output_config *config; /* borrowed */
+	const char *name;                   /* in messages; borrowed */
+	const char *path;                   /* of a file; borrowed */
 	int fd;                             /* -1: none */
 	/* Of stdout and files: what they led to when they were opened. */
 	mode_t type; /* S_IFREG, S_IFIFO ...; 0: unknown */
@@ -24,12 +26,16 @@ struct sink {
 	off_t end;          /* of a file, after our last write */
 	bool ends_mid_line; /* the file ends in half a line: end it first */
 	bool close_failed;  /* close(2) failed: written bytes may be missing */
-	size_t max_line;    /* bytes of one line; 0: no limit */
-	size_t max_write;   /* bytes of one write; 0: no limit */
-	size_t sent;        /* bytes of the present record that were sent */
-	bool ends_in_nul;   /* each message: the syslog socket is a stream */
-	char *buffer;       /* owned by the sink */
-	size_t capacity;    /* bytes of buffer */
+	/* For line_writer; these on CLOCK_MONOTONIC. */
+	long long look_at_ms;   /* the next look */
+	long long rotate_at_ms; /* not before */
+	bool reopen_failed;     /* it was logged */
+	size_t max_line;        /* bytes of one line; 0: no limit */
+	size_t max_write;       /* bytes of one write; 0: no limit */
+	size_t sent;            /* bytes of the present record that were sent */
+	bool ends_in_nul; /* each message: the syslog socket is a stream */
+	char *buffer;     /* owned by the sink */
+	size_t capacity;  /* bytes of buffer */
 };
 
 enum sink_file {
@@ -52,6 +58,8 @@ struct sink_ops {
 	enum sink_file (*look)(struct sink *);
 	/* Whether its path leads to another file or to none.  NULL: no. */
 	bool (*is_elsewhere)(const struct sink *);
+	/* The file is full: see rotate.h.  NULL: it has no limit. */
+	bool (*rotate)(const struct sink *, bool *is_removed);
 	/* Streams: write some of the bytes; how many, 0 to be called again. */
 	ssize_t (*write)(struct sink *, const char *data, size_t size);
 	/* Others: send a whole record.  After false, send the same again. */

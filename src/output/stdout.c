@@ -89,7 +89,7 @@ look_at_stdout(struct sink *sink)
 	diag_limited(&removed, LOG_ERR,
 		     "output %s: the file was removed: what is written to it "
 		     "cannot be read",
-		     sink->config->name);
+		     sink->name);
 	return SINK_SAME;
 }
 

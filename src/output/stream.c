@@ -94,7 +94,7 @@ stream_lock(struct sink *sink)
 		diag(LOG_WARNING,
 		     "output %s: another process or output has locked the "
 		     "file: if both write to it, their lines may mix",
-		     sink->config->name);
+		     sink->name);
 }
 
 /* MSG_DONTWAIT: O_NONBLOCK would affect all processes with this socket. */

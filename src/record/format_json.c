@@ -154,29 +154,40 @@ is_number(const char *value, size_t size)
 	       (size == 1 || value[0] != '0' || value[1] == '.');
 }
 
-/* Write a note, "EVENT KEY=VALUE ...", as "event" and a member for each key. */
+/* Write "KEY=VALUE" of a note as a member, and its first word as "event". */
 static size_t
-put_note(char *out, const char *text, size_t size)
+put_word(char *out, const char *text, const char *end)
+{
+	const char *equals = memchr(text, '=', (size_t)(end - text));
+	const char *value = equals ? equals + 1 : text;
+	size_t length = (size_t)(end - value), used;
+	const char *quote =
+		equals && length > 0 && is_number(value, length) ? "" : "\"";
+
+	used = (size_t)sprintf(out, ",\"%.*s\":%s",
+			       equals ? (int)(equals - text) : 5,
+			       equals ? text : "event", quote);
+	used += put_text(out + used, value, length);
+	return used + put(out + used, quote);
+}
+
+/*
+ * Write a note, "EVENT KEY=VALUE ...".  The name of the peer, which text shows
+ * in this way alone, put_origin() has written.
+ */
+static size_t
+put_note(char *out, const struct origin *origin, const char *text, size_t size)
 {
 	const char *end = text + size;
-	size_t used = put(out, ",\"event\":\"");
+	size_t used = 0;
 
 	while (text < end) {
 		const char *space = memchr(text, ' ', (size_t)(end - text));
 		const char *stop = space ? space : end;
-		const char *equals = memchr(text, '=', (size_t)(stop - text));
-		const char *value = equals ? equals + 1 : text;
-		size_t length = (size_t)(stop - value);
-		const char *quote =
-			equals && length > 0 && is_number(value, length) ? ""
-									 : "\"";
 
-		if (equals)
-			used += (size_t)sprintf(out + used, ",\"%.*s\":%s",
-						(int)(equals - text), text,
-						quote);
-		used += put_text(out + used, value, length);
-		used += put(out + used, quote);
+		if (!origin->name || stop - text < 5 ||
+		    memcmp(text, "name=", 5) != 0)
+			used += put_word(out + used, text, stop);
 		text = stop + 1;
 	}
 	return used;
@@ -203,6 +214,12 @@ put_origin(char *out, const struct origin *origin)
 		used += put_text(out + used, host, size);
 		used += (size_t)sprintf(out + used, "\",\"port\":%s", port);
 	}
+	if (origin->name) {
+		used += put(out + used, ",\"name\":\"");
+		used += put_text(out + used, origin->name,
+				 strlen(origin->name));
+		out[used++] = '"';
+	}
 	if (origin->connection > 0)
 		used += (size_t)sprintf(out + used, ",\"connection\":%llu",
 					(unsigned long long)origin->connection);
@@ -220,8 +237,8 @@ format_json(char *out, size_t limit, const struct record *record, size_t done,
 	out[used++] = '"';
 	used += put_origin(out + used, record->origin);
 	if (record->tag == TAG_NOTE) {
-		used += put_note(out + used, (const char *)record->data,
-				 record->size);
+		used += put_note(out + used, record->origin,
+				 (const char *)record->data, record->size);
 	} else {
 		size_t tag;
 

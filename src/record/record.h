@@ -27,6 +27,7 @@ enum tag {
 struct origin {
 	const char *listener;    /* its name; borrowed from the listener */
 	char peer[ADDRESS_TEXT]; /* address_format(), or "-" */
+	const char *name;        /* of the peer; NULL: none; borrowed */
 	uint64_t connection;     /* from 1; 0: records of no connection */
 	enum protocol protocol;
 };
