@@ -131,7 +131,9 @@ set_up(void)
 	output.ops = &fake;
 	calls = taken_size = 0;
 	reopen_at_failure = cannot_open = cannot_rotate = false;
+	/* Whatever the test's own stdout is. */
 	output.sink->type = S_IFREG;
+	output.sink->end = 0;
 	config.max_size = 0;
 	is_other = true;
 	look_count = elsewhere_count = 0;
