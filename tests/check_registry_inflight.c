@@ -347,6 +347,41 @@ START_TEST(at_a_restart_there_is_room_for_all)
 }
 END_TEST
 
+/*
+ * RLIMIT_NOFILE is reached where half are stale; or it was more in the process
+ * before.  What lives has room all the same, and something is left to others.
+ */
+START_TEST(at_the_limit_what_is_stale_goes)
+{
+	static const size_t limits[] = { 920, 800 };
+	struct rlimit limit;
+	rlim_t before;
+
+	add(0, 900);
+	wait_ms(A_SECOND_MS);
+	registry_send(&registry);
+	for (size_t i = 0; i < 900; i += 2)
+		end(i);
+	registry_send(&registry);
+	ck_assert_uint_eq(inflight.count, 900);
+	if (_i == 0)
+		add(900, MANY);
+	wait_ms(A_SECOND_MS);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	before = limit.rlim_cur;
+	limit.rlim_cur = limits[_i];
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (_i == 0)
+		ck_assert_int_eq(registry_send(&registry), LLONG_MAX);
+	else
+		ck_assert_uint_eq(registry_send_all(&registry), 0);
+	ck_assert_uint_lt(inflight.count, limits[_i]);
+	limit.rlim_cur = before;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_all_are_found();
+}
+END_TEST
+
 START_TEST(what_cannot_be_sent_is_counted)
 {
 	int send_fd = inflight.send_fd;
@@ -421,6 +456,7 @@ SUITE(registry_inflight)
 	tcase_add_test(tests, each_second_one_that_stays_does_not_fill_it);
 	tcase_add_test(tests, at_a_restart_all_are_sent);
 	tcase_add_test(tests, at_a_restart_there_is_room_for_all);
+	tcase_add_loop_test(tests, at_the_limit_what_is_stale_goes, 0, 2);
 	tcase_add_test(tests, what_cannot_be_sent_is_counted);
 	tcase_add_test(tests, they_go_on_in_the_next_process);
 	suite_add_tcase(suite, tests);

@@ -435,6 +435,39 @@ class BetweenReads(keeper.Case):
                           "bad-frame")
 
 
+class Limited(keeper.Case):
+    """Few descriptors, for a user whom the kernel holds to that."""
+
+    def test_what_has_ended_takes_no_place_in_flight(self):
+        harness.needs_root()
+        daemon = self.serve(
+            LINE, start=False, limits="max_connections = 160;",
+            wrap=("/usr/bin/prlimit", "--nofile=200", "/usr/bin/setpriv",
+                  "--reuid=65534", "--regid=65534", "--clear-groups"))
+        daemon.keeper.open_to_all()
+        os.chown(daemon.dir, 65534, 65534)
+        daemon.start()
+        streams = []
+        for turn in range(4):
+            streams += [self.tcp(daemon) for _ in range(100)]
+            for stream in streams[-100:]:
+                stream.sendall(b"tw")
+            daemon.wait_for_bytes(0, 200 * turn + 200)
+            daemon.wait_until_sent()
+            # Of each message one lives on.
+            for stream in streams[turn + 1:]:
+                stream.close()
+            del streams[turn + 1:]
+            wait_for(lambda n=turn + 1: len(daemon.open()) == n, "the ends")
+        for end in (daemon.restart, daemon.kill, daemon.kill, daemon.restart):
+            end()
+            for stream in streams:
+                self.assert_open(stream)
+        for stream in streams:
+            stream.sendall(b"o\n")
+            self.wait_until_told(daemon, stream, ["two"])
+
+
 class Pipe:
     """A stalled output: a pipe that is full of empty lines."""
 

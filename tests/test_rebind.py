@@ -115,6 +115,21 @@ class Rebind(keeper.Case):
                           if r.listener == "dgram"] ==
                  [str(n) for n in range(100)], "all datagrams")
 
+    def test_who_waits_because_of_a_limit_is_not_forgotten(self):
+        self.appear()
+        daemon = self.serve(tcp("stream", ON + "max_connections = 1;"), PLAIN)
+        first = self.sender(daemon, 0, socket.SOCK_STREAM)
+        first.sendall(b"first\n")
+        wait_for(lambda: self.told(daemon) == ["first"], "the first")
+        self.sender(daemon, 0, socket.SOCK_STREAM).sendall(b"second\n")
+        wait_for(lambda: daemon.counters()["stream"]["waiting"] == 1,
+                 "the second")
+        self.disappear()
+        daemon.wait_for_error("listener stream: its interface is gone")
+        wait_for(lambda: daemon.counters()["stream"]["waiting"] == 1)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertIn("second", self.told(daemon))
+
     def test_what_is_not_there_at_the_start_is_waited_for(self):
         daemon = self.serve(tcp("stream", ON), udp("dgram", ON), tcp(
             "address", f'address = "{HERE}%here";'), PLAIN, start=False)

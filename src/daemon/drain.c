@@ -21,13 +21,6 @@ drain_begin(struct listeners *ls)
 	registry_stop_all(&ls->registry);
 }
 
-/* Without a free descriptor accept(2) fails: ask the kernel's count. */
-static bool
-no_peer_waits(const struct listener *l)
-{
-	return !acceptor_holds_one(l) && sockets_pending(l->socket.fd) == 0;
-}
-
 /* Accept the peers that have connected; then close the socket. */
 static void
 drain_tcp(struct listeners *ls, struct listener *l)
@@ -45,7 +38,7 @@ drain_tcp(struct listeners *ls, struct listener *l)
 	       !(all = listeners_accept_all(ls, l)) && !l->at_limit &&
 	       !l->is_shared)
 		;
-	if (all || no_peer_waits(l))
+	if (all || acceptor_nobody_waits(l))
 		listener_close_socket(l, true);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "input/acceptor.h"
 #include "input/udp.h"
 #include "system/fdstore.h"
 
@@ -22,9 +23,9 @@ is_deaf(const struct listener *l)
 	       !sockets_get_interface(l->socket.fd, interface);
 }
 
-/* What has arrived is read to its end; a UDP socket by its thread. */
+/* What has arrived is read to its end, and all that have connected accepted. */
 static void
-leave(struct listeners *ls, struct listener *l)
+leave(struct listener *l)
 {
 	diag(LOG_WARNING,
 	     "listener %s: its interface is gone: trying to listen again "
@@ -32,27 +33,20 @@ leave(struct listeners *ls, struct listener *l)
 	     l->name);
 	l->is_absent = true;
 	l->absent_since_ms = clock_now_ms();
-	if (l->udp) {
+	if (l->udp)
 		udp_stop(l->udp);
-		return;
-	}
-	/* All that have connected: nobody can any more. */
-	while (!listeners_accept_all(ls, l) && !l->at_limit &&
-	       !listener_is_backing_off(l, clock_now_ms()))
-		;
-	listener_stop_listening(l);
-	listener_close_socket(l, true);
 }
 
-/* Whether the old socket has been read to its end. */
+/* Whether the old socket has nothing any more: then close it. */
 static bool
 has_left(struct listener *l)
 {
-	if (!l->udp)
+	if (l->socket.fd < 0)
 		return true;
-	if (!udp_is_done(l->udp))
+	if (l->udp ? !udp_is_done(l->udp) : !acceptor_nobody_waits(l))
 		return false;
-	udp_join(l->udp);
+	if (l->udp)
+		udp_join(l->udp);
 	l->udp = NULL;
 	listener_stop_listening(l);
 	listener_close_socket(l, true);
@@ -94,7 +88,7 @@ rebind_tend(struct listeners *ls, long long *until_ms)
 			continue;
 		any = true;
 		if (is_due && is_deaf(l))
-			leave(ls, l);
+			leave(l);
 		if (is_due && l->is_absent)
 			try_again(ls, l);
 	}

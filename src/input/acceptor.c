@@ -120,6 +120,12 @@ acceptor_holds_one(const struct listener *l)
 	return l->next && l->next->entry.fd >= 0;
 }
 
+bool
+acceptor_nobody_waits(const struct listener *l)
+{
+	return !acceptor_holds_one(l) && sockets_pending(l->socket.fd) == 0;
+}
+
 struct connection *
 acceptor_take_waiting(struct listener *l)
 {

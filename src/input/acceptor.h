@@ -24,7 +24,13 @@ enum acceptor_result acceptor_accept(struct listener *);
 /* Whether one was accepted that has no thread yet. */
 bool acceptor_holds_one(const struct listener *);
 
-/* That one, for the registry; NULL: there is none. */
+/*
+ * Whether there is neither such a one nor any that waits to be accepted; this
+ * asks the kernel's count, for without a free descriptor accept(2) fails.
+ */
+bool acceptor_nobody_waits(const struct listener *);
+
+/* One that was accepted, for the registry; NULL: there is none. */
 struct connection *acceptor_take_waiting(struct listener *);
 
 /*

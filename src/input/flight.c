@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 
 /* When a connection goes into flight: most have ended by then. */
 #define SEND_AFTER_MS 1000
@@ -112,36 +113,90 @@ gather(struct flight *flight)
 		drop_stale(flight);
 }
 
+/*
+ * Without room for both, drop the oldest messages first, as many as one can
+ * have the connections of.  A kill in between resets these, and no others.
+ */
 static void
-send_until(struct flight *flight, long long until_ms)
+pack_oldest(struct flight *flight, uint64_t end)
 {
+	const struct flight_entry *entry = flight->sent.first;
+	int fds[INFLIGHT_FDS];
+	size_t count = 0, whole = 0; /* whole: in the messages to drop */
+	uint64_t message = 0;
+	bool is_sent;
+
+	for (; entry && entry->message < end; entry = entry->next) {
+		if (entry->message != message)
+			whole = count;
+		if (count == INFLIGHT_FDS)
+			break;
+		message = entry->message;
+		fds[count++] = entry->fd;
+	}
+	if (!entry || entry->message != message) {
+		message = entry ? entry->message : end;
+		whole = count;
+	}
+	inflight_drop(flight->inflight, message < end ? message : end);
+	message = flight->inflight->next;
+	is_sent = whole > 0 && inflight_send(flight->inflight, fds, whole);
+	while (whole-- > 0)
+		move(flight, flight->sent.first, is_sent ? message : 0);
+}
+
+static void
+pack(struct flight *flight)
+{
+	uint64_t end = flight->inflight->next, first;
+
+	do {
+		first = flight->inflight->first;
+		pack_oldest(flight, end);
+	} while (first < flight->inflight->first &&
+		 flight->inflight->first < end);
+}
+
+static bool
+send_young(struct flight *flight, long long until_ms)
+{
+	const struct flight_entry *entry;
+
 	while (send_first(flight, &flight->young, until_ms))
 		;
+	entry = flight->young.first;
+	return !entry || entry->added_ms > until_ms;
+}
+
+/* false: they are too many. */
+static bool
+send_until(struct flight *flight, long long until_ms)
+{
+	if (send_young(flight, until_ms) &&
+	    !inflight_is_full(flight->inflight, 0))
+		return true;
+	if (inflight_is_loose(flight->inflight, flight->sent_count))
+		pack(flight);
+	return send_young(flight, until_ms);
 }
 
 long long
 flight_send(struct flight *flight)
 {
+	static struct diag_limit limit;
 	long long now_ms = clock_now_ms();
 
 	if (!inflight_is_open(flight->inflight))
 		return LLONG_MAX;
 	gather(flight);
 	if (now_ms >= flight->send_at_ms) {
-		send_until(flight, now_ms - SEND_AFTER_MS);
+		if (!send_until(flight, now_ms - SEND_AFTER_MS))
+			diag_limited(&limit, LOG_WARNING,
+				     "a kill would end some connections: too "
+				     "many are in flight");
 		flight->send_at_ms = now_ms + SEND_AFTER_MS;
 	}
 	return flight->young.first ? flight->send_at_ms : LLONG_MAX;
-}
-
-/* Where the kernel takes no more: without what is stale there may be room. */
-static void
-send_anew(struct flight *flight)
-{
-	inflight_drop(flight->inflight, flight->inflight->next);
-	while (flight->sent.first)
-		move(flight, flight->sent.first, 0);
-	send_until(flight, LLONG_MAX);
 }
 
 size_t
@@ -149,11 +204,8 @@ flight_send_all(struct flight *flight)
 {
 	size_t left = 0;
 
-	if (inflight_is_open(flight->inflight)) {
+	if (inflight_is_open(flight->inflight))
 		send_until(flight, LLONG_MAX);
-		if (flight->young.first)
-			send_anew(flight);
-	}
 	for (const struct flight_entry *entry = flight->young.first; entry;
 	     entry = entry->next)
 		left++;

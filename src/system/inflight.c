@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdalign.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@
 
 /* What the kernel doubles, and limits to net.core.wmem_max. */
 #define BUFFER_BYTES (4 << 20)
+
+/* Of the limit, for sd_notify(3). */
+#define LEFT_TO_OTHERS 16
 
 union control {
 	struct cmsghdr header;
@@ -86,6 +90,13 @@ count_of(struct inflight *inflight, uint64_t message)
 	return &inflight->counts[message % INFLIGHT_MESSAGES];
 }
 
+static void
+add_message(struct inflight *inflight, size_t count)
+{
+	*count_of(inflight, inflight->next++) = (uint8_t)count;
+	inflight->count += count;
+}
+
 /* The offset counts bytes, and each message has one. */
 static void
 set_peek_offset(const struct inflight *inflight, int offset)
@@ -116,10 +127,18 @@ inflight_peek(struct inflight *inflight, int fds[INFLIGHT_FDS], size_t *count,
 	if (message.msg_controllen >= sizeof *header)
 		*count = (header->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
 	memcpy(fds, CMSG_DATA(header), *count * sizeof *fds);
-	*count_of(inflight, inflight->peeked++) = (uint8_t)*count;
-	inflight->next = inflight->peeked;
-	inflight->count += *count;
+	add_message(inflight, *all ? *count : INFLIGHT_FDS);
+	inflight->peeked = inflight->next;
 	return true;
+}
+
+bool
+inflight_is_full(const struct inflight *inflight, size_t more)
+{
+	struct rlimit limit = { .rlim_cur = RLIM_INFINITY };
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	return inflight->count + more + LEFT_TO_OTHERS > limit.rlim_cur;
 }
 
 bool
@@ -135,7 +154,8 @@ inflight_send(struct inflight *inflight, const int *fds, size_t count)
 		.msg_controllen = CMSG_SPACE(count * sizeof *fds),
 	};
 
-	if (inflight->next - inflight->first == INFLIGHT_MESSAGES)
+	if (inflight->next - inflight->first == INFLIGHT_MESSAGES ||
+	    inflight_is_full(inflight, count))
 		return false;
 	control.header = (struct cmsghdr){
 		.cmsg_level = SOL_SOCKET,
@@ -146,8 +166,7 @@ inflight_send(struct inflight *inflight, const int *fds, size_t count)
 	if (sendmsg(inflight->send_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) !=
 	    1)
 		return false;
-	*count_of(inflight, inflight->next++) = (uint8_t)count;
-	inflight->count += count;
+	add_message(inflight, count);
 	return true;
 }
 
@@ -173,4 +192,13 @@ inflight_is_sparse(const struct inflight *inflight, size_t connections)
 
 	return stale > connections + INFLIGHT_FDS ||
 	       messages > INFLIGHT_MESSAGES / 4 + connections / INFLIGHT_FDS;
+}
+
+bool
+inflight_is_loose(const struct inflight *inflight, size_t connections)
+{
+	size_t messages = (size_t)(inflight->next - inflight->first);
+
+	return inflight->count > connections ||
+	       messages > (connections + INFLIGHT_FDS - 1) / INFLIGHT_FDS;
 }

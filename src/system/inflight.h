@@ -6,8 +6,9 @@
  * flight.  The next process peeks at them, so that they stay there.
  *
  * A message cannot be changed: when a connection ends, its copy stays until its
- * message is dropped.  Messages are numbered from 1, in order.  Not locked; no
- * call blocks, but as fdstore.h says.
+ * message is dropped.  Messages are numbered from 1, in order.  RLIMIT_NOFILE
+ * bounds what a user has in flight, and so what sd_notify(3) can send too: some
+ * of that is left for it.  Not locked; no call blocks, but as fdstore.h says.
  */
 #ifndef PORTLOG_SYSTEM_INFLIGHT_H
 #define PORTLOG_SYSTEM_INFLIGHT_H
@@ -28,7 +29,7 @@ struct inflight {
 	int send_fd, receive_fd; /* -1: there is no fd store */
 	uint64_t first, next;    /* messages from first to next - 1 are there */
 	uint64_t peeked;         /* the next one to peek at */
-	size_t count;            /* descriptors in them */
+	size_t count;            /* descriptors in them, at the most */
 	uint8_t counts[INFLIGHT_MESSAGES]; /* of message n at n modulo this */
 };
 
@@ -59,7 +60,14 @@ bool inflight_send(struct inflight *, const int *fds, size_t count);
 /* Drop all messages before that number. */
 void inflight_drop(struct inflight *, uint64_t before);
 
-/* Whether the messages should be fewer for so many connections. */
+/* Whether so many more would be too many. */
+bool inflight_is_full(const struct inflight *, size_t more);
+
+/*
+ * For so many connections: whether the messages should be fewer; whether they
+ * could be, or the descriptors in them.
+ */
 bool inflight_is_sparse(const struct inflight *, size_t connections);
+bool inflight_is_loose(const struct inflight *, size_t connections);
 
 #endif
