@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "output/files.h"
+#include "output/output.h"
 #include "output/output_set.h"
 
 /* 2026-11-23T23:59:59Z */
@@ -284,6 +285,35 @@ START_TEST(a_day_is_one_write_for_all_peers)
 }
 END_TEST
 
+START_TEST(what_is_not_written_to_for_a_minute_is_closed)
+{
+	static char path[] = "%{peer}";
+	static struct output output;
+	atomic_llong *now_ms = &output.counters.busy_since_ms;
+
+	add_output(path, FORMAT_TEXT, 0);
+	for (size_t i = 0; i < 4; i++)
+		add(i, LAST_SECOND, TAG_WHOLE);
+	ck_assert(output_open(&output, &configs[0], -1, -1));
+	atomic_store(now_ms, 1000);
+	ck_assert(files_select(&output, &records[0]));
+	atomic_store(now_ms, 2000);
+	ck_assert(files_select(&output, &records[1]));
+	ck_assert(files_select(&output, &records[2]));
+	atomic_store(now_ms, 61000);
+	ck_assert(files_select(&output, &records[3]));
+	ck_assert_uint_eq(open_files(), 4);
+	ck_assert(files_select(&output, &records[1]));
+	atomic_store(now_ms, 61001);
+	ck_assert(files_select(&output, &records[2]));
+	ck_assert_uint_eq(open_files(), 3);
+	ck_assert(files_select(&output, &records[0]));
+	ck_assert_uint_eq(open_files(), 4);
+	ck_assert(output_close(&output));
+	ck_assert_uint_eq(open_files(), 0);
+}
+END_TEST
+
 SUITE(files)
 {
 	Suite *suite = suite_create("files");
@@ -297,6 +327,7 @@ SUITE(files)
 	tcase_add_test(tests, a_record_in_many_lines_stays_in_one_file);
 	tcase_add_test(tests, a_note_makes_no_file_in_raw);
 	tcase_add_test(tests, a_day_is_one_write_for_all_peers);
+	tcase_add_test(tests, what_is_not_written_to_for_a_minute_is_closed);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -159,7 +159,7 @@ emit(const char *text, size_t records)
 				     .count = records };
 
 	output_add_waiting(&output, records);
-	output_emit(&output, &lines, NULL, 0);
+	output_emit(&output, &lines);
 }
 
 static void

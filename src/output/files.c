@@ -66,6 +66,12 @@ close_file(const struct output *output, struct file *file)
 	file->sink.fd = -1;
 }
 
+static bool
+is_file(const struct file *file, const char *path, uint64_t hash)
+{
+	return file->hash == hash && strcmp(file->sink.path, path) == 0;
+}
+
 /* Where the file of this path is in the list; count: it is not. */
 static size_t
 find(const struct files *files, const char *path)
@@ -73,8 +79,7 @@ find(const struct files *files, const char *path)
 	uint64_t hash = hash_of(path);
 	size_t i = 0;
 
-	while (i < files->count && (files->list[i]->hash != hash ||
-				    strcmp(files->list[i]->sink.path, path)))
+	while (i < files->count && !is_file(files->list[i], path, hash))
 		i++;
 	return i;
 }
@@ -118,7 +123,8 @@ files_select(struct output *output, const struct record *record)
 	if (i == files->count)
 		i = add(output, path);
 	file = files->list[i];
-	memmove(files->list + 1, files->list, i * sizeof files->list[0]);
+	for (; i > 0; i--)
+		files->list[i] = files->list[i - 1];
 	files->list[0] = file;
 	file->used_ms = atomic_load(&output->counters.busy_since_ms);
 	close_idle(output, file->used_ms);

@@ -244,23 +244,40 @@ write_runs(struct output *output, const struct lines *lines)
 	}
 }
 
-void
-output_emit(struct output *output, const struct lines *lines,
-	    const struct record *records, size_t count)
+static void
+begin_write(struct output *output)
 {
 	lock_in_turn(output);
 	output_counters_begin_write(&output->counters);
-	if (output->ops->send)
-		send_all(output, records, count);
-	else if (output->files)
-		write_runs(output, lines);
-	else
-		line_writer_write(output, lines->data, lines->size,
-				  lines->count);
+}
+
+static void
+end_write(struct output *output)
+{
 	note_stall(output);
 	output_counters_end_write(&output->counters);
 	pthread_mutex_unlock(&output->lock);
 	output_reopen(output);
+}
+
+void
+output_emit(struct output *output, const struct lines *lines)
+{
+	begin_write(output);
+	if (output->files)
+		write_runs(output, lines);
+	else
+		line_writer_write(output, lines->data, lines->size,
+				  lines->count);
+	end_write(output);
+}
+
+void
+output_send(struct output *output, const struct record *records, size_t count)
+{
+	begin_write(output);
+	send_all(output, records, count);
+	end_write(output);
 }
 
 void

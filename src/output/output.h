@@ -36,7 +36,7 @@ bool output_open(struct output *, const struct output_config *, int wake_fd,
  */
 bool output_try(const struct output_config *);
 
-/* Whether output_emit() takes rendered bytes, not records.  Any thread. */
+/* Whether it takes output_emit(), not output_send().  Any thread. */
 bool output_is_stream(const struct output *);
 
 /*
@@ -47,7 +47,7 @@ bool output_is_stream(const struct output *);
  */
 void output_abandon(struct output *, const struct timespec *until);
 
-/* Count records as waiting, until output_emit() has written them. */
+/* Count records as waiting, until they are written. */
 void output_add_waiting(struct output *, size_t count);
 
 /* Rendered records. */
@@ -65,13 +65,12 @@ struct lines {
 };
 
 /*
- * Write records, which must be counted as waiting.  To a stream pass lines;
- * records and count are ignored.  To other outputs these, and no lines.
- * Returns when all are written or the output is broken.  Any thread but the
- * main one: it blocks as long as the output is stalled.
+ * Write what is counted as waiting: lines to a stream, records to another
+ * output.  Returns when all are written or the output is broken.  Any thread
+ * but the main one: it blocks as long as the output is stalled.
  */
-void output_emit(struct output *, const struct lines *, const struct record *,
-		 size_t count);
+void output_emit(struct output *, const struct lines *);
+void output_send(struct output *, const struct record *, size_t count);
 
 /*
  * Request that a file is opened again by its path, between two lines; other

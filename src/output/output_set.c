@@ -196,7 +196,7 @@ emit_lines(struct output_set *outputs, uint64_t mask, struct rendering r,
 				continue;
 			output_add_waiting(output,
 					   all.count - (before - r.count));
-			output_emit(output, &all, NULL, 0);
+			output_emit(output, &all);
 		}
 	}
 }
@@ -253,7 +253,7 @@ output_set_emit(struct output_set *outputs, uint64_t mask,
 	}
 	for (size_t i = 0; i < outputs->count; i++)
 		if (has_output(mask, i) && !output_is_stream(&outputs->list[i]))
-			output_emit(&outputs->list[i], NULL, records, count);
+			output_send(&outputs->list[i], records, count);
 }
 
 static void *
