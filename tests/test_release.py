@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """.ci/release: what it refuses, and what it makes, in repositories of the test."""
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -10,9 +12,13 @@ import unittest
 from harness import TOP, main
 
 SCRIPT = os.path.join(TOP, ".ci", "release")
+SBOM = os.path.join(TOP, ".ci", "sbom")
 VERSION = "1.2.3"
 FILES = {
-    "configure.ac": f"AC_INIT([portlog], [{VERSION}])\n",
+    "configure.ac": f"""AC_INIT([portlog], [{VERSION}])
+[AC_MSG_ERROR([glibc 2.32 or later is required: $ac_func is missing])])
+PKG_CHECK_MODULES([LIBCONFIG], [libconfig >= 1.5])
+""",
     "NEWS": f"portlog {VERSION}, 2030-01-02\n",
     "debian/changelog": f"portlog ({VERSION}) unstable; urgency=medium\n",
     "debian/control": "Maintainer: Jo Doe <jo@example.org>\n",
@@ -85,6 +91,7 @@ class Repository:
             os.chmod(self.path(name), 0o755)
         os.mkdir(self.path(".ci"))
         shutil.copy(SCRIPT, self.path(".ci/release"))
+        shutil.copy(SBOM, self.path(".ci/sbom"))
         self.git("init")
         self.git("add", ".")
         self.git("commit", "-m", "all")
@@ -160,17 +167,48 @@ class Release(unittest.TestCase):
             content = file.read()
         self.assertIn(b"configure.ac\n", content)
         self.assertNotIn(b"ignored", content)
+        sbom = tarball + ".spdx.json"
+        with open(self.repo.path(sbom), "rb") as file:
+            made_of = file.read()
         with open(self.repo.path(tarball + ".sha256"),
                   encoding="utf-8") as file:
             self.assertEqual(
                 file.read(),
-                f"{hashlib.sha256(content).hexdigest()}  {tarball}\n")
+                f"{hashlib.sha256(content).hexdigest()}  {tarball}\n"
+                f"{hashlib.sha256(made_of).hexdigest()}  {sbom}\n")
         head = self.repo.git("rev-parse", "HEAD").strip()
         self.assertIn(
             f"git tag -s -m 'portlog {VERSION}' v{VERSION} {head}\n",
             result.stdout)
         self.assertEqual(self.repo.git("tag"), "")
         self.assertEqual(self.repo.release("--check").returncode, 0)
+
+    def test_what_the_tarball_is_made_of(self):
+        """All that configure.ac asks for, and the C library."""
+        with open(os.path.join(TOP, "configure.ac"),
+                  encoding="utf-8") as file:
+            configure = file.read()
+        asked = set(re.findall(r"PKG_CHECK_MODULES\(\[\w+\], \[([\w-]+)",
+                               configure))
+        self.assertGreaterEqual(asked, {"libconfig", "libsystemd"})
+        with tempfile.NamedTemporaryFile(suffix=".tar.xz") as tarball:
+            text = subprocess.run([SBOM, tarball.name, "86400"], check=True,
+                                  stdout=subprocess.PIPE, text=True).stdout
+        found = json.loads(text)
+        self.assertEqual(found["creationInfo"]["created"],
+                         "1970-01-02T00:00:00Z")
+        portlog, *others = found["packages"]
+        self.assertEqual({other["name"] for other in others},
+                         asked | {"glibc"})
+        self.assertEqual(portlog["checksums"], [{
+            "algorithm": "SHA256",
+            "checksumValue": hashlib.sha256(b"").hexdigest()}])
+        ids = {"SPDXRef-DOCUMENT"} | {item["SPDXID"]
+                                      for item in found["packages"]}
+        self.assertEqual(len(found["relationships"]), len(ids) - 1)
+        for item in found["relationships"]:
+            self.assertIn(item["spdxElementId"], ids)
+            self.assertIn(item["relatedSpdxElement"], ids)
 
     def test_a_distcheck_that_fails_makes_no_file(self):
         self.repo.commit("fail", "")
