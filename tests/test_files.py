@@ -248,7 +248,7 @@ class MidLine(Files):
         daemon, sender, sent = self.fill()
         daemon.signal(signal.SIGHUP)
         daemon.wait_for_error("output log: reopened\n")
-        mount(daemon, "-o", "remount,size=1m", daemon.dir + "/logs")
+        mount(daemon, "-o", "remount,size=1m", "none", daemon.dir + "/logs")
         sender.join(harness.PATIENCE)
         self.assertEqual(self.data_of(daemon.log), sent)
         self.assertNotIn("begun again", daemon.errors())
