@@ -267,7 +267,7 @@ class Failure(Patterns):
         senders[0].start()
         daemon.wait_for_error(f"output log: {full}/log: stalled reason=ENOSPC")
         senders[1].start()
-        mount(daemon, "-o", "remount,size=1m", full)
+        mount(daemon, "-o", "remount,size=1m", "none", full)
         for sender in senders:
             sender.join(harness.PATIENCE)
         inside = f"/proc/{daemon.process.pid}/root{daemon.logs}"

@@ -265,7 +265,7 @@ class Failure(Rotation):
         with daemon.tcp() as connection:
             connection.sendall("\n".join(sent).encode() + b"\n")
             daemon.wait_for_error("output log: stalled reason=ENOSPC")
-            mount(daemon, "-o", "remount,size=2m", daemon.logs)
+            mount(daemon, "-o", "remount,size=2m", "none", daemon.logs)
             connection.shutdown(socket.SHUT_WR)
             harness.end_of(connection)
         self.assertEqual(self.data_of(*self.files(daemon)), sent)
