@@ -11,7 +11,7 @@ import re
 import socket
 import struct
 import tempfile
-from signal import SIGTERM
+from signal import SIGKILL, SIGTERM
 
 import harness
 import accounting
@@ -606,6 +606,39 @@ class Stalled(keeper.Case):
         lost = sum(map(int, re.findall(rb"lost bytes=(\d+)", pipe.content)))
         self.assertGreaterEqual(lost, missing)
         self.assertLess(lost, missing + 2 * 65536)
+
+    def test_while_it_drains_for_a_restart_that_is_refused(self):
+        daemon, pipe = self.serve_pipe(tcp("line", "max_connections = 1;"),
+                                       UDP)
+        first, sender = self.tcp(daemon), self.udp(daemon, 1)
+        first.sendall(b"first\n")
+        for n in range(200):
+            sender.send(b"%d" % n)
+        daemon.wait_for_bytes(0, 6)
+        second = self.tcp(daemon)
+        second.sendall(b"second\n")
+        daemon.wait_until_sent()
+        with open(daemon.arguments[-1], encoding="utf-8") as file:
+            good = file.read()
+        daemon.configure("listeners = 1;\n")
+        daemon.keeper.job = "restart"
+        daemon.signal(SIGTERM)
+        daemon.wait_for_error("cannot restart: ending all in order")
+        wait_for(lambda: len(daemon.keeper.heard("STOPPING")) == 1, "the end")
+        daemon.signal(SIGKILL)
+        daemon.wait()
+        daemon.configure(good)
+        pipe.drain()
+        daemon.start()
+
+        def counted():
+            found = [r for r in pipe.records() if r.listener == "dgram"]
+            return sum(accounting.lost_in(r.data) if r.tag == "*" else 1
+                       for r in found)
+        wait_for(lambda: counted() == 200, "the datagrams")
+        first.close()
+        wait_for(lambda: "second" in [r.data for r in pipe.records()],
+                 "who waited to be accepted")
 
     def test_a_restart_keeps_unfinished_records_of_others(self):
         daemon, pipe = self.serve_pipe(

@@ -48,7 +48,6 @@ has_left(struct listener *l)
 	if (l->udp)
 		udp_join(l->udp);
 	l->udp = NULL;
-	listener_stop_listening(l);
 	listener_close_socket(l, true);
 	return true;
 }
@@ -65,7 +64,6 @@ try_again(struct listeners *ls, struct listener *l)
 			     "listener %s: cannot start a thread: %s; trying "
 			     "again every second",
 			     l->name, strerror(errno));
-		listener_stop_listening(l);
 		listener_close_socket(l, true);
 		l->is_absent = true;
 		return;

@@ -226,8 +226,6 @@ retired_are_done(struct retired *retired)
 		}
 		udp_join(l->udp);
 		l->udp = NULL;
-		/* Only now: until here a next process could have resumed it. */
-		listener_stop_listening(l);
 		listener_close_socket(l, true);
 	}
 	return done;

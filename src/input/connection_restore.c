@@ -78,11 +78,25 @@ bytes_read(struct connection *c, const struct state_position *p)
 	return read < p->read ? p->read : read;
 }
 
+/*
+ * A process that was about to end it may have blocked its input, and if it had
+ * the time also shut it down: then the end is what is left to read.
+ */
+static void
+restore_input(struct connection *c)
+{
+	if (sockets_input_has_ended(c->entry.fd))
+		c->entry.state = ENTRY_SHUT_DOWN;
+	else
+		sockets_unblock_input(c->entry.fd);
+}
+
 /* After a kill: continue behind what the killed process has read. */
 static void
 restore_killed(struct connection *c, const struct state_position *p,
 	       uint64_t read)
 {
+	restore_input(c);
 	c->bytes = read;
 	c->lost = read - p->done;
 	if (!skip(&c->framer, p, read - p->read))

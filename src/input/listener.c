@@ -212,12 +212,8 @@ listener_store(struct listener *listener, const struct listener_config *config,
 void
 listener_stop_listening(const struct listener *listener)
 {
-	if (listener->is_shared || listener->socket.fd < 0)
-		return;
-	if (listener->config->protocol == PROTOCOL_TCP)
+	if (!listener->is_shared && listener_is_tcp(listener))
 		sockets_block_input(listener->socket.fd);
-	if (fdstore_available())
-		fdstore_remove(listener->store_name);
 }
 
 void
@@ -292,9 +288,12 @@ listener_close_socket(struct listener *listener, bool for_good)
 {
 	if (listener->socket.fd < 0)
 		return;
-	/* systemd may have the socket open a little longer. */
-	if (for_good && !listener->is_shared)
+	if (for_good && !listener->is_shared) {
+		/* systemd may have the socket open a little longer. */
 		shutdown(listener->socket.fd, SHUT_RD);
+		if (fdstore_available())
+			fdstore_remove(listener->store_name);
+	}
 	close(listener->socket.fd);
 	listener->socket.fd = -1;
 }

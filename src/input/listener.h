@@ -104,8 +104,8 @@ const char *listener_store(struct listener *, const struct listener_config *,
 			   unsigned backlog, bool beside);
 
 /*
- * TCP: accept no new peer.  Both: remove the socket from the fd store.  A
- * socket that a socket unit owns is left as it is.  Main thread.
+ * TCP: let no new peer connect.  A socket that a socket unit owns is left as it
+ * is.  Main thread.
  */
 void listener_stop_listening(const struct listener *);
 
@@ -124,7 +124,8 @@ void listener_note(struct listener *, const char *text);
 
 /*
  * Close the socket, which no thread may use any more.  for_good: shut it down
- * too, for no other process will use it.  Main thread.
+ * too and remove it from the fd store, for no other process will use it: until
+ * then the next one could, after a kill.  Main thread.
  */
 void listener_close_socket(struct listener *, bool for_good);
 

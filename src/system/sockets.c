@@ -8,6 +8,7 @@
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -301,6 +302,14 @@ sockets_unblock_input(int fd)
 {
 	set(fd, SOL_SOCKET, SO_DETACH_FILTER, 0);
 	set_min_ttl(fd, 0);
+}
+
+bool
+sockets_input_has_ended(int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLRDHUP };
+
+	return poll(&ready, 1, 0) > 0;
 }
 
 unsigned

@@ -109,6 +109,9 @@ void sockets_block_input(int fd);
  */
 void sockets_wait_for_inflight(void);
 
+/* Whether a connection's peer has sent its FIN, or we have shut it down. */
+bool sockets_input_has_ended(int fd);
+
 /*
  * Unblock the input.  Do so before closing a connection, so that the kernel
  * answers its peer.
