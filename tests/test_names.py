@@ -123,8 +123,8 @@ class Configuration(Case):
                  "expected an address or a network"),
                 ('{ address = "::1"; name = "a b"; }',
                  "expected 1 to 64 printable ASCII characters"),
-                ('{ address = "::1"; nam = "ab"; name = "x"; }',
-                 'unknown setting "nam", did you mean "name"?'),
+                ('{ address = "::1"; nme = "ab"; name = "x"; }',
+                 'unknown setting "nme", did you mean "name"?'),
                 (f"{one},\n{{ address = \"::\"; name = \"c\"; }},\n{one}",
                  ':3: found a second name for 10.0.0.0/8, the first, "a", is '
                  "on line 1\n"),

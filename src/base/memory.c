@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,4 +38,12 @@ char *
 memory_copy(const char *text)
 {
 	return or_exit(strdup(text));
+}
+
+void *
+memory_append(void *list, size_t count, size_t size)
+{
+	bool is_full = (count & (count - 1)) == 0;
+
+	return is_full ? memory_grow(list, 2 * count + 1, size) : list;
 }

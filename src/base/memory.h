@@ -13,6 +13,13 @@
 /* Never NULL; the caller frees. */
 void *memory_zeroed(size_t count, size_t size);
 void *memory_grow(void *memory, size_t count, size_t size);
+
+/*
+ * A list of count elements with space for one more.  It must have been made in
+ * this way from NULL; its size doubles, so that long lists take no longer.
+ */
+void *memory_append(void *list, size_t count, size_t size);
+
 char *memory_copy(const char *text);
 
 /* End the process as they do. */

@@ -103,7 +103,7 @@ prefix_table_add(struct prefix_table *table, const struct network *network,
 		 unsigned value)
 {
 	table->list =
-		memory_grow(table->list, table->count + 1, sizeof *table->list);
+		memory_append(table->list, table->count, sizeof *table->list);
 	table->list[table->count++] = (struct prefix_entry){
 		.network = *network,
 		.value = value,

@@ -12,7 +12,7 @@ peer_names_add(struct peer_names *names)
 	struct peer_name *name;
 
 	names->list =
-		memory_grow(names->list, names->count + 1, sizeof *names->list);
+		memory_append(names->list, names->count, sizeof *names->list);
 	name = &names->list[names->count++];
 	options_set_defaults(config_name_options, name);
 	return name;

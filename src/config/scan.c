@@ -66,7 +66,7 @@ add(struct scan *s, const char *text, size_t size)
 	buffer_add(&out->text, text, size);
 	buffer_add(&out->text, "\n", 1);
 	out->tokens =
-		memory_grow(out->tokens, out->count + 1, sizeof *out->tokens);
+		memory_append(out->tokens, out->count, sizeof *out->tokens);
 	out->tokens[out->count++] = (struct token){
 		.file = s->source->file,
 		.line = s->source->line,
