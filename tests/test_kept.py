@@ -4,6 +4,7 @@
 test_restart.py does some of it with a real systemd.
 """
 import contextlib
+import itertools
 import os
 import re
 import resource
@@ -296,6 +297,58 @@ class Changes(keeper.Case):
             self.wait_until_told(daemon, stream, ["one", "two"])
             self.assertEqual({r.listener for r in
                               daemon.of(stream, self.log)}, {name})
+
+
+class EachChange(keeper.Case):
+    """Each change of a listener, and each two at once, and back.
+
+    A second restart follows each: a socket that was stored under the name of
+    another would be gone only then.
+    """
+
+    # What it is at first, and what it may become.
+    FIRST = {"address": "*", "interface": None, "name": "first", "port": 0,
+             "protocol": ("tcp", "udp")}
+    CHANGES = [("address", "127.0.0.1"), ("address", "::"),
+               ("interface", "lo"), ("name", "second"), ("port", 1),
+               ("protocol", ("udp",)), ("protocol", ("tcp",))]
+
+    def configured(self, setting):
+        more = f'interface = "{setting["interface"]}";' if (
+            setting["interface"]) else ""
+        return to_file(*(
+            at(make(setting["name"], f'address = "{setting["address"]}"; ' +
+                    more), self.ports[setting["port"]])
+            for make in (tcp, udp) if make.__name__ in setting["protocol"]))
+
+    def assert_receives(self, daemon, setting, text):
+        """Each protocol takes a record; in the log they have the name."""
+        host = "::1" if setting["address"] == "::" else "127.0.0.1"
+        for number, protocol in enumerate(setting["protocol"]):
+            end = (self.tcp if protocol == "tcp" else self.udp)(
+                daemon, number, host)
+            # One that is given up takes a datagram as it is.
+            end.sendall(text + b"\n" * (protocol == "tcp"))
+        wait_for(lambda: [r.listener for r in daemon.records(self.log)
+                          if r.data == text.decode()] ==
+                 [setting["name"]] * len(setting["protocol"]), text)
+
+    def test_is_there_after_a_restart_and_after_another(self):
+        self.ports = harness.free_port(), harness.free_port()
+        daemon = self.serve(start=False)
+        daemon.configure(self.configured(self.FIRST))
+        daemon.start()
+        changed = [dict([change]) for change in self.CHANGES] + [
+            dict(pair) for pair in itertools.combinations(self.CHANGES, 2)
+            if pair[0][0] != pair[1][0]]
+        texts = (b"record %d" % number for number in itertools.count())
+        for change in changed:
+            for setting in (self.FIRST | change, self.FIRST):
+                with self.subTest(change=change, setting=setting):
+                    for _ in range(2):
+                        daemon.restart(self.configured(setting))
+                        self.assert_receives(daemon, setting, next(texts))
+        self.assertNotIn(" lost ", daemon.text(self.log))
 
 
 class Moves(keeper.Case):

@@ -440,12 +440,14 @@ class Limited(keeper.Case):
 
     def test_what_has_ended_takes_no_place_in_flight(self):
         harness.needs_root()
+        # All processes of a user together have that many in flight.
+        user = 60000 + os.getpid() % 5000
         daemon = self.serve(
             LINE, start=False, limits="max_connections = 160;",
             wrap=("/usr/bin/prlimit", "--nofile=200", "/usr/bin/setpriv",
-                  "--reuid=65534", "--regid=65534", "--clear-groups"))
+                  f"--reuid={user}", "--regid=65534", "--clear-groups"))
         daemon.keeper.open_to_all()
-        os.chown(daemon.dir, 65534, 65534)
+        os.chown(daemon.dir, user, 65534)
         daemon.start()
         streams = []
         for turn in range(4):

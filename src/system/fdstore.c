@@ -39,6 +39,8 @@ fdstore_is_numbered(const char *name, const char *kind, uint64_t *number)
 
 #include <systemd/sd-daemon.h>
 
+#include "base/diag.h"
+
 #define BARRIER_US 5000000
 
 bool
@@ -51,10 +53,14 @@ void
 fdstore_add(int fd, const char *name)
 {
 	char text[FDSTORE_NAME + 32];
+	int error;
 
 	/* FDPOLL=0: keep it after a reset too, for what came before that. */
 	snprintf(text, sizeof text, "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
-	sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+	error = sd_pid_notify_with_fds(0, 0, text, &fd, 1);
+	if (error < 0)
+		diag(LOG_ERR, "systemd cannot keep \"%s\": %s", name,
+		     strerror(-error));
 }
 
 void

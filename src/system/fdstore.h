@@ -17,8 +17,8 @@
 bool fdstore_available(void);
 
 /*
- * Store a duplicate of a descriptor, or remove all of a name.  A name is
- * printable ASCII without a colon: see fdstore_name().
+ * Store a duplicate of a descriptor, or remove all of a name; errors are
+ * logged.  A name is printable ASCII without a colon: see fdstore_name().
  */
 void fdstore_add(int fd, const char *name);
 void fdstore_remove(const char *name);
