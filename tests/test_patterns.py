@@ -174,7 +174,9 @@ class Changes(Patterns):
                 "output log.*: reopened\n", daemon.errors())) > n,
                 "the reopening")
         sent = load.stop()
-        self.assertEqual(self.data_of(*names, log), sent)
+        # The next record makes it, if there was one after the last rename.
+        names += [log] if os.path.exists(log) else []
+        self.assertEqual(self.data_of(*names), sent)
 
     def test_a_signal_closes_all_files(self):
         daemon = self.start("%{peer}")

@@ -57,9 +57,8 @@ all_is_received(struct listeners *ls, struct retired *retired)
 	for (size_t i = 0; i < ls->count; i++) {
 		const struct listener *l = &ls->list[i];
 
-		if (listener_is_tcp(l) || !l->is_shared
-			    ? l->socket.fd >= 0
-			    : !udp_is_done(l->udp))
+		if (listener_is_tcp(l) || !l->is_shared ? l->socket.fd >= 0
+							: !udp_is_done(l->udp))
 			return false;
 	}
 	return retired_are_done(retired) && registry_count(&ls->registry) == 0;
