@@ -438,17 +438,22 @@ class BetweenReads(keeper.Case):
 class Limited(keeper.Case):
     """Few descriptors, for a user whom the kernel holds to that."""
 
-    def test_what_has_ended_takes_no_place_in_flight(self):
+    def serve_limited(self, descriptors):
         harness.needs_root()
         # All processes of a user together have that many in flight.
         user = 60000 + os.getpid() % 5000
         daemon = self.serve(
-            LINE, start=False, limits="max_connections = 160;",
-            wrap=("/usr/bin/prlimit", "--nofile=200", "/usr/bin/setpriv",
-                  f"--reuid={user}", "--regid=65534", "--clear-groups"))
+            LINE, UDP, start=False, limits="max_connections = 160;",
+            wrap=("/usr/bin/prlimit", f"--nofile={descriptors}",
+                  "/usr/bin/setpriv", f"--reuid={user}", "--regid=65534",
+                  "--clear-groups"))
         daemon.keeper.open_to_all()
         os.chown(daemon.dir, user, 65534)
         daemon.start()
+        return daemon
+
+    def test_what_has_ended_takes_no_place_in_flight(self):
+        daemon = self.serve_limited(200)
         streams = []
         for turn in range(4):
             streams += [self.tcp(daemon) for _ in range(100)]
@@ -468,6 +473,37 @@ class Limited(keeper.Case):
         for stream in streams:
             stream.sendall(b"o\n")
             self.wait_until_told(daemon, stream, ["two"])
+
+    def test_with_fewer_descriptors_those_that_have_none_are_told(self):
+        daemon = self.serve_limited(150)
+        most = int(re.search(r"using (\d+)", daemon.errors())[1])
+        streams = [self.tcp(daemon) for _ in range(most)]
+        for stream in streams:
+            stream.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6 * most)
+        daemon.restart()
+        for stream in streams:
+            self.assert_open(stream)
+        daemon.arguments[1] = "--nofile=90"
+        daemon.restart()
+        daemon.wait_for_error("cannot continue with all connections")
+        wait_for(lambda: self.told(daemon).count("tw") >= most - 90,
+                 "the ends")
+        daemon.wait_until_sent()
+        daemon.kill()
+        going = 0
+        for stream in streams:
+            with contextlib.suppress(ConnectionError):
+                stream.sendall(b"o\n")
+        for stream in streams:
+            wait_for(lambda s=stream: len(self.told(daemon, s)) > 1, "an end")
+            *told, last = self.told(daemon, stream)
+            going += last == "two"
+            if last != "two":
+                self.assertEqual(told, ["one", "tw"])
+                self.assertIn("closed reason=killed records=2 bytes=6 ", last)
+        self.assertGreater(going, 30)
+        self.assertLess(going, 90)
 
 
 class Pipe:

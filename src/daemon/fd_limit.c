@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/fd_limit.h"
 
+#include <sys/resource.h>
+
 #include "base/diag.h"
 #include "base/program.h"
 #include "output/output_set.h"
 
 /* Descriptors for other things than connections and listeners. */
 #define OTHER_DESCRIPTORS 32
+
+/* Of these, what a start opens last; of each listener for its thread. */
+#define LAST_DESCRIPTORS 12
+#define THREAD_DESCRIPTORS 2
 
 size_t
 fd_limit_raise(const struct config *config)
@@ -24,4 +30,17 @@ fd_limit_raise(const struct config *config)
 	     "(RLIMIT_NOFILE) is %zu: using %zu",
 	     wanted, wanted + others, limit, fitting);
 	return fitting;
+}
+
+void
+fd_limit_reserve(const struct config *config)
+{
+	size_t last = LAST_DESCRIPTORS +
+		      config->listener_count * THREAD_DESCRIPTORS;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= last)
+		return;
+	limit.rlim_cur -= last;
+	setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -12,4 +12,10 @@
  */
 size_t fd_limit_raise(const struct config *);
 
+/*
+ * Lower it, while connections are received that the process before us had, to
+ * what leaves descriptors for the rest of a start.  Main thread.
+ */
+void fd_limit_reserve(const struct config *);
+
 #endif

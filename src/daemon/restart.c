@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "base/program.h"
+#include "daemon/fd_limit.h"
 #include "input/acceptor.h"
 #include "input/connection_progress.h"
 #include "input/connection_restore.h"
@@ -182,24 +184,40 @@ take_over_message(struct retired *retired, struct listen_fds *in,
 	}
 }
 
+static void
+take_over_inflight(struct listeners *ls, struct retired *retired,
+		   struct listen_fds *in)
+{
+	int fds[INFLIGHT_FDS];
+	size_t count;
+	bool all = true, received;
+
+	fd_limit_reserve(ls->config);
+	while (inflight_peek(&ls->inflight, fds, &count, &received)) {
+		take_over_message(retired, in, fds, count,
+				  ls->inflight.peeked - 1);
+		all = all && received;
+	}
+	program_raise_fd_limit();
+	if (all)
+		return;
+	diag(LOG_ERR,
+	     "cannot continue with all connections: too many open files");
+	/* Nobody would read what the others send. */
+	registry_send_anew(&ls->registry);
+}
+
 void
 restart_take_over(struct listeners *ls, struct retired *retired,
 		  struct listen_fds *in)
 {
 	struct state_connection entry;
-	int fds[INFLIGHT_FDS];
-	size_t count, next = 0;
-	bool all;
+	size_t next = 0;
+	int fd;
 
-	while (inflight_peek(&ls->inflight, fds, &count, &all)) {
-		take_over_message(retired, in, fds, count,
-				  ls->inflight.peeked - 1);
-		if (!all)
-			diag(LOG_ERR, "cannot continue with all connections: "
-				      "too many open files");
-	}
-	while ((fds[0] = listen_fds_take_connection(in, &next)) >= 0)
-		take_over_message(retired, in, fds, 1, 0);
+	take_over_inflight(ls, retired, in);
+	while ((fd = listen_fds_take_connection(in, &next)) >= 0)
+		take_over_message(retired, in, &fd, 1, 0);
 	if (!in->previous.data && ls->inflight.count > 0)
 		diag(LOG_WARNING, "no state says where the connections stand: "
 				  "they are reset");

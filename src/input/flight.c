@@ -145,8 +145,8 @@ pack_oldest(struct flight *flight, uint64_t end)
 		move(flight, flight->sent.first, is_sent ? message : 0);
 }
 
-static void
-pack(struct flight *flight)
+void
+flight_send_anew(struct flight *flight)
 {
 	uint64_t end = flight->inflight->next, first;
 
@@ -176,7 +176,7 @@ send_until(struct flight *flight, long long until_ms)
 	    !inflight_is_full(flight->inflight, 0))
 		return true;
 	if (inflight_is_loose(flight->inflight, flight->sent_count))
-		pack(flight);
+		flight_send_anew(flight);
 	return send_young(flight, until_ms);
 }
 

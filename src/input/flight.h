@@ -51,4 +51,7 @@ bool flight_is_sparse(const struct flight *);
 long long flight_send(struct flight *);
 size_t flight_send_all(struct flight *);
 
+/* Send all that are in flight again, so that nothing else is. */
+void flight_send_anew(struct flight *);
+
 #endif

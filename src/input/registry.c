@@ -316,6 +316,14 @@ registry_send_all(struct registry *registry)
 	return left;
 }
 
+void
+registry_send_anew(struct registry *registry)
+{
+	pthread_mutex_lock(&registry->lock);
+	flight_send_anew(&registry->flight);
+	pthread_mutex_unlock(&registry->lock);
+}
+
 unsigned long long
 registry_count_unread(struct registry *registry, unsigned long long *held)
 {

@@ -110,6 +110,9 @@ void registry_shut_down_blocked(struct registry *);
 long long registry_send(struct registry *);
 size_t registry_send_all(struct registry *);
 
+/* Send all that are in flight again, so that nothing else is.  Main thread. */
+void registry_send_anew(struct registry *);
+
 /*
  * Have each thread call registry_leave_open() and end, as soon as it has
  * nothing to write.  The entries stay.  Main thread; leave_open: its thread.

@@ -127,7 +127,7 @@ inflight_peek(struct inflight *inflight, int fds[INFLIGHT_FDS], size_t *count,
 	if (message.msg_controllen >= sizeof *header)
 		*count = (header->cmsg_len - CMSG_LEN(0)) / sizeof *fds;
 	memcpy(fds, CMSG_DATA(header), *count * sizeof *fds);
-	add_message(inflight, *all ? *count : INFLIGHT_FDS);
+	add_message(inflight, *count);
 	inflight->peeked = inflight->next;
 	return true;
 }

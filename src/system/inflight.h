@@ -29,7 +29,7 @@ struct inflight {
 	int send_fd, receive_fd; /* -1: there is no fd store */
 	uint64_t first, next;    /* messages from first to next - 1 are there */
 	uint64_t peeked;         /* the next one to peek at */
-	size_t count;            /* descriptors in them, at the most */
+	size_t count;            /* descriptors in them */
 	uint8_t counts[INFLIGHT_MESSAGES]; /* of message n at n modulo this */
 };
 
