@@ -625,7 +625,8 @@ class Package(MachineCase):
         self.dpkg("-r", "portlog")
         self.assertEqual(self.machine.show("ActiveState"), "inactive")
         self.assertEqual([r.data for r in self.machine.records(LOG)
-                          if r.tag == "F"], ["kept", "kept too"])
+                          if r.tag == "F"],
+                         ["hello from the package", "kept", "kept too"])
         self.assertTrue(self.machine.exists("/etc/portlogd.conf"))
         self.dpkg("-P", "portlog")
         left = {path for path in self.machine.files(
