@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+import unittest
 
 import accounting
 import harness
@@ -319,6 +320,48 @@ class Bursts(HostileCase):
             if not harness.sanitized():
                 wait_for(lambda: resident(daemon) - before < 20000,
                          "their memory to be gone")
+
+
+class Bound(HostileCase):
+    """All connections with as much in hand as they can have."""
+
+    CONFIG = """
+        listeners = ({ protocol = "tcp"; port = 0; });
+        limits = { max_connections = %d; max_record = %d;
+                   flush_timeout = 0; };
+        outputs = ({ type = "file"; path = "/dev/null"; format = "json"; });"""
+
+    def told(self, daemon):
+        """The bound in the message at start, in MiB."""
+        (bound,) = re.findall(r"memory: at most (\d+) MiB ", daemon.errors())
+        return int(bound)
+
+    @unittest.skipIf(harness.sanitized(), "a sanitizer takes memory too")
+    def test_the_memory_of_all_peers_is_within_what_is_told(self):
+        count, size = 100, 120000
+        daemon = self.daemon(config=self.CONFIG % (count, 65536))
+        told = self.told(daemon)
+        peers = [self.tcp(daemon) for _ in range(count)]
+        # One after another, so that each has a thread and a batch of its own.
+        for number, peer in enumerate(peers, 1):
+            peer.sendall(b"\1" * size)
+            daemon.wait_for_bytes(0, number * size)
+
+        def peak():
+            with open(f"/proc/{daemon.process.pid}/status",
+                      encoding="ascii") as file:
+                return int(re.search(r"VmHWM:\s+(\d+)",
+                                     file.read()).group(1)) >> 10
+        # Not a number that holds because it is far away.
+        wait_for(lambda: peak() > told / 3, "all to have much in hand")
+        harness.watch(1, lambda: peak() < told, f"less than {told} MiB")
+
+    def test_it_follows_from_the_limits(self):
+        def told(*limits):
+            return self.told(self.daemon(config=self.CONFIG % limits))
+        self.assertAlmostEqual(told(400, 65536) / told(200, 65536), 2,
+                               delta=0.2)
+        self.assertGreater(told(200, 1048576), 4 * told(200, 65536))
 
 
 class Resets(HostileCase):

@@ -230,11 +230,12 @@ class Listening(Case):
     def test_start_lines_are_one_for_each_listener_and_output(self):
         daemon = self.daemon("-l", "tcp:127.0.0.1:0", "-l", "udp:127.0.0.1:0")
         said = daemon.errors().splitlines()
-        self.assertEqual(len(said), 3, said)
+        self.assertEqual(len(said), 4, said)
         for line in said:
             self.assertTrue(line.startswith("portlogd: "), line)
         self.assertEqual(sum("listening on" in line for line in said), 2)
         self.assertIn("portlogd: output stdout: writing text to stdout", said)
+        self.assertEqual(sum("memory: at most " in line for line in said), 1)
 
     def test_stdout_carries_records_only(self):
         daemon = self.daemon("-v", "-l", "tcp:127.0.0.1:0",

@@ -132,6 +132,13 @@ class Use(MachineCase):
         self.machine.systemctl("stop", "portlogd")
         self.assertEqual(self.machine.show("ActiveState"), "inactive")
 
+    def test_a_kill_for_want_of_memory_is_like_any_other(self):
+        """No limit of the unit asks for one."""
+        for name, value in (("MemoryMax", "infinity"),
+                            ("MemoryHigh", "infinity"),
+                            ("OOMPolicy", "continue")):
+            self.assertEqual(self.machine.show(name), value)
+
     def test_a_wrong_configuration_is_not_tried_again(self):
         self.machine.write(CONFIG, "listener = ();")
         self.machine.systemctl("restart", "portlogd", check=False)
@@ -618,7 +625,8 @@ class Package(MachineCase):
         self.dpkg("-r", "portlog")
         self.assertEqual(self.machine.show("ActiveState"), "inactive")
         self.assertEqual([r.data for r in self.machine.records(LOG)
-                          if r.tag == "F"], ["kept", "kept too"])
+                          if r.tag == "F"],
+                         ["hello from the package", "kept", "kept too"])
         self.assertTrue(self.machine.exists("/etc/portlogd.conf"))
         self.dpkg("-P", "portlog")
         left = {path for path in self.machine.files(

@@ -130,7 +130,7 @@ escape_byte(char *out, unsigned char byte)
 static __attribute__((noinline)) size_t
 escape_bytes(char *out, size_t capacity, const unsigned char *data, size_t size)
 {
-	char escaped[16];
+	char escaped[16] = "";
 	size_t length = 0;
 
 	for (size_t i = 0; i < size; i++)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/thread.h"
 
-#include <stddef.h>
-
 /*
  * No thread has a large buffer on its stack; calls into libsystemd go deepest.
  * Sanitizers widen every frame.
@@ -17,6 +15,12 @@
 #ifndef STACK_BYTES
 #define STACK_BYTES 65536
 #endif
+
+size_t
+thread_stack_size(void)
+{
+	return STACK_BYTES;
+}
 
 int
 thread_start(pthread_t *thread, void *(*main)(void *), void *argument)

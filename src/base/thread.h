@@ -4,6 +4,10 @@
 #define PORTLOG_BASE_THREAD_H
 
 #include <pthread.h>
+#include <stddef.h>
+
+/* The bytes of each stack. */
+size_t thread_stack_size(void);
 
 /*
  * Start main(argument) in a thread, for the caller to join; thread NULL: in a

@@ -19,6 +19,7 @@
 #include "daemon/fd_limit.h"
 #include "daemon/job_question.h"
 #include "daemon/listeners.h"
+#include "daemon/memory_bound.h"
 #include "daemon/rebind.h"
 #include "daemon/restart.h"
 #include "daemon/restart_check.h"
@@ -377,6 +378,7 @@ start(struct server *s)
 	}
 	listen_fds_close(&in);
 	output_set_log(s->outputs);
+	memory_bound_log(&s->listeners);
 	listeners_log(&s->listeners);
 	watchdog_init(&s->watchdog);
 	return true;

@@ -57,8 +57,7 @@ take_spare(struct pool *pool)
 static struct batch *
 new_batch(struct pool *pool)
 {
-	struct batch *batch =
-		malloc(sizeof *batch + pool->input_size + pool->scratch_size);
+	struct batch *batch = malloc(pool_batch_size(pool));
 
 	if (!batch)
 		return NULL;

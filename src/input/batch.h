@@ -51,6 +51,13 @@ void pool_init(struct pool *, struct output_set *, uint64_t output_mask,
 /* Free the pool; every batch must have been returned.  Main thread. */
 void pool_destroy(struct pool *);
 
+/* The bytes that one of its batches takes, once it is used to the end. */
+static inline size_t
+pool_batch_size(const struct pool *pool)
+{
+	return sizeof(struct batch) + pool->input_size + pool->scratch_size;
+}
+
 /*
  * Borrow an empty batch.  Without memory it blocks, and tries again each
  * second. Any thread but the main one.

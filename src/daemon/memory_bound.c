@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/memory_bound.h"
+
+#include "base/diag.h"
+#include "base/thread.h"
+#include "input/connection.h"
+
+/* The program, its libraries, its outputs, and what a few more threads take. */
+#define OTHER_BYTES (16U << 20)
+
+/*
+ * A connection has a thread and at most one batch.  At a restart what it has
+ * not finished is kept once more, for the next process.
+ */
+static size_t
+of_connection(const struct listener *l)
+{
+	return pool_batch_size(&l->pool) + l->pool.input_size +
+	       thread_stack_size() + sizeof(struct connection) +
+	       sizeof(struct state_connection);
+}
+
+void
+memory_bound_log(const struct listeners *ls)
+{
+	size_t largest = 0, all = 0, own = OTHER_BYTES, peers;
+
+	for (size_t i = 0; i < ls->count; i++) {
+		const struct listener *l = &ls->list[i];
+
+		/* The poller of TCP, the thread of UDP. */
+		own += pool_batch_size(&l->pool) + thread_stack_size();
+		if (!listener_is_tcp(l))
+			continue;
+		all += l->config->limits.max_connections * of_connection(l);
+		if (of_connection(l) > largest)
+			largest = of_connection(l);
+	}
+	peers = ls->max_connections * largest;
+	if (peers > all)
+		peers = all;
+	diag(LOG_INFO,
+	     "memory: at most %zu MiB with %zu connections, without the socket "
+	     "buffers of the kernel",
+	     (own + peers) >> 20, ls->max_connections);
+}
