@@ -111,21 +111,38 @@ share(enum protocol protocol)
 	return bound;
 }
 
-START_TEST(a_shared_port_is_bound_at_another_address_beside)
+/* Whether the shared port of this socket is bound at all addresses too. */
+static bool
+bind_beside(const struct bound *old, enum protocol protocol)
 {
-	struct bound old = share(protocols[_i]), new;
 	struct listener_config config = {
-		.protocol = protocols[_i],
+		.protocol = protocol,
 		.address = (char[]){ "0.0.0.0" },
-		.port = ntohs(old.address.in.sin_port),
+		.port = ntohs(old->address.in.sin_port),
 		.limits.receive_buffer = 65536,
 	};
+	struct bound new;
 
 	ck_assert_ptr_nonnull(sockets_bind(&config, 1, false, &new));
 	ck_assert_int_eq(errno, EADDRINUSE);
-	ck_assert_ptr_null(sockets_bind(&config, 1, true, &new));
-	close(old.fd);
+	if (sockets_bind(&config, 1, true, &new))
+		return false;
 	close(new.fd);
+	return true;
+}
+
+START_TEST(a_shared_port_is_bound_at_another_address_beside)
+{
+	bool is_bound = false;
+
+	/* Another process may have the port, at some other address. */
+	for (int i = 0; i < 20 && !is_bound; i++) {
+		struct bound old = share(protocols[_i]);
+
+		is_bound = bind_beside(&old, protocols[_i]);
+		close(old.fd);
+	}
+	ck_assert(is_bound);
 }
 END_TEST
 
