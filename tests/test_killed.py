@@ -506,6 +506,38 @@ class Limited(keeper.Case):
         self.assertLess(going, 90)
 
 
+    def test_with_fewer_descriptors_those_that_have_none_are_told(self):
+        daemon = self.serve_limited(150)
+        most = int(re.search(r"using (\d+)", daemon.errors())[1])
+        streams = [self.tcp(daemon) for _ in range(most)]
+        for stream in streams:
+            stream.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6 * most)
+        daemon.restart()
+        for stream in streams:
+            self.assert_open(stream)
+        daemon.arguments[1] = "--nofile=90"
+        daemon.restart()
+        daemon.wait_for_error("cannot continue with all connections")
+        wait_for(lambda: self.told(daemon).count("tw") >= most - 90,
+                 "the ends")
+        daemon.wait_until_sent()
+        daemon.kill()
+        going = 0
+        for stream in streams:
+            with contextlib.suppress(ConnectionError):
+                stream.sendall(b"o\n")
+        for stream in streams:
+            wait_for(lambda s=stream: len(self.told(daemon, s)) > 1, "an end")
+            *told, last = self.told(daemon, stream)
+            going += last == "two"
+            if last != "two":
+                self.assertEqual(told, ["one", "tw"])
+                self.assertIn("closed reason=killed records=2 bytes=6 ", last)
+        self.assertGreater(going, 30)
+        self.assertLess(going, 90)
+
+
 class Pipe:
     """A stalled output: a pipe that is full of empty lines."""
 
