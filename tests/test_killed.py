@@ -19,7 +19,7 @@ import keeper
 import losses
 from harness import TURNS, to_file, wait_for
 from keeper import tcp, udp
-from tracer import Tracer
+from tracer import Calls, Tracer
 
 LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
@@ -433,6 +433,29 @@ class BetweenReads(keeper.Case):
         self.assert_costs(COUNTED, (b"3 one", b"3 two9 thr", b""),
                           [("F", "one"), ("*", "lost bytes=10")],
                           "bad-frame")
+
+
+class Retired(keeper.Case):
+    """A listener that is not configured any more, and who waits there."""
+
+    def test_who_was_accepted_is_told(self):
+        daemon = self.serve(LINE, LF)
+        wait_for(lambda: daemon.keeper.heard("READY"), "the start")
+        daemon.freeze()
+        waiting = [self.tcp(daemon, 1) for _ in range(3)]
+        for stream in waiting:
+            stream.sendall(b"one\ntw")
+        daemon.fell()
+        daemon.configure(to_file(LINE))
+        daemon.launch()
+        self.assertTrue(Calls(daemon, "accept4").kill_at(3))
+        daemon.wait()
+        daemon.start()
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 3,
+                 "all to be told")
+        told = [self.told(daemon, stream) for stream in waiting]
+        self.assertEqual(sum(t[:2] == ["one", "tw"] for t in told), 1)
+        self.assertEqual(sum("reason=killed" in t[0] for t in told), 2)
 
 
 class Limited(keeper.Case):
