@@ -435,6 +435,31 @@ class BetweenReads(keeper.Case):
                           "bad-frame")
 
 
+class First(keeper.Case):
+    """The first start of all."""
+
+    def test_drops_of_a_socket_that_no_state_knows_yet_are_told(self):
+        port = harness.free_port()
+        daemon = self.serve(udp("dgram", "receive_buffer = 4096;").replace(
+            "port = 0", f"port = {port}"), start=False)
+        daemon.launch()
+        # It sends the pair, the socket, and the state.
+        self.assertTrue(Calls(daemon, "sendmsg").kill_at(4))
+        daemon.wait()
+        self.assertEqual(daemon.keeper.kinds(), [
+            "inflight receive", "inflight send", "listener"])
+        daemon.listening = [("dgram", "udp", "", port)]
+        sender = self.udp(daemon)
+        for _ in range(500):
+            sender.send(b"x" * 100)
+        daemon.start()
+
+        def told():
+            told = self.told(daemon)
+            return sum(map(accounting.lost_in, told)) + told.count("x" * 100)
+        wait_for(lambda: told() == 500, "all to be told")
+
+
 class Retired(keeper.Case):
     """A listener that is not configured any more, and who waits there."""
 

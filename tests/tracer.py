@@ -16,7 +16,8 @@ PTRACE_SYSCALL, PTRACE_GET_SYSCALL_INFO = 24, 0x420e
 PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE, PTRACE_O_TRACEEXEC = 1, 8, 16
 PTRACE_EVENT_EXEC, PTRACE_EVENT_STOP = 4, 128
 ENTRY, EXIT, WALL = 1, 2, 0x40000000
-NUMBERS = {"recvfrom": 45, "recvmmsg": 299, "write": 1, "accept4": 288}
+NUMBERS = {"recvfrom": 45, "sendmsg": 46, "recvmmsg": 299, "write": 1,
+           "accept4": 288}
 
 
 LIBC = ctypes.CDLL(None, use_errno=True)
