@@ -75,7 +75,8 @@ bool sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
 /*
  * Whether a process already reports the drops of a UDP socket: SO_RXQ_OVFL is
  * on.  The first process that does so also reports all earlier drops: it turns
- * this on once its state is stored, so that a kill before leaves it to the next.
+ * this on once its state is stored, so that a kill before leaves these to the
+ * next one.
  */
 bool sockets_is_counted(int fd);
 void sockets_count_drops(int fd);
