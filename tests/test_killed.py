@@ -19,7 +19,7 @@ import keeper
 import losses
 from harness import TURNS, to_file, wait_for
 from keeper import tcp, udp
-from tracer import Tracer
+from tracer import Calls, Tracer
 
 LINE, LF, NUL = tcp("line"), tcp("lf", 'framing = "lf";'), tcp(
     "nul", 'framing = "nul";')
@@ -435,6 +435,54 @@ class BetweenReads(keeper.Case):
                           "bad-frame")
 
 
+class First(keeper.Case):
+    """The first start of all."""
+
+    def test_drops_of_a_socket_that_no_state_knows_yet_are_told(self):
+        port = harness.free_port()
+        daemon = self.serve(udp("dgram", "receive_buffer = 4096;").replace(
+            "port = 0", f"port = {port}"), start=False)
+        daemon.launch()
+        # It sends the pair, the socket, and the state.
+        self.assertTrue(Calls(daemon, "sendmsg").kill_at(4))
+        daemon.wait()
+        self.assertEqual(daemon.keeper.kinds(), [
+            "inflight receive", "inflight send", "listener"])
+        daemon.listening = [("dgram", "udp", "", port)]
+        sender = self.udp(daemon)
+        for _ in range(500):
+            sender.send(b"x" * 100)
+        daemon.start()
+
+        def told():
+            told = self.told(daemon)
+            return sum(map(accounting.lost_in, told)) + told.count("x" * 100)
+        wait_for(lambda: told() == 500, "all to be told")
+
+
+class Retired(keeper.Case):
+    """A listener that is not configured any more, and who waits there."""
+
+    def test_who_was_accepted_is_told(self):
+        daemon = self.serve(LINE, LF)
+        wait_for(lambda: daemon.keeper.heard("READY"), "the start")
+        daemon.freeze()
+        waiting = [self.tcp(daemon, 1) for _ in range(3)]
+        for stream in waiting:
+            stream.sendall(b"one\ntw")
+        daemon.fell()
+        daemon.configure(to_file(LINE))
+        daemon.launch()
+        self.assertTrue(Calls(daemon, "accept4").kill_at(3))
+        daemon.wait()
+        daemon.start()
+        wait_for(lambda: daemon.text(self.log).count(" closed ") == 3,
+                 "all to be told")
+        told = [self.told(daemon, stream) for stream in waiting]
+        self.assertEqual(sum(t[:2] == ["one", "tw"] for t in told), 1)
+        self.assertEqual(sum("reason=killed" in t[0] for t in told), 2)
+
+
 class Limited(keeper.Case):
     """Few descriptors, for a user whom the kernel holds to that."""
 
@@ -473,6 +521,38 @@ class Limited(keeper.Case):
         for stream in streams:
             stream.sendall(b"o\n")
             self.wait_until_told(daemon, stream, ["two"])
+
+    def test_with_fewer_descriptors_those_that_have_none_are_told(self):
+        daemon = self.serve_limited(150)
+        most = int(re.search(r"using (\d+)", daemon.errors())[1])
+        streams = [self.tcp(daemon) for _ in range(most)]
+        for stream in streams:
+            stream.sendall(b"one\ntw")
+        daemon.wait_for_bytes(0, 6 * most)
+        daemon.restart()
+        for stream in streams:
+            self.assert_open(stream)
+        daemon.arguments[1] = "--nofile=90"
+        daemon.restart()
+        daemon.wait_for_error("cannot continue with all connections")
+        wait_for(lambda: self.told(daemon).count("tw") >= most - 90,
+                 "the ends")
+        daemon.wait_until_sent()
+        daemon.kill()
+        going = 0
+        for stream in streams:
+            with contextlib.suppress(ConnectionError):
+                stream.sendall(b"o\n")
+        for stream in streams:
+            wait_for(lambda s=stream: len(self.told(daemon, s)) > 1, "an end")
+            *told, last = self.told(daemon, stream)
+            going += last == "two"
+            if last != "two":
+                self.assertEqual(told, ["one", "tw"])
+                self.assertIn("closed reason=killed records=2 bytes=6 ", last)
+        self.assertGreater(going, 30)
+        self.assertLess(going, 90)
+
 
     def test_with_fewer_descriptors_those_that_have_none_are_told(self):
         daemon = self.serve_limited(150)

@@ -16,7 +16,8 @@ PTRACE_SYSCALL, PTRACE_GET_SYSCALL_INFO = 24, 0x420e
 PTRACE_O_TRACESYSGOOD, PTRACE_O_TRACECLONE, PTRACE_O_TRACEEXEC = 1, 8, 16
 PTRACE_EVENT_EXEC, PTRACE_EVENT_STOP = 4, 128
 ENTRY, EXIT, WALL = 1, 2, 0x40000000
-NUMBERS = {"recvfrom": 45, "recvmmsg": 299, "write": 1}
+NUMBERS = {"recvfrom": 45, "sendmsg": 46, "recvmmsg": 299, "write": 1,
+           "accept4": 288}
 
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -120,13 +121,16 @@ class Steps:
                     return False
                 continue
             if os.WSTOPSIG(status) == SIGTRAP | 0x80 and self.counts:
-                count += 1
+                count += self.is_step(task)
                 if count == number:
                     self.kill()
                     return True
             self.go_on(task, status)
         self.kill()
         raise AssertionError("it neither ends nor is done")
+
+    def is_step(self, _):
+        return True
 
     def go_on(self, task, status):
         """Continue after any stop; a signal is delivered."""
@@ -141,3 +145,19 @@ class Steps:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, WALL)[0] != self.pid:
                 pass
+
+
+class Calls(Steps):
+    """Its steps are the beginnings of one system call."""
+
+    def __init__(self, daemon, name):
+        if platform.machine() != "x86_64":
+            raise unittest.SkipTest("other numbers of system calls")
+        self.number = NUMBERS[name]
+        super().__init__(daemon)
+
+    def is_step(self, task):
+        info = ctypes.create_string_buffer(88)
+        ptrace(PTRACE_GET_SYSCALL_INFO, task, len(info), info)
+        return info.raw[0] == ENTRY and self.number == struct.unpack_from(
+            "Q", info, 24)[0]

@@ -35,8 +35,8 @@ fd_limit_raise(const struct config *config)
 void
 fd_limit_reserve(const struct config *config)
 {
-	size_t last = LAST_DESCRIPTORS +
-		      config->listener_count * THREAD_DESCRIPTORS;
+	size_t last =
+		LAST_DESCRIPTORS + config->listener_count * THREAD_DESCRIPTORS;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= last)

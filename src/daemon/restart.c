@@ -226,7 +226,6 @@ restart_take_over(struct listeners *ls, struct retired *retired,
 		take_over(retired, in, -1, 0, &entry);
 	registry_send_all(&ls->registry);
 	state_store(&ls->state);
-	registry_shut_down_blocked(&ls->registry);
 }
 
 void

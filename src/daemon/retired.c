@@ -65,7 +65,7 @@ retired_find(struct retired *retired, const char *key)
 }
 
 static bool
-accept_one(struct listeners *ls, struct listener *listener, int fd)
+accept_one(struct listeners *ls, struct listener *listener)
 {
 	struct connection *c = connection_new(listener);
 	struct registry_entry *entry = c ? &c->entry : NULL;
@@ -73,12 +73,12 @@ accept_one(struct listeners *ls, struct listener *listener, int fd)
 	if (!c)
 		return false;
 	entry->peer.size = sizeof entry->peer.in6;
-	entry->fd =
-		accept4(fd, &entry->peer.any, &entry->peer.size, SOCK_CLOEXEC);
+	entry->fd = accept4(listener->socket.fd, &entry->peer.any,
+			    &entry->peer.size, SOCK_CLOEXEC);
 	connection_accepted(c, atomic_fetch_add(&ls->state.header->numbers, 1) +
 				       1);
 	if (entry->fd < 0 || !connection_progress_begin(c, NULL)) {
-		free(c);
+		connection_free(c);
 		return false;
 	}
 	registry_add(&ls->registry, entry);
@@ -92,40 +92,27 @@ accept_one(struct listeners *ls, struct listener *listener, int fd)
  * acknowledged it: accept it, as if the process before us had.
  */
 static void
-accept_waiting(struct retired *retired, int fd, const char *key)
+accept_waiting(struct listeners *ls, struct listener *l)
 {
-	struct listener *listener = retired_find(retired, key);
 	unsigned waiting;
 
-	sockets_block_input(fd);
-	sockets_wait_for_inflight();
-	while ((waiting = sockets_pending(fd)) > 0) {
-		if (!listener ||
-		    !accept_one(retired->listeners, listener, fd)) {
+	while ((waiting = sockets_pending(l->socket.fd)) > 0) {
+		if (!accept_one(ls, l)) {
 			diag(LOG_ERR,
-			     "abandoned: %s: %u connections waiting: %s", key,
-			     waiting, strerror(errno));
+			     "abandoned: %s: %u connections waiting: %s",
+			     l->key, waiting, strerror(errno));
 			break;
 		}
 	}
 }
 
-/* End it now: systemd may hold the socket a while longer. */
 static void
-retire_tcp(struct retired *retired, int fd, const char *key, const char *name)
+retire(struct retired *retired, int fd, const char *key, const char *name,
+       const struct state_reader *previous)
 {
-	accept_waiting(retired, fd, key);
-	shutdown(fd, SHUT_RD);
-	close(fd);
-	fdstore_remove(name);
-}
-
-/* Its thread starts with the others' and leaves the port. */
-static void
-retire_udp(struct retired *retired, int fd, const char *key, const char *name,
-	   const struct state_reader *previous)
-{
-	struct listener *l = make(retired, key, PROTOCOL_UDP);
+	bool is_udp = sockets_is_listener(fd, PROTOCOL_UDP);
+	struct listener *l =
+		make(retired, key, is_udp ? PROTOCOL_UDP : PROTOCOL_TCP);
 
 	if (!l)
 		return;
@@ -134,6 +121,7 @@ retire_udp(struct retired *retired, int fd, const char *key, const char *name,
 	l->is_counted = sockets_is_counted(fd);
 	snprintf(l->store_name, sizeof l->store_name, "%s", name);
 	listener_continue(l, previous);
+	listener_stop_listening(l);
 }
 
 /* As the process before this one called it. */
@@ -170,7 +158,6 @@ retired_open(struct retired *retired, struct listeners *ls,
 	     struct listen_fds *in)
 {
 	char key[FDSTORE_NAME], name[FDSTORE_NAME], bound[FDSTORE_NAME];
-	bool any = false;
 	int fd;
 
 	*retired = (struct retired){ .listeners = ls };
@@ -180,33 +167,44 @@ retired_open(struct retired *retired, struct listeners *ls,
 		sockets_share_port(fd);
 		diag(LOG_WARNING, "%s is not configured any more: closed",
 		     bound);
-		if (sockets_is_listener(fd, PROTOCOL_UDP))
-			retire_udp(retired, fd, key, name, &in->previous);
-		else
-			retire_tcp(retired, fd, key, name);
-		any = true;
+		retire(retired, fd, key, name, &in->previous);
 	}
-	/* A socket that systemd still stores keeps its port in use. */
-	if (any)
-		fdstore_barrier();
+}
+
+/* Its thread leaves the port. */
+static bool
+start_udp(struct listeners *ls, struct listener *l)
+{
+	l->udp = udp_start(l, ls->wake_fd);
+	if (!l->udp) {
+		diag(LOG_ERR, "cannot start a thread: %s", strerror(errno));
+		return false;
+	}
+	udp_stop(l->udp);
+	return true;
 }
 
 bool
 retired_start(struct retired *retired)
 {
+	struct listeners *ls = retired->listeners;
+
+	if (retired->first)
+		sockets_wait_for_inflight();
 	for (struct retired_listener *r = retired->first; r; r = r->next) {
 		struct listener *l = &r->listener;
 
 		if (l->socket.fd < 0)
 			continue;
-		l->udp = udp_start(l, retired->listeners->wake_fd);
-		if (!l->udp) {
-			diag(LOG_ERR, "cannot start a thread: %s",
-			     strerror(errno));
-			return false;
+		if (!listener_is_tcp(l)) {
+			if (!start_udp(ls, l))
+				return false;
+			continue;
 		}
-		udp_stop(l->udp);
+		accept_waiting(ls, l);
+		listener_close_socket(l, true);
 	}
+	registry_shut_down_blocked(&ls->registry);
 	return true;
 }
 

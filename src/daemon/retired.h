@@ -17,13 +17,15 @@ struct retired {
 };
 
 /*
- * Take the sockets that no listener took, before the others are bound: close
- * those of TCP, whose waiting peers become connections that were passed to us,
- * and let others bind the ports of those of UDP.
+ * Take the sockets that no listener took, before the others are bound, which
+ * may have the same ports.  No new peer can connect to those of TCP.
  */
 void retired_open(struct retired *, struct listeners *, struct listen_fds *);
 
-/* Start to read those of UDP to their end; false: there can be no thread. */
+/*
+ * Once the state of this process is stored: accept who waits at those of TCP,
+ * and start to read those of UDP to their end.  false: there can be no thread.
+ */
 bool retired_start(struct retired *);
 
 /*

@@ -96,7 +96,6 @@ static void
 restore_killed(struct connection *c, const struct state_position *p,
 	       uint64_t read)
 {
-	restore_input(c);
 	c->bytes = read;
 	c->lost = read - p->done;
 	if (!skip(&c->framer, p, read - p->read))
@@ -115,6 +114,7 @@ connection_restore(struct connection *c,
 	const struct state_position *p = state_position(&previous->progress);
 	uint64_t read = bytes_read(c, p);
 
+	restore_input(c);
 	find_peer(c, previous);
 	connection_accepted(c, previous->number);
 	c->resumed = true;

@@ -203,8 +203,6 @@ listener_store(struct listener *listener, const struct listener_config *config,
 		return action;
 	listener->config = config;
 	set_key(listener);
-	if (config->protocol == PROTOCOL_UDP)
-		sockets_leave_uncounted(socket->fd);
 	store_socket(listener);
 	return NULL;
 }

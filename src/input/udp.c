@@ -160,6 +160,7 @@ resume(struct udp *u)
 		   : !listener->is_counted
 			   ? 0
 			   : sockets_dropped(listener->socket.fd);
+	sockets_count_drops(listener->socket.fd);
 	u->records = p->records;
 	u->lost_at_kill = p->read - p->done;
 }

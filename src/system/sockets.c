@@ -111,8 +111,7 @@ static bool
 set_udp(int fd, unsigned receive_buffer, struct bound *bound)
 {
 	bound->receive_buffer = set_receive_buffer(fd, receive_buffer);
-	return set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) == 0 &&
-	       set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0;
+	return set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0;
 }
 
 static bool
@@ -433,7 +432,7 @@ sockets_is_counted(int fd)
 }
 
 void
-sockets_leave_uncounted(int fd)
+sockets_count_drops(int fd)
 {
-	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 0);
+	set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 }

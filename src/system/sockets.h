@@ -27,7 +27,7 @@ struct bound {
 /*
  * Bind a socket for a listener of the configuration.  It does not block.  A TCP
  * socket listens, and its connections inherit its options, such as keepalive; a
- * UDP socket reports the time and the drops with each datagram.
+ * UDP socket reports the time with each datagram.
  *
  * beside: if the port is taken by a socket of this user on which
  * sockets_share_port() was called, bind all the same.
@@ -74,12 +74,12 @@ bool sockets_get_interface(int fd, char interface[IF_NAMESIZE]);
 
 /*
  * Whether a process already reports the drops of a UDP socket: SO_RXQ_OVFL is
- * on.  The first process that does so also reports all earlier drops.
- * sockets_bind() and sockets_adopt() turn it on; leave_uncounted turns it off
- * again.
+ * on.  The first process that does so also reports all earlier drops: it turns
+ * this on once its state is stored, so that a kill before leaves these to the
+ * next one.
  */
 bool sockets_is_counted(int fd);
-void sockets_leave_uncounted(int fd);
+void sockets_count_drops(int fd);
 
 /*
  * Close a connection so that its peer sees the end of the stream, not a reset:
