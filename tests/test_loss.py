@@ -167,11 +167,13 @@ class Interface(harness.Case):
         harness.namespaces("n", f"{ip} pair a0 a1 $$ && "
                            f"{ip} address a0 fd09::1")
         wrap = harness.namespaces("n")
-        neighbour = subprocess.Popen([*wrap, "sleep", "60"])
+        neighbour = subprocess.Popen([*wrap, "sh", "-c", "echo; exec sleep 60"],
+                                     stdout=subprocess.PIPE)
+        self.addCleanup(neighbour.stdout.close)
         self.addCleanup(neighbour.wait)
         self.addCleanup(neighbour.kill)
-        wait_for(lambda: os.readlink(f"/proc/{neighbour.pid}/ns/net") !=
-                 os.readlink("/proc/self/ns/net"), "its namespace")
+        # A user's namespace is there before its users are: not to be entered.
+        self.assertEqual(neighbour.stdout.readline(), b"\n")
         # A user's are both of one user namespace, or they could not be joined.
         enter = ("nsenter", "-t", str(neighbour.pid))
         own = wrap[1] == "-rn"
