@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/read_listener.h"
+
+#include <string.h>
+
+#include "config/conflicts.h"
+#include "config/defaults.h"
+#include "config/expect.h"
+#include "config/group.h"
+
+static void
+check_outputs(struct reader *r, config_setting_t *names)
+{
+	const char *known[CONFIG_OUTPUTS + 1] = { NULL };
+
+	/* value_read() has reported what is neither array nor list. */
+	if (!names || !config_setting_is_aggregate(names) ||
+	    config_setting_is_group(names) || value_is_reported(r, names))
+		return;
+	for (size_t i = 0; i < r->config->output_count; i++)
+		known[i] = r->config->outputs[i].name;
+	if (config_setting_length(names) == 0)
+		error_at(r, names,
+			 "found no name in outputs, expected at least one");
+	for (int i = 0; i < config_setting_length(names); i++) {
+		const char *name = config_setting_get_string_elem(names, i);
+		const char *near;
+
+		if (!name || config_find_output(r->config, name) >= 0 ||
+		    r->has_unknown_names)
+			continue;
+		near = errors_nearest(name, known);
+		error_at(r, config_setting_get_elem(names, (unsigned)i),
+			 "unknown output \"%s\", expected the name of an "
+			 "output%s%s%s",
+			 name, near ? ", such as \"" : "", near ? near : "",
+			 near ? "\"" : "");
+	}
+}
+
+static void
+check_framing(struct reader *r, config_setting_t *group,
+	      const struct listener_config *l)
+{
+	bool is_tcp = l->protocol == PROTOCOL_TCP;
+	bool is_udp_framing =
+		l->framing == FRAMING_DATAGRAM || l->framing == FRAMING_EXACT;
+	bool fits = l->framing == FRAMING_LINE || l->framing == FRAMING_UNSET ||
+		    is_tcp != is_udp_framing;
+
+	if (fits)
+		return;
+	error_at(r, config_setting_get_member(group, "framing"),
+		 "framing: found \"%s\", expected %s",
+		 option_find(config_listener_options, "framing")
+			 ->choices[l->framing],
+		 is_tcp ? "for tcp one of \"line\", \"lf\", \"nul\", "
+			  "\"octet-counted\", \"chunk\", \"delimiter\", "
+			  "\"length\""
+			: "for udp one of \"datagram\", \"exact\", \"line\"");
+}
+
+static void
+check_address(struct reader *r, config_setting_t *group,
+	      const struct listener_config *l)
+{
+	const char *expected = expect_usable_address(
+		l->address, l->protocol,
+		config_setting_get_member(group, "interface"));
+
+	if (expected)
+		value_wrong_type(r, config_setting_get_member(group, "address"),
+				 expected);
+}
+
+static void
+check_protocol(struct reader *r, config_setting_t *group,
+	       const struct listener_config *l)
+{
+	group_check_applies(r, group, config_listener_options,
+			    option_listener_kinds(l),
+			    "this protocol or framing");
+	check_framing(r, group, l);
+	check_address(r, group, l);
+}
+
+static void
+check_share(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	if (l->limits.max_connections > r->config->limits.max_connections)
+		error_at(r, config_setting_get_member(group, "max_connections"),
+			 "max_connections: found %u, expected at most %u, "
+			 "which limits has for all listeners together",
+			 l->limits.max_connections,
+			 r->config->limits.max_connections);
+}
+
+/* With its port, the name of each must be one that a listener may have. */
+static void
+check_range(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	if (l->last_port > 0 && l->name && strlen(l->name) > 64 - 6)
+		value_wrong_type(r, config_setting_get_member(group, "name"),
+				 "at most 58 characters, for the port follows");
+}
+
+static void
+check_names(struct reader *r, config_setting_t *group,
+	    const struct listener_config *l)
+{
+	char place[256];
+	size_t i = 0;
+
+	while (!conflicts_names(&r->config->listeners[i], l) &&
+	       &r->config->listeners[i] != l)
+		i++;
+	if (&r->config->listeners[i] == l)
+		return;
+	group_describe_place(r, group, i, place);
+	error_at(r, group,
+		 "found a second %s listener \"%s\", expected a name of its "
+		 "own: the first is on %s",
+		 address_protocol(l->protocol),
+		 l->name ? l->name : r->config->listeners[i].name, place);
+}
+
+static void
+check_listener_conflicts(struct reader *r, config_setting_t *group)
+{
+	const struct config *config = r->config;
+	size_t last = config->listener_count - 1;
+	char place[256];
+
+	for (size_t i = 0; i < last; i++) {
+		const struct listener_config *first = &config->listeners[i];
+
+		if (!conflicts_listeners(first, &config->listeners[last]))
+			continue;
+		group_describe_place(r, group, i, place);
+		error_at(r, group,
+			 "found a second listener on this port and address, "
+			 "the first, of \"%s\", is on %s",
+			 first->address, place);
+		return;
+	}
+}
+
+void
+read_listener(struct reader *r, config_setting_t *group)
+{
+	const struct option *table = config_listener_options;
+	struct listener_config *listener = config_add_listener(r->config);
+	uint64_t wrong = group_read(r, group, table, listener);
+
+	check_outputs(r, config_setting_get_member(group, "outputs"));
+	if (!group_is_wrong(wrong, table, "protocol"))
+		check_protocol(r, group, listener);
+	check_share(r, group, listener);
+	check_range(r, group, listener);
+	if (wrong == 0)
+		check_names(r, group, listener);
+	/* Port 0 conflicts with none: where it is to listen is unknown. */
+	if (group_is_wrong(wrong, table, "protocol") ||
+	    group_is_wrong(wrong, table, "address") ||
+	    group_is_wrong(wrong, table, "interface"))
+		listener->port = listener->last_port = 0;
+	check_listener_conflicts(r, group);
+}
