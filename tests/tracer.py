@@ -35,7 +35,8 @@ class Tracer:
 
     def __init__(self, daemon):
         self.pid = daemon.process.pid
-        self.task = max(map(int, os.listdir(f"/proc/{self.pid}/task")))
+        # In the order of their starts; their numbers may begin anew.
+        self.task = int(os.listdir(f"/proc/{self.pid}/task")[-1])
 
     def request(self, request, address=None, data=None):
         ptrace(request, self.task, address, data)
