@@ -199,7 +199,8 @@ class MidLine(Files):
     def fill(self):
         """A daemon that stands in a line; returns it and what it got."""
         daemon = self.daemon(start=False, config=config(
-            '{ type = "file"; name = "log"; path = "@DIR@/logs/log"; }'))
+            '{ type = "file"; name = "log"; path = "@DIR@/logs/log"; '
+            'keep_free = 0; }'))
         logs = daemon.dir + "/logs"
         os.mkdir(logs)
         daemon.arguments = [*harness.namespaces(

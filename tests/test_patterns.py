@@ -255,7 +255,7 @@ class Failure(Patterns):
         self.assertIn("output log: 1 records unwritten", daemon.errors())
 
     def test_a_disk_that_is_full_for_one_of_them(self):
-        daemon = self.start("%{peer}/log", start=False)
+        daemon = self.start("%{peer}/log", "keep_free = 0;", start=False)
         full = daemon.logs + "/127.0.0.2"
         os.mkdir(full)
         daemon.arguments = [*harness.namespaces(

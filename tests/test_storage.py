@@ -30,7 +30,8 @@ listeners = (
 );
 limits = { flush_timeout = 0; shutdown_timeout = 60; };
 outputs = (
-  { type = "file"; name = "hurt"; path = "@HURT@"; format = "@FORMAT@"; },
+  { type = "file"; name = "hurt"; path = "@HURT@"; format = "@FORMAT@";
+    keep_free = 0; },
   { type = "file"; name = "good"; path = "@DIR@/good"; }
 );
 """

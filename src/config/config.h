@@ -80,6 +80,9 @@ struct listener_config {
 /* Without max_size there is none. */
 #define KEEP_UNSET UINT_MAX
 
+/* In keep_free: the rest is a percentage of the file system, not bytes. */
+#define CONFIG_PERCENT 0x80000000U
+
 struct output_config {
 	char *name;
 	enum output_type type;
@@ -87,8 +90,9 @@ struct output_config {
 	unsigned max_line; /* bytes; 0: no limit */
 	char *path;
 	unsigned mode;
-	unsigned max_size; /* bytes of a file; 0: no limit */
-	unsigned keep;     /* files with a number, once they are full */
+	unsigned max_size;  /* bytes of a file; 0: no limit */
+	unsigned keep;      /* files with a number, once they are full */
+	unsigned keep_free; /* bytes, or CONFIG_PERCENT with 1 to 99 */
 	unsigned facility, severity; /* codes of RFC 5424, 6.2.1 */
 	char *ident;
 };

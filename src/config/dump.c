@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "base/escape.h"
+#include "config/config.h"
 #include "config/options.h"
 
 /* Print a string with the escapes of libconfig. */
@@ -46,6 +47,15 @@ put_names(FILE *out, const struct names *names)
 }
 
 static void
+put_space(FILE *out, unsigned value)
+{
+	if (value & CONFIG_PERCENT)
+		fprintf(out, "\"%u%%\"", value & ~CONFIG_PERCENT);
+	else
+		fprintf(out, "%u", value);
+}
+
+static void
 put_value(FILE *out, const struct option *option, const void *target)
 {
 	const void *field = (const char *)target + option->offset;
@@ -63,6 +73,9 @@ put_value(FILE *out, const struct option *option, const void *target)
 		break;
 	case OPTION_MODE:
 		fprintf(out, "\"%04o\"", option_get(option, target));
+		break;
+	case OPTION_SPACE:
+		put_space(out, option_get(option, target));
 		break;
 	case OPTION_NAME:
 	case OPTION_ADDRESS:
@@ -107,6 +120,7 @@ is_unset(const struct option *option, const void *target)
 	case OPTION_CHOICE:
 	case OPTION_BOOLEAN:
 	case OPTION_MODE:
+	case OPTION_SPACE:
 	case OPTION_DELIMITER:
 		break;
 	}

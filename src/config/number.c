@@ -84,7 +84,8 @@ static void
 expect_integer(const struct option *option, char out[80])
 {
 	if (option &&
-	    (option->type == OPTION_INTEGER || option->type == OPTION_PORTS))
+	    (option->type == OPTION_INTEGER || option->type == OPTION_PORTS ||
+	     option->type == OPTION_SPACE))
 		snprintf(out, 80, "an integer from %u to %u", option->min,
 			 option->max);
 	else

@@ -193,6 +193,12 @@ const struct option config_output_options[] = {
 	{ INTEGER("keep", offsetof(struct output_config, keep), 1, 1000,
 		  KEEP_UNSET),
 	  .applies = FILES },
+	{ .name = "keep_free",
+	  .type = OPTION_SPACE,
+	  .offset = offsetof(struct output_config, keep_free),
+	  .max = INT_MAX,
+	  .initial = CONFIG_PERCENT | 5,
+	  .applies = FILES },
 	{ CHOICE("facility", offsetof(struct output_config, facility),
 		 facilities, 3),
 	  .applies = MESSAGES },
@@ -272,6 +278,7 @@ options_set_defaults(const struct option *table, void *target)
 		case OPTION_CHOICE:
 		case OPTION_BOOLEAN:
 		case OPTION_MODE:
+		case OPTION_SPACE:
 			option_set(table, target, table->initial);
 			break;
 		case OPTION_NAME:

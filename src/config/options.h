@@ -16,6 +16,7 @@ enum option_type {
 	OPTION_CHOICE,    /* an enum: the index in choices */
 	OPTION_BOOLEAN,   /* unsigned: 0 or 1 */
 	OPTION_MODE,      /* unsigned: octal digits in a string */
+	OPTION_SPACE,     /* unsigned: bytes, or a percentage in a string */
 	OPTION_NAME,      /* char *: printable ASCII, no space, 1 to 64 bytes */
 	OPTION_ADDRESS,   /* char *: "*" or a numeric address */
 	OPTION_NETWORK,   /* char *: an address or a network */

@@ -226,6 +226,34 @@ is_name(const char *value)
 	return size > 0 && size <= NAME_BYTES;
 }
 
+/* "1%" to "99%"; 0: it is none of these. */
+static unsigned
+parse_percentage(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits > 2 || text[0] == '0' || strcmp(text + digits, "%") != 0)
+		return 0;
+	return (unsigned)strtoul(text, NULL, 10);
+}
+
+static void
+read_space(struct reader *r, const config_setting_t *setting,
+	   const struct option *option, unsigned *field)
+{
+	const char *text = config_setting_get_string(setting);
+	unsigned percentage = text ? parse_percentage(text) : 0;
+
+	if (!text)
+		read_integer(r, setting, option, field);
+	else if (percentage > 0)
+		*field = CONFIG_PERCENT | percentage;
+	else
+		value_wrong_type(r, setting,
+				 "bytes, or a percentage from \"1%\" to "
+				 "\"99%\"");
+}
+
 /* What a string of that type must be, or NULL if value is. */
 static const char *
 wrong_string(enum option_type type, const char *value)
@@ -328,6 +356,9 @@ value_read(struct reader *r, const config_setting_t *setting,
 		break;
 	case OPTION_MODE:
 		read_mode(r, setting, field);
+		break;
+	case OPTION_SPACE:
+		read_space(r, setting, option, field);
 		break;
 	case OPTION_NAME:
 	case OPTION_ADDRESS:

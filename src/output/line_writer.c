@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "output/files.h"
+#include "output/free_space.h"
 #include "output/retry.h"
 
 #define LOOK_MS 100 /* between two looks at a file that is written to */
@@ -246,6 +247,20 @@ line_writer_is_reopened(const struct output *output)
 	       atomic_load(&output->reopens_done);
 }
 
+/* false: the write would take what is to stay free. */
+static bool
+leaves_free(struct output *output, const struct writing *w)
+{
+	char why[FREE_SPACE_REASON];
+
+	if (free_space_allows(output->sink, fitting(output, w),
+			      atomic_load(&output->counters.busy_since_ms),
+			      why))
+		return true;
+	retry_wait_for(output, "keep_free", why);
+	return false;
+}
+
 /* Do what the file needs before a write.  false: call again. */
 static bool
 prepare_file(struct output *output, struct writing *w)
@@ -254,7 +269,8 @@ prepare_file(struct output *output, struct writing *w)
 	    (!is_in_line(output, w) || output->stalled_since_ms != 0))
 		reopen(output, w, REASON_REQUEST);
 	return look_before(output, w) &&
-	       (has_room(output, w) || begin_next_file(output, w));
+	       (has_room(output, w) || begin_next_file(output, w)) &&
+	       leaves_free(output, w);
 }
 
 static void

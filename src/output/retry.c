@@ -24,14 +24,19 @@ retry_stop_if_abandoned(struct output *output)
 void
 retry_wait(struct output *output, int error)
 {
+	retry_wait_for(output, strerrorname_np(error), strerror(error));
+}
+
+void
+retry_wait_for(struct output *output, const char *reason, const char *why)
+{
 	if (output->stalled_since_ms == 0) {
 		output->stalled_since_ms = clock_now_ms();
 		atomic_fetch_add(&output->counters.errors, 1);
 		diag(LOG_ERR,
 		     "output %s: stalled reason=%s: %s; trying again "
 		     "every second",
-		     output->sink->name, strerrorname_np(error),
-		     strerror(error));
+		     output->sink->name, reason, why);
 	}
 	clock_sleep_ms(RETRY_MS);
 	retry_stop_if_abandoned(output);

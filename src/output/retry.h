@@ -14,6 +14,9 @@ void retry_stop_if_abandoned(struct output *);
 /* A write has failed: begin a stall, unless there is one, and wait a second. */
 void retry_wait(struct output *, int error);
 
+/* The same for another reason, a word, and its explanation. */
+void retry_wait_for(struct output *, const char *reason, const char *why);
+
 /* A write has succeeded: end a stall, if there is one. */
 void retry_end(struct output *);
 

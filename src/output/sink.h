@@ -29,13 +29,16 @@ struct sink {
 	/* For line_writer; these on CLOCK_MONOTONIC. */
 	long long look_at_ms;   /* the next look */
 	long long rotate_at_ms; /* not before */
-	bool reopen_failed;     /* it was logged */
-	size_t max_line;        /* bytes of one line; 0: no limit */
-	size_t max_write;       /* bytes of one write; 0: no limit */
-	size_t sent;            /* bytes of the present record that were sent */
-	bool ends_in_nul; /* each message: the syslog socket is a stream */
-	char *buffer;     /* owned by the sink */
-	size_t capacity;  /* bytes of buffer */
+	/* For free_space: how long no look is needed at what is free. */
+	size_t unlooked; /* bytes */
+	long long free_look_at_ms;
+	bool reopen_failed; /* it was logged */
+	size_t max_line;    /* bytes of one line; 0: no limit */
+	size_t max_write;   /* bytes of one write; 0: no limit */
+	size_t sent;        /* bytes of the present record that were sent */
+	bool ends_in_nul;   /* each message: the syslog socket is a stream */
+	char *buffer;       /* owned by the sink */
+	size_t capacity;    /* bytes of buffer */
 };
 
 enum sink_file {

@@ -23,6 +23,7 @@ stream_identify(struct sink *sink)
 	struct stat status;
 
 	sink->type = 0;
+	sink->unlooked = 0;
 	if (fstat(sink->fd, &status) != 0)
 		return;
 	sink->type = status.st_mode & S_IFMT;
