@@ -67,6 +67,12 @@ check_address(const char *text, uint16_t port)
 	REQUIRE(strcmp(host, host_again) == 0);
 	REQUIRE(address_same_host(&address, &again));
 	REQUIRE(address_hash_host(&address) == address_hash_host(&again));
+	/* A source is one of itself, and of its peer it is the same again. */
+	again = address_source(&address, port % 128 + 1U);
+	address = address_source(&again, port % 128 + 1U);
+	REQUIRE(address_same_host(&address, &again));
+	REQUIRE(address_hash_host(&address) == address_hash_host(&again));
+	address_format_source(&address, port % 128 + 1U, formatted);
 	check_listens_on(host, port);
 }
 

@@ -60,7 +60,7 @@ host_open(void)
 	host.outputs = output_set_open(&config, -1, -1);
 	REQUIRE(host.outputs);
 	host.inflight.send_fd = -1;
-	registry_init(&host.registry, &host.inflight, -1, -1);
+	registry_init(&host.registry, &host.inflight, -1, -1, 64);
 }
 
 /* Send the stream in packets of the sizes in its steps, and close. */

@@ -132,6 +132,36 @@ START_TEST(one_host_is_the_same_in_both_families)
 }
 END_TEST
 
+static const struct {
+	const char *host;
+	unsigned prefix_v6;
+	const char *source;
+} sources[] = {
+	{ "192.0.2.7", 64, "192.0.2.7" },
+	{ "192.0.2.7", 1, "192.0.2.7" },
+	{ "::ffff:192.0.2.7", 64, "192.0.2.7" },
+	{ "2001:db8:1:2:3:4:5:6", 64, "2001:db8:1:2::/64" },
+	{ "2001:db8:1:2:3:4:5:6", 128, "2001:db8:1:2:3:4:5:6" },
+	{ "2001:db8:1:2:3:4:5:7", 127, "2001:db8:1:2:3:4:5:6/127" },
+	{ "2001:db8:1:2:3:4:5:6", 48, "2001:db8:1::/48" },
+	{ "2001:db8:1:ffff::", 49, "2001:db8:1:8000::/49" },
+	{ "ffff::1", 1, "8000::/1" },
+	{ "fe80::1%lo", 64, "fe80::%lo/64" },
+};
+
+START_TEST(a_source_is_a_host_or_a_prefix_of_ipv6)
+{
+	struct address peer, source;
+	char text[ADDRESS_TEXT];
+
+	ck_assert(address_parse(&peer, sources[_i].host, 7));
+	source = address_source(&peer, sources[_i].prefix_v6);
+	address_format_source(&source, sources[_i].prefix_v6, text);
+	ck_assert_str_eq(text, sources[_i].source);
+	ck_assert_uint_eq(source.in.sin_port, 0);
+}
+END_TEST
+
 SUITE(address)
 {
 	Suite *suite = suite_create("address");
@@ -144,6 +174,8 @@ SUITE(address)
 	tcase_add_loop_test(tests, parses_listeners, 0,
 			    sizeof listeners / sizeof *listeners);
 	tcase_add_test(tests, one_host_is_the_same_in_both_families);
+	tcase_add_loop_test(tests, a_source_is_a_host_or_a_prefix_of_ipv6, 0,
+			    sizeof sources / sizeof *sources);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

@@ -47,7 +47,7 @@ set_up(void)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", log_fd);
 	output.name = output.path = path;
 	registry_init(&registry, &inflight, eventfd(0, EFD_NONBLOCK),
-		      eventfd(0, EFD_NONBLOCK));
+		      eventfd(0, EFD_NONBLOCK), 64);
 	ck_assert(state_open(&state, 1, PEERS, 1));
 	listener = (struct listener){ .config = &config,
 				      .name = "here",

@@ -37,7 +37,7 @@ set_up(void)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	inflight = inflight_of(pair[0], pair[1]);
 	handover_fd = eventfd(0, EFD_NONBLOCK);
-	registry_init(&registry, &inflight, left_fd, handover_fd);
+	registry_init(&registry, &inflight, left_fd, handover_fd, 64);
 	atomic_store(&count, 0);
 }
 
@@ -112,6 +112,36 @@ START_TEST(finds_the_host_with_most_entries)
 			  2);
 	ck_assert(address_same_host(&source, &entries[2].peer));
 	for (int i = 0; i < 6; i++) {
+		registry_close(&registry, &entries[i]);
+		close(peers[i]);
+	}
+}
+END_TEST
+
+START_TEST(counts_a_prefix_of_ipv6_as_one)
+{
+	static const char *const hosts[] = { "2001:db8::1", "2001:db8::ffff:1",
+					     "2001:db8:0:1::1",
+					     "::ffff:192.0.2.1" };
+	struct registry_entry entries[4];
+	struct address source, neighbour;
+	int peers[4];
+
+	for (int i = 0; i < 4; i++) {
+		peers[i] = make_entry(&entries[i], hosts[i]);
+		registry_add(&registry, &entries[i]);
+	}
+	ck_assert(address_parse(&neighbour, "2001:db8::2", 9));
+	ck_assert_uint_eq(registry_count_source(&registry, &neighbour, &count),
+			  2);
+	ck_assert_uint_eq(
+		registry_count_source(&registry, &entries[2].peer, &count), 1);
+	ck_assert_uint_eq(
+		registry_count_source(&registry, &entries[3].peer, &count), 1);
+	ck_assert_uint_eq(registry_largest_source(&registry, NULL, &source), 2);
+	ck_assert(address_parse(&neighbour, "2001:db8::", 0));
+	ck_assert(address_same_host(&source, &neighbour));
+	for (int i = 0; i < 4; i++) {
 		registry_close(&registry, &entries[i]);
 		close(peers[i]);
 	}
@@ -267,6 +297,7 @@ SUITE(registry)
 	tcase_add_checked_fixture(tests, set_up, clean_up);
 	tcase_add_test(tests, counts_all_and_those_of_a_host);
 	tcase_add_test(tests, finds_the_host_with_most_entries);
+	tcase_add_test(tests, counts_a_prefix_of_ipv6_as_one);
 	tcase_add_test(tests, rings_for_a_removal_only_if_wanted);
 	tcase_add_test(tests, stops_present_and_later_connections);
 	tcase_add_test(tests, shuts_down_only_connections_with_blocked_input);

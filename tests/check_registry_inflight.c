@@ -41,7 +41,7 @@ set_up(void)
 				      .next = 1,
 				      .peeked = 1 };
 	registry_init(&registry, &inflight, eventfd(0, EFD_NONBLOCK),
-		      eventfd(0, EFD_NONBLOCK));
+		      eventfd(0, EFD_NONBLOCK), 64);
 }
 
 static void

@@ -19,6 +19,7 @@ LIMITS = {
     "idle_timeout": (0, 31536000, 0),
     "flush_timeout": (0, 86400000, 1000),
     "receive_buffer": (1, 1073741823, 8388608),
+    "source_prefix_v6": (1, 128, 64),
     "backlog": (1, 2147483647, 4096),
     "shutdown_timeout": (0, 86400, 5),
 }

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import unittest
 
 import harness
@@ -177,6 +178,45 @@ class PerSource(LimitCase):
                          {"refused connections=1 peer=127.0.0.1",
                           "refused connections=1 peer=::1"})
 
+
+    # Connections from each address named; what became of each of them.
+    CONNECTIONS = """import socket, sys
+port, *hosts = sys.argv[1:]
+peers = [socket.create_connection(("fd09::100", int(port)), 20, (host, 0))
+         for host in hosts]
+for peer in reversed(peers):  # the first stays to the end
+    try:
+        peer.sendall(b"line\\n")
+        peer.shutdown(socket.SHUT_WR)
+        peer.recv(1)
+    except OSError:
+        pass
+    peer.close()
+"""
+
+    def of_networks(self, limits):
+        """The notes and data of a daemon with peers of two IPv6 networks."""
+        hosts = ("fd09::1", "fd09::2", "fd09::3:4:5:6", "fd09:0:0:1::1")
+        ip = harness.INTERFACES
+        wrap = harness.namespaces("n", f"{ip} up lo && " + " && ".join(
+            f"{ip} address lo {host}" for host in (*hosts, "fd09::100")))
+        daemon = self.daemon(wrap=wrap, config=configured(
+            tcp(), limits=limits))
+        enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]
+        if "-rn" in daemon.arguments:
+            enter += ["-U", "--preserve-credentials"]
+        subprocess.run([*enter, sys.executable, "-c", self.CONNECTIONS,
+                        str(daemon.port()), *hosts], check=True,
+                       timeout=harness.PATIENCE)
+        self.assertEqual(daemon.stop(), 0)
+        return daemon
+
+    def test_an_ipv6_network_is_one_source(self):
+        for prefix, heard in ("", 2), ("source_prefix_v6 = 128;", 4), (
+                "source_prefix_v6 = 48;", 1):
+            daemon = self.of_networks(
+                "max_connections_per_source = 1;" + prefix)
+            self.assertEqual(daemon.data(), ["line"] * heard, prefix)
 
     def test_only_connections_of_the_listener_itself_count(self):
         daemon = self.daemon(config="""

@@ -169,6 +169,42 @@ address_split(const char *text, const char **host, size_t *host_size,
 	*port = colon + 1;
 }
 
+struct address
+address_source(const struct address *address, unsigned prefix_v6)
+{
+	const unsigned char *ipv4 = ipv4_bytes(address);
+	struct address source = { .size = sizeof source.in6 };
+	const unsigned char *from = address->in6.sin6_addr.s6_addr;
+	unsigned char *bytes = source.in6.sin6_addr.s6_addr;
+	unsigned whole = prefix_v6 / 8, rest = prefix_v6 % 8;
+
+	if (ipv4) {
+		source.size = sizeof source.in;
+		source.in.sin_family = AF_INET;
+		memcpy(&source.in.sin_addr, ipv4, 4);
+		return source;
+	}
+	source.in6.sin6_family = AF_INET6;
+	source.in6.sin6_scope_id = address->in6.sin6_scope_id;
+	memcpy(bytes, from, whole);
+	if (rest > 0)
+		bytes[whole] = (unsigned char)(from[whole] & 0xff00U >> rest);
+	return source;
+}
+
+void
+address_format_source(const struct address *source, unsigned prefix_v6,
+		      char text[ADDRESS_TEXT])
+{
+	char host[ADDRESS_TEXT];
+
+	address_format_host(source, host);
+	if (source->any.sa_family == AF_INET6 && prefix_v6 < 128)
+		snprintf(text, ADDRESS_TEXT, "%.70s/%u", host, prefix_v6);
+	else
+		snprintf(text, ADDRESS_TEXT, "%s", host);
+}
+
 bool
 address_same_host(const struct address *a, const struct address *b)
 {

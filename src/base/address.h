@@ -61,6 +61,16 @@ bool address_is_mapped(const struct address *);
 /* Whether it is "0.0.0.0" or "::". */
 bool address_is_any(const struct address *);
 
+/*
+ * What counts as one source: the IPv4 address, or the first prefix_v6 bits of
+ * the IPv6 address, 1 to 128, with zeros behind; no port.
+ */
+struct address address_source(const struct address *, unsigned prefix_v6);
+
+/* "192.0.2.7", or "2001:db8::/64" if it has fewer bits than an address. */
+void address_format_source(const struct address *source, unsigned prefix_v6,
+			   char text[ADDRESS_TEXT]);
+
 /* Whether two addresses are of one host; a hash that is equal if they are. */
 bool address_same_host(const struct address *, const struct address *);
 unsigned address_hash_host(const struct address *);

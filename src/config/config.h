@@ -107,6 +107,7 @@ struct config {
 	struct limits limits;
 	unsigned backlog;
 	unsigned shutdown_timeout_s;
+	unsigned source_prefix_v6; /* bits: what is one source */
 };
 
 #endif

@@ -96,6 +96,8 @@ const struct option config_top_options[] = {
 
 const struct option config_limits_options[] = {
 	LIMITS(struct config, limits.),
+	{ INTEGER("source_prefix_v6", offsetof(struct config, source_prefix_v6),
+		  1, 128, 64) },
 	{ INTEGER("backlog", offsetof(struct config, backlog), 1, INT_MAX,
 		  4096) },
 	{ INTEGER("shutdown_timeout",

@@ -59,7 +59,8 @@ listeners_find(struct listeners *ls, const struct config *config,
 		.count = config->listener_count,
 	};
 	inflight_open(&ls->inflight, in);
-	registry_init(&ls->registry, &ls->inflight, wake_fd, handover_fd);
+	registry_init(&ls->registry, &ls->inflight, wake_fd, handover_fd,
+		      config->source_prefix_v6);
 	if (!open_state(ls, in))
 		return false;
 	ls->list = memory_zeroed(ls->count, sizeof *ls->list);
@@ -237,7 +238,7 @@ log_full(struct listeners *ls, const struct listener *l, unsigned waiting)
 		&ls->registry, is_own ? &l->counters->connections : NULL,
 		&source);
 
-	address_format_host(&source, host);
+	address_format_source(&source, ls->config->source_prefix_v6, host);
 	diag(LOG_WARNING,
 	     "listener %s: %smax_connections is reached: %zu connections, %zu "
 	     "of them from %s; %u more wait",

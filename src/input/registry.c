@@ -10,10 +10,11 @@
 
 void
 registry_init(struct registry *registry, struct inflight *inflight, int left_fd,
-	      int handover_fd)
+	      int handover_fd, unsigned source_prefix_v6)
 {
 	*registry = (struct registry){ .left_fd = left_fd,
-				       .handover_fd = handover_fd };
+				       .handover_fd = handover_fd,
+				       .source_prefix_v6 = source_prefix_v6 };
 	flight_init(&registry->flight, inflight);
 	pthread_mutex_init(&registry->lock, NULL);
 }
@@ -25,9 +26,9 @@ registry_destroy(struct registry *registry)
 }
 
 static struct registry_entry **
-bucket_of(struct registry *registry, const struct address *peer)
+bucket_of(struct registry *registry, const struct address *source)
 {
-	return &registry->buckets[address_hash_host(peer) % REGISTRY_BUCKETS];
+	return &registry->buckets[address_hash_host(source) % REGISTRY_BUCKETS];
 }
 
 size_t
@@ -45,30 +46,33 @@ size_t
 registry_count_source(struct registry *registry, const struct address *peer,
 		      const atomic_ullong *count)
 {
+	const struct address source =
+		address_source(peer, registry->source_prefix_v6);
 	size_t found = 0;
 
 	pthread_mutex_lock(&registry->lock);
-	for (struct registry_entry *m = *bucket_of(registry, peer); m;
+	for (struct registry_entry *m = *bucket_of(registry, &source); m;
 	     m = m->next)
-		found += m->count == count && address_same_host(&m->peer, peer);
+		found += m->count == count &&
+			 address_same_host(&m->source, &source);
 	pthread_mutex_unlock(&registry->lock);
 	return found;
 }
 
-/* How many entries from here on are of the same host; 0: others are before. */
+/* How many entries from here on have the same source; 0: others are before. */
 static size_t
-count_host(const struct registry_entry *first,
+count_same(const struct registry_entry *first,
 	   const struct registry_entry *entry, const atomic_ullong *count)
 {
 	size_t found = 0;
 
-	while (!address_same_host(&first->peer, &entry->peer))
+	while (!address_same_host(&first->source, &entry->source))
 		first = first->next;
 	if (first != entry)
 		return 0;
 	for (; entry; entry = entry->next)
 		found += (!count || entry->count == count) &&
-			 address_same_host(&first->peer, &entry->peer);
+			 address_same_host(&first->source, &entry->source);
 	return found;
 }
 
@@ -83,12 +87,12 @@ registry_largest_source(struct registry *registry, const atomic_ullong *count,
 		for (struct registry_entry *m = registry->buckets[i]; m;
 		     m = m->next) {
 			size_t found =
-				count_host(registry->buckets[i], m, count);
+				count_same(registry->buckets[i], m, count);
 
 			if (found <= largest)
 				continue;
 			largest = found;
-			*source = m->peer;
+			*source = m->source;
 		}
 	pthread_mutex_unlock(&registry->lock);
 	return largest;
@@ -125,8 +129,11 @@ for_each(struct registry *registry, void (*act)(struct registry_entry *))
 void
 registry_add(struct registry *registry, struct registry_entry *entry)
 {
-	struct registry_entry **bucket = bucket_of(registry, &entry->peer);
+	struct registry_entry **bucket;
 
+	entry->source =
+		address_source(&entry->peer, registry->source_prefix_v6);
+	bucket = bucket_of(registry, &entry->source);
 	pthread_mutex_lock(&registry->lock);
 	entry->next = *bucket;
 	entry->link = bucket;

@@ -30,6 +30,7 @@ struct registry_entry {
 	struct registry_entry *next, **link;
 	struct flight_entry flight;
 	struct address peer;
+	struct address source;     /* of that: set when it is added */
 	atomic_ullong *count;      /* of its listener; borrowed */
 	atomic_size_t held;        /* bytes read that are no record yet */
 	int fd;                    /* closed by registry_close() alone */
@@ -40,7 +41,7 @@ struct registry_entry {
 struct registry {
 	pthread_mutex_t lock;
 	/* Under the lock: */
-	struct registry_entry *buckets[REGISTRY_BUCKETS]; /* by host */
+	struct registry_entry *buckets[REGISTRY_BUCKETS]; /* by source */
 	size_t count;
 	size_t left_open; /* of count, those in that state */
 	struct flight flight;
@@ -51,22 +52,23 @@ struct registry {
 	int handover_fd;          /* an eventfd, readable from then on */
 	atomic_bool wanted;       /* ring left_fd when an entry is removed */
 	int left_fd;              /* an eventfd */
+	unsigned source_prefix_v6;
 };
 
-/* All are borrowed. */
+/* All are borrowed.  source_prefix_v6: what address_source() keeps. */
 void registry_init(struct registry *, struct inflight *, int left_fd,
-		   int handover_fd);
+		   int handover_fd, unsigned source_prefix_v6);
 void registry_destroy(struct registry *);
 
 size_t registry_count(struct registry *);
 
-/* How many entries of this host have that count. */
+/* How many entries of this peer's source have that count. */
 size_t registry_count_source(struct registry *, const struct address *,
 			     const atomic_ullong *count);
 
 /*
- * The host that most entries of that count are of, or of all for NULL, and how
- * many; 0: there is no entry.
+ * The source that most entries of that count are of, or of all for NULL, and
+ * how many; 0: there is no entry.
  */
 size_t registry_largest_source(struct registry *, const atomic_ullong *count,
 			       struct address *);
