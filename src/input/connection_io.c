@@ -8,9 +8,7 @@
 
 #include "base/clock.h"
 #include "input/connection_progress.h"
-
-/* The pause before it is tried again where the kernel has no memory. */
-#define RETRY_MS 100
+#include "input/transport.h"
 
 void
 connection_borrow(struct connection *c)
@@ -176,13 +174,28 @@ received(struct connection *c, struct batch *batch, size_t size)
 	publish_held(c);
 }
 
-/* Why recv(2) returned 0: we have stopped it, or the peer sent its FIN. */
+/* The stream has ended: we have stopped it, or the peer has sent its FIN. */
 static enum ending
-ending_of(const struct connection *c)
+ending_in_order(const struct connection *c)
 {
 	struct tcp_info info = { .tcpi_state = TCP_CLOSE_WAIT };
 	socklen_t size = sizeof info;
 
+	if (c->error)
+		return c->error == ECONNRESET ? ENDING_RESET : ENDING_ERROR;
+	getsockopt(c->entry.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
+						  : ENDING_EOF;
+}
+
+/* Why there is no more to receive. */
+static enum ending
+ending_of(const struct connection *c, enum transport_result result)
+{
+	if (result == TRANSPORT_RESET)
+		return ENDING_RESET;
+	if (result == TRANSPORT_ERROR)
+		return ENDING_ERROR;
 	switch (c->state) {
 	case CONNECTION_FRAMING_FAILED:
 	case CONNECTION_STOPPED_FRAMING:
@@ -192,47 +205,26 @@ ending_of(const struct connection *c)
 	case CONNECTION_OPEN:
 		break;
 	}
-	if (c->error)
-		return c->error == ECONNRESET ? ENDING_RESET : ENDING_ERROR;
-	getsockopt(c->entry.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
-						  : ENDING_EOF;
-}
-
-static enum ending
-receive_failed(int error)
-{
-	switch (error) {
-	case ENOBUFS:
-	case ENOMEM:
-		clock_sleep_ms(RETRY_MS);
-		return ENDING_NONE;
-	case EAGAIN:
-	case EINTR:
-		return ENDING_NONE;
-	case ECONNRESET:
-		return ENDING_RESET;
-	default:
-		return ENDING_ERROR;
-	}
+	return ending_in_order(c);
 }
 
 /* Read once into the framer's memory, records to the batch. */
 static enum ending
 receive(struct connection *c, struct batch *batch)
 {
-	size_t capacity;
+	size_t capacity, size;
 	unsigned char *space = framer_space(&c->framer, &capacity);
-	ssize_t size = recv(c->entry.fd, space, capacity, MSG_DONTWAIT);
+	enum transport_result result =
+		transport_receive(c->entry.fd, space, capacity, &size);
 
-	if (size > 0) {
-		received(c, batch, (size_t)size);
+	if (result == TRANSPORT_BYTES) {
+		received(c, batch, size);
 		return ENDING_NONE;
 	}
-	if (size == 0)
-		return ending_of(c);
+	if (result != TRANSPORT_AGAIN)
+		return ending_of(c, result);
 	coalesce_read(&c->coalesce, 0, 0, 0);
-	return receive_failed(errno);
+	return ENDING_NONE;
 }
 
 enum ending

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "input/transport.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+/* The pause before it is tried again where the kernel has no memory. */
+#define RETRY_MS 100
+
+static enum transport_result
+receive_failed(int error)
+{
+	switch (error) {
+	case ENOBUFS:
+	case ENOMEM:
+		clock_sleep_ms(RETRY_MS);
+		return TRANSPORT_AGAIN;
+	case EAGAIN:
+	case EINTR:
+		return TRANSPORT_AGAIN;
+	case ECONNRESET:
+		return TRANSPORT_RESET;
+	default:
+		return TRANSPORT_ERROR;
+	}
+}
+
+enum transport_result
+transport_receive(int fd, void *space, size_t room, size_t *size)
+{
+	ssize_t received = recv(fd, space, room, MSG_DONTWAIT);
+
+	if (received < 0)
+		return receive_failed(errno);
+	*size = (size_t)received;
+	return received > 0 ? TRANSPORT_BYTES : TRANSPORT_END;
+}

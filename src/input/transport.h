@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transport: what lies between a connection's descriptor and its framer: the
+ * bytes of the stream as they are.  All calls are for the thread that the
+ * connection belongs to; none blocks, but for 0.1 s where the kernel is short
+ * of memory.
+ */
+#ifndef PORTLOG_INPUT_TRANSPORT_H
+#define PORTLOG_INPUT_TRANSPORT_H
+
+#include <stddef.h>
+
+enum transport_result {
+	TRANSPORT_BYTES,
+	TRANSPORT_AGAIN, /* there is nothing now */
+	TRANSPORT_END,   /* the peer has ended its stream, or we have */
+	TRANSPORT_RESET,
+	TRANSPORT_ERROR,
+};
+
+/* Read once into room bytes of space; *size: how many were read. */
+enum transport_result transport_receive(int fd, void *space, size_t room,
+					size_t *size);
+
+#endif
