@@ -377,7 +377,9 @@ static const char *const dumped[] = {
 	"listeners = ( { protocol = \"udp\"; port = 0; interface = \"lo\"; "
 	"outputs = ( \"stdout\" ); receive_buffer = 1; }, { protocol = "
 	"\"tcp\"; port = 65535; framing = \"octet-counted\"; idle_timeout = 9; "
-	"connection_notes = \"all\"; max_connections_per_source = 3; } );\n"
+	"connection_notes = \"all\"; max_connections_per_source = 3; allow = "
+	"[ \"::/0\", \"0.0.0.0/0\" ]; deny = ( \"10.0.0.0/9\" ); proxies = "
+	"[ \"10.0.0.5\" ]; } );\n"
 	"limits = { shutdown_timeout = 0; flush_timeout = 0; };\n",
 };
 

@@ -17,9 +17,10 @@ clean_up(void)
 static void
 add(const char *text, unsigned value)
 {
+	char expected[NETWORK_EXPECTED];
 	struct network network;
 
-	ck_assert_ptr_null(network_parse(&network, text));
+	ck_assert(network_parse(&network, text, expected));
 	prefix_table_add(&table, &network, value);
 }
 
@@ -128,21 +129,44 @@ static const struct {
 	{ "10.0.0.0/255.0.0.0", "a prefix from /0 to /32" },
 	{ "::/129", "a prefix from /0 to /128" },
 	{ "::/1000", "a prefix from /0 to /128" },
-	{ "10.0.0.1/31", "a network whose address is zero" },
-	{ "10.1.0.0/15", "a network whose address is zero" },
-	{ "2001:db8::1/127", "a network whose address is zero" },
-	{ "1::/0", "a network whose address is zero" },
-	{ "::ffff:10.0.0.1", "IPv4 without" },
-	{ "::ffff:10.0.0.0/104", "IPv4 without" },
+	{ "10.0.0.1/31", "\"10.0.0.0/31\", whose address is zero" },
+	{ "10.1.0.0/15", "\"10.0.0.0/15\", whose" },
+	{ "10.1.2.3/0", "\"0.0.0.0/0\", whose" },
+	{ "2001:db8::1/127", "\"2001:db8::/127\", whose" },
+	{ "1::/0", "\"::/0\", whose" },
+	{ "::ffff:10.0.0.1", "\"10.0.0.1\", IPv4 without" },
+	{ "::ffff:10.0.0.0/104", "\"10.0.0.0/8\", IPv4 without" },
+	{ "::ffff:10.1.2.3/104", "\"10.0.0.0/8\", IPv4 without" },
+	{ "::ffff:10.0.0.0/128", "\"10.0.0.0\", IPv4 without" },
+	{ "::ffff:0:0/96", "\"0.0.0.0/0\", IPv4 without" },
+	{ "::ffff:10.0.0.0/8", "IPv4 without" },
+	{ "::ffff:10.0.0.0/129", "a prefix from /0 to /128" },
 };
 
 START_TEST(what_is_no_network_is_refused)
 {
+	char said[NETWORK_EXPECTED];
 	struct network network;
-	const char *said = network_parse(&network, wrong[_i].text);
 
-	ck_assert_ptr_nonnull(said);
+	ck_assert(!network_parse(&network, wrong[_i].text, said));
 	ck_assert_mem_eq(said, wrong[_i].expected, strlen(wrong[_i].expected));
+}
+END_TEST
+
+START_TEST(a_network_is_shown_as_it_is_read)
+{
+	const char *texts[] = { "0.0.0.0/0",     "10.0.0.0/8",    "192.0.2.17",
+				"::/0",          "2001:db8::/32", "2001:db8::1",
+				"192.0.2.16/31", "::/127" };
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		char text[NETWORK_TEXT], expected[NETWORK_EXPECTED];
+		struct network network;
+
+		ck_assert(network_parse(&network, texts[i], expected));
+		network_format(&network, text);
+		ck_assert_str_eq(text, texts[i]);
+	}
 }
 END_TEST
 
@@ -159,6 +183,7 @@ SUITE(prefix_table)
 	tcase_add_test(tests, doubles_are_found);
 	tcase_add_loop_test(tests, what_is_no_network_is_refused, 0,
 			    sizeof wrong / sizeof *wrong);
+	tcase_add_test(tests, a_network_is_shown_as_it_is_read);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

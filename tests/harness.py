@@ -416,6 +416,13 @@ class Case(unittest.TestCase):
         self.addCleanup(connection.close)
         return connection
 
+    def assert_refused(self, connect, *arguments, data=b""):
+        """Who connects so is reset: an end in order would be a receipt."""
+        with self.assertRaises((ConnectionResetError, BrokenPipeError)):
+            with connect(*arguments) as connection:
+                connection.sendall(data)
+                connection.recv(1)
+
     def udp(self, daemon, number=0, host="127.0.0.1"):
         sender = daemon.udp(number, host)
         self.addCleanup(sender.close)

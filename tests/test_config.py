@@ -44,6 +44,7 @@ NAME = "1 to 64 printable ASCII characters, no space"
 ADDRESS = r'"\*" or a numeric IPv4 or IPv6 address'
 MODE = "octal digits in quotes"
 NAMES = r"names: \[ "
+NETWORKS = "one or more networks: "
 GROUPS = r"a list of groups: \( \{"
 WRONG = {
     ("limits", "max_record"): (INTEGER, (
@@ -64,6 +65,8 @@ WRONG = {
         '"two words"', '""', '"' + 65 * "x" + '"', r'"a\nb"', r'"a\x07b"',
         '"é"', "1", "true", r'"tab\tbed"')),
     ("listener", "interface"): (NAME, ('"eth 0"', "0")),
+    **{("listener", name): (NETWORKS, ('"10.0.0.0/8"', "8", "[ ]", "( )"))
+       for name in ("allow", "deny", "proxies")},
     ("listener", "outputs"): (NAMES, ('"stdout"', "1", "{ }")),
     ("output", "type"): ('one of "stdout", "file", "syslog", "journal"', (
         '"stderr"', "1")),
@@ -1221,6 +1224,52 @@ class Files(Case):
         included = self.write("\nbacklog = ;\n", "more.conf")
         found = self.faults('limits = {\n@include "more.conf"\n};\n')
         self.assertEqual([f[:2] for f in found], [(included, 2)])
+
+
+class Networks(Case):
+    LISTENER = ('listeners = ( {{ protocol = "{}"; port = {}; {} }} );\n')
+
+    def test_each_wrong_one_is_told_with_the_right_spelling(self):
+        wrong = (("192.0.2.1/24", '"192.0.2.0/24", whose address is zero'),
+                 ("10.0.0.3/31", '"10.0.0.2/31", whose address is zero'),
+                 ("2001:db8::1/32", '"2001:db8::/32", whose address is zero'),
+                 ("::ffff:10.0.0.0/104", '"10.0.0.0/8", IPv4 without "::ffff:"'),
+                 ("10.0.0.0/33", "a prefix from /0 to /32"),
+                 ("::/129", "a prefix from /0 to /128"),
+                 ("sensor.example", 'an address or a network, such as '
+                  '"192.0.2.17" or "2001:db8::/32": a name is never looked '
+                  "up"),
+                 ("fe80::1%lo", "an address or a network"), ("", "an address"))
+        for setting in "allow", "deny", "proxies":
+            for begin, end in "[]", "()":
+                found = self.faults(self.LISTENER.format(
+                    "tcp", 0, setting + " = " + begin + ",".join(
+                        f'\n"10.0.0.0/8",\n"{text}"' for text, _ in wrong) +
+                    end + ";"))
+                self.assertEqual([line for line, _ in found],
+                                 [3 + 2 * i for i in range(len(wrong))])
+                for (text, expected), (_, told) in zip(wrong, found):
+                    self.assertIn(f'found "{text}", expected {expected}', told)
+
+    def test_what_is_no_text_is_told(self):
+        self.one_fault(self.LISTENER.format("tcp", 0, "\nallow = [ 10 ];"), 2,
+                       "found 10, expected an address or a network")
+
+    def test_proxies_are_of_tcp(self):
+        self.one_fault(self.LISTENER.format("udp", 0, '\nproxies = [ "::" ];'),
+                       2, 'found "proxies", which this protocol')
+
+    def test_a_dump_has_them_in_one_order(self):
+        text = "allow = {}; deny = ( \"10.0.0.7\" ); proxies = [ \"::1\" ];"
+        dumps = {self.dump(self.LISTENER.format("tcp", '"5000-5002"',
+                                                text.format(allow)))
+                 for allow in ('[ "::/0", "10.0.0.0/8", "10.0.0.0/31" ]',
+                               '( "10.0.0.0/31", "::/0", "10.0.0.0/8" )')}
+        dump, = dumps
+        self.assertEqual(dump.count(
+            '    allow = [ "10.0.0.0/8", "10.0.0.0/31", "::/0" ];\n'
+            '    deny = [ "10.0.0.7" ];\n    proxies = [ "::1" ];\n'), 3)
+        self.assertEqual(self.dump(dump), dump)
 
 
 class Inheritance(Case):

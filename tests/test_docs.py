@@ -34,7 +34,7 @@ def dump(text):
 def settings():
     """The names in the table of src/config/options.c."""
     table = read("src", "config", "options.c")
-    names = re.findall(r'(?:INTEGER|CHOICE|STRING)\("(\w+)"', table)
+    names = re.findall(r'(?:INTEGER|CHOICE|STRING|NETWORKS)\("(\w+)"', table)
     names += re.findall(r'\.name = "(\w+)"', table)
     return set(names)
 
@@ -54,7 +54,8 @@ LONG = re.compile(r"(?m)^ +--([\w-]+)")
 
 # All kinds of listeners and outputs, so that every setting has a default.
 EVERYTHING = """
-listeners = ( { protocol = "tcp"; port = 1; }, { protocol = "udp"; port = 1; },
+listeners = ( { protocol = "tcp"; port = 1; allow = [ "::/0" ];
+                deny = [ "::1" ]; proxies = [ "::2" ]; }, { protocol = "udp"; port = 1; },
               { protocol = "tcp"; port = 2; framing = "delimiter";
                 delimiter = "."; },
               { protocol = "tcp"; port = 3; framing = "length";

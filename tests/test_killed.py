@@ -484,6 +484,38 @@ class Retired(keeper.Case):
         self.assertEqual(sum("reason=killed" in t[0] for t in told), 2)
 
 
+class Counted(keeper.Case):
+    """What is counted for a note of each minute."""
+
+    REFUSED = "refused connections=%d peer=%s"
+
+    def summaries(self, daemon):
+        return [r.data for r in daemon.records(self.log) if r.peer == "-"]
+
+    def refuse(self, daemon, count):
+        for _ in range(count):
+            self.assert_refused(self.tcp, daemon)
+
+    def test_what_a_killed_process_had_counted_is_told_once(self):
+        daemon = self.serve(tcp("line", "max_connections_per_source = 1;"))
+        self.tcp(daemon).sendall(b"one\n")
+        wait_for(lambda: self.told(daemon) == ["one"])
+        expected = []
+        for count in 3, 2:
+            self.refuse(daemon, count)
+            daemon.kill()
+            expected.append(self.REFUSED % (count, "-"))
+            wait_for(lambda: self.summaries(daemon) == expected, "the note")
+        daemon.restart()
+        self.refuse(daemon, 4)
+        daemon.restart()
+        expected.append(self.REFUSED % (4, "127.0.0.1 reason=limit"))
+        self.assertEqual(self.summaries(daemon), expected)
+        self.assertEqual(daemon.counters()["line"]["refused"], 9)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(self.summaries(daemon), expected)
+
+
 class Limited(keeper.Case):
     """Few descriptors, for a user whom the kernel holds to that."""
 

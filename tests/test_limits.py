@@ -147,7 +147,7 @@ class PerSource(LimitCase):
         self.say(daemon, first, "first")
         self.say(daemon, second, "second")
         for _ in range(3):
-            self.assertEqual(end_of(self.tcp(daemon)), b"")
+            self.assert_refused(self.tcp, daemon, data=b"refused\n")
         other = self.from_address(daemon, "127.0.0.2")
         self.say(daemon, other, "from elsewhere")
         told = self.told(daemon)
@@ -162,7 +162,8 @@ class PerSource(LimitCase):
         self.assertEqual(daemon.stop(), 0)
         notes = [r.data for r in daemon.records() if r.tag == "*" and
                  r.data.startswith("refused")]
-        self.assertEqual(notes, ["refused connections=3 peer=127.0.0.1"])
+        self.assertEqual(notes, [
+            "refused connections=3 peer=127.0.0.1 reason=limit"])
         self.assertEqual(daemon.data(), ["first", "second", "from elsewhere",
                                          "third", "still second"])
 
@@ -171,12 +172,12 @@ class PerSource(LimitCase):
             tcp("max_connections_per_source = 1;")))
         for host in ("127.0.0.1", "::1"):
             self.say(daemon, self.tcp(daemon, 0, host), host)
-            self.assertEqual(end_of(self.tcp(daemon, 0, host)), b"")
+            self.assert_refused(self.tcp, daemon, 0, host)
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual({r.data for r in daemon.records() if r.tag == "*" and
                           r.data.startswith("refused")},
-                         {"refused connections=1 peer=127.0.0.1",
-                          "refused connections=1 peer=::1"})
+                         {"refused connections=1 peer=127.0.0.1 reason=limit",
+                          "refused connections=1 peer=::1 reason=limit"})
 
 
     # Connections from each address named; what became of each of them.
@@ -227,7 +228,7 @@ for peer in reversed(peers):  # the first stays to the end
         self.say(daemon, self.tcp(daemon, 0), "to the one")
         self.say(daemon, self.tcp(daemon, 0), "to the one again")
         self.say(daemon, self.tcp(daemon, 1), "to the other")
-        self.assertEqual(end_of(self.tcp(daemon, 1)), b"")
+        self.assert_refused(self.tcp, daemon, 1)
         self.assertEqual(daemon.stop(), 0)
 
 

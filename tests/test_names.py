@@ -118,7 +118,8 @@ class Configuration(Case):
                  'address: found "10.0.0.0/08", expected a prefix from /0 to '
                  "/32"),
                 (one + ',\n{ address = "10.1.0.0/8"; name = "b"; }',
-                 "expected a network whose address is zero behind its prefix"),
+                 'expected "10.0.0.0/8", whose address is zero behind its '
+                 "prefix"),
                 ('{ address = "host"; name = "b"; }',
                  "expected an address or a network"),
                 ('{ address = "::1"; name = "a b"; }',

@@ -272,7 +272,7 @@ class Counters(Case):
         for connection in kept:
             connection.sendall(b"x" * 150 + b"\n")
         daemon.wait_for_data(7, path=log)
-        harness.end_of(self.tcp(daemon))
+        self.assert_refused(self.tcp, daemon)
         sender = self.udp(daemon, 1)
         sender.send(b"datagram")
         sender.send(b"y" * 150)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/prefix_table.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,59 +45,104 @@ contains(const struct network *network, const unsigned char *bytes)
 	return begins_equal(network->bytes, bytes, network->bits);
 }
 
-/* Whether all bits behind the prefix are zero. */
+/* Set all bits behind the prefix to zero; whether they were. */
 static bool
-ends_in_zeros(const struct network *n)
+clear_behind(struct network *n)
 {
+	const struct network before = *n;
 	unsigned bytes = n->bits / 8;
 
-	if (bytes < NETWORK_BYTES && n->bytes[bytes] << n->bits % 8 & 0xff)
-		return false;
+	if (bytes < NETWORK_BYTES)
+		n->bytes[bytes] &= (unsigned char)~(0xff >> n->bits % 8);
 	for (unsigned i = bytes + 1; i < NETWORK_BYTES; i++)
-		if (n->bytes[i] != 0)
-			return false;
-	return true;
+		n->bytes[i] = 0;
+	return memcmp(n->bytes, before.bytes, NETWORK_BYTES) == 0;
 }
 
-/* Shorten the prefix to what stands behind the slash. */
 static bool
-parse_bits(struct network *n, const char *text)
+parse_bits(const char *text, unsigned most, unsigned *bits)
 {
 	size_t digits = strspn(text, "0123456789");
-	unsigned long bits = strtoul(text, NULL, 10);
 
 	if (digits == 0 || digits > 3 || text[digits] != '\0' ||
-	    (digits > 1 && *text == '0') || bits + FAMILY_BITS > n->bits)
+	    (digits > 1 && *text == '0'))
 		return false;
-	n->bits = (unsigned char)(bits + FAMILY_BITS);
-	return true;
+	*bits = (unsigned)strtoul(text, NULL, 10);
+	return *bits <= most;
 }
 
-const char *
-network_parse(struct network *n, const char *text)
+static bool
+parse_host(struct address *address, const char *text, size_t size)
 {
-	static const char expected[] =
-		"an address or a network, such as \"192.0.2.17\" or "
-		"\"2001:db8::/32\"";
-	size_t size = strcspn(text, "/");
 	char host[ADDRESS_TEXT];
-	struct address address;
 
 	if (size >= sizeof host || memchr(text, '%', size))
-		return expected;
+		return false;
 	memcpy(host, text, size);
 	host[size] = '\0';
-	if (!address_parse(&address, host, 0))
-		return expected;
-	if (address_is_mapped(&address))
-		return "IPv4 without \"::ffff:\" before it";
+	return address_parse(address, host, 0);
+}
+
+/* It is written in another way than the one that is right. */
+static void
+expect_network(char expected[NETWORK_EXPECTED], const struct network *right,
+	       const char *which)
+{
+	char text[NETWORK_TEXT];
+
+	network_format(right, text);
+	snprintf(expected, NETWORK_EXPECTED, "\"%s\", %s", text, which);
+}
+
+bool
+network_parse(struct network *n, const char *text,
+	      char expected[NETWORK_EXPECTED])
+{
+	const char *unmapped = "IPv4 without \"::ffff:\" before it";
+	size_t size = strcspn(text, "/");
+	unsigned bits, most, mapped;
+	struct address address;
+
+	if (!parse_host(&address, text, size)) {
+		snprintf(expected, NETWORK_EXPECTED,
+			 "an address or a network, such as \"192.0.2.17\" or "
+			 "\"2001:db8::/32\": a name is never looked up");
+		return false;
+	}
 	*n = network_of(&address);
-	if (text[size] == '/' && !parse_bits(n, text + size + 1))
-		return n->bytes[0] == 4 ? "a prefix from /0 to /32"
-					: "a prefix from /0 to /128";
-	return ends_in_zeros(n)
-		     ? NULL
-		     : "a network whose address is zero behind its prefix";
+	/* So many bits stand before an IPv4 address that is mapped. */
+	mapped = address_is_mapped(&address) ? 96 : 0;
+	bits = most = n->bits - FAMILY_BITS + mapped;
+	if (text[size] == '/' && !parse_bits(text + size + 1, most, &bits)) {
+		snprintf(expected, NETWORK_EXPECTED, "a prefix from /0 to /%u",
+			 most);
+		return false;
+	}
+	if (bits < mapped) {
+		snprintf(expected, NETWORK_EXPECTED, "%s", unmapped);
+		return false;
+	}
+	n->bits = (unsigned char)(FAMILY_BITS + bits - mapped);
+	if (clear_behind(n) && mapped == 0)
+		return true;
+	expect_network(expected, n,
+		       mapped > 0 ? unmapped
+				  : "whose address is zero behind its prefix");
+	return false;
+}
+
+void
+network_format(const struct network *n, char text[NETWORK_TEXT])
+{
+	bool is_ipv4 = n->bytes[0] == 4;
+	unsigned bits = n->bits - FAMILY_BITS;
+	size_t used;
+
+	inet_ntop(is_ipv4 ? AF_INET : AF_INET6, n->bytes + 1, text,
+		  NETWORK_TEXT);
+	used = strlen(text);
+	if (bits < (is_ipv4 ? 32 : 128))
+		snprintf(text + used, NETWORK_TEXT - used, "/%u", bits);
 }
 
 void
@@ -179,6 +226,20 @@ prefix_table_find(const struct prefix_table *table,
 	place = low > 0 ? (unsigned)low - 1 : PREFIX_NONE;
 	place = find_around(table, place, host.bytes);
 	return place == PREFIX_NONE ? PREFIX_NONE : table->list[place].value;
+}
+
+struct prefix_table
+prefix_table_copy(const struct prefix_table *table)
+{
+	struct prefix_table copy = {
+		.list = memory_zeroed(table->count, sizeof *table->list),
+		.count = table->count,
+	};
+
+	if (table->count > 0)
+		memcpy(copy.list, table->list,
+		       table->count * sizeof *table->list);
+	return copy;
 }
 
 void

@@ -21,11 +21,20 @@ struct network {
 	unsigned char bits; /* how many of these belong to the prefix */
 };
 
+/* The size of a network as text with a NUL, and of what else is expected. */
+#define NETWORK_TEXT 56
+#define NETWORK_EXPECTED 128
+
 /*
- * "192.0.2.17" or "198.51.100.0/24", "2001:db8::1" or "2001:db8::/32".  NULL,
- * or what is expected instead.
+ * "192.0.2.17" or "198.51.100.0/24", "2001:db8::1" or "2001:db8::/32".  false:
+ * it is none, and expected says what is instead, the right spelling if there is
+ * one.
  */
-const char *network_parse(struct network *, const char *text);
+bool network_parse(struct network *, const char *text,
+		   char expected[NETWORK_EXPECTED]);
+
+/* As it is parsed; without a prefix if that is one address. */
+void network_format(const struct network *, char text[NETWORK_TEXT]);
 
 /* { 0 } is an empty one. */
 struct prefix_table {
@@ -55,6 +64,8 @@ bool prefix_table_is_double(const struct prefix_table *, size_t i);
  * IPv4 peer of an IPv6 socket is IPv4, and zones do not count.
  */
 unsigned prefix_table_find(const struct prefix_table *, const struct address *);
+
+struct prefix_table prefix_table_copy(const struct prefix_table *);
 
 void prefix_table_free(struct prefix_table *);
 

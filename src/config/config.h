@@ -69,7 +69,10 @@ struct listener_config {
 	enum framing framing;
 	struct framing_settings framing_settings;
 	struct names outputs;
-	uint64_t output_mask; /* bit n: it writes to config->outputs[n] */
+	uint64_t output_mask;      /* bit n: it writes to config->outputs[n] */
+	struct prefix_table allow; /* sorted, as the next; empty: everybody */
+	struct prefix_table deny;
+	struct prefix_table proxies; /* sorted: who sends a PROXY header */
 	struct limits limits;
 	const struct peer_names *peer_names; /* of the whole configuration */
 };

@@ -119,6 +119,9 @@ copy_for_port(const struct listener_config *range, unsigned port)
 		memory_zeroed(range->outputs.count, sizeof *copy.outputs.list);
 	for (size_t i = 0; i < range->outputs.count; i++)
 		copy.outputs.list[i] = memory_copy(range->outputs.list[i]);
+	copy.allow = prefix_table_copy(&range->allow);
+	copy.deny = prefix_table_copy(&range->deny);
+	copy.proxies = prefix_table_copy(&range->proxies);
 	return copy;
 }
 
@@ -131,6 +134,9 @@ free_listener(struct listener_config *listener)
 	for (size_t i = 0; i < listener->outputs.count; i++)
 		free(listener->outputs.list[i]);
 	free(listener->outputs.list);
+	prefix_table_free(&listener->allow);
+	prefix_table_free(&listener->deny);
+	prefix_table_free(&listener->proxies);
 }
 
 static size_t

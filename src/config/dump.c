@@ -56,6 +56,19 @@ put_space(FILE *out, unsigned value)
 }
 
 static void
+put_networks(FILE *out, const struct prefix_table *table)
+{
+	char text[NETWORK_TEXT];
+
+	fputs("[ ", out);
+	for (size_t i = 0; i < table->count; i++) {
+		network_format(&table->list[i].network, text);
+		fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", text);
+	}
+	fputs(" ]", out);
+}
+
+static void
 put_value(FILE *out, const struct option *option, const void *target)
 {
 	const void *field = (const char *)target + option->offset;
@@ -90,6 +103,9 @@ put_value(FILE *out, const struct option *option, const void *target)
 	case OPTION_NAMES:
 		put_names(out, field);
 		break;
+	case OPTION_NETWORKS:
+		put_networks(out, field);
+		break;
 	case OPTION_GROUP:
 	case OPTION_LIST:
 		break;
@@ -111,6 +127,8 @@ is_unset(const struct option *option, const void *target)
 		return *(char *const *)field == NULL;
 	case OPTION_NAMES:
 		return ((const struct names *)field)->count == 0;
+	case OPTION_NETWORKS:
+		return ((const struct prefix_table *)field)->count == 0;
 	case OPTION_GROUP:
 	case OPTION_LIST:
 		return true;

@@ -60,6 +60,9 @@ static_assert(sizeof(enum framing) == sizeof(unsigned) &&
 #define STRING(key, kind, field, value)                                        \
 	.name = (key), .type = (kind), .offset = (field), .text = (value)
 
+#define NETWORKS(key, field)                                                   \
+	.name = (key), .type = OPTION_NETWORKS, .offset = (field)
+
 /* The settings of limits and of every listener, in field `in` of struct s. */
 #define LIMITS(s, in)                                                          \
 	{ INTEGER("max_record", offsetof(s, in max_record), 1, 1048576,        \
@@ -159,6 +162,10 @@ const struct option config_listener_options[] = {
 	{ .name = "outputs",
 	  .type = OPTION_NAMES,
 	  .offset = offsetof(struct listener_config, outputs) },
+	{ NETWORKS("allow", offsetof(struct listener_config, allow)) },
+	{ NETWORKS("deny", offsetof(struct listener_config, deny)) },
+	{ NETWORKS("proxies", offsetof(struct listener_config, proxies)),
+	  .applies = TCP },
 	LIMITS(struct listener_config, limits.),
 	{ CHOICE("connection_notes",
 		 offsetof(struct listener_config, limits.connection_notes),
@@ -293,6 +300,10 @@ options_set_defaults(const struct option *table, void *target)
 			break;
 		case OPTION_NAMES:
 			*(struct names *)(void *)field = (struct names){ 0 };
+			break;
+		case OPTION_NETWORKS:
+			*(struct prefix_table *)(void *)field =
+				(struct prefix_table){ 0 };
 			break;
 		case OPTION_DELIMITER:
 			((struct delimiter *)(void *)field)->size = 0;

@@ -24,6 +24,7 @@ enum option_type {
 	OPTION_PATH,      /* char *: the path of a file */
 	OPTION_DELIMITER, /* struct delimiter: an escaped string */
 	OPTION_NAMES,     /* struct names: an array or list of names */
+	OPTION_NETWORKS,  /* struct prefix_table: the same of networks */
 	OPTION_GROUP,     /* no field: a group, for which there is a table */
 	OPTION_LIST,      /* no field: a list of such groups */
 };

@@ -12,10 +12,11 @@ read_name(struct reader *r, config_setting_t *group)
 {
 	struct peer_names *names = &r->config->peer_names;
 	struct peer_name *name = peer_names_add(names);
+	char expected[NETWORK_EXPECTED];
 	struct network network;
 
 	if (group_read(r, group, config_name_options, name) == 0 &&
-	    !network_parse(&network, name->address))
+	    network_parse(&network, name->address, expected))
 		prefix_table_add(&names->networks, &network,
 				 (unsigned)names->count - 1);
 }

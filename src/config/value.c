@@ -256,7 +256,8 @@ read_space(struct reader *r, const config_setting_t *setting,
 
 /* What a string of that type must be, or NULL if value is. */
 static const char *
-wrong_string(enum option_type type, const char *value)
+wrong_string(enum option_type type, const char *value,
+	     char expected[NETWORK_EXPECTED])
 {
 	struct network network;
 
@@ -267,7 +268,8 @@ wrong_string(enum option_type type, const char *value)
 	if (type == OPTION_TEXT)
 		return *value ? NULL : "a string that is not empty";
 	if (type == OPTION_NETWORK)
-		return network_parse(&network, value);
+		return network_parse(&network, value, expected) ? NULL
+								: expected;
 	return type == OPTION_PATH ? expect_path(value) : expect_address(value);
 }
 
@@ -276,8 +278,10 @@ read_string(struct reader *r, const config_setting_t *setting,
 	    const struct option *option, char **field)
 {
 	const char *value = config_setting_get_string(setting);
+	char expected[NETWORK_EXPECTED];
 	/* "" is what none of them may be. */
-	const char *wrong = wrong_string(option->type, value ? value : "");
+	const char *wrong =
+		wrong_string(option->type, value ? value : "", expected);
 
 	if (wrong) {
 		value_wrong_type(r, setting, wrong);
@@ -308,14 +312,21 @@ read_delimiter(struct reader *r, const config_setting_t *setting,
 	memcpy(delimiter->bytes, bytes, delimiter->size);
 }
 
+static bool
+is_sequence(const config_setting_t *setting)
+{
+	int type = config_setting_type(setting);
+
+	return type == CONFIG_TYPE_ARRAY || type == CONFIG_TYPE_LIST;
+}
+
 static void
 read_names(struct reader *r, const config_setting_t *setting,
 	   struct names *names)
 {
-	int type = config_setting_type(setting);
 	int count = config_setting_length(setting);
 
-	if (type != CONFIG_TYPE_ARRAY && type != CONFIG_TYPE_LIST) {
+	if (!is_sequence(setting)) {
 		value_wrong_type(r, setting, "names: [ \"...\" ]");
 		return;
 	}
@@ -330,6 +341,31 @@ read_names(struct reader *r, const config_setting_t *setting,
 		else
 			value_wrong_type(r, item, "a name in quotes");
 	}
+}
+
+/* An empty list could be meant as nobody, and would be everybody. */
+static void
+read_networks(struct reader *r, const config_setting_t *setting,
+	      struct prefix_table *table)
+{
+	int count = config_setting_length(setting);
+
+	if (!is_sequence(setting) || count == 0)
+		value_wrong_type(r, setting,
+				 "one or more networks: [ \"192.0.2.0/24\" ]");
+	for (int i = 0; is_sequence(setting) && i < count; i++) {
+		config_setting_t *item =
+			config_setting_get_elem(setting, (unsigned)i);
+		const char *value = config_setting_get_string(item);
+		char expected[NETWORK_EXPECTED];
+		struct network network;
+
+		if (network_parse(&network, value ? value : "", expected))
+			prefix_table_add(table, &network, 0);
+		else
+			value_wrong_type(r, item, expected);
+	}
+	prefix_table_sort(table);
 }
 
 bool
@@ -372,6 +408,9 @@ value_read(struct reader *r, const config_setting_t *setting,
 		break;
 	case OPTION_NAMES:
 		read_names(r, setting, field);
+		break;
+	case OPTION_NETWORKS:
+		read_networks(r, setting, field);
 		break;
 	case OPTION_GROUP:
 	case OPTION_LIST:

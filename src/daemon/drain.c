@@ -124,8 +124,9 @@ drain_log_unread(struct listeners *ls, struct retired *retired)
 		if (listener_is_tcp(l) && l->socket.fd >= 0)
 			log_waiting(l);
 	}
-	if (!goes_on)
-		retired_log_abandoned(retired);
+	if (goes_on)
+		return;
+	retired_log_abandoned(retired);
 	for (size_t i = 0; i < ls->count; i++)
 		if (ls->list[i].poller)
 			poller_log_unwritten(ls->list[i].poller);

@@ -58,13 +58,16 @@ source_is_at_limit(const struct listener *l, const struct address *peer)
 				     &l->counters->connections) >= max;
 }
 
+/* By a reset: an end in order would be a receipt. */
 static void
-refuse(struct listener *l, struct registry_entry *entry)
+refuse(struct listener *l, struct registry_entry *entry, const char *reason)
 {
-	sockets_close(entry->fd);
-	entry->fd = -1;
+	const struct note_event refused = { EVENT_REFUSED, reason, NULL };
+
 	atomic_fetch_add(&l->counters->refused, 1);
-	note_summary_count(poller_summary(l->poller), "refused", &entry->peer);
+	note_summary_count(poller_summary(l->poller), &refused, &entry->peer);
+	close(entry->fd);
+	entry->fd = -1;
 }
 
 static enum acceptor_result
@@ -105,7 +108,7 @@ acceptor_accept(struct listener *l)
 	if (entry->fd < 0)
 		return accept_failed(l, errno);
 	if (source_is_at_limit(l, &entry->peer)) {
-		refuse(l, entry);
+		refuse(l, entry, "limit");
 		return ACCEPT_OK;
 	}
 	atomic_fetch_add(&l->counters->accepted, 1);

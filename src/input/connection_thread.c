@@ -115,13 +115,14 @@ note_closed(struct connection *c, enum ending ending)
 		c->listener->config->limits.connection_notes;
 	long long ms = clock_now_ms() - c->opened_ms;
 	const char *name = c->origin.name;
+	const struct note_event probe = { EVENT_PROBES, NULL, NULL };
 	char text[240];
 
 	if (notes == NOTES_NONE)
 		return;
 	if (notes != NOTES_ALL && is_probe(c, ending) && c->listener->poller) {
-		note_summary_count(poller_summary(c->listener->poller),
-				   "probes", &c->entry.peer);
+		note_summary_count(poller_summary(c->listener->poller), &probe,
+				   &c->entry.peer);
 		return;
 	}
 	snprintf(text, sizeof text,

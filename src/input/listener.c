@@ -76,17 +76,20 @@ listener_enter_state(struct listener *listener, struct state *state)
 	return true;
 }
 
-/* The counters are those of the listener, whichever socket it had. */
+/* What was counted is of the listener, whichever socket it had. */
 static void
 continue_counters(struct listener *listener,
 		  const struct state_reader *previous)
 {
+	struct state_position *p = &listener->state_entry->progress.position[0];
 	struct state_listener before;
 
 	if (!state_reader_find_key(previous, listener->key, &before))
 		return;
 	*listener->counters = before.counters;
 	atomic_store(&listener->counters->connections, 0);
+	memcpy(p->unnoted, state_position(&before.progress)->unnoted,
+	       sizeof p->unnoted);
 }
 
 void

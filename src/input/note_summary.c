@@ -2,20 +2,65 @@
 #include "input/note_summary.h"
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
 #include "base/clock.h"
+#include "base/diag.h"
 
 #define PERIOD_MS 60000
 
-void
-note_summary_init(struct note_summary *s, int wake_fd)
+/* "probes connections=N peer=SOURCE reason=no-certificate DETAIL" and a NUL. */
+#define TEXT_BYTES (ADDRESS_TEXT + NOTE_SUMMARY_DETAIL + 80)
+
+static const char *const words[] = {
+	[EVENT_REFUSED] = "refused",
+	[EVENT_LIMITED] = "limited",
+	[EVENT_PROBES] = "probes",
+};
+
+static struct note_summary_entry *
+add(struct note_summary *s, unsigned hash, const struct note_event *event,
+    const struct address *source, long long deadline_ms)
 {
+	struct note_summary_entry *entry = &s->entries[s->count];
+
+	*entry = (struct note_summary_entry){
+		.event = event->event,
+		.reason = event->reason,
+		.source = *source,
+		.deadline_ms = deadline_ms,
+	};
+	if (event->detail)
+		snprintf(entry->detail, sizeof entry->detail, "%s",
+			 event->detail);
+	s->hashes[s->count++] = hash;
+	if (s->count == 1 && s->wake_fd >= 0)
+		eventfd_write(s->wake_fd, 1);
+	return entry;
+}
+
+void
+note_summary_init(struct note_summary *s, struct listener *listener,
+		  int wake_fd)
+{
+	const struct state_position *p =
+		state_position(&listener->state_entry->progress);
+	const struct address unknown = { .size = 0 };
+
 	pthread_mutex_init(&s->lock, NULL);
+	s->listener = listener;
 	s->wake_fd = wake_fd;
 	s->count = 0;
+	for (unsigned i = 0; i < STATE_EVENTS; i++) {
+		const struct note_event event = { .event = i };
+
+		s->unnoted[i] = p->unnoted[i];
+		if (s->unnoted[i] > 0)
+			add(s, 0, &event, &unknown, 0)->count = s->unnoted[i];
+	}
 }
 
 void
@@ -24,57 +69,76 @@ note_summary_destroy(struct note_summary *s)
 	pthread_mutex_destroy(&s->lock);
 }
 
-static struct note_summary_entry *
-find(struct note_summary *s, const char *event, const struct address *source)
+static bool
+equals(const struct note_summary_entry *entry, const struct note_event *event,
+       const struct address *source)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		struct note_summary_entry *e = &s->entries[i];
+	const char *a = entry->reason, *b = event->reason;
 
-		if (strcmp(e->event, event) != 0)
-			continue;
-		if (source->size == 0
-			    ? e->source.size == 0
-			    : e->source.size != 0 &&
-				      address_same_host(&e->source, source))
-			return e;
-	}
+	return entry->event == event->event &&
+	       (a && b ? strcmp(a, b) == 0 : a == b) &&
+	       strncmp(entry->detail, event->detail ? event->detail : "",
+		       sizeof entry->detail - 1) == 0 &&
+	       (source->size == 0
+			? entry->source.size == 0 && entry->deadline_ms > 0
+			: entry->source.size != 0 &&
+				  address_same_host(&entry->source, source));
+}
+
+/* A flood of forged sources asks for many: look at the hashes alone. */
+static struct note_summary_entry *
+find(struct note_summary *s, unsigned hash, const struct note_event *event,
+     const struct address *source)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->hashes[i] == hash &&
+		    equals(&s->entries[i], event, source))
+			return &s->entries[i];
 	return NULL;
 }
 
 static struct note_summary_entry *
-find_or_add(struct note_summary *s, const char *event,
+find_or_add(struct note_summary *s, const struct note_event *event,
 	    const struct address *source)
 {
 	const struct address others = { .size = 0 };
-	struct note_summary_entry *entry = find(s, event, source);
+	const struct note_event plain = { event->event, event->reason, NULL };
+	unsigned hash = address_hash_host(source);
+	struct note_summary_entry *entry = find(s, hash, event, source);
 
 	if (!entry && s->count >= NOTE_SUMMARY_ENTRIES * 3 / 4) {
+		hash = 0;
+		event = &plain;
 		source = &others;
-		entry = find(s, event, source);
+		entry = find(s, hash, event, source);
 	}
-	if (entry || s->count == NOTE_SUMMARY_ENTRIES)
-		return entry;
-	entry = &s->entries[s->count++];
-	*entry = (struct note_summary_entry){
-		.event = event,
-		.source = *source,
-		.deadline_ms = clock_now_ms() + PERIOD_MS,
-	};
-	if (s->count == 1)
-		eventfd_write(s->wake_fd, 1);
-	return entry;
+	return entry ? entry
+		     : add(s, hash, event, source, clock_now_ms() + PERIOD_MS);
+}
+
+/*
+ * The lock is held.  A stream's listener has no other progress; a UDP thread
+ * publishes its own, together with what else it has read.
+ */
+static void
+publish(struct note_summary *s)
+{
+	struct state_progress *progress = &s->listener->state_entry->progress;
+
+	if (!listener_is_tcp(s->listener))
+		return;
+	memcpy(state_next(progress)->unnoted, s->unnoted, sizeof s->unnoted);
+	state_publish(progress);
 }
 
 void
-note_summary_count(struct note_summary *s, const char *event,
+note_summary_count(struct note_summary *s, const struct note_event *event,
 		   const struct address *source)
 {
-	struct note_summary_entry *entry;
-
 	pthread_mutex_lock(&s->lock);
-	entry = find_or_add(s, event, source);
-	if (entry)
-		entry->connections++;
+	find_or_add(s, event, source)->count++;
+	s->unnoted[event->event]++;
+	publish(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -90,30 +154,78 @@ note_summary_deadline_ms(struct note_summary *s)
 }
 
 static void
-describe(char text[NOTE_SUMMARY_TEXT], const struct note_summary_entry *e)
+describe(char text[TEXT_BYTES], const struct note_summary *s,
+	 const struct note_summary_entry *e)
 {
 	char host[ADDRESS_TEXT] = "others";
 
 	if (e->source.size > 0)
 		address_format_host(&e->source, host);
-	snprintf(text, NOTE_SUMMARY_TEXT, "%s connections=%llu peer=%s",
-		 e->event, e->connections, host);
+	else if (e->deadline_ms == 0)
+		snprintf(host, sizeof host, "-");
+	snprintf(
+		text, TEXT_BYTES, "%s %s=%llu peer=%s%s%s%s%s", words[e->event],
+		listener_is_tcp(s->listener) ? "connections" : "datagrams",
+		e->count, host, e->reason ? " reason=" : "",
+		e->reason ? e->reason : "", e->detail[0] ? " " : "", e->detail);
 }
 
-bool
-note_summary_take(struct note_summary *s, long long now_ms,
-		  char text[NOTE_SUMMARY_TEXT])
+/* Take out the next that is due; false: there is none. */
+static bool
+take(struct note_summary *s, long long now_ms, struct note_summary_entry *entry)
 {
 	bool is_due;
 
 	pthread_mutex_lock(&s->lock);
 	is_due = s->count > 0 && s->entries[0].deadline_ms <= now_ms;
 	if (is_due) {
-		describe(text, &s->entries[0]);
+		*entry = s->entries[0];
 		s->count--;
 		memmove(s->entries, s->entries + 1,
 			s->count * sizeof s->entries[0]);
+		memmove(s->hashes, s->hashes + 1,
+			s->count * sizeof s->hashes[0]);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return is_due;
+}
+
+/* If we were killed before, the next process notes it. */
+static void
+settle(struct note_summary *s, const struct note_summary_entry *entry)
+{
+	const struct pool *pool = &s->listener->pool;
+
+	if (output_set_is_broken(pool->outputs, pool->output_mask))
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->unnoted[entry->event] -= (uint32_t)entry->count;
+	publish(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+note_summary_write(struct note_summary *s, long long now_ms)
+{
+	struct note_summary_entry entry;
+	char text[TEXT_BYTES];
+
+	while (take(s, now_ms, &entry)) {
+		describe(text, s, &entry);
+		listener_note(s->listener, text);
+		settle(s, &entry);
+	}
+}
+
+void
+note_summary_log_unwritten(struct note_summary *s)
+{
+	struct note_summary_entry entry;
+	char text[TEXT_BYTES];
+
+	while (take(s, LLONG_MAX, &entry)) {
+		describe(text, s, &entry);
+		diag(LOG_ERR, "abandoned: listener %s: %s", s->listener->name,
+		     text);
+	}
 }

@@ -220,16 +220,6 @@ remove_quiet(struct poller *poller, bool all)
 	pthread_mutex_unlock(&poller->lock);
 }
 
-/* Write the summaries that are due; at the end, all. */
-static void
-write_summaries(struct poller *poller, long long now_ms)
-{
-	char text[NOTE_SUMMARY_TEXT];
-
-	while (note_summary_take(&poller->summary, now_ms, text))
-		listener_note(poller->listener, text);
-}
-
 static void *
 poller_main(void *argument)
 {
@@ -237,6 +227,8 @@ poller_main(void *argument)
 	struct poller *poller = argument;
 	struct registry *registry = poller->registry;
 
+	/* What the process before this one left. */
+	note_summary_write(&poller->summary, clock_now_ms());
 	while (atomic_load(&poller->phase) == SERVING) {
 		size_t served = serve_all(poller);
 		bool handing_over = atomic_load(&registry->handing_over);
@@ -245,12 +237,12 @@ poller_main(void *argument)
 			epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL,
 				  registry->handover_fd, NULL);
 		remove_quiet(poller, handing_over);
-		write_summaries(poller, clock_now_ms());
+		note_summary_write(&poller->summary, clock_now_ms());
 		atomic_fetch_add(&poller->turns, 1);
 		if (served > 0 && served < EVENTS && !handing_over)
 			nanosleep(&pause, NULL);
 	}
-	write_summaries(poller, LLONG_MAX);
+	note_summary_write(&poller->summary, LLONG_MAX);
 	atomic_store(&poller->phase, FINISHED);
 	eventfd_write(registry->left_fd, 1);
 	return NULL;
@@ -293,7 +285,7 @@ poller_start(struct listener *listener)
 	pthread_mutex_init(&poller->lock, NULL);
 	poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	note_summary_init(&poller->summary, poller->wake_fd);
+	note_summary_init(&poller->summary, listener, poller->wake_fd);
 	if (poller->epoll_fd >= 0 && poller->wake_fd >= 0 &&
 	    watch(poller, poller->wake_fd) &&
 	    watch(poller, poller->registry->handover_fd)) {
@@ -363,9 +355,5 @@ poller_stop(struct poller *poller)
 void
 poller_log_unwritten(struct poller *poller)
 {
-	char text[NOTE_SUMMARY_TEXT];
-
-	while (note_summary_take(&poller->summary, LLONG_MAX, text))
-		diag(LOG_ERR, "abandoned: listener %s: %s",
-		     poller->listener->name, text);
+	note_summary_log_unwritten(&poller->summary);
 }

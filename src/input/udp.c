@@ -2,6 +2,7 @@
 #include "input/udp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,13 +177,16 @@ udp_main(void *argument)
 
 	/* Not in udp_start(): the main thread must not block on outputs. */
 	udp_note_lost_at_kill(u);
+	udp_write_summaries(u, clock_now_ms());
 	do {
 		poll(ready, 2, CHECK_MS);
 		receive(u);
+		udp_write_summaries(u, clock_now_ms());
 		atomic_fetch_add(&u->turns, 1);
 	} while (!(ready[1].revents & POLLIN));
 	if (atomic_load(&u->drains))
 		drain(u);
+	udp_write_summaries(u, LLONG_MAX);
 	atomic_store(&u->done, true);
 	eventfd_write(u->done_fd, 1);
 	return NULL;
@@ -203,6 +207,7 @@ udp_start(struct listener *listener, int done_fd)
 	for (size_t i = 0; i < STATE_DATAGRAMS; i++)
 		u->datagrams[i].origin = u->self;
 	resume(u);
+	note_summary_init(&u->summary, listener, -1);
 	u->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->stop_fd >= 0) {
 		errno = thread_start(&u->thread, udp_main, u);
@@ -210,6 +215,7 @@ udp_start(struct listener *listener, int done_fd)
 			return u;
 		close(u->stop_fd);
 	}
+	note_summary_destroy(&u->summary);
 	free(u);
 	return NULL;
 }
@@ -240,7 +246,7 @@ udp_stop(struct udp *u)
 }
 
 void
-udp_log_abandoned(const struct udp *u)
+udp_log_abandoned(struct udp *u)
 {
 	int fd = u->listener->socket.fd;
 	unsigned long long unread = 0;
@@ -257,6 +263,7 @@ udp_log_abandoned(const struct udp *u)
 	     "bytes read and not yet records",
 	     u->listener->name, unread, lost,
 	     atomic_load(&u->unframed_at_emit));
+	note_summary_log_unwritten(&u->summary);
 }
 
 bool
@@ -270,5 +277,6 @@ udp_join(struct udp *u)
 {
 	pthread_join(u->thread, NULL);
 	close(u->stop_fd);
+	note_summary_destroy(&u->summary);
 	free(u);
 }

@@ -45,11 +45,12 @@ bool udp_is_alive(struct udp *);
 
 /*
  * Give up on the thread, which waits for an output: log on stderr how many
- * datagrams are queued and unread, how many drops are not noted yet, and how
- * many bytes were read that are not records yet.  Discards the queue, and waits
- * some milliseconds for packets in flight.
+ * datagrams are queued and unread, how many drops are not noted yet, how many
+ * bytes were read that are not records yet, and the summaries that are not
+ * written.  Discards the queue, and waits some milliseconds for packets in
+ * flight.
  */
-void udp_log_abandoned(const struct udp *);
+void udp_log_abandoned(struct udp *);
 
 /* Whether the thread has read and written all that it was to. */
 bool udp_is_done(const struct udp *);

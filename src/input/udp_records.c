@@ -206,6 +206,7 @@ udp_progress_done(struct udp *u)
 	p->dropped = u->dropped;
 	p->records = u->records;
 	p->done = p->read;
+	memcpy(p->unnoted, u->summary.unnoted, sizeof p->unnoted);
 	state_publish(u->progress);
 }
 
@@ -223,5 +224,16 @@ udp_note_lost_at_kill(struct udp *u)
 		atomic_store(&u->emitting, false);
 	}
 	/* Only now: if we are killed before, the next process notes it. */
+	udp_progress_done(u);
+}
+
+void
+udp_write_summaries(struct udp *u, long long now_ms)
+{
+	if (note_summary_deadline_ms(&u->summary) > now_ms)
+		return;
+	atomic_store(&u->emitting, true);
+	note_summary_write(&u->summary, now_ms);
+	atomic_store(&u->emitting, false);
 	udp_progress_done(u);
 }

@@ -13,6 +13,7 @@
 
 #include "input/batch.h"
 #include "input/listener.h"
+#include "input/note_summary.h"
 
 /* The buffers of one datagram: for recvmmsg(2), and for its notes. */
 struct datagram {
@@ -42,6 +43,7 @@ struct udp {
 	_Atomic uint32_t dropped; /* of the kernel's count, what was noted */
 	uint64_t records;         /* the number of the last one */
 	uint64_t lost_at_kill;    /* datagrams, not noted yet */
+	struct note_summary summary;
 	struct state_progress *progress; /* in the state */
 	struct origin self;              /* of notes that are about no peer */
 	struct mmsghdr *messages;        /* there too */
@@ -61,9 +63,10 @@ void udp_progress_done(struct udp *);
 
 /*
  * Note the datagrams that a process had read when it was killed, if there are
- * any.  Blocks on outputs.
+ * any.  Write the summaries that are due at this time.  Both block on outputs.
  */
 void udp_note_lost_at_kill(struct udp *);
+void udp_write_summaries(struct udp *, long long now_ms);
 
 /*
  * Add a note if the kernel's count of drops exceeds what was noted so far. text

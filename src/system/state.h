@@ -12,6 +12,7 @@
 #ifndef PORTLOG_SYSTEM_STATE_H
 #define PORTLOG_SYSTEM_STATE_H
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -30,6 +31,9 @@
 /* How many datagrams one system call reads. */
 #define STATE_DATAGRAMS 64
 
+/* What a listener counts and notes later: see note_summary.h. */
+enum state_event { EVENT_REFUSED, EVENT_PROBES, EVENT_LIMITED, STATE_EVENTS };
+
 /* How far a stream or a UDP socket has come: a cache line. */
 struct state_position {
 	alignas(64) uint64_t read; /* bytes of a stream; datagrams */
@@ -42,7 +46,11 @@ struct state_position {
 	uint8_t is_saved; /* boolean: `saved` of the entry is of this */
 	uint8_t digits;   /* of a count or length, before `read` */
 	unsigned char count[STATE_DIGITS]; /* these digits or bytes */
+	uint32_t unnoted[STATE_EVENTS];    /* of a listener: in no note yet */
 };
+
+static_assert(sizeof(struct state_position) == 64,
+	      "a position of another size than that of earlier versions");
 
 /*
  * Two of them: a kill at any instruction leaves one that is whole.  The other
@@ -87,7 +95,7 @@ struct state_connection {
 };
 
 struct state_listener {
-	struct state_progress progress; /* UDP */
+	struct state_progress progress; /* of TCP only what is unnoted */
 	uint64_t cookie;                /* of its socket */
 	char key[FDSTORE_NAME];
 	struct listener_counters counters;
