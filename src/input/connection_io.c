@@ -153,11 +153,27 @@ count_read(struct connection *c, size_t size, long long gap_ms)
 	c->listener_reads = reads + 1;
 }
 
+/*
+ * Of a counted stream, what the state has as read is taken only now: behind
+ * bytes that nobody has seen, the next process would not know where a count
+ * stands.
+ */
+static void
+take(const struct connection *c, size_t size)
+{
+	ssize_t taken;
+
+	do {
+		taken = recv(c->entry.fd, NULL, size, MSG_TRUNC | MSG_DONTWAIT);
+		size -= taken > 0 ? (size_t)taken : 0;
+	} while (size > 0 && taken > 0);
+}
+
 static void
 received(struct connection *c, struct batch *batch, size_t size)
 {
+	bool is_counted = framer_is_counted(&c->framer), any;
 	long long before_ms = c->received_ms;
-	bool any;
 
 	clock_gettime(CLOCK_REALTIME, &c->time);
 	c->received_ms = clock_now_ms();
@@ -166,6 +182,8 @@ received(struct connection *c, struct batch *batch, size_t size)
 	atomic_fetch_add(&c->listener->counters->bytes, size);
 	framer_received(&c->framer, size);
 	connection_progress_read(c);
+	if (is_counted)
+		take(c, size);
 	any = connection_take_records(c, batch);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;
@@ -223,7 +241,8 @@ receive(struct connection *c, struct batch *batch)
 {
 	size_t capacity;
 	unsigned char *space = framer_space(&c->framer, &capacity);
-	ssize_t size = recv(c->entry.fd, space, capacity, MSG_DONTWAIT);
+	int look = framer_is_counted(&c->framer) ? MSG_PEEK : 0;
+	ssize_t size = recv(c->entry.fd, space, capacity, MSG_DONTWAIT | look);
 
 	if (size > 0) {
 		received(c, batch, (size_t)size);
