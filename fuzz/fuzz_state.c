@@ -42,12 +42,13 @@ value_at(const uint8_t *entry, size_t entry_size, size_t at, size_t size)
 	return value;
 }
 
-/* What is read of a position: the current one, with possible values. */
+/* The current position is the first, and both have possible values. */
 static void
-check_position(const uint8_t *entry, const struct state_progress *progress)
+check_position(const uint8_t *entry, const struct state_progress *progress,
+	       size_t i)
 {
-	const uint8_t *raw = entry + 64 * (entry[128] & 1);
-	const struct state_position *p = state_position(progress);
+	const uint8_t *raw = entry + 64 * ((entry[128] & 1) ^ i);
+	const struct state_position *p = &progress->position[i];
 	uint64_t read = value_at(raw, 64, 0, 8), done = value_at(raw, 64, 8, 8);
 
 	REQUIRE(p->read == read);
@@ -55,6 +56,14 @@ check_position(const uint8_t *entry, const struct state_progress *progress)
 	REQUIRE(p->records == value_at(raw, 64, 16, 8));
 	REQUIRE(p->framing <= FRAMING_LENGTH || p->framing >= FRAMING_REST);
 	REQUIRE(p->digits <= STATE_DIGITS);
+}
+
+static void
+check_progress(const uint8_t *entry, const struct state_progress *progress)
+{
+	REQUIRE(state_position(progress) == progress->position);
+	check_position(entry, progress, 0);
+	check_position(entry, progress, 1);
 }
 
 static void
@@ -66,7 +75,7 @@ check_listener(const struct state_reader *reader, size_t i,
 		value_at(entry, layout->listener, COOKIE_OF_LISTENER, 8);
 
 	state_reader_listener(reader, i, &listener);
-	check_position(entry, &listener.progress);
+	check_progress(entry, &listener.progress);
 	REQUIRE(listener.cookie == cookie);
 	REQUIRE(memchr(listener.key, '\0', sizeof listener.key) != NULL);
 	REQUIRE(state_reader_uncounted(&listener) <= STATE_DATAGRAMS);
@@ -84,7 +93,7 @@ check_connection(const struct state_reader *reader, size_t i,
 	struct state_connection c;
 
 	state_reader_connection(reader, i, &c);
-	check_position(entry, &c.progress);
+	check_progress(entry, &c.progress);
 	REQUIRE(c.cookie == value_at(entry, layout->connection, COOKIE, 8));
 	REQUIRE(c.peer_size <= sizeof c.peer);
 	REQUIRE(c.saved.framing <= FRAMING_LENGTH ||

@@ -106,12 +106,12 @@ class LowPorts(MachineCase):
         kept.sendall(b"one\ntw")
         self.wait_for_lines(LOG, 1)
         self.machine.write(CONFIG, configured(
-            TCP, TCP.replace("79", "80"), UDP.replace("79", "80")))
+            TCP, TCP.replace("79", "77"), UDP.replace("79", "77")))
         self.machine.systemctl("restart", "portlogd")
         wait_for(lambda: self.machine.show("ActiveState") == "active",
                  "the start")
-        self.tcp(80).sendall(b"more\n")
-        self.udp(80).send(b"and more")
+        self.tcp(77).sendall(b"more\n")
+        self.udp(77).send(b"and more")
         if self.machine.tells_readiness():
             kept.sendall(b"o\n")
             self.wait_for_lines(LOG, 4)
@@ -122,11 +122,21 @@ class LowPorts(MachineCase):
         self.machine.systemctl("restart", "portlogd")
         wait_for(lambda: self.machine.show("ActiveState") == "active",
                  "the start")
-        for port in (79, 80):
+        for port in (79, 77):
             with self.assertRaises(ConnectionRefusedError):
                 self.tcp(port)
 
-    def test_another_address_takes_two_starts_and_loses_nothing(self):
+    def change_address(self, address):
+        """For the next start."""
+        self.machine.write(CONFIG, configured(*(
+            listener.replace("port", f'address = "{address}"; port')
+            for listener in (TCP, UDP))))
+
+    def starts(self):
+        """How often systemd tried after the last start on request."""
+        return int(self.machine.show("NRestarts"))
+
+    def test_another_address_takes_one_start_and_loses_nothing(self):
         self.needs_libsystemd()
         self.machine.configure(configured(TCP, UDP))
         self.machine.run("truncate", "-s", "0", LOG)
@@ -134,19 +144,17 @@ class LowPorts(MachineCase):
                                          rate=3000)
         self.addCleanup(datagrams.abandon)
         datagrams.start()
+        since = self.now()
         for address in ("127.0.0.1", "*"):
             datagrams.wait_for(100)
-            self.machine.write(CONFIG, configured(*(
-                listener.replace("port", f'address = "{address}"; port')
-                for listener in (TCP, UDP))))
-            self.machine.systemctl("restart", "portlogd", check=False)
-            wait_for(lambda: self.machine.show("ActiveState") == "active",
-                     "the start")
+            self.change_address(address)
+            self.machine.systemctl("restart", "portlogd")
             self.tcp(79).sendall(b"to %s\n" % address.encode())
         self.tcp(79, "::1").sendall(b"to all\n")
         datagrams.wait_for(100)
         datagrams.finish()
         self.assertFalse(datagrams.cut_off)
+        self.assertEqual((self.starts(), self.told(since, "cannot")), (0, 0))
         self.machine.systemctl("stop", "portlogd")
         log = self.machine.run("cat", LOG).stdout.encode()
         self.assertLessEqual({"to *", "to 127.0.0.1", "to all"}, {
@@ -157,6 +165,27 @@ class LowPorts(MachineCase):
             e for e in accounting.entries_of(b"".join(by_time))
             if e.listener == "udp/79"])
         self.assertNotIn(b" * lost", log)
+
+    def test_after_a_kill_another_address_takes_two_starts(self):
+        self.needs_libsystemd()
+        for address, host in (("*", "127.0.0.1"), ("127.0.0.1", "*")):
+            self.change_address(host)
+            self.machine.systemctl("stop", "portlogd")
+            self.machine.run("rm", "-f", LOG)
+            self.machine.systemctl("start", "portlogd")
+            sender, since = self.udp(79), self.now()
+            sender.send(b"before")
+            self.wait_for_lines(LOG, 1)
+            self.change_address(address)
+            pid = self.machine.main_pid()
+            self.machine.run("kill", "-9", str(pid))
+            sender.send(b"between")
+            wait_for(lambda: self.told(since, "listening on udp") == 1,
+                     "the start")
+            sender.send(b"after")
+            self.assertEqual({r.data for r in self.wait_for_lines(LOG, 3)},
+                             {"before", "between", "after"})
+            self.assertEqual(self.starts(), 2)
 
     def test_a_port_of_another_program_is_told_and_tried(self):
         self.machine.systemctl("stop", "portlogd")

@@ -135,10 +135,9 @@ find_listener(struct listeners *ls, const char *key)
 /* fd -1: it ended with the process before this one. */
 static void
 take_over(struct retired *retired, const struct listen_fds *in, int fd,
-	  uint64_t message, const struct state_connection *entry)
+	  uint64_t message, struct state_connection *entry)
 {
 	struct listeners *ls = retired->listeners;
-	const struct state_position *p = state_position(&entry->progress);
 	struct state_listener before = { 0 };
 	struct listener *listener;
 	struct connection *c;
@@ -155,8 +154,9 @@ take_over(struct retired *retired, const struct listen_fds *in, int fd,
 		c->entry.fd = fd;
 	if (!c || !connection_restore(
 			  c, entry,
-			  p->is_saved ? listen_fds_read_bytes(in, &entry->saved)
-				      : NULL)) {
+			  state_may_be_saved(&entry->progress)
+				  ? listen_fds_read_bytes(in, &entry->saved)
+				  : NULL)) {
 		diag(LOG_ERR, "cannot continue with connection %llu: no memory",
 		     (unsigned long long)entry->number);
 		return;

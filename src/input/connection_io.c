@@ -154,8 +154,8 @@ count_read(struct connection *c, size_t size, long long gap_ms)
 static void
 received(struct connection *c, struct batch *batch, size_t size)
 {
+	bool is_counted = framer_is_counted(&c->framer), any;
 	long long before_ms = c->received_ms;
-	bool any;
 
 	clock_gettime(CLOCK_REALTIME, &c->time);
 	c->received_ms = clock_now_ms();
@@ -164,6 +164,12 @@ received(struct connection *c, struct batch *batch, size_t size)
 	atomic_fetch_add(&c->listener->counters->bytes, size);
 	framer_received(&c->framer, size);
 	connection_progress_read(c);
+	/*
+	 * Only now: behind bytes that nobody has seen, the next process would
+	 * not know where a count stands.
+	 */
+	if (is_counted)
+		transport_take(c->entry.fd, size);
 	any = connection_take_records(c, batch);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;
@@ -215,7 +221,8 @@ receive(struct connection *c, struct batch *batch)
 	size_t capacity, size;
 	unsigned char *space = framer_space(&c->framer, &capacity);
 	enum transport_result result =
-		transport_receive(c->entry.fd, space, capacity, &size);
+		transport_receive(c->entry.fd, space, capacity,
+				  framer_is_counted(&c->framer), &size);
 
 	if (result == TRANSPORT_BYTES) {
 		received(c, batch, size);

@@ -67,15 +67,22 @@ restore_count(struct connection *c, const struct state_position *p)
 	c->lost -= p->digits;
 }
 
-/* What the kernel has delivered to any process; what is known if not that. */
+/*
+ * What the kernel has delivered to any process; what is known if not that.  A
+ * process that was killed before it took what it had published has the position
+ * of before: see receive() in connection_io.c.
+ */
 static uint64_t
-bytes_read(struct connection *c, const struct state_position *p)
+bytes_read(struct connection *c, struct state_position p[2])
 {
-	uint64_t read = 0;
+	uint64_t read;
 
-	if (c->entry.fd >= 0)
-		read = sockets_bytes_delivered(c->entry.fd, &c->error);
-	return read < p->read ? p->read : read;
+	if (c->entry.fd < 0)
+		return p[0].read;
+	read = sockets_bytes_delivered(c->entry.fd, &c->error);
+	if (read < p[0].read && read == p[1].read)
+		p[0] = p[1];
+	return read < p[0].read ? p[0].read : read;
 }
 
 /*
@@ -107,11 +114,10 @@ restore_killed(struct connection *c, const struct state_position *p,
 }
 
 bool
-connection_restore(struct connection *c,
-		   const struct state_connection *previous,
+connection_restore(struct connection *c, struct state_connection *previous,
 		   unsigned char *bytes)
 {
-	const struct state_position *p = state_position(&previous->progress);
+	struct state_position *p = previous->progress.position;
 	uint64_t read = bytes_read(c, p);
 
 	restore_input(c);

@@ -9,12 +9,13 @@
 #include "input/connection.h"
 
 /*
- * Set up a connection from its entry in the state of that process.  bytes is
- * the unfinished record that was saved, or NULL; the connection owns it.
- * Without a descriptor it has ended with that process.  false: the state has no
- * place.  Main thread; does not block.
+ * Set up a connection from its entry in the state of that process, as the
+ * reader gives it; the position that holds becomes the first.  bytes is the
+ * unfinished record that was saved, or NULL; the connection owns it.  Without a
+ * descriptor it has ended with that process.  false: the state has no place.
+ * Main thread; does not block.
  */
-bool connection_restore(struct connection *, const struct state_connection *,
+bool connection_restore(struct connection *, struct state_connection *,
 			unsigned char *bytes);
 
 /*

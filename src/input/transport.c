@@ -28,12 +28,25 @@ receive_failed(int error)
 }
 
 enum transport_result
-transport_receive(int fd, void *space, size_t room, size_t *size)
+transport_receive(int fd, void *space, size_t room, bool peeks, size_t *size)
 {
-	ssize_t received = recv(fd, space, room, MSG_DONTWAIT);
+	ssize_t received =
+		recv(fd, space, room, MSG_DONTWAIT | (peeks ? MSG_PEEK : 0));
 
 	if (received < 0)
 		return receive_failed(errno);
 	*size = (size_t)received;
 	return received > 0 ? TRANSPORT_BYTES : TRANSPORT_END;
+}
+
+void
+transport_take(int fd, size_t size)
+{
+	ssize_t taken;
+
+	/* MSG_TRUNC: nothing is copied. */
+	do {
+		taken = recv(fd, NULL, size, MSG_TRUNC | MSG_DONTWAIT);
+		size -= taken > 0 ? (size_t)taken : 0;
+	} while (size > 0 && taken > 0);
 }

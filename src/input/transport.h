@@ -8,6 +8,7 @@
 #ifndef PORTLOG_INPUT_TRANSPORT_H
 #define PORTLOG_INPUT_TRANSPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum transport_result {
@@ -18,8 +19,12 @@ enum transport_result {
 	TRANSPORT_ERROR,
 };
 
-/* Read once into room bytes of space; *size: how many were read. */
+/*
+ * Read once into room bytes of space; *size: how many were read.  peeks: the
+ * kernel has them still, until they are taken.
+ */
 enum transport_result transport_receive(int fd, void *space, size_t room,
-					size_t *size);
+					bool peeks, size_t *size);
+void transport_take(int fd, size_t size);
 
 #endif

@@ -54,7 +54,9 @@ static_assert(sizeof(struct state_position) == 64,
 
 /*
  * Two of them: a kill at any instruction leaves one that is whole.  The other
- * is written, then `current` changes.
+ * is written, then `current` changes.  Of a counted stream it changes before
+ * the kernel is told to forget these bytes: if that has them still, the other
+ * one holds.
  */
 struct state_progress {
 	struct state_position position[2];
@@ -176,6 +178,13 @@ state_position(const struct state_progress *progress)
 	return &progress->position[atomic_load_explicit(&progress->current,
 							memory_order_acquire) &
 				   1];
+}
+
+/* Whether it is, at the position that holds: that may be either. */
+static inline bool
+state_may_be_saved(const struct state_progress *progress)
+{
+	return progress->position[0].is_saved || progress->position[1].is_saved;
 }
 
 /* A copy of the position to change, which state_publish() makes the current. */

@@ -148,20 +148,29 @@ state_reader_close(struct state_reader *reader)
 	*reader = (struct state_reader){ 0 };
 }
 
-/* The position alone is trusted to be whole: see struct state_progress. */
 static void
-check_position(struct state_progress *progress)
+check_position(struct state_position *p)
 {
-	struct state_position *p = &progress->position[0];
-
-	*p = *state_position(progress);
-	atomic_store(&progress->current, 0);
 	if (p->done > p->read)
 		p->done = p->read;
 	if (p->framing != FRAMING_UNSET && !framing_is_known(p->framing))
 		p->framing = FRAMING_REST;
 	if (p->digits > STATE_DIGITS)
 		p->digits = 0;
+}
+
+/* The current position first: it alone is sure to be whole. */
+static void
+check_progress(struct state_progress *progress)
+{
+	unsigned current = atomic_load(&progress->current) & 1;
+	struct state_position other = progress->position[!current];
+
+	progress->position[0] = progress->position[current];
+	progress->position[1] = other;
+	atomic_store(&progress->current, 0);
+	check_position(&progress->position[0]);
+	check_position(&progress->position[1]);
 }
 
 void
@@ -172,7 +181,7 @@ state_reader_listener(const struct state_reader *reader, size_t i,
 
 	copy(reader, h->header_size + i * h->listener_size, h->listener_size,
 	     out, sizeof *out);
-	check_position(&out->progress);
+	check_progress(&out->progress);
 	out->key[sizeof out->key - 1] = '\0';
 }
 
@@ -184,7 +193,7 @@ state_reader_connection(const struct state_reader *reader, size_t i,
 
 	copy(reader, connections_at(h) + i * h->connection_size,
 	     h->connection_size, out, sizeof *out);
-	check_position(&out->progress);
+	check_progress(&out->progress);
 	if (!framing_is_known(out->saved.framing))
 		out->saved.framing = FRAMING_REST;
 	if (out->peer_size > sizeof out->peer)
@@ -272,7 +281,7 @@ state_reader_needs_bytes(const struct state_reader *reader, uint64_t generation)
 
 		state_reader_connection(reader, reader->places[i].place,
 					&entry);
-		if (state_position(&entry.progress)->is_saved &&
+		if (state_may_be_saved(&entry.progress) &&
 		    entry.saved.bytes > 0 && entry.saved.bytes_of == generation)
 			return true;
 	}

@@ -28,7 +28,7 @@ bool state_reader_take(struct state_reader *, unsigned char *data, size_t size);
 
 void state_reader_close(struct state_reader *);
 
-/* Entry i, of listener_count or header.used. */
+/* Entry i, of listener_count or header.used; the current position first. */
 void state_reader_listener(const struct state_reader *, size_t i,
 			   struct state_listener *);
 void state_reader_connection(const struct state_reader *, size_t i,
