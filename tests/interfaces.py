@@ -3,7 +3,8 @@
 
     interfaces.py up NAME
     interfaces.py rename NAME ANOTHER
-    interfaces.py address NAME IPV6-ADDRESS     # its network is a /64
+    interfaces.py address NAME ADDRESS          # IPv6 in a /64, IPv4 in a /24
+    interfaces.py route NAME                    # of all multicast of IPv4
     interfaces.py pair NAME PEER PID            # PEER is in the network of PID
     interfaces.py remove NAME                   # of a pair both
 
@@ -20,14 +21,16 @@ SIOCSIFADDR, SIOCSIFNAME = 0x8916, 0x8923
 IFF_UP = 1
 NAME_BYTES = 16
 # rtnetlink(7)
-RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR = 16, 17, 20
+RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 17, 20, 24
 NLMSG_ERROR = 2
 REQUEST = 0x001 | 0x004  # REQUEST, ACK
 CREATE = 0x200 | 0x400  # EXCL, CREATE
 IFLA_IFNAME, IFLA_LINKINFO, IFLA_NET_NS_PID = 3, 18, 19
 IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
-IFA_ADDRESS = 1
+IFA_ADDRESS, IFA_LOCAL = 1, 2
 IFA_F_NODAD = 0x02
+RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_LINK, RTN_UNICAST = 254, 4, 253, 1
+RTA_DST, RTA_OIF = 1, 4
 
 
 def request(call, name, value):
@@ -66,10 +69,20 @@ def ask(kind, message, flags=CREATE):
 
 def address(name, text):
     """Without detection of duplicates: it can be bound to at once."""
+    family, prefix, flags = (socket.AF_INET6, 64, IFA_F_NODAD) if (
+        ":" in text) else (socket.AF_INET, 24, 0)
+    binary = socket.inet_pton(family, text)
     ask(RTM_NEWADDR, struct.pack(
-        "BBBBi", socket.AF_INET6, 64, IFA_F_NODAD, 0,
-        socket.if_nametoindex(name)) + attribute(
-            IFA_ADDRESS, socket.inet_pton(socket.AF_INET6, text)))
+        "BBBBi", family, prefix, flags, 0, socket.if_nametoindex(name)) +
+        attribute(IFA_LOCAL, binary) + attribute(IFA_ADDRESS, binary))
+
+
+def route(name):
+    ask(RTM_NEWROUTE, struct.pack(
+        "8BI", socket.AF_INET, 4, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC,
+        RT_SCOPE_LINK, RTN_UNICAST, 0) + attribute(
+            RTA_DST, socket.inet_aton("224.0.0.0")) + attribute(
+                RTA_OIF, struct.pack("I", socket.if_nametoindex(name))))
 
 
 def pair(name, peer, pid):
@@ -90,7 +103,7 @@ def remove(name):
 
 if __name__ == "__main__":
     try:
-        {"up": up, "rename": rename, "address": address,
+        {"up": up, "rename": rename, "address": address, "route": route,
          "pair": pair, "remove": remove}[sys.argv[1]](*sys.argv[2:])
     except OSError as error:
         sys.exit(f"interfaces.py {' '.join(sys.argv[1:])}: {error}")

@@ -67,6 +67,7 @@ WRONG = {
     ("listener", "interface"): (NAME, ('"eth 0"', "0")),
     **{("listener", name): (NETWORKS, ('"10.0.0.0/8"', "8", "[ ]", "( )"))
        for name in ("allow", "deny", "proxies")},
+    ("udp", "groups"): (r'names: \[ "\.\.\." \]', ('"239.1.2.3"', "5")),
     ("listener", "outputs"): (NAMES, ('"stdout"', "1", "{ }")),
     ("output", "type"): ('one of "stdout", "file", "syslog", "journal"', (
         '"stderr"', "1")),
@@ -91,6 +92,7 @@ PLACES = {
     "top": "\n{};\n",
     "limits": "limits = {{\n{};\n}};\n",
     "listener": 'listeners = ( {{ protocol = "tcp"; port = 0;\n{};\n }} );\n',
+    "udp": 'listeners = ( {{ protocol = "udp"; port = 0;\n{};\n }} );\n',
     "output": 'outputs = ( {{ type = "stdout";\n{};\n }} );\n',
     "file": 'outputs = ( {{ type = "file"; path = "/nowhere/log";\n{};\n'
             ' }} );\n',
@@ -432,7 +434,7 @@ class Values(Case):
             self.assertEqual(group[name], f'"{value}"')
 
     def test_an_address_that_no_start_could_use_is_refused(self):
-        group = "a unicast address: a multicast group cannot be received"
+        group = 'a unicast address: a multicast group stands in "groups"'
         for protocol, address, expected in (
                 ("udp", "224.0.1.187", group), ("udp", "239.255.255.255", group),
                 ("udp", "ff02::1", group), ("udp", "ff02::1%lo", group),
@@ -446,6 +448,42 @@ class Values(Case):
                 f'listeners = ( {{ protocol = "{protocol}"; port = 1;\n'
                 f'address = "{address}"; }} );', 2,
                 f'address: found "{address}", expected .*{expected}')
+
+    def test_a_group_is_one_that_the_listener_can_receive_from(self):
+        multicast = 'a multicast address, such as "239.1.2.3" or "ff15::514"'
+        for settings, group, expected in (
+                ("", "192.0.2.1", multicast), ("", "2001:db8::1", multicast),
+                ("", "::ffff:239.1.2.3", multicast), ("", "x", multicast),
+                ("", "", multicast), ("", "ff02::1%lo", "it without its zone"),
+                ("", "ff15::514", '"interface" beside it: IPv6 has no route'),
+                ('address = "0.0.0.0"; interface = "lo";', "ff15::514",
+                 "an IPv4 group, for the address is IPv4"),
+                ('address = "::"; interface = "lo";', "239.1.2.3",
+                 "an IPv6 group, for the address is IPv6")):
+            self.one_fault(
+                f'listeners = ( {{ protocol = "udp"; port = 1; {settings}\n'
+                f'groups = [ "{group}" ]; }} );', 2,
+                f'groups: found "{group}", expected {expected}')
+
+    def test_groups_need_udp_on_every_address_and_are_at_most_64(self):
+        listener = 'listeners = ( {{ port = 1; groups = [ {} ];\n{} }} );'
+        udp = 'protocol = "udp";'
+        for groups, settings, expected in (
+                ('"239.1.2.3"', udp + 'address = "192.0.2.1";',
+                 r'address: found "192.0.2.1", expected "\*", "0.0.0.0" or '
+                 '"::" beside "groups"'),):
+            self.one_fault(listener.format(groups, settings), 2, expected)
+        for groups, settings, expected in (
+                ('"239.1.2.3"', 'protocol = "tcp";', 'found "groups", which '
+                 "this protocol or framing has no use for"),
+                ('"ff15::1", "ff15:0::1"', udp + 'interface = "lo";',
+                 'groups: found "ff15:0::1" a second time'),
+                ("5", udp, "found 5, expected a name in quotes"),
+                (", ".join(f'"239.1.2.{n}"' for n in range(65)), udp,
+                 "found 65 groups, expected at most 64")):
+            self.one_fault(listener.format(groups, settings), 1, expected)
+        for groups in ('"239.1.2.3", "ff15::1"', ""):
+            self.dump(listener.format(groups, udp + 'interface = "lo";'))
 
     def test_an_address_that_some_start_could_use_is_accepted(self):
         for settings in (

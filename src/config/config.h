@@ -31,6 +31,9 @@ enum output_type {
 /* The most outputs: each is a bit of output_mask. */
 #define CONFIG_OUTPUTS 64
 
+/* The most multicast groups of a listener: the state has so many places. */
+#define CONFIG_GROUPS 64
+
 struct limits {
 	unsigned max_record; /* bytes */
 	unsigned max_connections;
@@ -62,10 +65,11 @@ struct peer_names {
 struct listener_config {
 	char *name; /* NULL: "tcp/PORT", once the kernel has chosen it */
 	enum protocol protocol;
-	char *address;      /* "*" or numeric */
-	unsigned port;      /* 0: any that is free */
-	unsigned last_port; /* while reading: of a range; 0: one port */
-	char *interface;    /* NULL: any */
+	char *address;       /* "*" or numeric */
+	unsigned port;       /* 0: any that is free */
+	unsigned last_port;  /* while reading: of a range; 0: one port */
+	char *interface;     /* NULL: any */
+	struct names groups; /* UDP: multicast addresses */
 	enum framing framing;
 	struct framing_settings framing_settings;
 	struct names outputs;

@@ -102,6 +102,27 @@ name_with_port(const char *base, unsigned port)
 	return name;
 }
 
+static struct names
+copy_names(const struct names *names)
+{
+	struct names copy = {
+		.list = memory_zeroed(names->count, sizeof *copy.list),
+		.count = names->count,
+	};
+
+	for (size_t i = 0; i < names->count; i++)
+		copy.list[i] = memory_copy(names->list[i]);
+	return copy;
+}
+
+static void
+free_names(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->list[i]);
+	free(names->list);
+}
+
 /* A listener like this one, on one port of its range. */
 static struct listener_config
 copy_for_port(const struct listener_config *range, unsigned port)
@@ -115,10 +136,8 @@ copy_for_port(const struct listener_config *range, unsigned port)
 	copy.address = memory_copy(range->address);
 	if (range->interface)
 		copy.interface = memory_copy(range->interface);
-	copy.outputs.list =
-		memory_zeroed(range->outputs.count, sizeof *copy.outputs.list);
-	for (size_t i = 0; i < range->outputs.count; i++)
-		copy.outputs.list[i] = memory_copy(range->outputs.list[i]);
+	copy.groups = copy_names(&range->groups);
+	copy.outputs = copy_names(&range->outputs);
 	copy.allow = prefix_table_copy(&range->allow);
 	copy.deny = prefix_table_copy(&range->deny);
 	copy.proxies = prefix_table_copy(&range->proxies);
@@ -131,9 +150,8 @@ free_listener(struct listener_config *listener)
 	free(listener->name);
 	free(listener->address);
 	free(listener->interface);
-	for (size_t i = 0; i < listener->outputs.count; i++)
-		free(listener->outputs.list[i]);
-	free(listener->outputs.list);
+	free_names(&listener->groups);
+	free_names(&listener->outputs);
 	prefix_table_free(&listener->allow);
 	prefix_table_free(&listener->deny);
 	prefix_table_free(&listener->proxies);

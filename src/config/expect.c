@@ -67,14 +67,37 @@ expect_usable_address(const char *value, enum protocol protocol,
 	if (strcmp(value, "*") == 0 || !address_parse(&address, value, 0))
 		return NULL;
 	if (is_multicast(&address) && protocol == PROTOCOL_UDP)
-		return "a unicast address: a multicast group cannot be "
-		       "received from yet";
+		return "a unicast address: a multicast group stands in "
+		       "\"groups\" of portlogd.conf";
 	if (protocol == PROTOCOL_TCP &&
 	    (is_multicast(&address) || is_broadcast(&address)))
 		return "a unicast address for tcp";
 	if (needs_zone(&address) && !has_interface)
 		return "it with its interface, such as \"fe80::1%eth0\"";
 	return NULL;
+}
+
+const char *
+expect_group(const char *value, const char *address, bool has_interface)
+{
+	struct address group, own;
+
+	if (!address_parse(&group, value, 0) || !is_multicast(&group))
+		return "a multicast address, such as \"239.1.2.3\" or "
+		       "\"ff15::514\"";
+	if (strchr(value, '%'))
+		return "it without its zone: \"interface\" says where it is "
+		       "joined";
+	/* To the kernel's choice it could not be joined a second time. */
+	if (group.any.sa_family == AF_INET6 && !has_interface)
+		return "\"interface\" beside it: IPv6 has no route that says "
+		       "where to join";
+	if (!address_parse(&own, address, 0) ||
+	    own.any.sa_family == group.any.sa_family)
+		return NULL;
+	return own.any.sa_family == AF_INET
+		     ? "an IPv4 group, for the address is IPv4"
+		     : "an IPv6 group, for the address is IPv6";
 }
 
 const char *

@@ -15,6 +15,13 @@ const char *expect_address(const char *value);
 const char *expect_usable_address(const char *value, enum protocol,
 				  bool has_interface);
 
+/*
+ * A multicast group that a UDP listener at this address can receive from, with
+ * an interface set or not.
+ */
+const char *expect_group(const char *value, const char *address,
+			 bool has_interface);
+
 /* The path of a file, or a pattern: see path_pattern.h. */
 const char *expect_path(const char *value);
 

@@ -130,6 +130,10 @@ const struct option config_listener_options[] = {
 		 offsetof(struct listener_config, address), "*") },
 	{ STRING("interface", OPTION_NAME,
 		 offsetof(struct listener_config, interface), NULL) },
+	{ .name = "groups",
+	  .type = OPTION_NAMES,
+	  .offset = offsetof(struct listener_config, groups),
+	  .applies = UDP },
 	{ STRING("name", OPTION_NAME, offsetof(struct listener_config, name),
 		 NULL) },
 	/* The default depends on the protocol: config_complete_listeners(). */

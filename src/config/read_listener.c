@@ -8,14 +8,20 @@
 #include "config/expect.h"
 #include "config/group.h"
 
+/* value_read() has reported what is neither array nor list. */
+static bool
+is_list(const struct reader *r, const config_setting_t *names)
+{
+	return names && config_setting_is_aggregate(names) &&
+	       !config_setting_is_group(names) && !value_is_reported(r, names);
+}
+
 static void
 check_outputs(struct reader *r, config_setting_t *names)
 {
 	const char *known[CONFIG_OUTPUTS + 1] = { NULL };
 
-	/* value_read() has reported what is neither array nor list. */
-	if (!names || !config_setting_is_aggregate(names) ||
-	    config_setting_is_group(names) || value_is_reported(r, names))
+	if (!is_list(r, names))
 		return;
 	for (size_t i = 0; i < r->config->output_count; i++)
 		known[i] = r->config->outputs[i].name;
@@ -73,6 +79,60 @@ check_address(struct reader *r, config_setting_t *group,
 				 expected);
 }
 
+static bool
+is_earlier(const config_setting_t *groups, int last)
+{
+	const char *text = config_setting_get_string_elem(groups, last);
+	struct address group, other;
+
+	address_parse(&group, text, 0);
+	for (int i = 0; i < last; i++) {
+		text = config_setting_get_string_elem(groups, i);
+		if (text && address_parse(&other, text, 0) &&
+		    address_same_host(&group, &other))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_group(struct reader *r, const config_setting_t *groups, int i,
+	    const struct listener_config *l)
+{
+	const config_setting_t *item =
+		config_setting_get_elem(groups, (unsigned)i);
+	const char *text = config_setting_get_string(item);
+	const char *expected =
+		text ? expect_group(text, l->address, l->interface) : NULL;
+
+	if (expected)
+		error_at(r, item, "groups: found \"%s\", expected %s", text,
+			 expected);
+	else if (text && is_earlier(groups, i))
+		error_at(r, item, "groups: found \"%s\" a second time", text);
+}
+
+static void
+check_groups(struct reader *r, config_setting_t *group,
+	     const struct listener_config *l)
+{
+	config_setting_t *groups = config_setting_get_member(group, "groups");
+	struct address own;
+
+	if (l->protocol != PROTOCOL_UDP || !is_list(r, groups))
+		return;
+	/* What is sent to a group is sent to no other address. */
+	if (address_parse(&own, l->address, 0) && !address_is_any(&own))
+		value_wrong_type(
+			r, config_setting_get_member(group, "address"),
+			"\"*\", \"0.0.0.0\" or \"::\" beside \"groups\"");
+	if (config_setting_length(groups) > CONFIG_GROUPS)
+		error_at(r, groups, "found %d groups, expected at most %d",
+			 config_setting_length(groups), CONFIG_GROUPS);
+	for (int i = 0; i < config_setting_length(groups); i++)
+		check_group(r, groups, i, l);
+}
+
 static void
 check_protocol(struct reader *r, config_setting_t *group,
 	       const struct listener_config *l)
@@ -82,6 +142,7 @@ check_protocol(struct reader *r, config_setting_t *group,
 			    "this protocol or framing");
 	check_framing(r, group, l);
 	check_address(r, group, l);
+	check_groups(r, group, l);
 }
 
 static void

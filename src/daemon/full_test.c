@@ -27,6 +27,21 @@ is_passed(const struct listener_config *config, int error,
 	return error == EACCES && fdstore_available();
 }
 
+/* Whether a socket can be in so many groups; that it has others is no matter.
+ */
+static bool
+groups_fit(const struct listener_config *config)
+{
+	struct listener_config any_port = *config;
+	const char *action = NULL;
+
+	any_port.port = 0;
+	if (config->groups.count > 0)
+		action = sockets_try(&any_port);
+	return !action || errno != ENOBUFS ||
+	       sockets_log_failure(config, action);
+}
+
 static bool
 try_listener(const struct listener_config *config,
 	     const struct net_sockets *sockets, struct listen_fds *in)
@@ -38,7 +53,7 @@ try_listener(const struct listener_config *config,
 
 	listener_find(&listener, config, in);
 	if (listener.was_passed)
-		return true;
+		return groups_fit(config);
 	action = sockets_try(config);
 	error = errno;
 

@@ -73,6 +73,28 @@ try_again(struct listeners *ls, struct listener *l)
 	listener_log(l);
 }
 
+/* A membership goes with its interface, and a route may lead elsewhere. */
+static void
+join_again(struct listener *l)
+{
+	size_t joined;
+	const char *failed = groups_join(l->socket.fd, l->config, &joined);
+
+	/* Those of interfaces that are gone count: a new socket has none. */
+	if (failed && errno == ENOBUFS && !l->is_shared) {
+		leave(l);
+		return;
+	}
+	if (failed)
+		diag_limited(&l->absent, LOG_WARNING,
+			     "listener %s: cannot join %s: %s; trying again "
+			     "every second",
+			     l->name, failed, strerror(errno));
+	if (joined > 0)
+		diag(LOG_WARNING, "listener %s: joined %zu of its groups",
+		     l->name, joined);
+}
+
 void
 rebind_tend(struct listeners *ls, long long *until_ms)
 {
@@ -82,13 +104,16 @@ rebind_tend(struct listeners *ls, long long *until_ms)
 	for (size_t i = 0; i < ls->count; i++) {
 		struct listener *l = &ls->list[i];
 
-		if (!l->is_absent && !l->on_interface)
+		if (!l->is_absent && !l->on_interface &&
+		    l->config->groups.count == 0)
 			continue;
 		any = true;
 		if (is_due && is_deaf(l))
 			leave(l);
 		if (is_due && l->is_absent)
 			try_again(ls, l);
+		else if (is_due)
+			join_again(l);
 	}
 	if (is_due)
 		ls->look_at_ms = now_ms + LOOK_MS;

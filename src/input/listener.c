@@ -100,6 +100,7 @@ listener_continue(struct listener *listener,
 	struct state_position *p = &entry->progress.position[0];
 
 	entry->cookie = state_cookie(listener->socket.fd);
+	groups_save(&entry->groups, listener->config);
 	snprintf(entry->key, sizeof entry->key, "%s", listener->key);
 	continue_counters(listener, previous);
 	listener->is_known =
@@ -147,17 +148,36 @@ find_interface(struct listener *listener)
 		interface[0];
 }
 
+/* First of all: there is a limit to how many it may be in. */
+static void
+leave_other_groups(const struct listener *listener,
+		   const struct state_reader *previous)
+{
+	int fd = listener->socket.fd;
+	struct state_listener before;
+
+	if (state_reader_find_listener(previous, state_cookie(fd), &before))
+		groups_leave_others(fd, listener->config, &before.groups);
+}
+
+static bool
+adopt_socket(struct listener *listener, unsigned backlog,
+	     const struct state_reader *previous)
+{
+	leave_other_groups(listener, previous);
+	return sockets_adopt(listener->socket.fd, listener->config, backlog,
+			     &listener->socket);
+}
+
 bool
 listener_open(struct listener *listener, unsigned backlog, bool beside,
 	      struct output_set *outputs, size_t input_size,
 	      const struct state_reader *previous)
 {
 	const struct listener_config *config = listener->config;
-	struct bound *socket = &listener->socket;
-	bool is_open =
-		listener->was_passed
-			? sockets_adopt(socket->fd, config, backlog, socket)
-			: bind_socket(listener, backlog, beside);
+	bool is_open = listener->was_passed
+			     ? adopt_socket(listener, backlog, previous)
+			     : bind_socket(listener, backlog, beside);
 
 	/* Where it fails too: connections of it may have been passed. */
 	set_key(listener);
@@ -213,8 +233,24 @@ listener_store(struct listener *listener, const struct listener_config *config,
 void
 listener_stop_listening(const struct listener *listener)
 {
-	if (!listener->is_shared && listener_is_tcp(listener))
+	if (listener->is_shared)
+		groups_leave(listener->socket.fd, listener->config);
+	else if (listener_is_tcp(listener))
 		sockets_block_input(listener->socket.fd);
+}
+
+/* ", groups 239.1.2.3, ff15::514"; "": it has none. */
+static void
+describe_groups(const struct names *groups,
+		char text[CONFIG_GROUPS * ADDRESS_TEXT])
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < groups->count; i++)
+		used += (size_t)sprintf(text + used, "%s%.70s",
+					i > 0 ? ", " : ", groups ",
+					groups->list[i]);
 }
 
 void
@@ -224,7 +260,7 @@ listener_log(const struct listener *listener)
 	unsigned requested = listener->config->limits.receive_buffer;
 	const char *interface = listener->config->interface;
 	const char *on = interface ? " on " : "";
-	char address[ADDRESS_TEXT];
+	char address[ADDRESS_TEXT], groups[CONFIG_GROUPS * ADDRESS_TEXT];
 
 	address_format(&socket->address, address);
 	interface = interface ? interface : "";
@@ -233,13 +269,15 @@ listener_log(const struct listener *listener)
 		     listener->name, address, on, interface);
 		return;
 	}
+	describe_groups(&listener->config->groups, groups);
 	diag(LOG_INFO,
 	     "listener %s: listening on udp %s%s%s, receive buffer: %u bytes "
-	     "asked for, %u granted%s",
+	     "asked for, %u granted%s%s",
 	     listener->name, address, on, interface, requested,
 	     socket->receive_buffer,
 	     socket->receive_buffer < requested ? " (net.core.rmem_max is less)"
-						: "");
+						: "",
+	     groups);
 }
 
 unsigned

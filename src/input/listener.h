@@ -105,7 +105,7 @@ const char *listener_store(struct listener *, const struct listener_config *,
 
 /*
  * TCP: let no new peer connect.  A socket that a socket unit owns is left as it
- * is.  Main thread.
+ * is, but for its multicast groups, which it leaves.  Main thread.
  */
 void listener_stop_listening(const struct listener *);
 

@@ -153,6 +153,11 @@ port_holder_explain(const struct listener_config *config, int error,
 			 "CAP_NET_BIND_SERVICE; the unit binds them with "
 			 "--keep-low-ports",
 			 strerror(error));
+	else if (error == ENOBUFS && config->groups.count > 0)
+		snprintf(out, PORT_HOLDER_TEXT,
+			 "%s: net.ipv4.igmp_max_memberships, by default 20, "
+			 "limits the IPv4 groups of a socket",
+			 strerror(error));
 	else
 		snprintf(out, PORT_HOLDER_TEXT, "%s", strerror(error));
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
+#include "system/groups.h"
 #include "system/port_holder.h"
 
 /* A dead peer is found after 60 s of silence and 6 probes, 10 s apart. */
@@ -107,19 +108,36 @@ set_receive_buffer(int fd, unsigned requested)
 	return (unsigned)granted / 2;
 }
 
+/*
+ * Receive from our own groups alone, not from all that any process of this host
+ * has joined.  Others may receive from them too: they bind the same port.
+ */
 static bool
-set_udp(int fd, unsigned receive_buffer, struct bound *bound)
+set_groups(int fd, const struct listener_config *config)
 {
-	bound->receive_buffer = set_receive_buffer(fd, receive_buffer);
-	return set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0;
+	size_t joined;
+
+	set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+	set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+	set(fd, SOL_SOCKET, SO_REUSEADDR, config->groups.count > 0);
+	/* A route may come later: see rebind.h. */
+	return !groups_join(fd, config, &joined) || errno == ENODEV;
+}
+
+static bool
+set_udp(int fd, const struct listener_config *config, struct bound *bound)
+{
+	bound->receive_buffer =
+		set_receive_buffer(fd, config->limits.receive_buffer);
+	return set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0 &&
+	       set_groups(fd, config);
 }
 
 static bool
 set_options(int fd, const struct listener_config *config, struct bound *bound)
 {
-	return config->protocol == PROTOCOL_TCP
-		     ? set_tcp(fd)
-		     : set_udp(fd, config->limits.receive_buffer, bound);
+	return config->protocol == PROTOCOL_TCP ? set_tcp(fd)
+						: set_udp(fd, config, bound);
 }
 
 static void

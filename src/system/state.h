@@ -23,6 +23,7 @@
 
 #include "system/counters.h"
 #include "system/fdstore.h"
+#include "system/groups.h"
 #include "system/saved_bytes.h"
 
 /* Digits of a count of octets: framer.c takes no more. */
@@ -108,6 +109,7 @@ struct state_listener {
 	 */
 	atomic_uint messages_turn;
 	struct mmsghdr messages[STATE_DATAGRAMS];
+	struct groups groups; /* UDP: that its socket was to join */
 };
 
 /* The msg_len of a message that the kernel has not filled. */
