@@ -7,6 +7,7 @@ import socket
 import statistics
 import subprocess
 import tempfile
+import threading
 import unittest
 from datetime import datetime
 
@@ -363,6 +364,21 @@ class OtherSides(unittest.TestCase):
         harness.wait_for(serve, "ten connections")
         self.assertEqual(received, [b"%d" % i for i in range(10)])
         self.end(process)
+
+    def test_a_peer_that_takes_nothing_before_its_answer_is_read(self):
+        server = self.server()
+        text = "".join(line(0, "tcp/1 1.2.3.4:5 F " + "x" * 60000)
+                       for _ in range(200))
+        sender = threading.Thread(target=lambda: processes.append(
+            self.replay(server, text)))
+        processes = []
+        sender.start()
+        with server.accept()[0] as connection:
+            connection.settimeout(harness.PATIENCE)
+            connection.sendall(b"y" * 20000000)
+            self.assertEqual(len(harness.end_of(connection)), 200 * 60001)
+        sender.join(harness.PATIENCE)
+        self.end(*processes)
 
     def test_a_reset_is_told(self):
         server = self.server()

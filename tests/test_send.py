@@ -498,6 +498,21 @@ class OtherSides(unittest.TestCase):
             self.assertEqual(self.end(sender, text * 100000), (0, ""))
             thread.join(PATIENCE)
 
+    def test_a_server_that_speaks_tls_gives_no_receipt(self):
+        """It answers what is no handshake with an alert, and ends in order."""
+        with Server() as server:
+            sender = self.send(server)
+            with server.accept() as connection:
+                sender.stdin.write(b"one\n")
+                sender.stdin.close()
+                harness.end_of(connection)
+                connection.sendall(b"\x15\x03\x01\0\x02\x02\x46")
+            said = sender.stderr.read()
+            sender.stderr.close()
+            self.assertEqual(sender.wait(PATIENCE), 1)
+            self.assertIn(b"the other side speaks TLS; 1 lines",
+                          said)
+
     def test_a_server_that_ends_without_reading_gives_no_receipt(self):
         with Server() as server:
             server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

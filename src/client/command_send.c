@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "base/program.h"
 #include "client/command.h"
@@ -66,7 +65,7 @@ parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 int
 command_send(int argc, char **argv)
 {
-	struct send s = { .timeout_ms = -1, .fd = -1 };
+	struct send s = { .timeout_ms = -1, .channel = channel_of(-1) };
 	enum protocol protocol = PROTOCOL_TCP;
 	int result = parse_options(&s, &protocol, argc, argv);
 	struct addrinfo *addresses;
@@ -81,8 +80,8 @@ command_send(int argc, char **argv)
 	else
 		send_datagrams(&s);
 	progress_end(&s.progress);
-	if (s.fd >= 0)
-		close(s.fd);
+	if (s.channel.fd >= 0)
+		channel_close(&s.channel);
 	freeaddrinfo(addresses);
 	return s.has_failed ? EXIT_FAILURE : EX_OK;
 }

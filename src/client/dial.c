@@ -2,12 +2,10 @@
 #include "client/dial.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -110,51 +108,4 @@ dial_wait(int fd)
 		clock_sleep_ms(1);
 	else
 		poll(&writable, 1, -1);
-}
-
-bool
-dial_discard(int fd)
-{
-	char bytes[4096];
-	ssize_t size;
-
-	do
-		size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-	while (size > 0);
-	if (size == 0)
-		errno = 0;
-	return size < 0 && (errno == EAGAIN || errno == EINTR);
-}
-
-bool
-dial_was_taken(int fd)
-{
-	int unacknowledged = 0;
-
-	if (errno != 0)
-		return false;
-	ioctl(fd, SIOCOUTQ, &unacknowledged);
-	errno = ECONNABORTED;
-	return unacknowledged == 0;
-}
-
-bool
-dial_receipt(int fd, int timeout_ms)
-{
-	struct pollfd readable = { .fd = fd, .events = POLLIN };
-	long long until_ms = clock_now_ms() + timeout_ms;
-
-	if (shutdown(fd, SHUT_WR) != 0)
-		return false;
-	while (dial_discard(fd)) {
-		long long left_ms =
-			timeout_ms < 0 ? -1 : until_ms - clock_now_ms();
-
-		if (timeout_ms >= 0 && left_ms <= 0) {
-			errno = ETIMEDOUT;
-			return false;
-		}
-		poll(&readable, 1, (int)left_ms);
-	}
-	return dial_was_taken(fd);
 }

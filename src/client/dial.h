@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dial: connect by name, and find out whether the peer took what was sent.  Any
- * thread.  Descriptors are non-blocking; the calls that wait say so.
+ * dial: connect by name.  Any thread.  Descriptors are non-blocking; the calls
+ * that wait say so.
  */
 #ifndef PORTLOG_CLIENT_DIAL_H
 #define PORTLOG_CLIENT_DIAL_H
@@ -35,26 +35,5 @@ int dial_error(int fd);
 
 /* How long the refusal of a datagram may take to come back. */
 #define DIAL_REFUSAL_MS 200
-
-/*
- * Read and discard what the peer has sent, without waiting.  false: the stream
- * has ended and errno is 0, or has failed with errno.
- */
-bool dial_discard(int fd);
-
-/*
- * After dial_discard() returned false, with its errno: whether the peer's
- * system has acknowledged all that was sent, our end of the stream too.  false
- * and errno: that of dial_discard(), or ECONNABORTED.
- */
-bool dial_was_taken(int fd);
-
-/*
- * End our side of the stream, and wait until the peer ends its own; portlogd
- * does so when all is in its outputs.  false and errno: ECONNRESET,
- * ECONNABORTED if the peer ended without taking all, ETIMEDOUT after timeout_ms
- * (-1: never).
- */
-bool dial_receipt(int fd, int timeout_ms);
 
 #endif

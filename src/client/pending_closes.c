@@ -3,29 +3,42 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/memory.h"
-#include "client/dial.h"
 
-/* Close and remove one; the last takes its place. */
+/*
+ * Close and remove one, which has failed unless errno is 0.  The last takes its
+ * place.
+ */
 static void
-finish(struct pending_closes *all, size_t i, bool is_good)
+finish(struct pending_closes *all, size_t i)
 {
 	char *name = all->names[i];
 
-	if (!is_good)
-		all->failed(all->argument, name);
-	close(all->sockets[i].fd);
+	if (errno != 0)
+		all->failed(all->argument, name,
+			    channel_reason(&all->channels[i]));
+	channel_close(&all->channels[i]);
 	free(name);
 	all->count--;
 	all->sockets[i] = all->sockets[all->count];
+	all->channels[i] = all->channels[all->count];
 	all->names[i] = all->names[all->count];
 }
 
+static void
+continue_end(struct pending_closes *all, size_t i)
+{
+	if (channel_end(&all->channels[i]))
+		all->sockets[i].events =
+			channel_events(&all->channels[i], false);
+	else
+		finish(all, i);
+}
+
 void
-pending_closes_add(struct pending_closes *all, int fd, const char *name)
+pending_closes_add(struct pending_closes *all, const struct channel *channel,
+		   const char *name)
 {
 	size_t i = all->count++;
 
@@ -33,13 +46,15 @@ pending_closes_add(struct pending_closes *all, int fd, const char *name)
 		all->capacity = 2 * all->capacity + 16;
 		all->sockets = memory_grow(all->sockets, all->capacity,
 					   sizeof *all->sockets);
+		all->channels = memory_grow(all->channels, all->capacity,
+					    sizeof *all->channels);
 		all->names = memory_grow(all->names, all->capacity,
 					 sizeof *all->names);
 	}
-	all->sockets[i] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	all->sockets[i] = (struct pollfd){ .fd = channel->fd };
+	all->channels[i] = *channel;
 	all->names[i] = memory_copy(name);
-	if (shutdown(fd, SHUT_WR) != 0)
-		finish(all, i, false);
+	continue_end(all, i);
 }
 
 void
@@ -51,12 +66,9 @@ pending_closes_wait(struct pending_closes *all, double timeout_s)
 	if (ppoll(all->sockets, all->count, &timeout, NULL) <= 0)
 		return;
 	/* From the end: what finish() moves to i was checked already. */
-	for (size_t i = all->count; i-- > 0;) {
-		int fd = all->sockets[i].fd;
-
-		if (all->sockets[i].revents && !dial_discard(fd))
-			finish(all, i, dial_was_taken(fd));
-	}
+	for (size_t i = all->count; i-- > 0;)
+		if (all->sockets[i].revents)
+			continue_end(all, i);
 }
 
 void
@@ -64,8 +76,9 @@ pending_closes_end(struct pending_closes *all)
 {
 	while (all->count > 0) {
 		errno = ETIMEDOUT;
-		finish(all, 0, false);
+		finish(all, 0);
 	}
 	free(all->sockets);
+	free(all->channels);
 	free(all->names);
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/diag.h"
@@ -97,7 +96,7 @@ end_errors(struct replay *r)
 }
 
 static void
-failed(void *replay, const char *stream)
+failed(void *replay, const char *stream, const char *reason)
 {
 	struct replay *r = replay;
 
@@ -109,7 +108,7 @@ failed(void *replay, const char *stream)
 	end_errors(r);
 	r->last_error = errno;
 	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
-	     r->options->port, stream, strerror(errno));
+	     r->options->port, stream, reason);
 }
 
 struct replay *
@@ -147,16 +146,18 @@ static bool
 connect_stream(struct replay *r, struct stream *stream)
 {
 	struct addrinfo *next;
+	int fd = stream->channel.fd;
 
-	if (stream->fd >= 0)
+	if (fd >= 0)
 		return true;
 	do {
 		next = r->addresses;
-		stream->fd = dial_next(&next, -1);
-	} while (stream->fd < 0 && errno == EMFILE && collect_one(r));
-	if (stream->fd < 0)
-		failed(r, stream->key);
-	return stream->fd >= 0;
+		fd = dial_next(&next, -1);
+	} while (fd < 0 && errno == EMFILE && collect_one(r));
+	stream->channel = channel_of(fd);
+	if (fd < 0)
+		failed(r, stream->key, strerror(errno));
+	return fd >= 0;
 }
 
 /* Log it once: the next datagrams may find a receiver. */
@@ -169,24 +170,38 @@ log_refused(struct replay *r)
 	r->refusal_logged = r->has_failed = true;
 }
 
+/*
+ * Wait until a channel takes more.  What the peer sends meanwhile is discarded:
+ * it may take nothing before that.  false and errno: the channel has failed.
+ */
+static bool
+wait_writable(struct channel *c)
+{
+	struct pollfd ready = { .fd = c->fd,
+				.events = channel_events(c, true) };
+
+	poll(&ready, 1, -1);
+	return !(ready.revents & POLLIN) || channel_discard(c) || errno == 0;
+}
+
 /* On UDP, send() may return the refusal of an earlier datagram. */
 static bool
-send_all(struct replay *r, int fd)
+send_all(struct replay *r, struct channel *c)
 {
+	bool is_udp = r->options->protocol == PROTOCOL_UDP;
 	size_t done = 0, size = r->message.size;
 
 	do {
-		ssize_t sent = send(fd, r->message.data + done, size - done,
-				    MSG_NOSIGNAL);
+		ssize_t sent =
+			channel_send(c, r->message.data + done, size - done);
 
 		if (sent >= 0)
 			done += (size_t)sent;
-		else if (errno == EAGAIN || errno == ENOBUFS)
-			dial_wait(fd);
-		else if (errno == ECONNREFUSED &&
-			 r->options->protocol == PROTOCOL_UDP)
+		else if (is_udp && (errno == EAGAIN || errno == ENOBUFS))
+			dial_wait(c->fd);
+		else if (is_udp && errno == ECONNREFUSED)
 			log_refused(r);
-		else if (errno != EINTR)
+		else if (errno == EAGAIN ? !wait_writable(c) : errno != EINTR)
 			return false;
 	} while (done < size);
 	return true;
@@ -197,11 +212,10 @@ send_message(struct replay *r, struct stream *stream)
 {
 	if (!connect_stream(r, stream))
 		return;
-	if (send_all(r, stream->fd))
+	if (send_all(r, &stream->channel))
 		return;
-	failed(r, stream->key);
-	close(stream->fd);
-	stream->fd = -1;
+	failed(r, stream->key, channel_reason(&stream->channel));
+	channel_close(&stream->channel);
 }
 
 static void
@@ -209,15 +223,16 @@ close_stream(struct stream *stream, void *replay)
 {
 	struct replay *r = replay;
 
-	if (stream->fd < 0)
+	if (stream->channel.fd < 0)
 		return;
 	if (r->options->protocol == PROTOCOL_TCP) {
-		pending_closes_add(&r->pending_closes, stream->fd, stream->key);
+		pending_closes_add(&r->pending_closes, &stream->channel,
+				   stream->key);
 		return;
 	}
-	if (dial_error(stream->fd) == ECONNREFUSED)
+	if (dial_error(stream->channel.fd) == ECONNREFUSED)
 		log_refused(r);
-	close(stream->fd);
+	channel_close(&stream->channel);
 }
 
 /* With times to keep, do not wait: a slow peer would delay the others. */

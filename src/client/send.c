@@ -30,8 +30,8 @@ send_input_failed(struct send *s, int error)
 bool
 send_connect(struct send *s)
 {
-	s->fd = dial_next(&s->next, s->timeout_ms);
-	if (s->fd >= 0)
+	s->channel = channel_of(dial_next(&s->next, s->timeout_ms));
+	if (s->channel.fd >= 0)
 		return true;
 	diag(LOG_ERR, "%s port %s: %s", s->host, s->port, strerror(errno));
 	s->has_failed = true;

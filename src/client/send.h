@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <stdbool.h>
 
+#include "client/channel.h"
 #include "client/progress.h"
 
 struct send {
@@ -16,9 +17,8 @@ struct send {
 	bool without_receipt;
 	int timeout_ms;           /* -1: none */
 	struct addrinfo *next;    /* borrowed: the addresses not yet tried */
-	int fd;                   /* at first -1; the caller closes it */
+	struct channel channel;   /* at first of -1; the caller closes it */
 	struct progress progress; /* what the kernel has taken */
-	bool peer_ended;          /* its side of the stream, before our end */
 	bool refusal_logged, has_failed;
 };
 

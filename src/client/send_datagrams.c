@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/diag.h"
 #include "client/dial.h"
@@ -38,14 +37,14 @@ static bool
 send_datagram(struct send *s, const struct lines *lines,
 	      const struct line *line)
 {
-	while (send(s->fd, line->text, line->size, 0) < 0) {
+	while (send(s->channel.fd, line->text, line->size, 0) < 0) {
 		switch (errno) {
 		case ECONNREFUSED:
 			log_refused(s);
 			break;
 		case EAGAIN:
 		case ENOBUFS:
-			dial_wait(s->fd);
+			dial_wait(s->channel.fd);
 			break;
 		case EMSGSIZE:
 			progress_hide(&s->progress);
@@ -73,8 +72,8 @@ send_first(struct send *s, const struct lines *lines, const struct line *line)
 {
 	if (!send_datagram(s, lines, line))
 		return false;
-	while (s->next && is_refused(s->fd)) {
-		close(s->fd);
+	while (s->next && is_refused(s->channel.fd)) {
+		channel_close(&s->channel);
 		s->progress.lines = s->progress.bytes = 0;
 		if (!send_connect(s) || !send_datagram(s, lines, line))
 			return false;
@@ -100,6 +99,7 @@ send_datagrams(struct send *s)
 	if (lines.error)
 		send_input_failed(s, lines.error);
 	lines_free(&lines);
-	if (s->progress.lines > 0 && !s->without_receipt && is_refused(s->fd))
+	if (s->progress.lines > 0 && !s->without_receipt &&
+	    is_refused(s->channel.fd))
 		log_refused(s);
 }

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -20,8 +19,8 @@ static bool
 failed(struct send *s)
 {
 	return send_failed(s,
-			   errno && errno != EPIPE
-				   ? strerror(errno)
+			   s->channel.reason || (errno && errno != EPIPE)
+				   ? channel_reason(&s->channel)
 				   : "closed by the other side before the end");
 }
 
@@ -32,14 +31,15 @@ failed(struct send *s)
 static bool
 read_answer(struct send *s)
 {
-	if (s->peer_ended)
-		errno = dial_error(s->fd);
-	else if (dial_discard(s->fd))
+	bool had_ended = s->channel.peer_has_ended;
+
+	if (had_ended)
+		errno = dial_error(s->channel.fd);
+	else if (channel_discard(&s->channel))
 		return true;
-	if (s->peer_ended || errno != 0)
+	if (had_ended || errno != 0)
 		return failed(s);
 	/* It sends no more, but may still take more. */
-	s->peer_ended = true;
 	progress_hide(&s->progress);
 	if (!s->without_receipt)
 		diag(LOG_WARNING,
@@ -49,13 +49,6 @@ read_answer(struct send *s)
 	return true;
 }
 
-/* Once the peer has ended its side, poll for errors alone. */
-static short
-peer_events(const struct send *s)
-{
-	return s->peer_ended ? 0 : POLLIN;
-}
-
 /*
  * Wait until the socket takes more, or until_ms.  poll(2) does not report the
  * last free bytes of a socket, so the caller tries once more before it fails.
@@ -63,8 +56,8 @@ peer_events(const struct send *s)
 static bool
 wait_writable(struct send *s, long long until_ms)
 {
-	struct pollfd peer = { .fd = s->fd,
-			       .events = (short)(peer_events(s) | POLLOUT) };
+	struct pollfd peer = { .fd = s->channel.fd,
+			       .events = channel_events(&s->channel, true) };
 	long long left_ms = s->timeout_ms < 0 ? -1 : until_ms - clock_now_ms();
 
 	if (s->timeout_ms >= 0 && left_ms <= 0)
@@ -79,8 +72,7 @@ send_all(struct send *s, const char *data, size_t size)
 	long long until_ms = clock_now_ms() + s->timeout_ms;
 
 	while (size > 0) {
-		ssize_t sent =
-			send(s->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = channel_send(&s->channel, data, size);
 
 		if (sent > 0) {
 			s->progress.lines +=
@@ -105,11 +97,11 @@ wait_for_input(struct send *s)
 {
 	struct pollfd ready[] = {
 		{ .fd = STDIN_FILENO, .events = POLLIN },
-		{ .fd = s->fd },
+		{ .fd = s->channel.fd },
 	};
 
 	do {
-		ready[1].events = peer_events(s);
+		ready[1].events = channel_events(&s->channel, false);
 		poll(ready, 2, -1);
 		if (ready[1].revents && !read_answer(s))
 			return false;
@@ -121,13 +113,16 @@ wait_for_input(struct send *s)
 static bool
 wait_for_receipt(struct send *s)
 {
-	if (!s->peer_ended && !read_answer(s))
+	struct channel *c = &s->channel;
+
+	if (!c->peer_has_ended && !read_answer(s))
 		return false;
-	if (s->peer_ended)
+	if (c->peer_has_ended)
 		return send_failed(s, "no receipt");
-	if (dial_receipt(s->fd, s->timeout_ms))
+	if (channel_receipt(c, s->timeout_ms))
 		return true;
-	return send_failed(s, errno == ETIMEDOUT ? "not closed in time"
+	return send_failed(s, c->reason            ? c->reason
+			      : errno == ETIMEDOUT ? "not closed in time"
 			      : errno == ECONNABORTED
 				      ? "closed before all was taken"
 				      : strerror(errno));

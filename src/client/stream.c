@@ -54,7 +54,7 @@ streams_get(struct streams *streams, const struct log_line *line)
 		return stream;
 	stream = memory_zeroed(1, sizeof *stream);
 	stream->key = make_key(line);
-	stream->fd = -1;
+	stream->channel = channel_of(-1);
 	if (!tsearch(stream, &streams->tree, compare))
 		memory_missing();
 	streams->count++;

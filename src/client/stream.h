@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "client/channel.h"
 #include "record/format_time.h"
 #include "record/log_line.h"
 
@@ -16,7 +17,7 @@ struct stream {
 	char *key;
 	struct buffer pieces;       /* of a record that is not complete */
 	char time[FORMAT_TIME - 1]; /* the caller's: of the last piece */
-	int fd;                     /* the caller's; at first -1 */
+	struct channel channel;     /* the caller's; at first of -1 */
 	char last;                  /* the caller's; at first 0 */
 };
 

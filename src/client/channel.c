@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/channel.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LEAVE_MS 1000
+
+/* How often channel_leave() looks: poll(2) does not wait for that. */
+#define LEAVE_STEP_MS 10
+
+static ssize_t
+plain_send(struct channel *c, const char *data, size_t size)
+{
+	return send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* An alert of TLS: its type, version and size, then a level and a reason. */
+static bool
+is_alert(const char *data, ssize_t size)
+{
+	return size == 7 && data[0] == 21 && data[1] == 3 && data[3] == 0 &&
+	       data[4] == 2;
+}
+
+static ssize_t
+plain_receive(struct channel *c, char *data, size_t size)
+{
+	ssize_t got = recv(c->fd, data, size, MSG_DONTWAIT);
+
+	if (!is_alert(data, got))
+		return got;
+	c->reason = "the other side speaks TLS";
+	errno = EPROTO;
+	return -1;
+}
+
+static bool
+plain_end(struct channel *c)
+{
+	return shutdown(c->fd, SHUT_WR) == 0;
+}
+
+static short
+plain_events(const struct channel *c, bool sends)
+{
+	(void)c;
+	return sends ? POLLIN | POLLOUT : POLLIN;
+}
+
+static void
+plain_release(struct channel *c)
+{
+	(void)c;
+}
+
+static const struct channel_kind plain = {
+	.send = plain_send,
+	.receive = plain_receive,
+	.end = plain_end,
+	.events = plain_events,
+	.release = plain_release,
+};
+
+struct channel
+channel_of(int fd)
+{
+	return (struct channel){ .fd = fd, .kind = &plain };
+}
+
+short
+channel_events(const struct channel *c, bool sends)
+{
+	int ignored = c->peer_has_ended ? POLLIN : 0;
+
+	return (short)(c->kind->events(c, sends) & ~ignored);
+}
+
+bool
+channel_discard(struct channel *c)
+{
+	char bytes[4096];
+	ssize_t size;
+
+	do
+		size = c->kind->receive(c, bytes, sizeof bytes);
+	while (size > 0);
+	if (size == 0) {
+		c->peer_has_ended = true;
+		errno = 0;
+	}
+	return size < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* Whether the peer's system has all that was sent, the end of our side too. */
+static bool
+is_acknowledged(const struct channel *c)
+{
+	int left = 0;
+
+	ioctl(c->fd, SIOCOUTQ, &left);
+	return c->has_ended && left == 0;
+}
+
+bool
+channel_end(struct channel *c)
+{
+	if (!c->has_ended)
+		c->has_ended = c->kind->end(c);
+	if (!c->has_ended && errno != EAGAIN)
+		return false;
+	if (channel_discard(c))
+		return true;
+	if (errno == 0 && !is_acknowledged(c))
+		errno = ECONNABORTED;
+	return false;
+}
+
+bool
+channel_receipt(struct channel *c, int timeout_ms)
+{
+	long long until_ms = clock_now_ms() + timeout_ms;
+
+	while (channel_end(c)) {
+		struct pollfd ready = { .fd = c->fd,
+					.events = channel_events(c, false) };
+		long long left_ms =
+			timeout_ms < 0 ? -1 : until_ms - clock_now_ms();
+
+		if (timeout_ms >= 0 && left_ms <= 0) {
+			errno = ETIMEDOUT;
+			return false;
+		}
+		poll(&ready, 1, (int)left_ms);
+	}
+	return errno == 0;
+}
+
+bool
+channel_leave(struct channel *c)
+{
+	long long until_ms = clock_now_ms() + LEAVE_MS;
+
+	while (channel_end(c)) {
+		struct pollfd ready = { .fd = c->fd,
+					.events = channel_events(c, false) };
+
+		if (is_acknowledged(c) || clock_now_ms() >= until_ms)
+			return true;
+		poll(&ready, 1, LEAVE_STEP_MS);
+	}
+	return errno == 0;
+}
+
+const char *
+channel_reason(const struct channel *c)
+{
+	return c->reason ? c->reason : strerror(errno);
+}
+
+void
+channel_close(struct channel *c)
+{
+	c->kind->release(c);
+	close(c->fd);
+	c->fd = -1;
+}

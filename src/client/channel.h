@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channel: a stream to a peer, plain or over TLS, and whether the peer took all
+ * that was sent.  One thread; only channel_receipt() and channel_leave() wait.
+ */
+#ifndef PORTLOG_CLIENT_CHANNEL_H
+#define PORTLOG_CLIENT_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct channel;
+
+/* What a kind of channel does; errno as of the calls below. */
+struct channel_kind {
+	ssize_t (*send)(struct channel *, const char *data, size_t size);
+	/* As recv(2): 0 is the end of the peer's side. */
+	ssize_t (*receive)(struct channel *, char *data, size_t size);
+	bool (*end)(struct channel *);
+	short (*events)(const struct channel *, bool sends);
+	void (*release)(struct channel *);
+};
+
+struct channel {
+	int fd; /* -1: not connected */
+	const struct channel_kind *kind;
+	void *tls;          /* of the kind */
+	const char *reason; /* of a failure, where errno says too little */
+	bool has_ended;     /* our side of the stream */
+	bool peer_has_ended;
+};
+
+/* A plain channel over a connected socket, which it takes over. */
+struct channel channel_of(int fd);
+
+/*
+ * send(2), without waiting.  EAGAIN: call again, with the same bytes, once poll
+ * returns one of channel_events(c, true).
+ */
+static inline ssize_t
+channel_send(struct channel *c, const char *data, size_t size)
+{
+	return c->kind->send(c, data, size);
+}
+
+/*
+ * What poll must wait for after the last call, which was channel_send() if
+ * sends.  Not POLLIN once the peer has ended its side.
+ */
+short channel_events(const struct channel *, bool sends);
+
+/*
+ * Read and discard what the peer has sent, without waiting.  false: the peer
+ * has ended its side and errno is 0, or the channel has failed with errno.
+ */
+bool channel_discard(struct channel *);
+
+/*
+ * End our side, and look for the peer's end, without waiting.  true: call again
+ * once poll returns one of channel_events(c, false).  false and errno 0: the
+ * peer has taken all and ended its side, which portlogd does when all is in its
+ * outputs.  false and errno: ECONNRESET, ECONNABORTED if the peer ended without
+ * taking all, and others.
+ */
+bool channel_end(struct channel *);
+
+/*
+ * The same, and wait for it, ETIMEDOUT after timeout_ms (-1: never).  true: the
+ * peer has taken all.
+ */
+bool channel_receipt(struct channel *, int timeout_ms);
+
+/*
+ * End our side, and wait, a second at most, until the peer's system has all.
+ * What a peer sends to a closed socket makes the kernel drop what it has not
+ * sent yet.  false and errno: the channel has failed.
+ */
+bool channel_leave(struct channel *);
+
+/* The words for the last failure, with its errno. */
+const char *channel_reason(const struct channel *);
+
+/* Close the socket and free what the kind has.  fd is -1 then. */
+void channel_close(struct channel *);
+
+#endif
