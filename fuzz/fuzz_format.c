@@ -51,8 +51,17 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 	size_t size;
 
 	*origin = (struct origin){ .listener = name, .peer = "-" };
-	origin->protocol = (enum protocol)(kind % 3);
-	if (kind / 3 % 3 > 0) {
+	origin->protocol =
+		kind % 3 == 2 ? PROTOCOL_NONE : (enum protocol)(kind % 3);
+	if (kind >= 128) {
+		struct address peer;
+		uint32_t user = (uint32_t)take(in, 4);
+
+		origin->protocol = kind % 2 ? PROTOCOL_UNIX_STREAM
+					    : PROTOCOL_UNIX_DATAGRAM;
+		address_set_process(&peer, user, (int32_t)take(in, 4));
+		address_format(&peer, origin->peer);
+	} else if (kind / 3 % 3 > 0) {
 		struct address peer = { .size = sizeof peer.in6 };
 		bool is_ipv4 = kind / 3 % 3 == 1;
 
@@ -156,13 +165,19 @@ check_json_note(struct json *j, const struct record *r)
 }
 
 static void
-check_json_peer(struct json *j, const char *peer)
+check_json_peer(struct json *j, const struct origin *origin)
 {
+	const char *peer = origin->peer;
 	const char *host, *port;
 	size_t size;
 
 	if (strcmp(peer, "-") == 0)
 		return;
+	if (origin->protocol == PROTOCOL_UNIX_STREAM ||
+	    origin->protocol == PROTOCOL_UNIX_DATAGRAM) {
+		json_text(j, "peer", peer);
+		return;
+	}
 	address_split(peer, &host, &size, &port);
 	json_member(j, "peer", host, size, false);
 	json_member(j, "port", port, strlen(port), true);
@@ -171,6 +186,8 @@ check_json_peer(struct json *j, const char *peer)
 static void
 check_json(const char *line, size_t size, const struct record *r)
 {
+	static const char *const protocols[] = { "tcp", "udp", "unix-stream",
+						 "unix-datagram" };
 	const struct origin *origin = r->origin;
 	struct json j = { .at = line, .end = line + size };
 	char time[FORMAT_TIME], tag[2] = { (char)r->tag, '\0' };
@@ -180,9 +197,8 @@ check_json(const char *line, size_t size, const struct record *r)
 	json_text(&j, "time", time);
 	json_text(&j, "listener", origin->listener);
 	if (origin->protocol != PROTOCOL_NONE)
-		json_text(&j, "protocol",
-			  origin->protocol == PROTOCOL_TCP ? "tcp" : "udp");
-	check_json_peer(&j, origin->peer);
+		json_text(&j, "protocol", protocols[origin->protocol]);
+	check_json_peer(&j, origin);
 	if (origin->name)
 		json_text(&j, "name", origin->name);
 	if (origin->connection > 0)

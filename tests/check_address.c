@@ -64,6 +64,30 @@ START_TEST(splits_what_it_formatted)
 }
 END_TEST
 
+START_TEST(a_process_is_of_its_user)
+{
+	char text[ADDRESS_TEXT];
+	struct address a, b, c, source;
+
+	address_set_process(&a, 1000, 42);
+	address_set_process(&b, 1000, 43);
+	address_set_process(&c, 1001, 42);
+	address_format(&a, text);
+	ck_assert_str_eq(text, "unix:uid=1000:pid=42");
+	address_format_host(&a, text);
+	ck_assert_str_eq(text, "unix:uid=1000");
+	ck_assert(address_same_host(&a, &b) && !address_same_host(&a, &c));
+	ck_assert_uint_eq(address_hash_host(&a), address_hash_host(&b));
+	source = address_source(&b, 1);
+	ck_assert(address_same_host(&source, &a));
+	address_format_source(&source, 1, text);
+	ck_assert_str_eq(text, "unix:uid=1000");
+	address_set_process(&a, UINT32_MAX, INT32_MAX);
+	address_format(&a, text);
+	ck_assert_str_eq(text, "unix:uid=4294967295:pid=2147483647");
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	enum protocol protocol;
@@ -170,6 +194,7 @@ SUITE(address)
 	tcase_add_loop_test(tests, parses_and_formats, 0,
 			    sizeof addresses / sizeof *addresses);
 	tcase_add_test(tests, splits_what_it_formatted);
+	tcase_add_test(tests, a_process_is_of_its_user);
 	tcase_add_test(tests, hashes_as_fnv_1a);
 	tcase_add_loop_test(tests, parses_listeners, 0,
 			    sizeof listeners / sizeof *listeners);

@@ -131,7 +131,7 @@ class Daemon:
     def is_listening(self):
         """Read the ports that it has logged; all are logged at once."""
         self.listening = re.findall(
-            r"listener (\S+): listening on (tcp|udp) (\S+):(\d+)",
+            r"listener (\S+): listening on ([\w-]+) (\S+?)(?::(\d+))?[ ,\n]",
             self.errors())
         wanted = sum(a in ("-l", "--listen") for a in self.arguments)
         config = [a for a in self.arguments if a.endswith(".conf")]

@@ -485,6 +485,50 @@ class Values(Case):
         for groups in ('"239.1.2.3", "ff15::1"', ""):
             self.dump(listener.format(groups, udp + 'interface = "lo";'))
 
+    def test_the_path_and_the_group_of_a_unix_socket(self):
+        text = ('listeners = ( {{ protocol = "unix-{}"; path =\n'
+                '"{}"; {} }} );')
+        absolute = "an absolute path of at most 107 bytes"
+        for path, expected in (
+                ("run/x", absolute), ("/" + 107 * "x", absolute),
+                ("@x", "an absolute path: an abstract address has no mode"),
+                ("/etc/passwd", "a path where there is no other file")):
+            self.one_fault(text.format("stream", path, 'name = "x";'), 1,
+                           f'path: found "{path[:100]}.*, expected {expected}')
+        self.one_fault(text.format("stream", "/a b", ""), 1,
+                       'missing setting "name": the path is none, for that '
+                       "has 1 to 64 printable")
+        self.one_fault(text.format("stream", "/" + 64 * "x", ""), 1,
+                       'missing setting "name"')
+        self.one_fault(text.format("stream", "/x", 'group = "no-such";'), 2,
+                       'group: found "no-such", expected the name or number '
+                       "of a group of this host")
+        for setting in ("port = 1", 'address = "*"', 'interface = "lo"',
+                        'allow = [ "::/0" ]', "receive_buffer = 1",
+                        'groups = [ "239.1.2.3" ]', 'proxies = [ "::1" ]'):
+            self.one_fault(
+                text.format("stream", "/x", setting + ";"), 2, "which this "
+                "protocol or framing has no use for")
+        self.one_fault(text.format("datagram", "/x", "idle_timeout = 1;"), 2,
+                       "no use for")
+        self.one_fault(text.format("datagram", "/x", 'framing = "lf";'), 2,
+                       'expected for unix-datagram one of "datagram", "exact"')
+        self.one_fault('listeners = ( { protocol = "unix-stream"; } );', 1,
+                       'missing setting "path"')
+        self.one_fault('listeners = ( { protocol = "tcp"; port = 1;\n'
+                       'path = "/x"; } );', 2, 'found "path", which')
+        self.one_fault(
+            'listeners = ( { protocol = "unix-stream"; path = "/x"; },\n'
+            '{ protocol = "unix-datagram"; path = "//./x"; name = "y"; } );',
+            2, 'a second listener on this path, the first, of "/x", is on '
+            "line 1")
+        for protocol in ("stream", "datagram"):
+            dump = self.dump(text.format(protocol, "/" + 106 * "x",
+                                         'name = "x"; group = "0";'))
+            self.assertIn('mode = "0660";', dump)
+        self.assertIn('name = "/run/x";', self.dump(
+            text.format("stream", "/run/x", "")))
+
     def test_an_address_that_some_start_could_use_is_accepted(self):
         for settings in (
                 'protocol = "udp"; address = "255.255.255.255";',

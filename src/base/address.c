@@ -2,6 +2,7 @@
 #include "base/address.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,25 @@ address_protocol(enum protocol protocol)
 	static const char *const names[] = {
 		[PROTOCOL_TCP] = "tcp",
 		[PROTOCOL_UDP] = "udp",
+		[PROTOCOL_UNIX_STREAM] = "unix-stream",
+		[PROTOCOL_UNIX_DATAGRAM] = "unix-datagram",
 		[PROTOCOL_NONE] = "",
 	};
 
 	return names[protocol];
+}
+
+static_assert(offsetof(struct address_process, user) ==
+		      offsetof(struct sockaddr_in6, sin6_addr),
+	      "the user is not where the host is");
+
+void
+address_set_process(struct address *address, uint32_t user, int32_t pid)
+{
+	*address = (struct address){ .size = sizeof address->in6 };
+	address->process = (struct address_process){ .family = AF_UNIX,
+						     .pid = pid,
+						     .user = user };
 }
 
 /* An interface that is not there yet: the kernel says ENODEV to bind(2). */
@@ -134,6 +150,11 @@ address_format_host(const struct address *address, char text[ADDRESS_TEXT])
 		inet_ntop(AF_INET, ipv4, text, ADDRESS_TEXT);
 		return;
 	}
+	if (address->any.sa_family == AF_UNIX) {
+		snprintf(text, ADDRESS_TEXT, "unix:uid=%u",
+			 address->process.user);
+		return;
+	}
 	inet_ntop(AF_INET6, &address->in6.sin6_addr, text, ADDRESS_TEXT);
 	scope = address->in6.sin6_scope_id;
 	if (scope == 0)
@@ -153,8 +174,13 @@ address_format(const struct address *address, char text[ADDRESS_TEXT])
 	char host[ADDRESS_TEXT];
 
 	address_format_host(address, host);
-	snprintf(text, ADDRESS_TEXT,
-		 ipv4_bytes(address) ? "%.70s:%u" : "[%.70s]:%u", host, port);
+	if (address->any.sa_family == AF_UNIX)
+		snprintf(text, ADDRESS_TEXT, "%.50s:pid=%d", host,
+			 address->process.pid);
+	else
+		snprintf(text, ADDRESS_TEXT,
+			 ipv4_bytes(address) ? "%.70s:%u" : "[%.70s]:%u", host,
+			 port);
 }
 
 void
@@ -182,6 +208,10 @@ address_source(const struct address *address, unsigned prefix_v6)
 		source.size = sizeof source.in;
 		source.in.sin_family = AF_INET;
 		memcpy(&source.in.sin_addr, ipv4, 4);
+		return source;
+	}
+	if (address->any.sa_family == AF_UNIX) {
+		address_set_process(&source, address->process.user, 0);
 		return source;
 	}
 	source.in6.sin6_family = AF_INET6;

@@ -13,16 +13,47 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum protocol { PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_NONE };
+enum protocol {
+	PROTOCOL_TCP,
+	PROTOCOL_UDP,
+	PROTOCOL_UNIX_STREAM,
+	PROTOCOL_UNIX_DATAGRAM,
+	PROTOCOL_NONE,
+};
 
-/* "tcp", "udp" or "". */
+/* "tcp", "udp", "unix-stream", "unix-datagram" or "". */
 const char *address_protocol(enum protocol);
+
+static inline bool
+protocol_is_unix(enum protocol protocol)
+{
+	return protocol == PROTOCOL_UNIX_STREAM ||
+	       protocol == PROTOCOL_UNIX_DATAGRAM;
+}
+
+/* Connections, not datagrams. */
+static inline bool
+protocol_is_stream(enum protocol protocol)
+{
+	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_UNIX_STREAM;
+}
+
+/*
+ * AF_UNIX: a peer is a process.  Its user is where the host is in an IPv6
+ * address, so that all processes of one user are of one host.
+ */
+struct address_process {
+	sa_family_t family;
+	int32_t pid; /* 0: unknown */
+	uint32_t user;
+};
 
 struct address {
 	union {
 		struct sockaddr any;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
+		struct address_process process;
 	};
 	socklen_t size;
 };
@@ -36,16 +67,19 @@ struct address {
  */
 bool address_parse(struct address *, const char *text, uint16_t port);
 
+/* A peer over a Unix socket. */
+void address_set_process(struct address *, uint32_t user, int32_t pid);
+
 /* Parse a port in digits, 0 to 65535.  false: text is none. */
 bool address_parse_port(const char *text, uint16_t *port);
 
 /*
  * "192.0.2.7:51034" or "[2001:db8::7]:51034".  An IPv4 peer of an IPv6 socket
- * ("::ffff:192.0.2.7") is shown as IPv4.
+ * ("::ffff:192.0.2.7") is shown as IPv4.  A process is "unix:uid=1000:pid=42".
  */
 void address_format(const struct address *, char text[ADDRESS_TEXT]);
 
-/* The same without port and brackets. */
+/* The same without port and brackets, or without the process. */
 void address_format_host(const struct address *, char text[ADDRESS_TEXT]);
 
 /*
@@ -63,7 +97,8 @@ bool address_is_any(const struct address *);
 
 /*
  * What counts as one source: the IPv4 address, or the first prefix_v6 bits of
- * the IPv6 address, 1 to 128, with zeros behind; no port.
+ * the IPv6 address, 1 to 128, with zeros behind; no port.  Of processes it is
+ * the user.
  */
 struct address address_source(const struct address *, unsigned prefix_v6);
 

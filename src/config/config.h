@@ -31,6 +31,9 @@ enum output_type {
 /* The most outputs: each is a bit of output_mask. */
 #define CONFIG_OUTPUTS 64
 
+/* The size of a Unix socket's path, with a NUL. */
+#define CONFIG_UNIX_PATH 108
+
 /* The most multicast groups of a listener: the state has so many places. */
 #define CONFIG_GROUPS 64
 
@@ -70,6 +73,9 @@ struct listener_config {
 	unsigned last_port;  /* while reading: of a range; 0: one port */
 	char *interface;     /* NULL: any */
 	struct names groups; /* UDP: multicast addresses */
+	char *path;          /* of a Unix socket, as the next two */
+	unsigned mode;
+	char *group; /* NULL: that of the process */
 	enum framing framing;
 	struct framing_settings framing_settings;
 	struct names outputs;

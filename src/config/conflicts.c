@@ -40,6 +40,38 @@ is_same_address(const char *a, const char *b)
 	       overlap(&x, &y);
 }
 
+/* Move *path to its next part, past "//" and "/./".  Returns its size. */
+static size_t
+next_part(const char **path)
+{
+	for (;;) {
+		size_t size;
+
+		*path += strspn(*path, "/");
+		size = strcspn(*path, "/");
+		if (size != 1 || **path != '.')
+			return size;
+		*path += size;
+	}
+}
+
+static bool
+is_same_path(const char *a, const char *b)
+{
+	if ((*a == '/') != (*b == '/'))
+		return false;
+	for (;;) {
+		size_t size = next_part(&a);
+
+		if (size != next_part(&b) || memcmp(a, b, size) != 0)
+			return false;
+		if (size == 0)
+			return true;
+		a += size;
+		b += size;
+	}
+}
+
 static unsigned
 last_port(const struct listener_config *l)
 {
@@ -54,6 +86,8 @@ conflicts_listeners(const struct listener_config *a,
 	bool same_interface = !a->interface || !b->interface ||
 			      strcmp(a->interface, b->interface) == 0;
 
+	if (a->path && b->path)
+		return is_same_path(a->path, b->path);
 	return a->port != 0 && a->port <= last_port(b) &&
 	       b->port <= last_port(a) && a->protocol == b->protocol &&
 	       same_interface && is_same_address(a->address, b->address);
@@ -107,38 +141,6 @@ conflicts_names(const struct listener_config *a,
 	       y.first <= x.last && x.size == y.size &&
 	       memcmp(x.text, y.text, x.size) == 0 &&
 	       !(x.is_default && y.is_default);
-}
-
-/* Move *path to its next part, past "//" and "/./".  Returns its size. */
-static size_t
-next_part(const char **path)
-{
-	for (;;) {
-		size_t size;
-
-		*path += strspn(*path, "/");
-		size = strcspn(*path, "/");
-		if (size != 1 || **path != '.')
-			return size;
-		*path += size;
-	}
-}
-
-static bool
-is_same_path(const char *a, const char *b)
-{
-	if ((*a == '/') != (*b == '/'))
-		return false;
-	for (;;) {
-		size_t size = next_part(&a);
-
-		if (size != next_part(&b) || memcmp(a, b, size) != 0)
-			return false;
-		if (size == 0)
-			return true;
-		a += size;
-		b += size;
-	}
 }
 
 /* A file, or the directory where one of that name would be made. */

@@ -151,6 +151,8 @@ free_listener(struct listener_config *listener)
 	free(listener->address);
 	free(listener->interface);
 	free_names(&listener->groups);
+	free(listener->path);
+	free(listener->group);
 	free_names(&listener->outputs);
 	prefix_table_free(&listener->allow);
 	prefix_table_free(&listener->deny);
@@ -200,12 +202,16 @@ config_complete_listeners(struct config *config)
 	}
 	for (size_t i = 0; i < config->listener_count; i++) {
 		struct listener_config *l = &config->listeners[i];
-		bool is_tcp = l->protocol == PROTOCOL_TCP;
 
 		if (l->framing == FRAMING_UNSET)
-			l->framing = is_tcp ? FRAMING_LINE : FRAMING_DATAGRAM;
+			l->framing = protocol_is_stream(l->protocol)
+					   ? FRAMING_LINE
+					   : FRAMING_DATAGRAM;
 		l->output_mask = output_mask(config, l);
-		l->peer_names = &config->peer_names;
+		if (!l->path)
+			l->peer_names = &config->peer_names;
+		if (!l->name && l->path)
+			l->name = memory_copy(l->path);
 		if (!l->name && l->port != 0)
 			l->name = name_with_port(address_protocol(l->protocol),
 						 l->port);

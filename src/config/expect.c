@@ -3,7 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/user_group.h"
+#include "config/config.h"
 #include "record/path_pattern.h"
 
 /* Whether it is right up to its zone. */
@@ -98,6 +101,30 @@ expect_group(const char *value, const char *address, bool has_interface)
 	return own.any.sa_family == AF_INET
 		     ? "an IPv4 group, for the address is IPv4"
 		     : "an IPv6 group, for the address is IPv6";
+}
+
+const char *
+expect_unix_path(const char *value)
+{
+	struct stat status;
+
+	if (*value == '@')
+		return "an absolute path: an abstract address has no mode";
+	if (*value != '/' || strlen(value) >= CONFIG_UNIX_PATH)
+		return "an absolute path of at most 107 bytes";
+	if (lstat(value, &status) == 0 && !S_ISSOCK(status.st_mode))
+		return "a path where there is no other file";
+	return NULL;
+}
+
+const char *
+expect_user_group(const char *value)
+{
+	gid_t group;
+
+	return user_group_find(value, &group)
+		     ? NULL
+		     : "the name or number of a group of this host";
 }
 
 const char *

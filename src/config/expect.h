@@ -22,6 +22,10 @@ const char *expect_usable_address(const char *value, enum protocol,
 const char *expect_group(const char *value, const char *address,
 			 bool has_interface);
 
+/* The path of a Unix socket; the name or number of a group of users. */
+const char *expect_unix_path(const char *value);
+const char *expect_user_group(const char *value);
+
 /* The path of a file, or a pattern: see path_pattern.h. */
 const char *expect_path(const char *value);
 

@@ -9,7 +9,8 @@
 #include "config/config.h"
 
 /* In the order of their enumerations. */
-static const char *const protocols[] = { "tcp", "udp", NULL };
+static const char *const protocols[] = { "tcp", "udp", "unix-stream",
+					 "unix-datagram", NULL };
 static const char *const framings[] = {
 	[FRAMING_LINE] = "line",     [FRAMING_LF] = "lf",
 	[FRAMING_NUL] = "nul",       [FRAMING_OCTET_COUNTED] = "octet-counted",
@@ -36,8 +37,11 @@ static const char *const severities[] = { "emerg", "alert",   "crit",
 
 #define TCP (1U << PROTOCOL_TCP)
 #define UDP (1U << PROTOCOL_UDP)
+#define INTERNET (TCP | UDP)
+#define CONNECTIONS (TCP | 1U << PROTOCOL_UNIX_STREAM)
+#define UNIX (1U << PROTOCOL_UNIX_STREAM | 1U << PROTOCOL_UNIX_DATAGRAM)
 /* The bits after those of the protocols. */
-#define FRAMED(framing) (4U << (framing))
+#define FRAMED(framing) (1U << PROTOCOL_NONE << (framing))
 #define STREAMS (1U << OUTPUT_STDOUT | 1U << OUTPUT_FILE)
 #define FILES (1U << OUTPUT_FILE)
 #define MESSAGES (1U << OUTPUT_SYSLOG | 1U << OUTPUT_JOURNAL)
@@ -69,17 +73,17 @@ static_assert(sizeof(enum framing) == sizeof(unsigned) &&
 		  65536) },                                                    \
 		{ INTEGER("max_connections", offsetof(s, in max_connections),  \
 			  1, 1000000, 1024),                                   \
-		  .applies = TCP },                                            \
+		  .applies = CONNECTIONS },                                    \
 		{ INTEGER("max_connections_per_source",                        \
 			  offsetof(s, in max_connections_per_source), 0,       \
 			  1000000, 0),                                         \
-		  .applies = TCP },                                            \
+		  .applies = CONNECTIONS },                                    \
 		{ INTEGER("idle_timeout", offsetof(s, in idle_timeout_s), 0,   \
 			  31536000, 0),                                        \
-		  .applies = TCP },                                            \
+		  .applies = CONNECTIONS },                                    \
 		{ INTEGER("flush_timeout", offsetof(s, in flush_timeout_ms),   \
 			  0, 86400000, 1000),                                  \
-		  .applies = TCP },                                            \
+		  .applies = CONNECTIONS },                                    \
 	{                                                                      \
 		INTEGER("receive_buffer", offsetof(s, in receive_buffer), 1,   \
 			1073741823, 8388608),                                  \
@@ -125,15 +129,29 @@ const struct option config_listener_options[] = {
 	  .type = OPTION_PORTS,
 	  .offset = offsetof(struct listener_config, port),
 	  .max = 65535,
+	  .applies = INTERNET,
 	  .required = true },
 	{ STRING("address", OPTION_ADDRESS,
-		 offsetof(struct listener_config, address), "*") },
+		 offsetof(struct listener_config, address), "*"),
+	  .applies = INTERNET },
 	{ STRING("interface", OPTION_NAME,
-		 offsetof(struct listener_config, interface), NULL) },
+		 offsetof(struct listener_config, interface), NULL),
+	  .applies = INTERNET },
 	{ .name = "groups",
 	  .type = OPTION_NAMES,
 	  .offset = offsetof(struct listener_config, groups),
 	  .applies = UDP },
+	{ STRING("path", OPTION_TEXT, offsetof(struct listener_config, path),
+		 NULL),
+	  .applies = UNIX, .required = true },
+	{ .name = "mode",
+	  .type = OPTION_MODE,
+	  .offset = offsetof(struct listener_config, mode),
+	  .initial = 0660,
+	  .applies = UNIX },
+	{ STRING("group", OPTION_NAME, offsetof(struct listener_config, group),
+		 NULL),
+	  .applies = UNIX },
 	{ STRING("name", OPTION_NAME, offsetof(struct listener_config, name),
 		 NULL) },
 	/* The default depends on the protocol: config_complete_listeners(). */
@@ -166,15 +184,17 @@ const struct option config_listener_options[] = {
 	{ .name = "outputs",
 	  .type = OPTION_NAMES,
 	  .offset = offsetof(struct listener_config, outputs) },
-	{ NETWORKS("allow", offsetof(struct listener_config, allow)) },
-	{ NETWORKS("deny", offsetof(struct listener_config, deny)) },
+	{ NETWORKS("allow", offsetof(struct listener_config, allow)),
+	  .applies = INTERNET },
+	{ NETWORKS("deny", offsetof(struct listener_config, deny)),
+	  .applies = INTERNET },
 	{ NETWORKS("proxies", offsetof(struct listener_config, proxies)),
 	  .applies = TCP },
 	LIMITS(struct listener_config, limits.),
 	{ CHOICE("connection_notes",
 		 offsetof(struct listener_config, limits.connection_notes),
 		 notes, NOTES_CLOSED),
-	  .applies = TCP },
+	  .applies = CONNECTIONS },
 	{ 0 },
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/read_listener.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/conflicts.h"
@@ -48,22 +49,22 @@ static void
 check_framing(struct reader *r, config_setting_t *group,
 	      const struct listener_config *l)
 {
-	bool is_tcp = l->protocol == PROTOCOL_TCP;
-	bool is_udp_framing =
+	bool is_stream = protocol_is_stream(l->protocol);
+	bool is_of_datagrams =
 		l->framing == FRAMING_DATAGRAM || l->framing == FRAMING_EXACT;
 	bool fits = l->framing == FRAMING_LINE || l->framing == FRAMING_UNSET ||
-		    is_tcp != is_udp_framing;
+		    is_stream != is_of_datagrams;
 
 	if (fits)
 		return;
 	error_at(r, config_setting_get_member(group, "framing"),
-		 "framing: found \"%s\", expected %s",
+		 "framing: found \"%s\", expected for %s one of %s",
 		 option_find(config_listener_options, "framing")
 			 ->choices[l->framing],
-		 is_tcp ? "for tcp one of \"line\", \"lf\", \"nul\", "
-			  "\"octet-counted\", \"chunk\", \"delimiter\", "
-			  "\"length\""
-			: "for udp one of \"datagram\", \"exact\", \"line\"");
+		 address_protocol(l->protocol),
+		 is_stream ? "\"line\", \"lf\", \"nul\", \"octet-counted\", "
+			     "\"chunk\", \"delimiter\", \"length\""
+			   : "\"datagram\", \"exact\", \"line\"");
 }
 
 static void
@@ -133,6 +134,26 @@ check_groups(struct reader *r, config_setting_t *group,
 		check_group(r, groups, i, l);
 }
 
+/* By default the path is the name too. */
+static void
+check_path(struct reader *r, config_setting_t *group,
+	   const struct listener_config *l)
+{
+	const char *expected = expect_unix_path(l->path);
+
+	if (expected)
+		value_wrong_type(r, config_setting_get_member(group, "path"),
+				 expected);
+	else if (!l->name && !value_is_name(l->path))
+		error_at(r, group,
+			 "missing setting \"name\": the path is none, for that "
+			 "has " VALUE_NAME);
+	expected = l->group ? expect_user_group(l->group) : NULL;
+	if (expected)
+		value_wrong_type(r, config_setting_get_member(group, "group"),
+				 expected);
+}
+
 static void
 check_protocol(struct reader *r, config_setting_t *group,
 	       const struct listener_config *l)
@@ -141,8 +162,12 @@ check_protocol(struct reader *r, config_setting_t *group,
 			    option_listener_kinds(l),
 			    "this protocol or framing");
 	check_framing(r, group, l);
-	check_address(r, group, l);
-	check_groups(r, group, l);
+	if (!protocol_is_unix(l->protocol)) {
+		check_address(r, group, l);
+		check_groups(r, group, l);
+	} else if (l->path) {
+		check_path(r, group, l);
+	}
 }
 
 static void
@@ -201,9 +226,10 @@ check_listener_conflicts(struct reader *r, config_setting_t *group)
 			continue;
 		group_describe_place(r, group, i, place);
 		error_at(r, group,
-			 "found a second listener on this port and address, "
-			 "the first, of \"%s\", is on %s",
-			 first->address, place);
+			 "found a second listener on this %s, the first, of "
+			 "\"%s\", is on %s",
+			 first->path ? "path" : "port and address",
+			 first->path ? first->path : first->address, place);
 		return;
 	}
 }
@@ -218,6 +244,9 @@ read_listener(struct reader *r, config_setting_t *group)
 	check_outputs(r, config_setting_get_member(group, "outputs"));
 	if (!group_is_wrong(wrong, table, "protocol"))
 		check_protocol(r, group, listener);
+	else if (!config_setting_get_member(group, "port") &&
+		 !config_setting_get_member(group, "path"))
+		error_at(r, group, "missing setting \"port\"");
 	check_share(r, group, listener);
 	check_range(r, group, listener);
 	if (wrong == 0)
@@ -227,5 +256,9 @@ read_listener(struct reader *r, config_setting_t *group)
 	    group_is_wrong(wrong, table, "address") ||
 	    group_is_wrong(wrong, table, "interface"))
 		listener->port = listener->last_port = 0;
+	if (!protocol_is_unix(listener->protocol)) {
+		free(listener->path);
+		listener->path = NULL;
+	}
 	check_listener_conflicts(r, group);
 }

@@ -215,8 +215,8 @@ read_mode(struct reader *r, const config_setting_t *setting, unsigned *field)
 		*field = (unsigned)strtoul(value, NULL, 8);
 }
 
-static bool
-is_name(const char *value)
+bool
+value_is_name(const char *value)
 {
 	size_t size = 0;
 
@@ -262,9 +262,7 @@ wrong_string(enum option_type type, const char *value,
 	struct network network;
 
 	if (type == OPTION_NAME)
-		return is_name(value)
-			     ? NULL
-			     : "1 to 64 printable ASCII characters, no space";
+		return value_is_name(value) ? NULL : VALUE_NAME;
 	if (type == OPTION_TEXT)
 		return *value ? NULL : "a string that is not empty";
 	if (type == OPTION_NETWORK)

@@ -39,6 +39,10 @@ bool value_is_reported(const struct reader *, const config_setting_t *);
 void value_wrong_type(struct reader *, const config_setting_t *,
 		      const char *expected);
 
+/* Whether it can be the name of a listener; what one is. */
+bool value_is_name(const char *);
+#define VALUE_NAME "1 to 64 printable ASCII characters, no space"
+
 /* Set the option's field in target.  false: an error is added, it is as before.
  */
 bool value_read(struct reader *, const config_setting_t *,

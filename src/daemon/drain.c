@@ -57,8 +57,9 @@ all_is_received(struct listeners *ls, struct retired *retired)
 	for (size_t i = 0; i < ls->count; i++) {
 		const struct listener *l = &ls->list[i];
 
-		if (listener_is_tcp(l) || !l->is_shared ? l->socket.fd >= 0
-							: !udp_is_done(l->udp))
+		if (listener_is_stream(l) || !l->is_shared
+			    ? l->socket.fd >= 0
+			    : !udp_is_done(l->udp))
 			return false;
 	}
 	return retired_are_done(retired) && registry_count(&ls->registry) == 0;
@@ -70,7 +71,7 @@ drain_is_done(struct listeners *ls, struct retired *retired)
 	for (size_t i = 0; i < ls->count; i++) {
 		struct listener *l = &ls->list[i];
 
-		if (listener_is_tcp(l))
+		if (listener_is_stream(l))
 			drain_tcp(ls, l);
 		else
 			drain_udp(l);
@@ -121,7 +122,7 @@ drain_log_unread(struct listeners *ls, struct retired *retired)
 			continue;
 		if (l->udp && !udp_is_done(l->udp))
 			udp_log_abandoned(l->udp);
-		if (listener_is_tcp(l) && l->socket.fd >= 0)
+		if (listener_is_stream(l) && l->socket.fd >= 0)
 			log_waiting(l);
 	}
 	if (goes_on)

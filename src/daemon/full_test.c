@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "input/listener.h"
@@ -19,7 +20,13 @@ is_passed(const struct listener_config *config, int error,
 	  const struct net_sockets *sockets)
 {
 	struct port_holder holder;
+	struct stat status;
 
+	/* Who lives at a path cannot be seen, but whose file it is. */
+	if (config->path)
+		return error == EADDRINUSE &&
+		       lstat(config->path, &status) == 0 &&
+		       S_ISSOCK(status.st_mode) && status.st_uid == getuid();
 	if (error != EADDRINUSE && error != EACCES)
 		return false;
 	if (port_holder_find(sockets, config, &holder))
@@ -58,6 +65,8 @@ try_listener(const struct listener_config *config,
 	error = errno;
 
 	if (action && is_passed(config, error, sockets)) {
+		if (config->path)
+			return true;
 		/* Its address and interface may be new. */
 		any_port.port = 0;
 		action = sockets_try(&any_port);

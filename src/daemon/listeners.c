@@ -78,7 +78,7 @@ static bool
 open_listener(struct listeners *ls, struct listener *l, bool beside,
 	      const struct listen_fds *in)
 {
-	size_t input = listener_is_tcp(l)
+	size_t input = listener_is_stream(l)
 			     ? framer_capacity(l->config->limits.max_record)
 			     : udp_input_size(l->config);
 
@@ -99,7 +99,7 @@ listeners_open(struct listeners *ls, bool beside, const struct listen_fds *in)
 static bool
 start(struct listeners *ls, struct listener *l)
 {
-	if (listener_is_tcp(l)) {
+	if (listener_is_stream(l)) {
 		l->poller = poller_start(l);
 		return l->poller;
 	}
@@ -288,7 +288,7 @@ listeners_poll(struct listeners *ls, struct pollfd *polled, long long *until_ms)
 			look_who_waits(ls, l, now_ms, until_ms);
 		if (backing_off && l->retry_at_ms < *until_ms)
 			*until_ms = l->retry_at_ms;
-		if (listener_is_tcp(l) && !backing_off && !l->at_limit &&
+		if (listener_is_stream(l) && !backing_off && !l->at_limit &&
 		    ls->phase != LISTENERS_HANDING_OVER)
 			polled[i].fd = l->socket.fd;
 	}

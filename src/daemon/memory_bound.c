@@ -30,7 +30,7 @@ memory_bound_log(const struct listeners *ls)
 
 		/* The poller of TCP, the thread of UDP. */
 		own += pool_batch_size(&l->pool) + thread_stack_size();
-		if (!listener_is_tcp(l))
+		if (!listener_is_stream(l))
 			continue;
 		all += l->config->limits.max_connections * of_connection(l);
 		if (of_connection(l) > largest)

@@ -9,18 +9,24 @@
 #include "input/acceptor.h"
 #include "input/udp.h"
 #include "system/fdstore.h"
+#include "system/unix_sockets.h"
 
 #define LOOK_MS 1000
 
-/* The kernel goes on to hold a socket whose interface is gone, and is silent.
+/*
+ * The kernel goes on to hold a socket whose interface is gone, or whose path
+ * leads elsewhere, and is silent.
  */
 static bool
 is_deaf(const struct listener *l)
 {
 	char interface[IF_NAMESIZE];
 
-	return !l->is_absent && !l->is_shared &&
-	       !sockets_get_interface(l->socket.fd, interface);
+	if (l->is_absent || l->is_shared)
+		return false;
+	return l->config->path
+		     ? unix_inode(l->config->path) != l->socket.inode
+		     : !sockets_get_interface(l->socket.fd, interface);
 }
 
 /* What has arrived is read to its end, and all that have connected accepted. */
@@ -28,9 +34,8 @@ static void
 leave(struct listener *l)
 {
 	diag(LOG_WARNING,
-	     "listener %s: its interface is gone: trying to listen again "
-	     "every second",
-	     l->name);
+	     "listener %s: its %s is gone: trying to listen again every second",
+	     l->name, l->config->path ? "path" : "interface");
 	l->is_absent = true;
 	l->absent_since_ms = clock_now_ms();
 	if (l->udp)
@@ -59,7 +64,7 @@ try_again(struct listeners *ls, struct listener *l)
 
 	if (!has_left(l) || !listener_bind_again(l, ls->config->backlog))
 		return;
-	if (!listener_is_tcp(l) && !(l->udp = udp_start(l, ls->wake_fd))) {
+	if (!listener_is_stream(l) && !(l->udp = udp_start(l, ls->wake_fd))) {
 		diag_limited(&l->absent, LOG_ERR,
 			     "listener %s: cannot start a thread: %s; trying "
 			     "again every second",
@@ -104,8 +109,7 @@ rebind_tend(struct listeners *ls, long long *until_ms)
 	for (size_t i = 0; i < ls->count; i++) {
 		struct listener *l = &ls->list[i];
 
-		if (!l->is_absent && !l->on_interface &&
-		    l->config->groups.count == 0)
+		if (!l->is_absent && !l->may_go && l->config->groups.count == 0)
 			continue;
 		any = true;
 		if (is_due && is_deaf(l))

@@ -15,6 +15,8 @@
 #include "record/framer.h"
 #include "system/fdstore.h"
 #include "system/socket_match.h"
+#include "system/socket_peer.h"
+#include "system/unix_sockets.h"
 
 struct retired_listener {
 	struct retired_listener *next;
@@ -29,7 +31,7 @@ make(struct retired *retired, const char *key, enum protocol protocol)
 	struct listeners *ls = retired->listeners;
 	struct retired_listener *r = memory_zeroed(1, sizeof *r);
 	struct listener *l = &r->listener;
-	bool is_udp = protocol == PROTOCOL_UDP;
+	bool is_stream = protocol_is_stream(protocol);
 
 	if (!listener_enter_state(l, &ls->state)) {
 		free(r);
@@ -38,9 +40,10 @@ make(struct retired *retired, const char *key, enum protocol protocol)
 	r->next = retired->first;
 	retired->first = r;
 	r->config.limits = ls->list[0].config->limits;
-	r->config.peer_names = ls->list[0].config->peer_names;
+	if (!protocol_is_unix(protocol))
+		r->config.peer_names = &ls->config->peer_names;
 	r->config.protocol = protocol;
-	r->config.framing = is_udp ? FRAMING_EXACT : FRAMING_LINE;
+	r->config.framing = is_stream ? FRAMING_LINE : FRAMING_EXACT;
 	l->config = &r->config;
 	l->socket.fd = -1;
 	l->registry = &ls->registry;
@@ -48,8 +51,8 @@ make(struct retired *retired, const char *key, enum protocol protocol)
 	snprintf(l->name, sizeof l->name, "%.*s", (int)strcspn(key, " "), key);
 	snprintf(l->state_entry->key, sizeof l->state_entry->key, "%s", key);
 	pool_init(&l->pool, ls->outputs, UINT64_MAX, l->counters,
-		  is_udp ? udp_input_size(&r->config)
-			 : framer_capacity(r->config.limits.max_record),
+		  is_stream ? framer_capacity(r->config.limits.max_record)
+			    : udp_input_size(&r->config),
 		  r->config.limits.max_record);
 	return l;
 }
@@ -72,9 +75,7 @@ accept_one(struct listeners *ls, struct listener *listener)
 
 	if (!c)
 		return false;
-	entry->peer.size = sizeof entry->peer.in6;
-	entry->fd = accept4(listener->socket.fd, &entry->peer.any,
-			    &entry->peer.size, SOCK_CLOEXEC);
+	entry->fd = sockets_accept(listener->socket.fd, &entry->peer);
 	connection_accepted(c, atomic_fetch_add(&ls->state.header->numbers, 1) +
 				       1);
 	if (entry->fd < 0 || !connection_progress_begin(c, NULL)) {
@@ -110,12 +111,17 @@ static void
 retire(struct retired *retired, int fd, const char *key, const char *name,
        const struct state_reader *previous)
 {
-	bool is_udp = sockets_is_listener(fd, PROTOCOL_UDP);
-	struct listener *l =
-		make(retired, key, is_udp ? PROTOCOL_UDP : PROTOCOL_TCP);
+	enum protocol protocol = sockets_protocol(fd);
+	struct listener *l = make(retired, key, protocol);
+	char path[CONFIG_UNIX_PATH];
 
 	if (!l)
 		return;
+	if (protocol_is_unix(protocol)) {
+		unix_get_path(fd, path);
+		retired->first->config.path = memory_copy(path);
+		l->socket.inode = unix_inode(path);
+	}
 	l->socket.fd = fd;
 	l->was_passed = true;
 	l->is_counted = sockets_is_counted(fd);
@@ -142,14 +148,19 @@ find_key(const struct listen_fds *in, int fd, const char *bound,
 static void
 describe(int fd, char text[FDSTORE_NAME])
 {
-	bool is_udp = sockets_is_listener(fd, PROTOCOL_UDP);
+	enum protocol protocol = sockets_protocol(fd);
 	struct address bound = { .size = sizeof bound.in6 };
-	char address[ADDRESS_TEXT];
+	char address[ADDRESS_TEXT], path[CONFIG_UNIX_PATH];
 
+	if (protocol_is_unix(protocol)) {
+		unix_get_path(fd, path);
+		snprintf(text, FDSTORE_NAME, "%s %s",
+			 address_protocol(protocol), path);
+		return;
+	}
 	getsockname(fd, &bound.any, &bound.size);
 	address_format(&bound, address);
-	snprintf(text, FDSTORE_NAME, "%s/%u %s",
-		 address_protocol(is_udp ? PROTOCOL_UDP : PROTOCOL_TCP),
+	snprintf(text, FDSTORE_NAME, "%s/%u %s", address_protocol(protocol),
 		 ntohs(bound.in.sin_port), address);
 }
 
@@ -196,7 +207,7 @@ retired_start(struct retired *retired)
 
 		if (l->socket.fd < 0)
 			continue;
-		if (!listener_is_tcp(l)) {
+		if (!listener_is_stream(l)) {
 			if (!start_udp(ls, l))
 				return false;
 			continue;
@@ -245,6 +256,7 @@ retired_close(struct retired *retired)
 
 		retired->first = r->next;
 		listener_close(&r->listener);
+		free(r->config.path);
 		free(r);
 	}
 }

@@ -12,6 +12,7 @@
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
 #include "input/poller.h"
+#include "system/socket_peer.h"
 
 static enum acceptor_result
 retry(const struct listener *l, int error)
@@ -82,6 +83,9 @@ start(struct listener *l)
 	diag(LOG_DEBUG, "listener %s: connection %llu from %s", l->name,
 	     (unsigned long long)c->origin.connection, c->origin.peer);
 	registry_add(l->registry, &c->entry);
+	/* A kill would look like an end in order: be in flight before that. */
+	if (l->config->path)
+		registry_send_all(l->registry);
 	error = thread_start(NULL, connection_main, c);
 	if (error) {
 		registry_remove(l->registry, &c->entry);
@@ -102,9 +106,7 @@ acceptor_accept(struct listener *l)
 	entry = &l->next->entry;
 	if (entry->fd >= 0)
 		return start(l);
-	entry->peer.size = sizeof entry->peer.in6;
-	entry->fd = accept4(l->socket.fd, &entry->peer.any, &entry->peer.size,
-			    SOCK_CLOEXEC);
+	entry->fd = sockets_accept(l->socket.fd, &entry->peer);
 	if (entry->fd < 0)
 		return accept_failed(l, errno);
 	if (source_is_at_limit(l, &entry->peer)) {

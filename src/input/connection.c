@@ -42,6 +42,8 @@ connection_accepted(struct connection *c, uint64_t number)
 	c->origin = (struct origin){ .listener = c->listener->name,
 				     .connection = number,
 				     .protocol = PROTOCOL_TCP };
+	if (c->entry.peer.any.sa_family == AF_UNIX)
+		c->origin.protocol = PROTOCOL_UNIX_STREAM;
 	address_format(&c->entry.peer, c->origin.peer);
 	c->origin.name = peer_names_find(config->peer_names, &c->entry.peer);
 	framer_init(&c->framer, config->framing, &config->framing_settings,

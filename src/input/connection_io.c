@@ -151,10 +151,18 @@ count_read(struct connection *c, size_t size, long long gap_ms)
 	c->listener_reads = reads + 1;
 }
 
+/* Over a Unix socket none would know whether the bytes were taken. */
+static bool
+peeks(const struct connection *c)
+{
+	return framer_is_counted(&c->framer) &&
+	       c->entry.peer.any.sa_family != AF_UNIX;
+}
+
 static void
 received(struct connection *c, struct batch *batch, size_t size)
 {
-	bool is_counted = framer_is_counted(&c->framer), any;
+	bool is_peeked = peeks(c), any;
 	long long before_ms = c->received_ms;
 
 	clock_gettime(CLOCK_REALTIME, &c->time);
@@ -168,7 +176,7 @@ received(struct connection *c, struct batch *batch, size_t size)
 	 * Only now: behind bytes that nobody has seen, the next process would
 	 * not know where a count stands.
 	 */
-	if (is_counted)
+	if (is_peeked)
 		transport_take(c->entry.fd, size);
 	any = connection_take_records(c, batch);
 	if (framer_held(&c->framer) == 0)
@@ -189,6 +197,9 @@ ending_in_order(const struct connection *c)
 
 	if (c->error)
 		return c->error == ECONNRESET ? ENDING_RESET : ENDING_ERROR;
+	if (c->entry.peer.any.sa_family == AF_UNIX)
+		return atomic_load(&c->entry.was_cut) ? ENDING_SHUTDOWN
+						      : ENDING_EOF;
 	getsockopt(c->entry.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
 						  : ENDING_EOF;
@@ -220,9 +231,12 @@ receive(struct connection *c, struct batch *batch)
 {
 	size_t capacity, size;
 	unsigned char *space = framer_space(&c->framer, &capacity);
+	struct mmsghdr *message = connection_progress_message(c);
 	enum transport_result result =
-		transport_receive(c->entry.fd, space, capacity,
-				  framer_is_counted(&c->framer), &size);
+		message ? transport_receive_message(c->entry.fd, space,
+						    capacity, message, &size)
+			: transport_receive(c->entry.fd, space, capacity,
+					    peeks(c), &size);
 
 	if (result == TRANSPORT_BYTES) {
 		received(c, batch, size);

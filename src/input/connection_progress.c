@@ -58,6 +58,20 @@ set_framing(struct state_position *p, struct framer ahead)
 	p->framing = (uint8_t)ahead.framing;
 }
 
+struct mmsghdr *
+connection_progress_message(struct connection *c)
+{
+	struct state_connection *entry = c->state_entry;
+
+	if (c->entry.peer.any.sa_family != AF_UNIX)
+		return NULL;
+	entry->message.msg_len = STATE_UNFILLED;
+	atomic_store_explicit(&entry->message_turn,
+			      state_position(&entry->progress)->turn + 1,
+			      memory_order_release);
+	return &entry->message;
+}
+
 void
 connection_progress_read(struct connection *c)
 {
@@ -69,6 +83,7 @@ connection_progress_read(struct connection *c)
 	else
 		p->framing = (uint8_t)c->framer.framing;
 	p->read = c->bytes;
+	p->turn++;
 	p->is_saved = false;
 	state_publish(progress);
 }

@@ -20,6 +20,13 @@ bool connection_progress_begin(struct connection *,
 /* Give it back: the peer has seen the end of the stream. */
 void connection_progress_end(struct connection *);
 
+/*
+ * For a read over a Unix socket: the kernel writes here how much it has given,
+ * also where a kill keeps us from publishing that.  NULL: it is TCP, where the
+ * kernel counts that itself.
+ */
+struct mmsghdr *connection_progress_message(struct connection *);
+
 /* More was read: where the stream stands now. */
 void connection_progress_read(struct connection *);
 

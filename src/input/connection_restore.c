@@ -7,6 +7,8 @@
 
 #include "input/connection_io.h"
 #include "input/connection_progress.h"
+#include "system/socket_peer.h"
+#include "system/state_reader.h"
 
 /* A peer that has gone meanwhile is known from the state alone. */
 static void
@@ -14,8 +16,7 @@ find_peer(struct connection *c, const struct state_connection *previous)
 {
 	struct address *peer = &c->entry.peer;
 
-	peer->size = sizeof peer->in6;
-	if (getpeername(c->entry.fd, &peer->any, &peer->size) == 0)
+	if (sockets_get_peer(c->entry.fd, peer))
 		return;
 	memcpy(&peer->in6, previous->peer, sizeof previous->peer);
 	peer->size = previous->peer_size;
@@ -73,12 +74,13 @@ restore_count(struct connection *c, const struct state_position *p)
  * of before: see receive() in connection_io.c.
  */
 static uint64_t
-bytes_read(struct connection *c, struct state_position p[2])
+bytes_read(struct connection *c, struct state_connection *previous)
 {
+	struct state_position *p = previous->progress.position;
 	uint64_t read;
 
-	if (c->entry.fd < 0)
-		return p[0].read;
+	if (c->entry.fd < 0 || c->entry.peer.any.sa_family == AF_UNIX)
+		return p[0].read + state_reader_uncounted_bytes(previous);
 	read = sockets_bytes_delivered(c->entry.fd, &c->error);
 	if (read < p[0].read && read == p[1].read)
 		p[0] = p[1];
@@ -92,7 +94,8 @@ bytes_read(struct connection *c, struct state_position p[2])
 static void
 restore_input(struct connection *c)
 {
-	if (sockets_input_has_ended(c->entry.fd))
+	if (sockets_input_has_ended(c->entry.fd) &&
+	    c->entry.peer.any.sa_family != AF_UNIX)
 		c->entry.state = ENTRY_SHUT_DOWN;
 	else
 		sockets_unblock_input(c->entry.fd);
@@ -118,10 +121,11 @@ connection_restore(struct connection *c, struct state_connection *previous,
 		   unsigned char *bytes)
 {
 	struct state_position *p = previous->progress.position;
-	uint64_t read = bytes_read(c, p);
+	uint64_t read;
 
-	restore_input(c);
 	find_peer(c, previous);
+	read = bytes_read(c, previous);
+	restore_input(c);
 	connection_accepted(c, previous->number);
 	c->resumed = true;
 	c->records = p->records;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "system/unix_sockets.h"
 
 /* port: the one that is bound, or at first the configured one. */
 static void
@@ -27,19 +28,22 @@ static void
 set_key(struct listener *listener)
 {
 	const char *interface = listener->config->interface;
-	char address[ADDRESS_TEXT], key[FDSTORE_NAME];
+	const char *path = listener->config->path;
+	char address[ADDRESS_TEXT] = "", key[FDSTORE_NAME];
 
-	if (listener->socket.fd < 0)
+	if (listener->socket.fd < 0 && !path)
 		address_parse(&listener->socket.address,
 			      strcmp(listener->config->address, "*") == 0
 				      ? "::"
 				      : listener->config->address,
 			      (uint16_t)listener->config->port);
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
-	address_format(&listener->socket.address, address);
+	if (!path)
+		address_format(&listener->socket.address, address);
 	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
-		 address_protocol(listener->config->protocol), address,
-		 interface ? " " : "", interface ? interface : "");
+		 address_protocol(listener->config->protocol),
+		 path ? path : address, interface ? " " : "",
+		 interface ? interface : "");
 	fdstore_name(listener->key, key);
 }
 
@@ -139,11 +143,12 @@ bind_socket(struct listener *listener, unsigned backlog, bool beside)
 }
 
 static void
-find_interface(struct listener *listener)
+find_what_may_go(struct listener *listener)
 {
 	char interface[IF_NAMESIZE];
 
-	listener->on_interface =
+	listener->may_go =
+		listener->config->path ||
 		!sockets_get_interface(listener->socket.fd, interface) ||
 		interface[0];
 }
@@ -182,7 +187,7 @@ listener_open(struct listener *listener, unsigned backlog, bool beside,
 	/* Where it fails too: connections of it may have been passed. */
 	set_key(listener);
 	if (is_open)
-		find_interface(listener);
+		find_what_may_go(listener);
 	if (is_open && !listener->was_passed && fdstore_available())
 		store_socket(listener);
 	listener_continue(listener, previous);
@@ -196,7 +201,8 @@ bool
 listener_bind_again(struct listener *listener, unsigned backlog)
 {
 	struct state_listener *entry = listener->state_entry;
-	bool was_bound = listener->socket.address.in.sin_port != 0;
+	bool was_bound = listener->config->path ||
+			 listener->socket.address.in.sin_port != 0;
 
 	if (!bind_socket(listener, backlog, false))
 		return false;
@@ -204,7 +210,7 @@ listener_bind_again(struct listener *listener, unsigned backlog)
 	/* Threads of its connections read its name, which stays the same. */
 	if (!was_bound)
 		set_key(listener);
-	find_interface(listener);
+	find_what_may_go(listener);
 	state_next(&entry->progress)->dropped = 0;
 	state_publish(&entry->progress);
 	entry->cookie = state_cookie(listener->socket.fd);
@@ -235,8 +241,31 @@ listener_stop_listening(const struct listener *listener)
 {
 	if (listener->is_shared)
 		groups_leave(listener->socket.fd, listener->config);
-	else if (listener_is_tcp(listener))
+	else if (listener->config->path)
+		unix_remove_path(listener->config->path,
+				 listener->socket.inode);
+	else if (listener_is_stream(listener))
 		sockets_block_input(listener->socket.fd);
+}
+
+static void
+log_path(const struct listener *listener)
+{
+	const struct listener_config *config = listener->config;
+	char mode[16] = "";
+
+	/* Of a socket unit's, systemd has set both. */
+	if (!listener->is_shared)
+		snprintf(mode, sizeof mode, ", mode %04o", config->mode);
+	diag(LOG_INFO, "listener %s: listening on %s %s%s%s%s", listener->name,
+	     address_protocol(config->protocol), config->path, mode,
+	     *mode && config->group ? ", group " : "",
+	     *mode && config->group ? config->group : "");
+	if (listener_is_stream(listener) && !fdstore_available())
+		diag(LOG_WARNING,
+		     "listener %s: to its peers a kill will look like an end "
+		     "in order, for no systemd keeps their connections",
+		     listener->name);
 }
 
 /* ", groups 239.1.2.3, ff15::514"; "": it has none. */
@@ -262,6 +291,10 @@ listener_log(const struct listener *listener)
 	const char *on = interface ? " on " : "";
 	char address[ADDRESS_TEXT], groups[CONFIG_GROUPS * ADDRESS_TEXT];
 
+	if (listener->config->path) {
+		log_path(listener);
+		return;
+	}
 	address_format(&socket->address, address);
 	interface = interface ? interface : "";
 	if (listener->config->protocol == PROTOCOL_TCP) {
@@ -283,8 +316,9 @@ listener_log(const struct listener *listener)
 unsigned
 listener_waiting(const struct listener *listener)
 {
-	return listener_is_tcp(listener) ? sockets_pending(listener->socket.fd)
-					 : 0;
+	return listener_is_stream(listener)
+		     ? sockets_pending(listener->socket.fd)
+		     : 0;
 }
 
 void
@@ -294,7 +328,7 @@ listener_log_counters(const struct listener *listener)
 
 	counters_format(listener->counters, listener->config->protocol, text,
 			sizeof text);
-	if (listener_is_tcp(listener))
+	if (listener_is_stream(listener))
 		snprintf(waiting, sizeof waiting, " waiting=%u",
 			 listener_waiting(listener));
 	diag(LOG_INFO, "listener %s: %s%s", listener->name, text, waiting);

@@ -38,11 +38,11 @@ struct listener {
 	char store_name[FDSTORE_NAME]; /* of the socket in the fd store */
 	struct bound socket;           /* fd -1: closed */
 	bool was_passed;               /* systemd passed the socket */
-	bool is_counted;   /* UDP: an earlier process reported its drops */
-	bool is_known;     /* the state has this very socket */
-	bool is_shared;    /* a socket unit owns it: it outlives this service */
-	bool on_interface; /* it is bound to one, which may go */
-	bool is_absent; /* no socket: its interface or address is not there */
+	bool is_counted; /* UDP: an earlier process reported its drops */
+	bool is_known;   /* the state has this very socket */
+	bool is_shared;  /* a socket unit owns it: it outlives this service */
+	bool may_go;     /* it has an interface or a path, which may */
+	bool is_absent;  /* no socket: its interface or address is not there */
 	long long absent_since_ms;          /* on CLOCK_MONOTONIC */
 	struct diag_limit absent;           /* of what is logged of that */
 	struct listener_counters *counters; /* in its entry of the state */
@@ -62,9 +62,9 @@ struct listener {
 };
 
 static inline bool
-listener_is_tcp(const struct listener *listener)
+listener_is_stream(const struct listener *listener)
 {
-	return listener->config->protocol == PROTOCOL_TCP;
+	return protocol_is_stream(listener->config->protocol);
 }
 
 /*
@@ -104,8 +104,9 @@ const char *listener_store(struct listener *, const struct listener_config *,
 			   unsigned backlog, bool beside);
 
 /*
- * TCP: let no new peer connect.  A socket that a socket unit owns is left as it
- * is, but for its multicast groups, which it leaves.  Main thread.
+ * TCP: let no new peer connect.  A Unix socket: remove its path.  A socket that
+ * a socket unit owns is left as it is, but for its multicast groups, which it
+ * leaves.  Main thread.
  */
 void listener_stop_listening(const struct listener *);
 

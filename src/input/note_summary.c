@@ -125,7 +125,7 @@ publish(struct note_summary *s)
 {
 	struct state_progress *progress = &s->listener->state_entry->progress;
 
-	if (!listener_is_tcp(s->listener))
+	if (!listener_is_stream(s->listener))
 		return;
 	memcpy(state_next(progress)->unnoted, s->unnoted, sizeof s->unnoted);
 	state_publish(progress);
@@ -165,7 +165,7 @@ describe(char text[TEXT_BYTES], const struct note_summary *s,
 		snprintf(host, sizeof host, "-");
 	snprintf(
 		text, TEXT_BYTES, "%s %s=%llu peer=%s%s%s%s%s", words[e->event],
-		listener_is_tcp(s->listener) ? "connections" : "datagrams",
+		listener_is_stream(s->listener) ? "connections" : "datagrams",
 		e->count, host, e->reason ? " reason=" : "",
 		e->reason ? e->reason : "", e->detail[0] ? " " : "", e->detail);
 }

@@ -113,6 +113,7 @@ shut_down_if_blocked(struct registry_entry *entry)
 {
 	if (entry->state != ENTRY_INPUT_BLOCKED)
 		return;
+	atomic_store(&entry->was_cut, !sockets_input_has_ended(entry->fd));
 	shutdown(entry->fd, SHUT_RD);
 	entry->state = ENTRY_SHUT_DOWN;
 }

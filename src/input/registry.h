@@ -35,7 +35,8 @@ struct registry_entry {
 	atomic_size_t held;        /* bytes read that are no record yet */
 	int fd;                    /* closed by registry_close() alone */
 	enum registry_state state; /* under the lock */
-	bool unconfirmed; /* an output did not take all: no end in order */
+	bool unconfirmed;    /* an output did not take all: no end in order */
+	atomic_bool was_cut; /* shut down before its peer had ended it */
 };
 
 struct registry {

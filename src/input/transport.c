@@ -39,6 +39,20 @@ transport_receive(int fd, void *space, size_t room, bool peeks, size_t *size)
 	return received > 0 ? TRANSPORT_BYTES : TRANSPORT_END;
 }
 
+/* Without room for control messages the kernel closes descriptors in them. */
+enum transport_result
+transport_receive_message(int fd, void *space, size_t room,
+			  struct mmsghdr *message, size_t *size)
+{
+	struct iovec data = { space, room };
+
+	message->msg_hdr = (struct msghdr){ .msg_iov = &data, .msg_iovlen = 1 };
+	if (recvmmsg(fd, message, 1, MSG_DONTWAIT, NULL) < 0)
+		return receive_failed(errno);
+	*size = message->msg_len;
+	return *size > 0 ? TRANSPORT_BYTES : TRANSPORT_END;
+}
+
 void
 transport_take(int fd, size_t size)
 {

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 enum transport_result {
 	TRANSPORT_BYTES,
@@ -26,5 +27,11 @@ enum transport_result {
 enum transport_result transport_receive(int fd, void *space, size_t room,
 					bool peeks, size_t *size);
 void transport_take(int fd, size_t size);
+
+/* The same as it reads, where the kernel is to write the size into a message.
+ */
+enum transport_result transport_receive_message(int fd, void *space,
+						size_t room, struct mmsghdr *,
+						size_t *size);
 
 #endif

@@ -14,8 +14,12 @@
 #include "base/thread.h"
 #include "input/udp_records.h"
 #include "record/framer.h"
+#include "system/unix_sockets.h"
 
 #define DATAGRAM_BYTES 65536
+
+/* Over a Unix socket what net.core.wmem_default, 212992, lets anybody send. */
+#define UNIX_BYTES 262144
 
 /* A shared socket goes on receiving: the most reads that drain it. */
 #define SHARED_READS 4096
@@ -30,17 +34,28 @@
 static size_t
 slot_size(const struct listener_config *config)
 {
+	size_t most = config->path ? UNIX_BYTES : DATAGRAM_BYTES;
 	size_t size = config->limits.max_record + 2;
 
-	return config->framing == FRAMING_LINE || size > DATAGRAM_BYTES
-		     ? DATAGRAM_BYTES
-		     : size;
+	return config->framing == FRAMING_LINE || size > most ? most : size;
 }
 
 size_t
 udp_input_size(const struct listener_config *config)
 {
 	return STATE_DATAGRAMS * slot_size(config);
+}
+
+/*
+ * Of a Unix socket exactly what is expected: where there is more room, the
+ * kernel gives us the descriptors that a sender has added (SCM_RIGHTS).
+ */
+static size_t
+size_of_control(const struct udp *u)
+{
+	return u->listener->config->path
+		     ? CMSG_SPACE(sizeof(struct timespec)) + UNIX_CONTROL
+		     : sizeof u->datagrams[0].control;
 }
 
 static void
@@ -60,7 +75,7 @@ prepare(struct udp *u, struct batch *batch)
 			.msg_iov = &d->space,
 			.msg_iovlen = 1,
 			.msg_control = d->control,
-			.msg_controllen = sizeof d->control,
+			.msg_controllen = size_of_control(u),
 		};
 	}
 	udp_progress_begin(u);
@@ -203,7 +218,7 @@ udp_start(struct listener *listener, int done_fd)
 	u->done_fd = done_fd;
 	u->self = (struct origin){ .listener = listener->name,
 				   .peer = "-",
-				   .protocol = PROTOCOL_UDP };
+				   .protocol = listener->config->protocol };
 	for (size_t i = 0; i < STATE_DATAGRAMS; i++)
 		u->datagrams[i].origin = u->self;
 	resume(u);

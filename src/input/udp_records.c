@@ -43,33 +43,50 @@ udp_add_drops(struct udp *u, struct batch *batch, const struct timespec *time,
 	add(u, batch, &note, TAG_NOTE, text, strlen(text));
 }
 
+/* It did not fit, or is longer than a record may be. */
+static void
+note_truncated(struct udp *u, struct batch *batch, struct record *record,
+	       struct datagram *d, size_t size, size_t kept)
+{
+	atomic_fetch_add(&u->listener->counters->truncated, 1);
+	snprintf(d->truncated_note, sizeof d->truncated_note,
+		 "truncated size=%zu kept=%zu", size, kept);
+	add(u, batch, record, TAG_NOTE, d->truncated_note,
+	    strlen(d->truncated_note));
+}
+
 /* Each line is a record; so is a rest without a line end. */
 static void
 add_lines(struct udp *u, struct batch *batch, struct record *record,
-	  unsigned char *data, size_t size)
+	  struct datagram *d, size_t size)
 {
 	struct framer framer;
 	struct slice slice;
 	size_t after = u->unframed - size;
+	size_t kept = size < d->space.iov_len ? size : d->space.iov_len;
 
 	framer_init(&framer, FRAMING_LINE, NULL,
 		    u->listener->config->limits.max_record);
-	framer_lend(&framer, data, size);
-	framer_received(&framer, size);
+	framer_lend(&framer, d->space.iov_base, kept);
+	framer_received(&framer, kept);
 	if (size == 0)
-		add(u, batch, record, TAG_WHOLE, data, 0);
+		add(u, batch, record, TAG_WHOLE, d->space.iov_base, 0);
 	for (;;) {
 		enum frame frame = framer_next(&framer, &slice);
+		enum tag tag = frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE;
 
-		if (frame == FRAME_NONE)
+		if (frame == FRAME_NONE) {
 			frame = framer_end(&framer, &slice);
+			tag = kept < size ? TAG_TRUNCATED : TAG_WHOLE;
+		}
 		if (frame == FRAME_NONE)
-			return;
+			break;
 		u->unframed = after + framer_held(&framer);
-		add(u, batch, record,
-		    frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE, slice.data,
-		    slice.size);
+		add(u, batch, record, tag, slice.data, slice.size);
 	}
+	u->unframed = after;
+	if (kept < size)
+		note_truncated(u, batch, record, d, size, kept);
 }
 
 /* The size without one LF, CRLF or NUL at the end. */
@@ -105,16 +122,16 @@ add_whole(struct udp *u, struct batch *batch, struct record *record,
 	}
 	kept = utf8_cut(data, max_record);
 	add(u, batch, record, TAG_TRUNCATED, data, kept);
-	atomic_fetch_add(&u->listener->counters->truncated, 1);
-	snprintf(d->truncated_note, sizeof d->truncated_note,
-		 "truncated size=%zu kept=%zu", size, kept);
-	add(u, batch, record, TAG_NOTE, d->truncated_note,
-	    strlen(d->truncated_note));
+	note_truncated(u, batch, record, d, size, kept);
 }
 
-/* Get the kernel's receive time, and its count of drops if there is one. */
+/*
+ * Get the kernel's receive time, its count of drops if there is one, and the
+ * sender where that is no address.
+ */
 static void
-read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped)
+read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped,
+	     struct address *sender)
 {
 	bool timed = false;
 
@@ -127,6 +144,8 @@ read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped)
 			timed = true;
 		} else if (c->cmsg_type == SO_RXQ_OVFL) {
 			memcpy(dropped, CMSG_DATA(c), sizeof *dropped);
+		} else {
+			unix_read_sender(c, sender);
 		}
 	}
 	if (!timed)
@@ -163,12 +182,13 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 		uint32_t dropped = u->dropped;
 		struct record record;
 
+		read_control(&u->messages[i].msg_hdr, &record.time, &dropped,
+			     &d->peer);
 		origin = origin_of(u, i, origin);
 		record.origin = origin;
-		read_control(&u->messages[i].msg_hdr, &record.time, &dropped);
 		udp_add_drops(u, batch, &record.time, dropped, d->lost_note);
 		if (u->listener->config->framing == FRAMING_LINE)
-			add_lines(u, batch, &record, d->space.iov_base, size);
+			add_lines(u, batch, &record, d, size);
 		else
 			add_whole(u, batch, &record, d, size);
 	}

@@ -14,15 +14,16 @@
 #include "input/batch.h"
 #include "input/listener.h"
 #include "input/note_summary.h"
+#include "system/unix_sockets.h"
 
 /* The buffers of one datagram: for recvmmsg(2), and for its notes. */
 struct datagram {
 	struct address peer;
 	struct origin origin;
 	struct iovec space; /* in the batch */
-	alignas(struct cmsghdr) char control[CMSG_SPACE(
-						     sizeof(struct timespec)) +
-					     CMSG_SPACE(sizeof(uint32_t))];
+	/* For the time, and the count of drops or the sender. */
+	alignas(struct cmsghdr) char control
+		[CMSG_SPACE(sizeof(struct timespec)) + UNIX_CONTROL];
 	char lost_note[40];
 	char truncated_note[64];
 };

@@ -93,9 +93,13 @@ add_origin(struct entry *entry, const struct origin *origin)
 		size_t size;
 
 		address_split(origin->peer, &host, &size, &port);
+		/* A process has no port. */
+		if (protocol_is_unix(origin->protocol))
+			size = strlen(origin->peer);
+		else
+			add(entry, "PORTLOG_PORT", port);
 		snprintf(name, sizeof name, "%.*s", (int)size, host);
 		add(entry, "PORTLOG_PEER", name);
-		add(entry, "PORTLOG_PORT", port);
 	}
 	if (origin->name)
 		add(entry, "PORTLOG_NAME", origin->name);

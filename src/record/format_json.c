@@ -208,11 +208,17 @@ put_origin(char *out, const struct origin *origin)
 		const char *host, *port;
 		size_t size;
 
+		bool is_process = protocol_is_unix(origin->protocol);
+
 		address_split(origin->peer, &host, &size, &port);
+		if (is_process)
+			size = strlen(origin->peer);
 		/* A zone is a name of an interface and may have a quote. */
 		used += put(out + used, ",\"peer\":\"");
 		used += put_text(out + used, host, size);
-		used += (size_t)sprintf(out + used, "\",\"port\":%s", port);
+		used += (size_t)sprintf(
+			out + used, "\"%s%s",
+			is_process ? "" : ",\"port\":", is_process ? "" : port);
 	}
 	if (origin->name) {
 		used += put(out + used, ",\"name\":\"");

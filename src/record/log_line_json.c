@@ -32,7 +32,10 @@ take_peer(struct log_line *log_line, const json_t *object)
 	size_t size;
 	const char *host = get_string(object, "peer", &size);
 
-	if (host && json_is_integer(port))
+	if (host && strncmp(host, "unix:", 5) == 0)
+		snprintf(log_line->peer_text, sizeof log_line->peer_text,
+			 "%.79s", host);
+	else if (host && json_is_integer(port))
 		snprintf(log_line->peer_text, sizeof log_line->peer_text,
 			 strchr(host, ':') ? "[%.64s]:%d" : "%.64s:%d", host,
 			 (int)json_integer_value(port));

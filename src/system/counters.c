@@ -7,7 +7,7 @@ void
 counters_format(const struct listener_counters *c, enum protocol protocol,
 		char *out, size_t size)
 {
-	if (protocol == PROTOCOL_TCP)
+	if (protocol_is_stream(protocol))
 		snprintf(out, size,
 			 "records=%llu bytes=%llu connections=%llu total=%llu "
 			 "refused=%llu",

@@ -67,6 +67,20 @@ groups_join(int fd, const struct listener_config *config, size_t *joined)
 	return failed;
 }
 
+bool
+groups_set_up(int fd, const struct listener_config *config)
+{
+	int off = 0, has_groups = config->groups.count > 0;
+	size_t joined;
+
+	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof off);
+	setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &off, sizeof off);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &has_groups,
+		   sizeof has_groups);
+	/* A route may come later: see rebind.h. */
+	return !groups_join(fd, config, &joined) || errno == ENODEV;
+}
+
 void
 groups_save(struct groups *saved, const struct listener_config *config)
 {

@@ -23,6 +23,14 @@ struct groups {
  */
 const char *groups_join(int fd, const struct listener_config *, size_t *joined);
 
+/*
+ * Before it is bound: receive from its groups alone, not from all that any
+ * process of this host has joined, and let others bind the port where there are
+ * groups, to receive from them too.  Join them, but for what is not there yet.
+ * false: errno.
+ */
+bool groups_set_up(int fd, const struct listener_config *);
+
 /* What the state is to say of a listener. */
 void groups_save(struct groups *, const struct listener_config *);
 

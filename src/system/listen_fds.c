@@ -168,7 +168,8 @@ find_listener(const struct listen_fds *in, const struct listener_config *config,
 		if (in->names[i] && sockets_match(in->fds[i], config) &&
 		    (!is_stored_listener(in->names[i]) ||
 		     sockets_fits_families(in->fds[i], config)) &&
-		    (config->port != 0 || had_name(in, i, passed)))
+		    (config->port != 0 || config->path ||
+		     had_name(in, i, passed)))
 			return i;
 	return in->count;
 }

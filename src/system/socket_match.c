@@ -6,6 +6,7 @@
 
 #include "system/proc_net.h"
 #include "system/sockets.h"
+#include "system/unix_sockets.h"
 
 static int
 get(int fd, int option)
@@ -20,9 +21,30 @@ get(int fd, int option)
 bool
 sockets_is_listener(int fd, enum protocol protocol)
 {
-	return protocol == PROTOCOL_TCP ? get(fd, SO_TYPE) == SOCK_STREAM &&
-						  get(fd, SO_ACCEPTCONN) == 1
-					: get(fd, SO_TYPE) == SOCK_DGRAM;
+	if (unix_is_socket(fd) != protocol_is_unix(protocol))
+		return false;
+	return protocol_is_stream(protocol)
+		     ? get(fd, SO_TYPE) == SOCK_STREAM &&
+			       get(fd, SO_ACCEPTCONN) == 1
+		     : get(fd, SO_TYPE) == SOCK_DGRAM;
+}
+
+enum protocol
+sockets_protocol(int fd)
+{
+	enum protocol protocol = PROTOCOL_TCP;
+
+	while (protocol < PROTOCOL_NONE && !sockets_is_listener(fd, protocol))
+		protocol++;
+	return protocol;
+}
+
+/* A path that is gone, or was left before a kill, leads to it no more. */
+static bool
+is_at_path(int fd, const char *path)
+{
+	return unix_has_path(fd, path) && unix_inode(path) != 0 &&
+	       !sockets_input_has_ended(fd);
 }
 
 /* "*" is bound to ::, or to 0.0.0.0 where there is no IPv6. */
@@ -67,6 +89,9 @@ sockets_match(int fd, const struct listener_config *config)
 	char interface[IF_NAMESIZE];
 	struct address bound = { .size = sizeof bound.in6 };
 
+	if (config->path)
+		return sockets_is_listener(fd, config->protocol) &&
+		       is_at_path(fd, config->path);
 	return sockets_get_interface(fd, interface) &&
 	       sockets_is_listener(fd, config->protocol) && !is_connected(fd) &&
 	       getsockname(fd, &bound.any, &bound.size) == 0 &&

@@ -10,15 +10,18 @@
 
 #include "config/config.h"
 
-/* Whether this is a UDP socket, or a TCP socket that listens. */
+/* Whether this is a socket of datagrams, or one of streams that listens. */
 bool sockets_is_listener(int fd, enum protocol);
+
+/* The protocol of such a socket; PROTOCOL_NONE: it is none. */
+enum protocol sockets_protocol(int fd);
 
 /* Whether this is a stream socket with a peer. */
 bool sockets_is_connection(int fd);
 
 /*
  * Whether it is bound to the configured protocol, address, port and interface,
- * and not connected.  Port 0 matches any port.
+ * and not connected, or to its path.  Port 0 matches any port.
  */
 bool sockets_match(int fd, const struct listener_config *);
 

@@ -18,6 +18,7 @@
 #include "base/diag.h"
 #include "system/groups.h"
 #include "system/port_holder.h"
+#include "system/unix_sockets.h"
 
 /* A dead peer is found after 60 s of silence and 6 probes, 10 s apart. */
 #define KEEPALIVE_IDLE_S 60
@@ -39,6 +40,16 @@ sockets_log_failure(const struct listener_config *config, const char *action)
 	bool colon = strchr(config->address, ':');
 	char reason[PORT_HOLDER_TEXT];
 
+	if (config->path) {
+		diag(LOG_ERR, "cannot %s %s %s: %s%s", action,
+		     address_protocol(config->protocol), config->path,
+		     strerror(errno),
+		     errno == EADDRINUSE ? " by another process"
+		     : errno == EPERM && config->group
+			     ? ": a socket unit can, with SocketGroup="
+			     : "");
+		return false;
+	}
 	port_holder_explain(config, errno, reason);
 	diag(LOG_ERR, "cannot %s %s %s%s%s:%u%s%s: %s", action,
 	     address_protocol(config->protocol), colon ? "[" : "",
@@ -53,11 +64,13 @@ static int
 open_socket(const struct listener_config *config, struct address *address)
 {
 	bool is_any = strcmp(config->address, "*") == 0;
-	int type =
-		(config->protocol == PROTOCOL_TCP ? SOCK_STREAM : SOCK_DGRAM) |
-		SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int type = (protocol_is_stream(config->protocol) ? SOCK_STREAM
+							 : SOCK_DGRAM) |
+		   SOCK_CLOEXEC | SOCK_NONBLOCK;
 	int fd;
 
+	if (config->path)
+		return socket(AF_UNIX, type, 0);
 	address_parse(address, is_any ? "::" : config->address,
 		      (uint16_t)config->port);
 	fd = socket(address->any.sa_family, type, 0);
@@ -108,42 +121,40 @@ set_receive_buffer(int fd, unsigned requested)
 	return (unsigned)granted / 2;
 }
 
-/*
- * Receive from our own groups alone, not from all that any process of this host
- * has joined.  Others may receive from them too: they bind the same port.
- */
-static bool
-set_groups(int fd, const struct listener_config *config)
-{
-	size_t joined;
-
-	set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
-	set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
-	set(fd, SOL_SOCKET, SO_REUSEADDR, config->groups.count > 0);
-	/* A route may come later: see rebind.h. */
-	return !groups_join(fd, config, &joined) || errno == ENODEV;
-}
-
 static bool
 set_udp(int fd, const struct listener_config *config, struct bound *bound)
 {
 	bound->receive_buffer =
 		set_receive_buffer(fd, config->limits.receive_buffer);
 	return set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) == 0 &&
-	       set_groups(fd, config);
+	       groups_set_up(fd, config);
 }
 
 static bool
 set_options(int fd, const struct listener_config *config, struct bound *bound)
 {
-	return config->protocol == PROTOCOL_TCP ? set_tcp(fd)
-						: set_udp(fd, config, bound);
+	switch (config->protocol) {
+	case PROTOCOL_TCP:
+		return set_tcp(fd);
+	case PROTOCOL_UDP:
+		return set_udp(fd, config, bound);
+	case PROTOCOL_UNIX_DATAGRAM:
+		return unix_set_datagram(fd);
+	case PROTOCOL_UNIX_STREAM:
+	case PROTOCOL_NONE:
+		break;
+	}
+	return true;
 }
 
 static void
-finish(int fd, struct bound *bound)
+finish(int fd, const struct listener_config *config, struct bound *bound)
 {
 	bound->fd = fd;
+	if (config->path) {
+		bound->inode = unix_inode(config->path);
+		return;
+	}
 	bound->address.size = sizeof bound->address.in6;
 	getsockname(fd, &bound->address.any, &bound->address.size);
 }
@@ -184,13 +195,17 @@ bind_to_port(int fd, const struct address *address, bool beside)
 	return result == 0;
 }
 
-static bool
+/* NULL, or the action that failed. */
+static const char *
 set_up(int fd, const struct listener_config *config,
        const struct address *address, bool beside, struct bound *bound)
 {
-	return bind_to_interface(fd, config->interface) &&
-	       set_options(fd, config, bound) &&
-	       bind_to_port(fd, address, beside);
+	if (!bind_to_interface(fd, config->interface) ||
+	    !set_options(fd, config, bound))
+		return "listen on";
+	if (config->path)
+		return unix_bind(fd, config);
+	return bind_to_port(fd, address, beside) ? NULL : "listen on";
 }
 
 /* Close it, and leave errno as it was. */
@@ -209,18 +224,21 @@ sockets_bind(const struct listener_config *config, unsigned backlog,
 {
 	struct address address;
 	int fd = open_socket(config, &address);
+	const char *failed;
 
 	if (fd < 0)
 		return "open a socket for";
-	if (!set_up(fd, config, &address, beside, bound) ||
-	    (config->protocol == PROTOCOL_TCP &&
-	     listen(fd, (int)backlog) != 0)) {
+	failed = set_up(fd, config, &address, beside, bound);
+	if (!failed && protocol_is_stream(config->protocol) &&
+	    listen(fd, (int)backlog) != 0)
+		failed = "listen on";
+	if (failed) {
 		discard(fd);
-		return "listen on";
+		return failed;
 	}
 	/* listen(2) needed it too; no third socket may take the port. */
 	unshare_port(fd);
-	finish(fd, bound);
+	finish(fd, config, bound);
 	return NULL;
 }
 
@@ -236,14 +254,19 @@ sockets_try(const struct listener_config *config)
 	struct address address;
 	struct bound bound;
 	int fd = open_socket(config, &address);
-	bool is_bound;
+	const char *failed;
 
 	if (fd < 0)
 		return "open a socket for";
 	sockets_block_input(fd);
-	is_bound = set_up(fd, config, &address, false, &bound);
+	/* Who sends to a path before it is gone again is refused. */
+	if (config->path)
+		shutdown(fd, SHUT_RD);
+	failed = set_up(fd, config, &address, false, &bound);
+	if (!failed && config->path)
+		unlink(config->path);
 	discard(fd);
-	return is_bound ? NULL : "listen on";
+	return failed;
 }
 
 bool
@@ -252,11 +275,12 @@ sockets_adopt(int fd, const struct listener_config *config, unsigned backlog,
 {
 	if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 ||
 	    !set_options(fd, config, bound) ||
-	    (config->protocol == PROTOCOL_TCP && listen(fd, (int)backlog) != 0))
+	    (protocol_is_stream(config->protocol) &&
+	     listen(fd, (int)backlog) != 0))
 		return sockets_log_failure(config, "use what was passed for");
 	sockets_unblock_input(fd);
 	unshare_port(fd);
-	finish(fd, bound);
+	finish(fd, config, bound);
 	return true;
 }
 
@@ -298,6 +322,9 @@ sockets_block_input(int fd)
 	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_fprog program = { 1, nothing };
 
+	/* It would take datagrams of a Unix socket, and drop them. */
+	if (unix_is_socket(fd))
+		return;
 	/* Linux 6.18 lets only CAP_NET_ADMIN attach a filter to TCP. */
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program,
 		       sizeof program) != 0)
@@ -334,7 +361,10 @@ sockets_pending(int fd)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;
+	struct pollfd ready = { .fd = fd, .events = POLLIN };
 
+	if (unix_is_socket(fd))
+		return poll(&ready, 1, 0) > 0;
 	/* For a listener this is its queue's length, as ss(8) shows it. */
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	return info.tcpi_unacked;
@@ -418,6 +448,8 @@ sockets_leave_port(int fd)
 	char interface[IF_NAMESIZE];
 	struct address peer;
 
+	if (unix_is_socket(fd))
+		return shutdown(fd, SHUT_RD) == 0;
 	sockets_get_interface(fd, interface);
 	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
 		address_parse(&peer, hosts[i], 9);

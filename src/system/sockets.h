@@ -22,6 +22,7 @@ struct bound {
 	int fd;
 	struct address address;  /* with the port that the kernel chose for 0 */
 	unsigned receive_buffer; /* UDP: granted bytes, without overhead */
+	ino_t inode;             /* of a Unix socket's path */
 };
 
 /*
@@ -99,7 +100,8 @@ void sockets_end(int fd);
 /*
  * Block the input: from now on the kernel queues nothing more for this socket.
  * What is queued can still be read.  TCP does not acknowledge what arrives, so
- * that the peer still has it; UDP drops and counts it.
+ * that the peer still has it; UDP drops and counts it.  A Unix socket is only
+ * to be shut down: what its peer sends then fails there (EPIPE).
  */
 void sockets_block_input(int fd);
 
@@ -126,14 +128,17 @@ void sockets_unblock_input(int fd);
  */
 uint64_t sockets_bytes_delivered(int fd, int *error);
 
-/* How many connections of a TCP listener wait to be accepted. */
+/*
+ * How many connections of a listener wait to be accepted; of a Unix socket 1
+ * says any.
+ */
 unsigned sockets_pending(int fd);
 
 /*
  * Leave the port of a UDP socket.  The kernel refuses what arrives from now on
- * as if the socket were closed: with an ICMP error to the sender.  What is
- * queued can still be read.  false: the kernel refused, and nothing has
- * changed.
+ * as if the socket were closed: with an ICMP error to the sender, or EPIPE over
+ * a Unix socket.  What is queued can still be read.  false: the kernel refused,
+ * and nothing has changed.
  */
 bool sockets_leave_port(int fd);
 

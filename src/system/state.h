@@ -42,7 +42,7 @@ struct state_position {
 	uint64_t records;          /* the number of the last one */
 	uint64_t remaining;        /* counted: of a frame, behind `read` */
 	uint32_t dropped; /* UDP: of the kernel's count, what was noted */
-	uint32_t turn;    /* UDP: of the last read, see messages_turn */
+	uint32_t turn;    /* of the last read, see messages_turn */
 	uint8_t framing;  /* enum framing, behind `read`; unset: configured */
 	uint8_t is_saved; /* boolean: `saved` of the entry is of this */
 	uint8_t digits;   /* of a count or length, before `read` */
@@ -92,9 +92,12 @@ struct state_connection {
 	uint64_t cookie; /* SO_COOKIE: which socket it is */
 	uint64_t number;
 	int64_t opened_ms; /* on CLOCK_MONOTONIC */
-	uint8_t peer[28];  /* struct sockaddr_in or sockaddr_in6 */
+	uint8_t peer[28];  /* as struct address has it */
 	uint32_t peer_size;
 	struct state_saved saved;
+	/* Of a Unix socket: as a listener has them for UDP. */
+	atomic_uint message_turn;
+	struct mmsghdr message;
 };
 
 struct state_listener {

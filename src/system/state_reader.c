@@ -301,3 +301,14 @@ state_reader_uncounted(const struct state_listener *entry)
 		count++;
 	return count;
 }
+
+unsigned
+state_reader_uncounted_bytes(const struct state_connection *entry)
+{
+	const struct state_position *p = state_position(&entry->progress);
+
+	return atomic_load(&entry->message_turn) != p->turn + 1 ||
+			       entry->message.msg_len == STATE_UNFILLED
+		     ? 0
+		     : entry->message.msg_len;
+}

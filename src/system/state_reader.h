@@ -52,9 +52,10 @@ bool state_reader_take_left(struct state_reader *, struct state_connection *);
 bool state_reader_needs_bytes(const struct state_reader *, uint64_t generation);
 
 /*
- * Datagrams that the kernel had given to the process, and that it could not
- * count any more.
+ * Datagrams, or bytes over a Unix socket, that the kernel had given to the
+ * process, and that it could not count any more.
  */
 unsigned state_reader_uncounted(const struct state_listener *);
+unsigned state_reader_uncounted_bytes(const struct state_connection *);
 
 #endif
