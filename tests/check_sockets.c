@@ -93,6 +93,25 @@ START_TEST(nor_does_it_for_a_user_without_capabilities)
 }
 END_TEST
 
+/* A socket filter would take what is sent, and drop it. */
+START_TEST(a_unix_socket_that_is_blocked_drops_nothing)
+{
+	char data[8];
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
+	sockets_block_input(pair[0]);
+	ck_assert_int_eq(send(pair[1], "taken", 5, 0), 5);
+	ck_assert(sockets_leave_port(pair[0]));
+	ck_assert_int_eq(send(pair[1], "refused", 7, MSG_NOSIGNAL), -1);
+	ck_assert_int_eq(errno, EPIPE);
+	ck_assert_int_eq(recv(pair[0], data, sizeof data, MSG_DONTWAIT), 5);
+	ck_assert_int_eq(recv(pair[0], data, sizeof data, MSG_DONTWAIT), -1);
+	close(pair[0]);
+	close(pair[1]);
+}
+END_TEST
+
 static const enum protocol protocols[] = { PROTOCOL_TCP, PROTOCOL_UDP };
 
 /* A socket of a listener on one address, whose port is shared. */
@@ -181,6 +200,7 @@ SUITE(sockets)
 	tcase_add_loop_test(
 		tests, a_shared_port_is_bound_at_another_address_beside, 0, 2);
 	tcase_add_loop_test(tests, no_other_user_gets_a_shared_port, 0, 2);
+	tcase_add_test(tests, a_unix_socket_that_is_blocked_drops_nothing);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

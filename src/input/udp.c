@@ -14,7 +14,6 @@
 #include "base/thread.h"
 #include "input/udp_records.h"
 #include "record/framer.h"
-#include "system/unix_sockets.h"
 
 #define DATAGRAM_BYTES 65536
 
@@ -46,18 +45,6 @@ udp_input_size(const struct listener_config *config)
 	return STATE_DATAGRAMS * slot_size(config);
 }
 
-/*
- * Of a Unix socket exactly what is expected: where there is more room, the
- * kernel gives us the descriptors that a sender has added (SCM_RIGHTS).
- */
-static size_t
-size_of_control(const struct udp *u)
-{
-	return u->listener->config->path
-		     ? CMSG_SPACE(sizeof(struct timespec)) + UNIX_CONTROL
-		     : sizeof u->datagrams[0].control;
-}
-
 static void
 prepare(struct udp *u, struct batch *batch)
 {
@@ -75,7 +62,7 @@ prepare(struct udp *u, struct batch *batch)
 			.msg_iov = &d->space,
 			.msg_iovlen = 1,
 			.msg_control = d->control,
-			.msg_controllen = size_of_control(u),
+			.msg_controllen = sizeof d->control,
 		};
 	}
 	udp_progress_begin(u);

@@ -21,7 +21,11 @@ struct datagram {
 	struct address peer;
 	struct origin origin;
 	struct iovec space; /* in the batch */
-	/* For the time, and the count of drops or the sender. */
+	/*
+	 * For the time, and the count of drops or the sender.  Over a Unix
+	 * socket there is room for no more: else the kernel would give us the
+	 * descriptors that come with a datagram.
+	 */
 	alignas(struct cmsghdr) char control
 		[CMSG_SPACE(sizeof(struct timespec)) + UNIX_CONTROL];
 	char lost_note[40];

@@ -46,7 +46,7 @@ void unix_set_accepted(int fd, struct address *peer);
 void unix_get_peer(int fd, struct address *);
 bool unix_read_sender(const struct cmsghdr *, struct address *);
 
-/* Room for that message, and for no descriptors. */
+/* Room for that message alone. */
 #define UNIX_CONTROL CMSG_SPACE(3 * sizeof(int))
 
 #endif
