@@ -4,13 +4,15 @@ import array
 import contextlib
 import grp
 import os
+import random
+import re
 import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
-import unittest
+import time
 from signal import SIGCONT
 
 import harness
@@ -260,6 +262,17 @@ class Peer(Case):
         for record in daemon.records(self.log):
             self.assertEqual(record.peer,
                              f"unix:uid={os.getuid()}:pid={record.data}")
+
+    def test_the_name_of_a_senders_socket_does_not_matter(self):
+        daemon = self.serve(stream(), dgram())
+        for name, kind in (("s", STREAM), ("d", DGRAM)):
+            with socket.socket(socket.AF_UNIX, kind) as end:
+                end.bind(f"{daemon.dir}/" + 80 * name)
+                end.connect(f"{daemon.dir}/{name}")
+                end.send(b"named\n")
+        wait_for(lambda: self.told(daemon).count("named") == 2, "both")
+        self.assertEqual({r.peer for r in daemon.records(self.log)},
+                         {own_name()})
 
     def test_another_user_is_told(self):
         harness.needs_root()
@@ -590,6 +603,46 @@ class Streams(Case):
         wait_for(lambda: self.told(daemon).count("second") == 20, "the rest")
         self.assertEqual(self.noted(daemon, "lost"), [])
         self.assertEqual(self.noted(daemon, "closed"), [])
+
+    def test_kills_under_load_double_nothing_and_tell_what_is_lost(self):
+        daemon = self.serve(stream(), path="@DIR@/log")
+        end = self.unix(daemon, STREAM)
+        end.settimeout(0.01)
+        sent = 0  # of lines, of 10 bytes each
+        rest = b""
+
+        def send_for(seconds):
+            nonlocal sent, rest
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                if not rest:
+                    rest = b"".join(b"%09d\n" % n
+                                    for n in range(sent, sent + 100))
+                    sent += 100
+                with contextlib.suppress(TimeoutError):
+                    rest = rest[end.send(rest):]
+        for turn in range(2 * harness.TURNS):
+            send_for(random.uniform(0.02, 0.2))
+            daemon.signal(signal.SIGKILL)
+            daemon.wait()
+            daemon.keeper.settle()
+            if turn % 2:
+                send_for(0.02)
+            daemon.start()
+        end.settimeout(harness.PATIENCE)
+        end.sendall(rest)
+        end.shutdown(socket.SHUT_WR)
+        self.assertEqual(end_of(end), b"")
+        # A kill may have torn a line; what was in it is told as lost.
+        text = daemon.text(self.log)
+        told = re.findall(r" F (\d{1,9})$", text, re.M)
+        whole = [data for data in told if len(data) == 9]
+        self.assertEqual(whole, sorted(set(whole)))
+        logged = sum(len(data) + 1 for data in told)
+        lost = sum(map(int, re.findall(r" lost bytes=(\d+)$", text, re.M)))
+        self.assertGreaterEqual(logged + lost, 10 * sent)
+        self.assertGreater(logged, 10 * sent // 2)
+        self.assertRegex(text, rf"closed reason=eof .* bytes={10 * sent} ")
 
     def test_descriptors_within_what_is_queued_are_no_obstacle(self):
         """Sockets in sockets in sockets, which nobody has received."""
