@@ -139,18 +139,29 @@ END_TEST
 
 static const unsigned char bytes[] = "plain \"\\\n\t\x1b\0\xe2\x80\xa8\xff";
 
-/* Render and read back a record: text, JSON; with UTF-8 only, with a 0xff. */
+/*
+ * Render and read back a record: text, JSON; with UTF-8 only, with a 0xff; of
+ * an address, of a process.
+ */
 START_TEST(reads_a_formatted_record_back)
 {
-	const struct origin origin = { .listener = "a\"b",
-				       .peer = "[2001:db8::7]:40000",
-				       .connection = 7,
-				       .protocol = PROTOCOL_TCP };
+	const struct origin origins[] = {
+		{ .listener = "a\"b",
+		  .peer = "[2001:db8::7]:40000",
+		  .connection = 7,
+		  .protocol = PROTOCOL_TCP },
+		{ .listener = "a\"b",
+		  .peer = "unix:uid=4294967295:pid=42",
+		  .connection = 7,
+		  .protocol = PROTOCOL_UNIX_STREAM },
+	};
+	const struct origin *origin = &origins[_i / 4];
 	struct record record = { .time = { .tv_sec = 5, .tv_nsec = 6000 },
-				 .origin = &origin,
+				 .origin = origin,
 				 .number = 1,
 				 .data = bytes,
-				 .size = sizeof bytes - 1 - (size_t)(_i / 2),
+				 .size = sizeof bytes - 1 -
+					 (size_t)(_i / 2 % 2),
 				 .tag = TAG_PIECE };
 	struct rendering rendering = { .records = &record, .count = 1 };
 	bool is_json = _i % 2;
@@ -170,8 +181,8 @@ START_TEST(reads_a_formatted_record_back)
 	ck_assert_uint_eq(log_line.connection, is_json ? 7 : 0);
 	ck_assert_int_eq(log_line.tag, TAG_PIECE);
 	ck_assert_mem_eq(log_line.listener, "a\"b", 3);
-	ck_assert_mem_eq(log_line.peer, origin.peer, log_line.peer_size);
-	ck_assert_uint_eq(log_line.peer_size, strlen(origin.peer));
+	ck_assert_mem_eq(log_line.peer, origin->peer, log_line.peer_size);
+	ck_assert_uint_eq(log_line.peer_size, strlen(origin->peer));
 	ck_assert_uint_eq(log_line.size, record.size);
 	ck_assert_mem_eq(log_line.data, bytes, record.size);
 	ck_assert(log_line_time(&log_line, &time));
@@ -261,7 +272,7 @@ SUITE(log_line)
 	tcase_add_loop_test(tests, reads_times, 0,
 			    sizeof times / sizeof *times);
 	tcase_add_test(tests, finds_the_event_of_a_note);
-	tcase_add_loop_test(tests, reads_a_formatted_record_back, 0, 4);
+	tcase_add_loop_test(tests, reads_a_formatted_record_back, 0, 8);
 	tcase_add_loop_test(tests, refuses_other_lines_than_json, 0,
 			    sizeof faulty_json / sizeof *faulty_json);
 	tcase_add_loop_test(tests, codes_the_examples_of_rfc_4648, 0,

@@ -113,11 +113,12 @@ retire(struct retired *retired, int fd, const char *key, const char *name,
 {
 	enum protocol protocol = sockets_protocol(fd);
 	struct listener *l = make(retired, key, protocol);
-	char path[CONFIG_UNIX_PATH];
 
 	if (!l)
 		return;
 	if (protocol_is_unix(protocol)) {
+		char path[CONFIG_UNIX_PATH];
+
 		unix_get_path(fd, path);
 		retired->first->config.path = memory_copy(path);
 		l->socket.inode = unix_inode(path);
@@ -150,9 +151,11 @@ describe(int fd, char text[FDSTORE_NAME])
 {
 	enum protocol protocol = sockets_protocol(fd);
 	struct address bound = { .size = sizeof bound.in6 };
-	char address[ADDRESS_TEXT], path[CONFIG_UNIX_PATH];
+	char address[ADDRESS_TEXT];
 
 	if (protocol_is_unix(protocol)) {
+		char path[CONFIG_UNIX_PATH];
+
 		unix_get_path(fd, path);
 		snprintf(text, FDSTORE_NAME, "%s %s",
 			 address_protocol(protocol), path);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * udp: the thread of a UDP listener.  It reads datagrams, writes records, and
- * notes what the kernel dropped.  All calls are the main thread's; none blocks
- * on outputs.
+ * udp: the thread of a listener for datagrams, over UDP or a Unix socket.  It
+ * reads them, writes records, and notes what the kernel dropped.  All calls are
+ * the main thread's; none blocks on outputs.
  */
 #ifndef PORTLOG_INPUT_UDP_H
 #define PORTLOG_INPUT_UDP_H

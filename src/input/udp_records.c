@@ -63,7 +63,8 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 	struct framer framer;
 	struct slice slice;
 	size_t after = u->unframed - size;
-	size_t kept = size < d->space.iov_len ? size : d->space.iov_len;
+	bool is_cut = size > d->space.iov_len;
+	size_t kept = is_cut ? d->space.iov_len : size;
 
 	framer_init(&framer, FRAMING_LINE, NULL,
 		    u->listener->config->limits.max_record);
@@ -77,7 +78,7 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 
 		if (frame == FRAME_NONE) {
 			frame = framer_end(&framer, &slice);
-			tag = kept < size ? TAG_TRUNCATED : TAG_WHOLE;
+			tag = is_cut ? TAG_TRUNCATED : TAG_WHOLE;
 		}
 		if (frame == FRAME_NONE)
 			break;
@@ -85,7 +86,7 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 		add(u, batch, record, tag, slice.data, slice.size);
 	}
 	u->unframed = after;
-	if (kept < size)
+	if (is_cut)
 		note_truncated(u, batch, record, d, size, kept);
 }
 
