@@ -77,6 +77,8 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 	/* A peer is called as its listener: there is no other name. */
 	if (kind / 9 % 2 == 1 && strcmp(origin->peer, "-") != 0)
 		origin->name = name;
+	if (kind / 18 % 2 == 1)
+		origin->by = name;
 }
 
 /*
@@ -145,7 +147,8 @@ check_json_note(struct json *j, const struct record *r)
 		const char *colon;
 
 		*equals = '\0';
-		if (r->origin->name && strcmp(word, "name") == 0)
+		if ((r->origin->name && strcmp(word, "name") == 0) ||
+		    (r->origin->by && strcmp(word, "by") == 0))
 			continue;
 		colon = j->at + strlen(word) + 2;
 		REQUIRE(j->end - colon >= 2);
@@ -183,6 +186,8 @@ check_json(const char *line, size_t size, const struct record *r)
 		json_text(&j, "protocol",
 			  origin->protocol == PROTOCOL_TCP ? "tcp" : "udp");
 	check_json_peer(&j, origin->peer);
+	if (origin->by)
+		json_text(&j, "by", origin->by);
 	if (origin->name)
 		json_text(&j, "name", origin->name);
 	if (origin->connection > 0)
