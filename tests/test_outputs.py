@@ -604,6 +604,17 @@ class Journal(Messages):
                              (b"portlogd", b"6"))
         self.assertEqual(daemon.stop(), 0)
 
+    def test_a_refusal_is_an_entry(self):
+        daemon, server = self.start('{ type = "journal"; }', UDP.replace(
+            "}", 'deny = [ "127.0.0.0/8" ]; }'))
+        with daemon.udp() as sender:
+            sender.send(b"x")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(
+            self.parse(server.get())["MESSAGE"],
+            b"udp/%d - * refused datagrams=1 peer=127.0.0.2 reason=network" %
+            daemon.port())
+
     def test_a_peer_with_a_name_has_a_field_for_it(self):
         daemon, server = self.start(
             '{ type = "journal"; }', UDP, more='names = ( { address = '
