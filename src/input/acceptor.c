@@ -128,6 +128,8 @@ acceptor_accept(struct listener *l)
 	atomic_fetch_add(&l->counters->accepted, 1);
 	connection_accepted(
 		l->next, atomic_fetch_add(&l->state->header->numbers, 1) + 1);
+	if (networks_has_proxy(l->config, &entry->peer))
+		connection_await_header(l->next);
 	return start(l);
 }
 

@@ -151,6 +151,14 @@ count_read(struct connection *c, size_t size, long long gap_ms)
 	c->listener_reads = reads + 1;
 }
 
+/* Before its first record, so that a health check is told of as such. */
+static void
+note_proxied(struct connection *c, struct batch *batch)
+{
+	if (c->proxied)
+		add(c, batch, TAG_NOTE, c->proxied, strlen(c->proxied));
+}
+
 static void
 received(struct connection *c, struct batch *batch, size_t size)
 {
@@ -170,6 +178,8 @@ received(struct connection *c, struct batch *batch, size_t size)
 	 */
 	if (is_counted)
 		transport_take(c->entry.fd, size);
+	if (c->bytes == size)
+		note_proxied(c, batch);
 	any = connection_take_records(c, batch);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;
