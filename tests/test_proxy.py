@@ -10,6 +10,7 @@ import harness
 import keeper
 import proxies
 from harness import configured, end_of, name_of, reset, wait_for, watch
+from tracer import Steps
 from proxies import LOCAL, PORT, SOURCE, certificate, header, v1, v2, value
 
 TOLD = f"{SOURCE}:{PORT}"
@@ -495,6 +496,37 @@ class Kept(keeper.Case):
         with self.assertRaises(ConnectionResetError):
             end_of_reset(stream)
         self.assertEqual(daemon.open(), [])
+
+    def test_a_kill_at_each_step_of_it(self):
+        daemon = self.behind()
+        streams = [self.tcp(daemon) for _ in range(60)]
+        daemon.wait_until_sent()
+        is_killed, kills = True, 0
+        for port, stream in enumerate(streams, 1):
+            if not is_killed:
+                break
+            steps = Steps(daemon)
+            stream.sendall(v2(port=port) + b"one\ntwo\n")
+            is_killed = steps.kill_at(port, lambda p=port: any(
+                r.peer == f"{SOURCE}:{p}" and r.data == "two"
+                for r in daemon.records(self.log)))
+            kills += is_killed
+            daemon.wait()
+            daemon.start()
+            stream.sendall(b"three\n")
+            stream.shutdown(socket.SHUT_WR)
+            self.assertEqual(end_of(stream), b"")
+            told = [r.data for r in daemon.records(self.log)
+                    if r.peer == f"{SOURCE}:{port}"]
+            proxied = f"proxied by={name_of(stream)}"
+            with self.subTest(step=port, told=told):
+                self.assertEqual(told[0], proxied)
+                self.assertIn(" bytes=14 ", told[-1])
+                # Where both are there, it was killed in between.
+                self.assertIn([t for t in told[1:-1] if t != proxied], (
+                    ["one", "two", "three"], ["lost bytes=8", "three"],
+                    ["one", "two", "lost bytes=8", "three"]))
+        self.assertGreater(kills, 5)
 
     def test_without_its_listener_it_is_read_to_its_end(self):
         daemon = self.behind()

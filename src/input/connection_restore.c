@@ -193,6 +193,9 @@ connection_resume(struct connection *c)
 	receive_unfinished(c);
 	if (c->lost == 0)
 		return;
+	/* With all records the note before them is lost. */
+	if (c->proxied && c->lost == c->bytes)
+		connection_note(c, c->proxied);
 	snprintf(text, sizeof text, "lost bytes=%llu",
 		 (unsigned long long)c->lost);
 	connection_borrow(c);
