@@ -90,7 +90,7 @@ enum state_proxy_header {
 };
 
 /* The bytes of the longest. */
-#define STATE_HEADER_MAX (16 + 65535)
+#define STATE_HEADER_MAX 65551
 
 /*
  * Both structures are read by later versions.  Add fields at the end of one,
