@@ -16,6 +16,7 @@ import time
 import unittest
 
 import harness
+import proxies
 from harness import Case, Daemon, Record, unescape, wait_for
 
 TCP = '{ protocol = "tcp"; port = 0; address = "127.0.0.1"; }'
@@ -624,6 +625,18 @@ class Journal(Messages):
             got = self.parse(server.get())
         self.assertEqual((got["PORTLOG_NAME"], got["PORTLOG_PEER"]),
                          (b"pump3", b"127.0.0.2"))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_peer_behind_a_proxy_has_a_field_for_that(self):
+        daemon, server = self.start('{ type = "journal"; }', TCP.replace(
+            "}", 'proxies = [ "127.0.0.1" ]; }'))
+        with daemon.tcp() as connection:
+            connection.sendall(proxies.v1() + b"x\n")
+            by = harness.name_of(connection).encode()
+        for got in (self.parse(server.get()) for _ in range(3)):
+            self.assertEqual((got["PORTLOG_PEER"], got["PORTLOG_PORT"],
+                              got["PORTLOG_BY"]),
+                             (b"192.0.2.7", b"51034", by))
         self.assertEqual(daemon.stop(), 0)
 
     def test_the_bytes_themselves_are_there_only_where_they_differ(self):
