@@ -23,6 +23,7 @@ int fuzz_framer(const uint8_t *data, size_t size);
 int fuzz_log_line(const uint8_t *data, size_t size);
 int fuzz_path_pattern(const uint8_t *data, size_t size);
 int fuzz_prefix_table(const uint8_t *data, size_t size);
+int fuzz_proxy_header(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_state_legacy(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
@@ -42,6 +43,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "log_line", fuzz_log_line },
 	{ "path_pattern", fuzz_path_pattern },
 	{ "prefix_table", fuzz_prefix_table },
+	{ "proxy_header", fuzz_proxy_header },
 	{ "state", fuzz_state },
 	{ "state_legacy", fuzz_state_legacy },
 	{ "utf8", fuzz_utf8 },
@@ -73,6 +75,7 @@ fuzz_copy(const void *data, size_t size)
 {
 	void *copy = fuzz_memory(size);
 
+	*(char *)copy = '\0'; /* compilers miss it where size is 0 */
 	if (size > 0)
 		memcpy(copy, data, size);
 	return copy;

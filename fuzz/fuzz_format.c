@@ -86,6 +86,8 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 	/* A peer is called as its listener: there is no other name. */
 	if (kind / 9 % 2 == 1 && strcmp(origin->peer, "-") != 0)
 		origin->name = name;
+	if (kind / 18 % 2 == 1)
+		origin->by = name;
 }
 
 /*
@@ -154,7 +156,8 @@ check_json_note(struct json *j, const struct record *r)
 		const char *colon;
 
 		*equals = '\0';
-		if (r->origin->name && strcmp(word, "name") == 0)
+		if ((r->origin->name && strcmp(word, "name") == 0) ||
+		    (r->origin->by && strcmp(word, "by") == 0))
 			continue;
 		colon = j->at + strlen(word) + 2;
 		REQUIRE(j->end - colon >= 2);
@@ -199,6 +202,8 @@ check_json(const char *line, size_t size, const struct record *r)
 	if (origin->protocol != PROTOCOL_NONE)
 		json_text(&j, "protocol", protocols[origin->protocol]);
 	check_json_peer(&j, origin);
+	if (origin->by)
+		json_text(&j, "by", origin->by);
 	if (origin->name)
 		json_text(&j, "name", origin->name);
 	if (origin->connection > 0)

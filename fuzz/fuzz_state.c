@@ -96,6 +96,9 @@ check_connection(const struct state_reader *reader, size_t i,
 	check_progress(entry, &c.progress);
 	REQUIRE(c.cookie == value_at(entry, layout->connection, COOKIE, 8));
 	REQUIRE(c.peer_size <= sizeof c.peer);
+	REQUIRE(c.told_size <= sizeof c.told);
+	REQUIRE(c.header_size <= STATE_HEADER_MAX);
+	REQUIRE(atomic_load(&c.proxy_header) <= STATE_HEADER_READ);
 	REQUIRE(c.saved.framing <= FRAMING_LENGTH ||
 		c.saved.framing == FRAMING_REST);
 	return value_at(entry, layout->connection, USE, 4) == STATE_OPEN;

@@ -24,6 +24,13 @@ static const struct origin odd_zone = {
 	.peer = "[fe80::1%q\"\\z]:514",
 	.protocol = PROTOCOL_UDP,
 };
+static const struct origin proxied = {
+	.listener = "tcp/8888",
+	.peer = "192.0.2.7:51034",
+	.by = "[fe80::1%q\"z]:40112",
+	.connection = 3,
+	.protocol = PROTOCOL_TCP,
+};
 static const struct origin no_peer = {
 	.listener = "udp/8888",
 	.peer = "-",
@@ -86,6 +93,19 @@ static const struct {
 	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
 	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,\"connection\":3,"
 	  "\"event\":\"closed\",\"reason\":\"eof\",\"seconds\":0.877}\n" },
+	{ FORMAT_TEXT, &proxied, TAG_WHOLE, "hi",
+	  TIME " tcp/8888 192.0.2.7:51034 F hi\n" },
+	{ FORMAT_JSON, &proxied, TAG_WHOLE, "hi",
+	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
+	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,"
+	  "\"by\":\"[fe80::1%q\\\"z]:40112\",\"connection\":3,"
+	  "\"record\":12,\"tag\":\"F\",\"data\":\"hi\"}\n" },
+	{ FORMAT_JSON, &proxied, TAG_NOTE,
+	  "proxied by=[fe80::1%q\"z]:40112 bytes=1",
+	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
+	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,"
+	  "\"by\":\"[fe80::1%q\\\"z]:40112\",\"connection\":3,"
+	  "\"event\":\"proxied\",\"bytes\":1}\n" },
 	{ FORMAT_JSON, &no_peer, TAG_NOTE, "probes peer=192.0.2.7 a=01 b=1.",
 	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
 	  "\"udp\",\"event\":\"probes\",\"peer\":\"192.0.2.7\",\"a\":\"01\","

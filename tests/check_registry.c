@@ -148,6 +148,74 @@ START_TEST(counts_a_prefix_of_ipv6_as_one)
 }
 END_TEST
 
+static size_t
+count_of(const char *host)
+{
+	struct address address;
+
+	ck_assert(address_parse(&address, host, 9));
+	return registry_count_source(&registry, &address, &count);
+}
+
+START_TEST(counts_another_peer_once_it_has_that)
+{
+	struct registry_entry entries[3];
+	struct address told;
+	int peers[3];
+
+	for (int i = 0; i < 3; i++) {
+		peers[i] = make_entry(&entries[i], "10.0.0.5");
+		registry_add(&registry, &entries[i]);
+	}
+	ck_assert(address_parse(&told, "192.0.2.7", 3));
+	ck_assert(registry_set_peer(&registry, &entries[0], &told, 2));
+	ck_assert_uint_eq(entries[0].peer.in.sin_port, htons(3));
+	ck_assert(registry_set_peer(&registry, &entries[1], &told, 2));
+	/* Itself does not count. */
+	ck_assert(registry_set_peer(&registry, &entries[1], &told, 2));
+	ck_assert(!registry_set_peer(&registry, &entries[2], &told, 2));
+	ck_assert_uint_eq(entries[2].peer.in.sin_port, htons(1));
+	ck_assert_uint_eq(count_of("192.0.2.7"), 2);
+	ck_assert_uint_eq(count_of("10.0.0.5"), 1);
+	ck_assert(registry_set_peer(&registry, &entries[2], &told, 0));
+	ck_assert_uint_eq(count_of("192.0.2.7"), 3);
+	ck_assert_uint_eq(count_of("10.0.0.5"), 0);
+	ck_assert_uint_eq(registry_count(&registry), 3);
+	for (int i = 0; i < 3; i++) {
+		registry_close(&registry, &entries[i]);
+		close(peers[i]);
+	}
+	ck_assert_uint_eq(count_of("192.0.2.7"), 0);
+}
+END_TEST
+
+START_TEST(counts_who_is_not_admitted)
+{
+	struct registry_entry entries[3];
+	atomic_size_t unadmitted = 0;
+	eventfd_t rung;
+	int peers[3];
+
+	for (int i = 0; i < 3; i++) {
+		peers[i] = make_entry(&entries[i], "192.0.2.1");
+		entries[i].unadmitted = i < 2 ? &unadmitted : NULL;
+		registry_add(&registry, &entries[i]);
+	}
+	ck_assert_uint_eq(atomic_load(&unadmitted), 2);
+	registry_admit(&registry, &entries[0]);
+	ck_assert_uint_eq(atomic_load(&unadmitted), 1);
+	ck_assert_int_lt(eventfd_read(left_fd, &rung), 0);
+	registry_want_wakeup(&registry, true);
+	registry_admit(&registry, &entries[2]);
+	ck_assert_int_eq(eventfd_read(left_fd, &rung), 0);
+	for (int i = 0; i < 3; i++) {
+		registry_close(&registry, &entries[i]);
+		close(peers[i]);
+	}
+	ck_assert_uint_eq(atomic_load(&unadmitted), 0);
+}
+END_TEST
+
 START_TEST(rings_for_a_removal_only_if_wanted)
 {
 	struct registry_entry entries[2];
@@ -298,6 +366,8 @@ SUITE(registry)
 	tcase_add_test(tests, counts_all_and_those_of_a_host);
 	tcase_add_test(tests, finds_the_host_with_most_entries);
 	tcase_add_test(tests, counts_a_prefix_of_ipv6_as_one);
+	tcase_add_test(tests, counts_another_peer_once_it_has_that);
+	tcase_add_test(tests, counts_who_is_not_admitted);
 	tcase_add_test(tests, rings_for_a_removal_only_if_wanted);
 	tcase_add_test(tests, stops_present_and_later_connections);
 	tcase_add_test(tests, shuts_down_only_connections_with_blocked_input);

@@ -63,6 +63,10 @@ is_harmless(const unsigned char *bytes, size_t size)
 			  p->framing == FRAMING_UNSET);
 		ck_assert(framing_is_known(c.saved.framing));
 		ck_assert_uint_le(c.peer_size, sizeof c.peer);
+		ck_assert_uint_le(c.told_size, sizeof c.told);
+		ck_assert_uint_le(c.header_size, STATE_HEADER_MAX);
+		ck_assert_uint_le(atomic_load(&c.proxy_header),
+				  STATE_HEADER_READ);
 		taken++;
 	}
 	ck_assert_uint_le(taken, atomic_load(&reader.header.used));
@@ -140,6 +144,9 @@ START_TEST(impossible_values_are_made_possible_ones)
 	atomic_store(&entry->progress.current, 2); /* as 0 */
 	entry->peer_size = sizeof entry->peer + 1;
 	entry->saved.framing = FRAMING_UNSET;
+	entry->told_size = sizeof entry->told + 1;
+	entry->header_size = STATE_HEADER_MAX + 1;
+	atomic_store(&entry->proxy_header, STATE_HEADER_READ + 1);
 	take(&reader);
 	state_reader_connection(&reader, 0, &c);
 	ck_assert_uint_eq(state_position(&c.progress)->read, 20);
@@ -148,6 +155,9 @@ START_TEST(impossible_values_are_made_possible_ones)
 	ck_assert_uint_eq(state_position(&c.progress)->digits, 0);
 	ck_assert_uint_eq(c.saved.framing, FRAMING_REST);
 	ck_assert_uint_eq(c.peer_size, 0);
+	ck_assert_uint_eq(c.told_size, 0);
+	ck_assert_uint_eq(c.header_size, 0);
+	ck_assert_uint_eq(atomic_load(&c.proxy_header), STATE_HEADER_NONE);
 	state_reader_close(&reader);
 }
 END_TEST

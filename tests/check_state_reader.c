@@ -110,6 +110,8 @@ START_TEST(what_an_older_version_did_not_have_is_zero)
 	ck_assert_uint_eq(state_reader_uncounted(&l), 0);
 	state_reader_connection(&reader, 0, &c);
 	ck_assert_uint_eq(c.peer_size, 0);
+	ck_assert_uint_eq(c.told_size, 0);
+	ck_assert_uint_eq(atomic_load(&c.proxy_header), STATE_HEADER_NONE);
 	ck_assert_mem_eq(&c.saved, &no_saved, sizeof no_saved);
 	state_reader_close(&reader);
 }

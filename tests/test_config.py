@@ -29,7 +29,7 @@ OF_TCP = ("max_record", "max_connections", "max_connections_per_source",
           "idle_timeout", "flush_timeout")
 OF_UDP = ("max_record", "receive_buffer")
 LISTENER = dict({name: LIMITS[name] for name in {*OF_TCP, *OF_UDP}},
-                port=(0, 65535, None))
+                port=(0, 65535, None), admission_timeout=(3, 3600, 10))
 
 # Numbers that libconfig 1.5 reads as another one, or as the maximum.
 WRAPPED = ("4294967810", "70000000000", "99999999999999999999999",
@@ -201,7 +201,8 @@ class Integers(Case):
         self.assertEqual(integers(limits),
                          {name: row[2] for name, row in LIMITS.items()})
         self.assertEqual(integers(tcp), dict(
-            {name: LIMITS[name][2] for name in OF_TCP}, port=8888))
+            {name: LIMITS[name][2] for name in OF_TCP}, port=8888,
+            admission_timeout=10))
         self.assertEqual(integers(udp), dict(
             {name: LIMITS[name][2] for name in OF_UDP}, port=8888))
 

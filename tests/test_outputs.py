@@ -16,6 +16,7 @@ import time
 import unittest
 
 import harness
+import proxies
 from harness import Case, Daemon, Record, unescape, wait_for
 
 TCP = '{ protocol = "tcp"; port = 0; address = "127.0.0.1"; }'
@@ -604,6 +605,17 @@ class Journal(Messages):
                              (b"portlogd", b"6"))
         self.assertEqual(daemon.stop(), 0)
 
+    def test_a_refusal_is_an_entry(self):
+        daemon, server = self.start('{ type = "journal"; }', UDP.replace(
+            "}", 'deny = [ "127.0.0.0/8" ]; }'))
+        with daemon.udp() as sender:
+            sender.send(b"x")
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(
+            self.parse(server.get())["MESSAGE"],
+            b"udp/%d - * refused datagrams=1 peer=127.0.0.2 reason=network" %
+            daemon.port())
+
     def test_a_peer_with_a_name_has_a_field_for_it(self):
         daemon, server = self.start(
             '{ type = "journal"; }', UDP, more='names = ( { address = '
@@ -613,6 +625,18 @@ class Journal(Messages):
             got = self.parse(server.get())
         self.assertEqual((got["PORTLOG_NAME"], got["PORTLOG_PEER"]),
                          (b"pump3", b"127.0.0.2"))
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_a_peer_behind_a_proxy_has_a_field_for_that(self):
+        daemon, server = self.start('{ type = "journal"; }', TCP.replace(
+            "}", 'proxies = [ "127.0.0.1" ]; }'))
+        with daemon.tcp() as connection:
+            connection.sendall(proxies.v1() + b"x\n")
+            by = harness.name_of(connection).encode()
+        for got in (self.parse(server.get()) for _ in range(3)):
+            self.assertEqual((got["PORTLOG_PEER"], got["PORTLOG_PORT"],
+                              got["PORTLOG_BY"]),
+                             (b"192.0.2.7", b"51034", by))
         self.assertEqual(daemon.stop(), 0)
 
     def test_the_bytes_themselves_are_there_only_where_they_differ(self):

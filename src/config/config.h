@@ -83,6 +83,7 @@ struct listener_config {
 	struct prefix_table allow; /* sorted, as the next; empty: everybody */
 	struct prefix_table deny;
 	struct prefix_table proxies; /* sorted: who sends a PROXY header */
+	unsigned admission_timeout_s;
 	struct limits limits;
 	const struct peer_names *peer_names; /* of the whole configuration */
 };

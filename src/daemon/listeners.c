@@ -140,13 +140,36 @@ listeners_log_counters(const struct listeners *ls)
 		listener_log_counters(&ls->list[i]);
 }
 
-/* Whether it may accept one more; if not, its peers wait in its queue. */
+static bool
+is_full(struct listeners *ls, const struct listener *l)
+{
+	return registry_count(&ls->registry) >= ls->max_connections ||
+	       atomic_load(&l->counters->connections) >=
+		       l->config->limits.max_connections;
+}
+
+/* How many of its listener, or of all, have half of the places; 0: none has. */
+static size_t
+unadmitted(const struct listeners *ls, const struct listener *l)
+{
+	size_t own = atomic_load(&l->unadmitted), all = 0;
+
+	for (size_t i = 0; i < ls->count; i++)
+		all += atomic_load(&ls->list[i].unadmitted);
+	if (own >= (l->config->limits.max_connections + 1) / 2)
+		return own;
+	return all >= (ls->max_connections + 1) / 2 ? all : 0;
+}
+
+/*
+ * Whether it may accept one more; if not, its peers wait in its queue.  Those
+ * who are silent where they are to be admitted leave half of the places.
+ */
 static bool
 has_room(struct listeners *ls, struct listener *l)
 {
-	return registry_count(&ls->registry) < ls->max_connections &&
-	       atomic_load(&l->counters->connections) <
-		       l->config->limits.max_connections;
+	return !is_full(ls, l) &&
+	       (l->config->proxies.count == 0 || unadmitted(ls, l) == 0);
 }
 
 bool
@@ -234,7 +257,16 @@ log_full(struct listeners *ls, const struct listener *l, unsigned waiting)
 	bool is_own = registry_count(&ls->registry) < ls->max_connections;
 	struct address source = { 0 };
 	char host[ADDRESS_TEXT];
-	size_t largest = registry_largest_source(
+	size_t largest;
+
+	if (!is_full(ls, l)) {
+		diag(LOG_WARNING,
+		     "listener %s: %zu connections are not admitted yet, half "
+		     "of max_connections; %u more wait",
+		     l->name, unadmitted(ls, l), waiting);
+		return;
+	}
+	largest = registry_largest_source(
 		&ls->registry, is_own ? &l->counters->connections : NULL,
 		&source);
 

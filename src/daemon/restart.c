@@ -6,6 +6,7 @@
 
 #include "base/diag.h"
 #include "base/program.h"
+#include "config/networks.h"
 #include "daemon/fd_limit.h"
 #include "input/acceptor.h"
 #include "input/connection_progress.h"
@@ -132,6 +133,14 @@ find_listener(struct listeners *ls, const char *key)
 	return NULL;
 }
 
+/* The configuration may be another one than when it was accepted. */
+static bool
+may_talk(const struct listener *listener, const struct address *peer)
+{
+	return networks_has_proxy(listener->config, peer) ||
+	       networks_allow(listener->config, peer);
+}
+
 /* fd -1: it ended with the process before this one. */
 static void
 take_over(struct retired *retired, const struct listen_fds *in, int fd,
@@ -163,7 +172,7 @@ take_over(struct retired *retired, const struct listen_fds *in, int fd,
 	}
 	c->entry.flight.message = message;
 	registry_add(&ls->registry, &c->entry);
-	if (is_retired)
+	if (is_retired || !may_talk(listener, &c->entry.peer))
 		registry_block_input(&ls->registry, &c->entry);
 	listeners_start_later(ls, c);
 }

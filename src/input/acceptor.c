@@ -9,6 +9,7 @@
 
 #include "base/diag.h"
 #include "base/thread.h"
+#include "config/networks.h"
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
 #include "input/poller.h"
@@ -59,6 +60,17 @@ source_is_at_limit(const struct listener *l, const struct address *peer)
 				     &l->counters->connections) >= max;
 }
 
+/* NULL: nothing speaks against it.  The sources behind a proxy are many. */
+static const char *
+reason_against(const struct listener *l, const struct address *peer)
+{
+	if (networks_has_proxy(l->config, peer))
+		return NULL;
+	if (!networks_allow(l->config, peer))
+		return "network";
+	return source_is_at_limit(l, peer) ? "limit" : NULL;
+}
+
 /* By a reset: an end in order would be a receipt. */
 static void
 refuse(struct listener *l, struct registry_entry *entry, const char *reason)
@@ -99,6 +111,7 @@ enum acceptor_result
 acceptor_accept(struct listener *l)
 {
 	struct registry_entry *entry;
+	const char *reason;
 
 	/* Allocate first: without memory the peer waits in the kernel. */
 	if (!l->next && !(l->next = connection_new(l)))
@@ -109,13 +122,16 @@ acceptor_accept(struct listener *l)
 	entry->fd = sockets_accept(l->socket.fd, &entry->peer);
 	if (entry->fd < 0)
 		return accept_failed(l, errno);
-	if (source_is_at_limit(l, &entry->peer)) {
-		refuse(l, entry, "limit");
+	reason = reason_against(l, &entry->peer);
+	if (reason) {
+		refuse(l, entry, reason);
 		return ACCEPT_OK;
 	}
 	atomic_fetch_add(&l->counters->accepted, 1);
 	connection_accepted(
 		l->next, atomic_fetch_add(&l->state->header->numbers, 1) + 1);
+	if (networks_has_proxy(l->config, &entry->peer))
+		connection_await_header(l->next);
 	return start(l);
 }
 

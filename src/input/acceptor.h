@@ -15,9 +15,9 @@ enum acceptor_result {
 };
 
 /*
- * Accept one connection and start its thread, or refuse it where its source
- * has max_connections_per_source.  One that could get no thread is kept for
- * the next call, with all that it has sent.
+ * Accept one connection and start its thread, or refuse it where its source may
+ * not talk to the listener or has max_connections_per_source.  One that could
+ * get no thread is kept for the next call, with all that it has sent.
  */
 enum acceptor_result acceptor_accept(struct listener *);
 

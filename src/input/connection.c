@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "input/connection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@ connection_free(struct connection *c)
 	if (c->entry.fd >= 0)
 		close(c->entry.fd);
 	free(c->unfinished);
+	free(c->proxied);
 	free(c);
 }
 
@@ -44,9 +46,34 @@ connection_accepted(struct connection *c, uint64_t number)
 				     .protocol = PROTOCOL_TCP };
 	if (c->entry.peer.any.sa_family == AF_UNIX)
 		c->origin.protocol = PROTOCOL_UNIX_STREAM;
-	address_format(&c->entry.peer, c->origin.peer);
-	c->origin.name = peer_names_find(config->peer_names, &c->entry.peer);
+	connection_name_peer(c);
 	framer_init(&c->framer, config->framing, &config->framing_settings,
 		    config->limits.max_record);
 	c->opened_ms = c->received_ms = clock_now_ms();
+}
+
+void
+connection_await_header(struct connection *c)
+{
+	c->proxy_header = STATE_HEADER_AWAITED;
+	c->entry.unadmitted = &c->listener->unadmitted;
+}
+
+void
+connection_name_peer(struct connection *c)
+{
+	address_format(&c->entry.peer, c->origin.peer);
+	c->origin.name = peer_names_find(c->listener->config->peer_names,
+					 &c->entry.peer);
+}
+
+void
+connection_describe_proxy(struct connection *c, const char *name)
+{
+	c->origin.by = c->by;
+	/* Without memory the end of the connection tells it, as it always does.
+	 */
+	if (asprintf(&c->proxied, "proxied by=%s%s%s", c->by,
+		     name ? " told-name=" : "", name ? name : "") < 0)
+		c->proxied = NULL;
 }

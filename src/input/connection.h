@@ -42,6 +42,10 @@ struct connection {
 	struct listener *listener;
 	struct registry *registry;
 	struct origin origin;
+	char by[ADDRESS_TEXT]; /* the proxy that told of the peer */
+	char *proxied; /* what is noted of that with the first byte; owned */
+	enum state_proxy_header proxy_header;
+	size_t header_left; /* bytes of it to be taken, which are no data */
 	struct framer framer;
 	enum connection_state state;
 	struct coalesce coalesce;
@@ -63,7 +67,7 @@ struct connection {
 	unsigned char *unfinished; /* record of an earlier process; owned */
 	size_t unfinished_size;    /* what of it the framer has not received */
 	int error;      /* SO_ERROR, which the kernel reports once; or 0 */
-	bool resumed;   /* an earlier process accepted it */
+	bool resumed;   /* an earlier process has served it */
 	bool has_begun; /* its thread has noted that, or what was lost */
 };
 
@@ -85,5 +89,20 @@ void connection_free(struct connection *);
  * listeners.  Main thread.
  */
 void connection_accepted(struct connection *, uint64_t number);
+
+/*
+ * It begins with a PROXY header: until that is taken it is unadmitted.
+ * Before it is in the registry.  Main thread.
+ */
+void connection_await_header(struct connection *);
+
+/* The name of its peer in the log, once more: it has another. */
+void connection_name_peer(struct connection *);
+
+/*
+ * `by` has told of its peer, and with a name of that, escaped; or NULL.  Its
+ * thread, or as connection_accepted().
+ */
+void connection_describe_proxy(struct connection *, const char *name);
 
 #endif

@@ -159,6 +159,14 @@ peeks(const struct connection *c)
 	       c->entry.peer.any.sa_family != AF_UNIX;
 }
 
+/* Before its first record, so that a health check is told of as such. */
+static void
+note_proxied(struct connection *c, struct batch *batch)
+{
+	if (c->proxied)
+		add(c, batch, TAG_NOTE, c->proxied, strlen(c->proxied));
+}
+
 static void
 received(struct connection *c, struct batch *batch, size_t size)
 {
@@ -178,6 +186,8 @@ received(struct connection *c, struct batch *batch, size_t size)
 	 */
 	if (is_peeked)
 		transport_take(c->entry.fd, size);
+	if (c->bytes == size)
+		note_proxied(c, batch);
 	any = connection_take_records(c, batch);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;

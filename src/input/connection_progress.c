@@ -3,6 +3,20 @@
 
 #include <string.h>
 
+/* Its peer is the proxy, though the log knows another. */
+static void
+continue_header(struct state_connection *entry,
+		const struct state_connection *previous)
+{
+	entry->header_size = previous->header_size;
+	entry->told_size = previous->told_size;
+	if (entry->told_size == 0)
+		return;
+	memcpy(entry->told, previous->told, sizeof entry->told);
+	memcpy(entry->peer, previous->peer, sizeof entry->peer);
+	entry->peer_size = previous->peer_size;
+}
+
 bool
 connection_progress_begin(struct connection *c,
 			  const struct state_connection *previous)
@@ -12,9 +26,13 @@ connection_progress_begin(struct connection *c,
 
 	if (!entry)
 		return false;
+	entry->peer_size = c->entry.peer.size;
+	memcpy(entry->peer, &c->entry.peer.in6, sizeof entry->peer);
+	atomic_store(&entry->proxy_header, c->proxy_header);
 	if (previous) {
 		entry->progress = previous->progress;
 		entry->saved = previous->saved;
+		continue_header(entry, previous);
 	} else {
 		entry->progress.position[0].framing =
 			(uint8_t)c->framer.framing;
@@ -23,8 +41,6 @@ connection_progress_begin(struct connection *c,
 		(uint32_t)(c->listener->state_entry - state->listeners);
 	entry->number = c->origin.connection;
 	entry->opened_ms = c->opened_ms;
-	entry->peer_size = c->entry.peer.size;
-	memcpy(entry->peer, &c->entry.peer.in6, sizeof entry->peer);
 	state_use(entry, previous ? atomic_load(&previous->use) : STATE_OPEN);
 	c->state_entry = entry;
 	return true;
@@ -35,6 +51,34 @@ connection_progress_end(struct connection *c)
 {
 	state_release(c->listener->state, c->state_entry);
 	c->state_entry = NULL;
+}
+
+static void
+set_header(struct connection *c, enum state_proxy_header header)
+{
+	c->proxy_header = header;
+	atomic_store_explicit(&c->state_entry->proxy_header, header,
+			      memory_order_release);
+}
+
+void
+connection_progress_header(struct connection *c, const struct address *told,
+			   size_t size)
+{
+	struct state_connection *entry = c->state_entry;
+
+	entry->header_size = (uint32_t)size;
+	if (told) {
+		memcpy(entry->told, &told->in6, sizeof entry->told);
+		entry->told_size = told->size;
+	}
+	set_header(c, STATE_HEADER_READ);
+}
+
+void
+connection_progress_header_taken(struct connection *c)
+{
+	set_header(c, STATE_HEADER_NONE);
 }
 
 /*

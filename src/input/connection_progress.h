@@ -27,6 +27,14 @@ void connection_progress_end(struct connection *);
  */
 struct mmsghdr *connection_progress_message(struct connection *);
 
+/*
+ * A PROXY header of so many bytes was read, and is to be taken from the stream:
+ * it told of a peer, or NULL.  Afterwards that it was taken.
+ */
+void connection_progress_header(struct connection *, const struct address *told,
+				size_t size);
+void connection_progress_header_taken(struct connection *);
+
 /* More was read: where the stream stands now. */
 void connection_progress_read(struct connection *);
 

@@ -24,6 +24,17 @@ find_peer(struct connection *c, const struct state_connection *previous)
 		address_parse(peer, "::", 0);
 }
 
+/* Another one, if its proxy has told of it. */
+static void
+find_told(struct connection *c, const struct state_connection *previous)
+{
+	if (c->proxy_header == STATE_HEADER_AWAITED || previous->told_size == 0)
+		return;
+	address_format(&c->entry.peer, c->by);
+	memcpy(&c->entry.peer.in6, previous->told, sizeof previous->told);
+	c->entry.peer.size = previous->told_size;
+}
+
 /* After a restart: with the unfinished record. */
 static void
 restore_saved(struct connection *c, const struct state_saved *saved,
@@ -69,19 +80,23 @@ restore_count(struct connection *c, const struct state_position *p)
 }
 
 /*
- * What the kernel has delivered to any process; what is known if not that.  A
- * process that was killed before it took what it had published has the position
- * of before: see receive() in connection_io.c.
+ * What the kernel has delivered to any process, without the PROXY header; what
+ * is known if not that.  A process that was killed before it took what it had
+ * published has the position of before: see receive() in connection_io.c.
  */
 static uint64_t
 bytes_read(struct connection *c, struct state_connection *previous)
 {
 	struct state_position *p = previous->progress.position;
+	uint32_t header = previous->header_size;
 	uint64_t read;
 
 	if (c->entry.fd < 0 || c->entry.peer.any.sa_family == AF_UNIX)
 		return p[0].read + state_reader_uncounted_bytes(previous);
 	read = sockets_bytes_delivered(c->entry.fd, &c->error);
+	if (c->proxy_header == STATE_HEADER_READ && read < header)
+		c->header_left = header - read;
+	read = read < header ? 0 : read - header;
 	if (read < p[0].read && read == p[1].read)
 		p[0] = p[1];
 	return read < p[0].read ? p[0].read : read;
@@ -123,11 +138,17 @@ connection_restore(struct connection *c, struct state_connection *previous,
 	struct state_position *p = previous->progress.position;
 	uint64_t read;
 
+	c->proxy_header = atomic_load(&previous->proxy_header);
+	if (c->proxy_header != STATE_HEADER_NONE)
+		c->entry.unadmitted = &c->listener->unadmitted;
 	find_peer(c, previous);
 	read = bytes_read(c, previous);
 	restore_input(c);
+	find_told(c, previous);
 	connection_accepted(c, previous->number);
-	c->resumed = true;
+	if (c->by[0])
+		connection_describe_proxy(c, NULL);
+	c->resumed = c->proxy_header == STATE_HEADER_NONE || c->entry.fd < 0;
 	c->records = p->records;
 	c->bytes = p->read;
 	c->opened_ms = previous->opened_ms;
@@ -176,6 +197,9 @@ connection_resume(struct connection *c)
 	receive_unfinished(c);
 	if (c->lost == 0)
 		return;
+	/* With all records the note before them is lost. */
+	if (c->proxied && c->lost == c->bytes)
+		connection_note(c, c->proxied);
 	snprintf(text, sizeof text, "lost bytes=%llu",
 		 (unsigned long long)c->lost);
 	connection_borrow(c);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "input/admission.h"
 #include "input/connection_io.h"
 #include "input/connection_progress.h"
 #include "input/connection_restore.h"
@@ -116,7 +117,8 @@ note_closed(struct connection *c, enum ending ending)
 	long long ms = clock_now_ms() - c->opened_ms;
 	const char *name = c->origin.name;
 	const struct note_event probe = { EVENT_PROBES, NULL, NULL };
-	char text[240];
+	const char *by = c->origin.by;
+	char text[320];
 
 	if (notes == NOTES_NONE)
 		return;
@@ -127,10 +129,11 @@ note_closed(struct connection *c, enum ending ending)
 	}
 	snprintf(text, sizeof text,
 		 "closed reason=%s records=%llu bytes=%llu seconds=%lld.%03lld"
-		 "%s%s",
+		 "%s%s%s%s",
 		 ending_names[ending], (unsigned long long)c->records,
 		 (unsigned long long)c->bytes, ms / 1000, ms % 1000,
-		 name ? " name=" : "", name ? name : "");
+		 by ? " by=" : "", by ? by : "", name ? " name=" : "",
+		 name ? name : "");
 	connection_note(c, text);
 }
 
@@ -152,6 +155,14 @@ finish(struct connection *c, enum ending ending)
 	connection_give_back(c);
 }
 
+static void
+free_closed(struct connection *c)
+{
+	registry_close(c->registry, &c->entry);
+	free(c->proxied);
+	free(c);
+}
+
 /*
  * A peer whose data is with the outputs sees its stream end in order, so send
  * the FIN while the state still says so.  Let go of the state before the
@@ -165,8 +176,16 @@ leave(struct connection *c)
 		sockets_send_fin(c->entry.fd);
 	if (!c->entry.unconfirmed)
 		connection_progress_end(c);
-	registry_close(c->registry, &c->entry);
-	free(c);
+	free_closed(c);
+}
+
+/* Whoever was not admitted sees a reset: nothing that it sent is in the log. */
+static void
+turn_away(struct connection *c)
+{
+	sockets_reset(c->entry.fd);
+	connection_progress_end(c);
+	free_closed(c);
 }
 
 static void
@@ -206,6 +225,19 @@ connection_main(void *argument)
 
 	if (connection_progress_was_closed(c)) {
 		leave(c); /* an earlier process was about to do so */
+		return NULL;
+	}
+	switch (admission_run(c)) {
+	case ADMISSION_GRANTED:
+		break;
+	case ADMISSION_REFUSED:
+		turn_away(c);
+		return NULL;
+	case ADMISSION_LEFT:
+		leave(c);
+		return NULL;
+	case ADMISSION_HANDOVER:
+		registry_leave_open(c->registry, &c->entry);
 		return NULL;
 	}
 	begin(c);

@@ -52,6 +52,7 @@ struct listener {
 	/* TCP: */
 	struct registry *registry; /* borrowed */
 	atomic_ulong reads;        /* of all its connections */
+	atomic_size_t unadmitted;  /* of these, how many are not admitted */
 	struct poller *poller;     /* NULL: there is none */
 	struct connection *next;   /* allocated before accept(2); owned */
 	long long retry_at_ms;     /* when to accept(2) again; 0: now */

@@ -42,19 +42,30 @@ registry_count(struct registry *registry)
 	return count;
 }
 
+/* The lock is held. */
+static size_t
+count_source(struct registry *registry, const struct address *source,
+	     const atomic_ullong *count)
+{
+	size_t found = 0;
+
+	for (struct registry_entry *m = *bucket_of(registry, source); m;
+	     m = m->next)
+		found += m->count == count &&
+			 address_same_host(&m->source, source);
+	return found;
+}
+
 size_t
 registry_count_source(struct registry *registry, const struct address *peer,
 		      const atomic_ullong *count)
 {
 	const struct address source =
 		address_source(peer, registry->source_prefix_v6);
-	size_t found = 0;
+	size_t found;
 
 	pthread_mutex_lock(&registry->lock);
-	for (struct registry_entry *m = *bucket_of(registry, &source); m;
-	     m = m->next)
-		found += m->count == count &&
-			 address_same_host(&m->source, &source);
+	found = count_source(registry, &source, count);
 	pthread_mutex_unlock(&registry->lock);
 	return found;
 }
@@ -127,23 +138,39 @@ for_each(struct registry *registry, void (*act)(struct registry_entry *))
 			act(m);
 }
 
-void
-registry_add(struct registry *registry, struct registry_entry *entry)
+/* Into the bucket of its source. */
+static void
+link_entry(struct registry *registry, struct registry_entry *entry)
 {
-	struct registry_entry **bucket;
+	struct registry_entry **bucket = bucket_of(registry, &entry->source);
 
-	entry->source =
-		address_source(&entry->peer, registry->source_prefix_v6);
-	bucket = bucket_of(registry, &entry->source);
-	pthread_mutex_lock(&registry->lock);
 	entry->next = *bucket;
 	entry->link = bucket;
 	if (entry->next)
 		entry->next->link = &entry->next;
 	*bucket = entry;
+}
+
+static void
+unlink_entry(struct registry_entry *entry)
+{
+	*entry->link = entry->next;
+	if (entry->next)
+		entry->next->link = entry->link;
+}
+
+void
+registry_add(struct registry *registry, struct registry_entry *entry)
+{
+	entry->source =
+		address_source(&entry->peer, registry->source_prefix_v6);
+	pthread_mutex_lock(&registry->lock);
+	link_entry(registry, entry);
 	flight_add(&registry->flight, &entry->flight, entry->fd);
 	registry->count++;
 	atomic_fetch_add(entry->count, 1);
+	if (entry->unadmitted)
+		atomic_fetch_add(entry->unadmitted, 1);
 	if (registry->stopping) {
 		block_input(entry);
 		registry->shutdown_pending = true;
@@ -154,12 +181,57 @@ registry_add(struct registry *registry, struct registry_entry *entry)
 static void
 remove_entry(struct registry *registry, struct registry_entry *entry)
 {
-	*entry->link = entry->next;
-	if (entry->next)
-		entry->next->link = entry->link;
+	unlink_entry(entry);
 	flight_remove(&registry->flight, &entry->flight);
 	registry->count--;
 	atomic_fetch_sub(entry->count, 1);
+	if (entry->unadmitted)
+		atomic_fetch_sub(entry->unadmitted, 1);
+}
+
+bool
+registry_set_peer(struct registry *registry, struct registry_entry *entry,
+		  const struct address *peer, size_t max)
+{
+	const struct address source =
+		address_source(peer, registry->source_prefix_v6);
+	bool is_free;
+
+	pthread_mutex_lock(&registry->lock);
+	unlink_entry(entry);
+	is_free =
+		max == 0 || count_source(registry, &source, entry->count) < max;
+	if (is_free) {
+		entry->peer = *peer;
+		entry->source = source;
+	}
+	link_entry(registry, entry);
+	pthread_mutex_unlock(&registry->lock);
+	return is_free;
+}
+
+void
+registry_admit(struct registry *registry, struct registry_entry *entry)
+{
+	pthread_mutex_lock(&registry->lock);
+	if (entry->unadmitted)
+		atomic_fetch_sub(entry->unadmitted, 1);
+	entry->unadmitted = NULL;
+	if (atomic_load(&registry->wanted))
+		eventfd_write(registry->left_fd, 1);
+	pthread_mutex_unlock(&registry->lock);
+}
+
+bool
+registry_is_stopped(struct registry *registry,
+		    const struct registry_entry *entry)
+{
+	bool is_stopped;
+
+	pthread_mutex_lock(&registry->lock);
+	is_stopped = entry->state != ENTRY_OPEN;
+	pthread_mutex_unlock(&registry->lock);
+	return is_stopped;
 }
 
 void

@@ -30,8 +30,10 @@ struct registry_entry {
 	struct registry_entry *next, **link;
 	struct flight_entry flight;
 	struct address peer;
-	struct address source;     /* of that: set when it is added */
-	atomic_ullong *count;      /* of its listener; borrowed */
+	struct address source; /* of that: set when it is added */
+	atomic_ullong *count;  /* of its listener; borrowed */
+	/* Of its listener, how many are not admitted; NULL: it is; borrowed. */
+	atomic_size_t *unadmitted;
 	atomic_size_t held;        /* bytes read that are no record yet */
 	int fd;                    /* closed by registry_close() alone */
 	enum registry_state state; /* under the lock */
@@ -51,7 +53,7 @@ struct registry {
 
 	atomic_bool handing_over; /* threads are to end between two reads */
 	int handover_fd;          /* an eventfd, readable from then on */
-	atomic_bool wanted;       /* ring left_fd when an entry is removed */
+	atomic_bool wanted;       /* ring left_fd when there is more room */
 	int left_fd;              /* an eventfd */
 	unsigned source_prefix_v6;
 };
@@ -80,6 +82,20 @@ size_t registry_largest_source(struct registry *, const atomic_ullong *count,
  * registry_shut_down_blocked() next.  Main thread.
  */
 void registry_add(struct registry *, struct registry_entry *);
+
+/*
+ * Its peer is another one, unless the source of that has max entries with its
+ * count; 0: no limit.  false: it has.  The connection's thread.
+ */
+bool registry_set_peer(struct registry *, struct registry_entry *,
+		       const struct address *peer, size_t max);
+
+/* It is admitted: it counts as unadmitted no longer.  The connection's thread.
+ */
+void registry_admit(struct registry *, struct registry_entry *);
+
+/* Whether the kernel takes nothing more of its peer.  Any thread. */
+bool registry_is_stopped(struct registry *, const struct registry_entry *);
 
 /* Remove an entry and leave its descriptor open.  Main thread. */
 void registry_remove(struct registry *, struct registry_entry *);
@@ -138,7 +154,7 @@ void registry_take_back(struct registry *,
 unsigned long long registry_count_unread(struct registry *,
 					 unsigned long long *held);
 
-/* Whether left_fd is rung when an entry is removed.  Main thread. */
+/* Whether left_fd is rung when one is removed or admitted.  Main thread. */
 void registry_want_wakeup(struct registry *, bool);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "config/networks.h"
 #include "config/peer_names.h"
 #include "record/framer.h"
 
@@ -168,6 +169,16 @@ origin_of(struct udp *u, size_t i, const struct origin *previous)
 	return &d->origin;
 }
 
+static void
+refuse(struct udp *u, const struct address *peer, size_t size)
+{
+	const struct note_event refused = { EVENT_REFUSED, "network", NULL };
+
+	u->unframed -= size;
+	atomic_fetch_add(&u->listener->counters->refused, 1);
+	note_summary_count(&u->summary, &refused, peer);
+}
+
 void
 udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 {
@@ -185,9 +196,14 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 
 		read_control(&u->messages[i].msg_hdr, &record.time, &dropped,
 			     &d->peer);
+		udp_add_drops(u, batch, &record.time, dropped, d->lost_note);
+		if (!networks_allow(u->listener->config, &d->peer)) {
+			refuse(u, &d->peer, size);
+			bytes -= size;
+			continue;
+		}
 		origin = origin_of(u, i, origin);
 		record.origin = origin;
-		udp_add_drops(u, batch, &record.time, dropped, d->lost_note);
 		if (u->listener->config->framing == FRAMING_LINE)
 			add_lines(u, batch, &record, d, size);
 		else

@@ -19,7 +19,7 @@
 
 #include "base/escape.h"
 
-#define FIELDS 13
+#define FIELDS 14
 #define FIELD_BYTES 160
 
 /* The names of both fields of add_message(), and the columns of MESSAGE. */
@@ -101,6 +101,8 @@ add_origin(struct entry *entry, const struct origin *origin)
 		snprintf(name, sizeof name, "%.*s", (int)size, host);
 		add(entry, "PORTLOG_PEER", name);
 	}
+	if (origin->by)
+		add(entry, "PORTLOG_BY", origin->by);
 	if (origin->name)
 		add(entry, "PORTLOG_NAME", origin->name);
 	if (origin->connection > 0)

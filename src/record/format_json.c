@@ -171,10 +171,15 @@ put_word(char *out, const char *text, const char *end)
 	return used + put(out + used, quote);
 }
 
-/*
- * Write a note, "EVENT KEY=VALUE ...".  The name of the peer, which text shows
- * in this way alone, put_origin() has written.
- */
+/* Text shows it in notes alone; put_origin() has written it. */
+static bool
+is_of_origin(const struct origin *origin, const char *word, size_t size)
+{
+	return (origin->name && size >= 5 && memcmp(word, "name=", 5) == 0) ||
+	       (origin->by && size >= 3 && memcmp(word, "by=", 3) == 0);
+}
+
+/* Write a note, "EVENT KEY=VALUE ...". */
 static size_t
 put_note(char *out, const struct origin *origin, const char *text, size_t size)
 {
@@ -185,11 +190,20 @@ put_note(char *out, const struct origin *origin, const char *text, size_t size)
 		const char *space = memchr(text, ' ', (size_t)(end - text));
 		const char *stop = space ? space : end;
 
-		if (!origin->name || stop - text < 5 ||
-		    memcmp(text, "name=", 5) != 0)
+		if (!is_of_origin(origin, text, (size_t)(stop - text)))
 			used += put_word(out + used, text, stop);
 		text = stop + 1;
 	}
+	return used;
+}
+
+static size_t
+put_member(char *out, const char *key, const char *text)
+{
+	size_t used = (size_t)sprintf(out, ",\"%s\":\"", key);
+
+	used += put_text(out + used, text, strlen(text));
+	out[used++] = '"';
 	return used;
 }
 
@@ -220,12 +234,10 @@ put_origin(char *out, const struct origin *origin)
 			out + used, "\"%s%s",
 			is_process ? "" : ",\"port\":", is_process ? "" : port);
 	}
-	if (origin->name) {
-		used += put(out + used, ",\"name\":\"");
-		used += put_text(out + used, origin->name,
-				 strlen(origin->name));
-		out[used++] = '"';
-	}
+	if (origin->by)
+		used += put_member(out + used, "by", origin->by);
+	if (origin->name)
+		used += put_member(out + used, "name", origin->name);
 	if (origin->connection > 0)
 		used += (size_t)sprintf(out + used, ",\"connection\":%llu",
 					(unsigned long long)origin->connection);

@@ -28,7 +28,8 @@ struct origin {
 	const char *listener;    /* its name; borrowed from the listener */
 	char peer[ADDRESS_TEXT]; /* address_format(), or "-" */
 	const char *name;        /* of the peer; NULL: none; borrowed */
-	uint64_t connection;     /* from 1; 0: records of no connection */
+	const char *by; /* the proxy that told of it; NULL: none; borrowed */
+	uint64_t connection; /* from 1; 0: records of no connection */
 	enum protocol protocol;
 };
 

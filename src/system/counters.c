@@ -15,6 +15,8 @@ counters_format(const struct listener_counters *c, enum protocol protocol,
 			 c->refused);
 	else
 		snprintf(out, size,
-			 "records=%llu bytes=%llu lost=%llu truncated=%llu",
-			 c->records, c->bytes, c->lost, c->truncated);
+			 "records=%llu bytes=%llu lost=%llu truncated=%llu "
+			 "refused=%llu",
+			 c->records, c->bytes, c->lost, c->truncated,
+			 c->refused);
 }

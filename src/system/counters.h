@@ -13,9 +13,9 @@ struct listener_counters {
 	atomic_ullong bytes;
 	atomic_ullong connections; /* now */
 	atomic_ullong accepted;    /* connections in all */
-	atomic_ullong refused;
-	atomic_ullong lost;      /* datagrams that the kernel dropped */
-	atomic_ullong truncated; /* datagrams */
+	atomic_ullong refused;     /* connections or datagrams */
+	atomic_ullong lost;        /* datagrams that the kernel dropped */
+	atomic_ullong truncated;   /* datagrams */
 };
 
 /* "records=1 bytes=2 ...", of size bytes with the NUL. */

@@ -305,6 +305,20 @@ sockets_end(int fd)
 	shutdown(fd, SHUT_RDWR);
 }
 
+void
+sockets_reset(int fd)
+{
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	connect(fd, &nobody, sizeof nobody);
+}
+
+void
+sockets_set_low_water(int fd, size_t bytes)
+{
+	set(fd, SOL_SOCKET, SO_RCVLOWAT, (int)bytes);
+}
+
 /*
  * Drop packets that have a smaller TTL or hop limit, without an answer (ip(7)):
  * with 255 all, but those of a peer on the same link that begins at 255.

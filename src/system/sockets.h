@@ -97,6 +97,12 @@ void sockets_close(int fd);
 void sockets_send_fin(int fd);
 void sockets_end(int fd);
 
+/* Reset a connection, whatever duplicates there are.  Does not close it. */
+void sockets_reset(int fd);
+
+/* Let poll(2) sleep until so many bytes can be read, or nothing follows. */
+void sockets_set_low_water(int fd, size_t bytes);
+
 /*
  * Block the input: from now on the kernel queues nothing more for this socket.
  * What is queued can still be read.  TCP does not acknowledge what arrives, so

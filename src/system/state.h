@@ -81,6 +81,17 @@ enum state_use {
 	STATE_CLOSED, /* with the outputs to the last note: only to be closed */
 };
 
+/* Whether a connection begins with a PROXY header, which is none of its data.
+ */
+enum state_proxy_header {
+	STATE_HEADER_NONE, /* or it was taken */
+	STATE_HEADER_AWAITED,
+	STATE_HEADER_READ, /* header_size and told are set: take the rest */
+};
+
+/* The bytes of the longest. */
+#define STATE_HEADER_MAX 65551
+
 /*
  * Both structures are read by later versions.  Add fields at the end of one,
  * such that 0 says what their absence did.
@@ -98,6 +109,10 @@ struct state_connection {
 	/* Of a Unix socket: as a listener has them for UDP. */
 	atomic_uint message_turn;
 	struct mmsghdr message;
+	atomic_uint proxy_header; /* enum state_proxy_header */
+	uint32_t header_size;     /* bytes that the kernel counts as read */
+	uint8_t told[28];         /* the peer of which it told, as peer */
+	uint32_t told_size;       /* 0: of none */
 };
 
 struct state_listener {

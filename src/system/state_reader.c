@@ -198,6 +198,12 @@ state_reader_connection(const struct state_reader *reader, size_t i,
 		out->saved.framing = FRAMING_REST;
 	if (out->peer_size > sizeof out->peer)
 		out->peer_size = 0;
+	if (out->told_size > sizeof out->told)
+		out->told_size = 0;
+	if (out->header_size > STATE_HEADER_MAX)
+		out->header_size = 0;
+	if (atomic_load(&out->proxy_header) > STATE_HEADER_READ)
+		atomic_store(&out->proxy_header, STATE_HEADER_NONE);
 }
 
 /* The listener that has these bytes there; only that is copied. */

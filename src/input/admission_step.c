@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "input/admission_step.h"
+
+#include <limits.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/diag.h"
+#include "input/poller.h"
+
+enum admission_result
+admission_wait(struct admission *a, short events)
+{
+	const struct connection *c = a->connection;
+	struct pollfd ready[] = {
+		{ .fd = c->entry.fd, .events = (short)(events | POLLRDHUP) },
+		{ .fd = c->registry->handover_fd, .events = POLLIN },
+	};
+	long long left_ms;
+
+	/* What is there by then is in time. */
+	do {
+		left_ms = a->until_ms - clock_now_ms();
+		if (left_ms < 0)
+			left_ms = 0;
+		poll(ready, 2, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
+		if (atomic_load(&c->registry->handing_over))
+			return ADMISSION_HANDOVER;
+		a->has_ended =
+			ready[0].revents & (POLLRDHUP | POLLHUP | POLLERR);
+		if (ready[0].revents)
+			return ADMISSION_GRANTED;
+	} while (left_ms > 0);
+	return admission_refuse(a, &c->entry.peer, "timeout", NULL);
+}
+
+enum admission_result
+admission_refuse(const struct admission *a, const struct address *source,
+		 const char *reason, const char *detail)
+{
+	const struct listener *l = a->connection->listener;
+	const struct note_event refused = { EVENT_REFUSED, reason, detail };
+
+	atomic_fetch_add(&l->counters->refused, 1);
+	diag(LOG_DEBUG, "listener %s: connection %llu refused: %s %s", l->name,
+	     (unsigned long long)a->connection->origin.connection, reason,
+	     detail ? detail : "");
+	if (l->poller)
+		note_summary_count(poller_summary(l->poller), &refused, source);
+	return ADMISSION_REFUSED;
+}
+
+enum admission_result
+admission_leave(const struct admission *a)
+{
+	struct connection *c = a->connection;
+	const struct listener *l = c->listener;
+	const struct note_event probe = { EVENT_PROBES, NULL, NULL };
+
+	if (l->config->limits.connection_notes != NOTES_NONE && l->poller &&
+	    !registry_is_stopped(c->registry, &c->entry))
+		note_summary_count(poller_summary(l->poller), &probe,
+				   &c->entry.peer);
+	return ADMISSION_LEFT;
+}
