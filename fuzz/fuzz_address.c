@@ -72,7 +72,7 @@ check_address(const char *text, uint16_t port)
 	address = address_source(&again, port % 128 + 1U);
 	REQUIRE(address_same_host(&address, &again));
 	REQUIRE(address_hash_host(&address) == address_hash_host(&again));
-	address_format_source(&address, port % 128 + 1U, formatted);
+	address_format_source(&address, port % 128 + 1U, host_again);
 	check_listens_on(host, port);
 }
 
