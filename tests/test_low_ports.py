@@ -126,10 +126,10 @@ class LowPorts(MachineCase):
             with self.assertRaises(ConnectionRefusedError):
                 self.tcp(port)
 
-    def change_address(self, address):
-        """For the next start."""
+    def change(self, setting):
+        """Add a setting to both listeners, for the next start."""
         self.machine.write(CONFIG, configured(*(
-            listener.replace("port", f'address = "{address}"; port')
+            listener.replace("port", f"{setting} port")
             for listener in (TCP, UDP))))
 
     def starts(self):
@@ -147,7 +147,7 @@ class LowPorts(MachineCase):
         since = self.now()
         for address in ("127.0.0.1", "*"):
             datagrams.wait_for(100)
-            self.change_address(address)
+            self.change(f'address = "{address}";')
             self.machine.systemctl("restart", "portlogd")
             self.tcp(79).sendall(b"to %s\n" % address.encode())
         self.tcp(79, "::1").sendall(b"to all\n")
@@ -166,26 +166,48 @@ class LowPorts(MachineCase):
             if e.listener == "udp/79"])
         self.assertNotIn(b" * lost", log)
 
-    def test_after_a_kill_another_address_takes_two_starts(self):
+    def test_another_interface_takes_one_start(self):
         self.needs_libsystemd()
-        for address, host in (("*", "127.0.0.1"), ("127.0.0.1", "*")):
-            self.change_address(host)
-            self.machine.systemctl("stop", "portlogd")
-            self.machine.run("rm", "-f", LOG)
-            self.machine.systemctl("start", "portlogd")
-            sender, since = self.udp(79), self.now()
+        self.machine.configure(configured(TCP, UDP))
+        since = self.now()
+        for interface in ('interface = "lo";', ""):
+            self.change(interface)
+            sender, peer = self.udp(79), self.tcp(79)
             sender.send(b"before")
-            self.wait_for_lines(LOG, 1)
-            self.change_address(address)
-            pid = self.machine.main_pid()
-            self.machine.run("kill", "-9", str(pid))
-            sender.send(b"between")
-            wait_for(lambda: self.told(since, "listening on udp") == 1,
-                     "the start")
+            peer.sendall(b"one\n")
+            self.machine.systemctl("restart", "portlogd")
             sender.send(b"after")
-            self.assertEqual({r.data for r in self.wait_for_lines(LOG, 3)},
-                             {"before", "between", "after"})
-            self.assertEqual(self.starts(), 2)
+            self.tcp(79).sendall(b"two\n")
+            self.wait_for_lines(LOG, 4)
+            self.machine.run("truncate", "-s", "0", LOG)
+        self.assertEqual((self.starts(), self.told(since, "cannot")), (0, 0))
+
+    def test_after_a_kill_a_change_takes_two_starts(self):
+        self.needs_libsystemd()
+        for before, then in (('address = "127.0.0.1";', ""),
+                             ("", 'address = "127.0.0.1";'),
+                             ('interface = "lo";', ""),
+                             ("", 'interface = "lo";')):
+            with self.subTest(then or f"not {before}"):
+                self.kill_and_change(before, then)
+
+    def kill_and_change(self, before, then):
+        self.machine.systemctl("stop", "portlogd")
+        self.machine.run("rm", "-f", LOG)
+        self.change(before)
+        self.machine.systemctl("start", "portlogd")
+        sender, since = self.udp(79), self.now()
+        sender.send(b"before")
+        self.wait_for_lines(LOG, 1)
+        self.change(then)
+        self.machine.run("kill", "-9", str(self.machine.main_pid()))
+        sender.send(b"between")
+        wait_for(lambda: self.told(since, "listening on udp") == 1,
+                 "the start")
+        sender.send(b"after")
+        self.assertEqual({r.data for r in self.wait_for_lines(LOG, 3)},
+                         {"before", "between", "after"})
+        self.assertEqual(self.starts(), 2)
 
     def test_a_port_of_another_program_is_told_and_tried(self):
         self.machine.systemctl("stop", "portlogd")

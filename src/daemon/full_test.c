@@ -93,6 +93,20 @@ take_sockets(struct listen_fds *in)
 	listen_fds_open(in);
 }
 
+/*
+ * With what no listener wants, the next process's --keep-low-ports may have to
+ * share the port: at another address, or on another interface.
+ */
+static void
+share_unwanted(struct listen_fds *in)
+{
+	char name[FDSTORE_NAME];
+	int fd;
+
+	while ((fd = listen_fds_take_unwanted(in, name)) >= 0)
+		sockets_share_port(fd);
+}
+
 bool
 full_test(const struct config *config)
 {
@@ -105,6 +119,7 @@ full_test(const struct config *config)
 	proc_net_read(&sockets);
 	for (size_t i = 0; i < config->listener_count; i++)
 		all &= try_listener(&config->listeners[i], &sockets, &in);
+	share_unwanted(&in);
 	proc_net_free(&sockets);
 	return all;
 }

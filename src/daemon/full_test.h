@@ -8,8 +8,9 @@
 #include "config/config.h"
 
 /*
- * Try what a start does with this configuration, and leave no trace.  A socket
- * that was passed is taken as it is: see restart_check.h.  Any other port that
+ * Try what a start does with this configuration, and leave no trace, but that
+ * passed sockets that it does not want share their ports from now on.  One that
+ * it wants is taken as it is: see restart_check.h.  Any other port that
  * a process of this program has counts as free: that process leaves it to the
  * next one at a restart.  Likewise one that only a privileged process may bind,
  * if systemd runs this one and nobody has the port: see low_ports.h. false:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/low_ports.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,22 +26,23 @@ first_free_port(void)
 	return port;
 }
 
-/* A port that is in use because systemd stores our socket is no error. */
+/*
+ * One that the next process does not want shares its port: see full_test().  A
+ * port that is in use because systemd stores our socket is no error.
+ */
 static bool
 store(const struct listener_config *config, unsigned backlog)
 {
 	struct listener listener = { 0 };
-	const char *action;
+	const char *action = listener_store(&listener, config, backlog, true);
+	int error = errno;
 
-	if (sockets_are_ours(config))
-		return true;
-	/* One of another address shares its port: see restart_begin(). */
-	action = listener_store(&listener, config, backlog,
-				sockets_have_port(config));
-	if (action)
-		return sockets_log_failure(config, action);
-	listener_close_socket(&listener, false);
-	return true;
+	if (!action)
+		listener_close_socket(&listener, false);
+	else if (error == EADDRINUSE && sockets_are_ours(config))
+		action = NULL;
+	errno = error;
+	return !action || sockets_log_failure(config, action);
 }
 
 bool

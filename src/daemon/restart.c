@@ -47,15 +47,9 @@ restart_begin(struct listeners *ls)
 	ls->phase = LISTENERS_HANDING_OVER;
 	saved_bytes_open(&ls->state.bytes, ls->state.header->generation);
 	registry_want_wakeup(&ls->registry, true);
-	for (size_t i = 0; i < ls->count; i++) {
-		struct listener *l = &ls->list[i];
-
-		/* The next process may have it at another address. */
-		if (!l->is_shared)
-			sockets_share_port(l->socket.fd);
-		if (l->udp)
-			udp_leave_open(l->udp);
-	}
+	for (size_t i = 0; i < ls->count; i++)
+		if (ls->list[i].udp)
+			udp_leave_open(ls->list[i].udp);
 	leave_waiting(ls);
 	registry_hand_over(&ls->registry);
 }

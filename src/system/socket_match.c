@@ -113,9 +113,8 @@ sockets_fits_families(int fd, const struct listener_config *config)
 	       v6_only == (strcmp(config->address, "*") != 0);
 }
 
-/* exactly: the address must match too, not only the port. */
-static bool
-list_ours(const struct listener_config *config, bool exactly)
+bool
+sockets_are_ours(const struct listener_config *config)
 {
 	struct net_sockets sockets;
 	bool found = false;
@@ -125,23 +124,8 @@ list_ours(const struct listener_config *config, bool exactly)
 		const struct net_socket *s = &sockets.list[i];
 
 		found = s->protocol == config->protocol &&
-			s->owner == getuid() &&
-			(exactly ? is_address(config, &s->address)
-				 : ntohs(s->address.in.sin_port) ==
-					   config->port);
+			s->owner == getuid() && is_address(config, &s->address);
 	}
 	proc_net_free(&sockets);
 	return found;
-}
-
-bool
-sockets_are_ours(const struct listener_config *config)
-{
-	return list_ours(config, true);
-}
-
-bool
-sockets_have_port(const struct listener_config *config)
-{
-	return list_ours(config, false);
 }

@@ -30,9 +30,8 @@ bool sockets_fits_families(int fd, const struct listener_config *);
 
 /*
  * Whether a socket of this user, in any process, is bound to the configured
- * address and port; or to that port at any address.  Both read /proc/net.
+ * address and port, on whatever interface.  Reads /proc/net.
  */
 bool sockets_are_ours(const struct listener_config *);
-bool sockets_have_port(const struct listener_config *);
 
 #endif
