@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "system/sockets.h"
+#include "system/sockets_input.h"
 
 #define NOBODY 65534
 

@@ -16,6 +16,7 @@
 #include "system/fdstore.h"
 #include "system/socket_match.h"
 #include "system/socket_peer.h"
+#include "system/sockets_input.h"
 #include "system/unix_sockets.h"
 
 struct retired_listener {

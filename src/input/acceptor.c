@@ -14,6 +14,7 @@
 #include "input/connection_thread.h"
 #include "input/poller.h"
 #include "system/socket_peer.h"
+#include "system/sockets_input.h"
 
 static enum acceptor_result
 retry(const struct listener *l, int error)

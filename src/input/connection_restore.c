@@ -8,6 +8,7 @@
 #include "input/connection_io.h"
 #include "input/connection_progress.h"
 #include "system/socket_peer.h"
+#include "system/sockets_input.h"
 #include "system/state_reader.h"
 
 /* A peer that has gone meanwhile is known from the state alone. */

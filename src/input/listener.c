@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "system/sockets_input.h"
 #include "system/unix_sockets.h"
 
 /* port: the one that is bound, or at first the configured one. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "system/sockets.h"
+#include "system/sockets_input.h"
 
 void
 registry_init(struct registry *registry, struct inflight *inflight, int left_fd,

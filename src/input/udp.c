@@ -14,6 +14,7 @@
 #include "base/thread.h"
 #include "input/udp_records.h"
 #include "record/framer.h"
+#include "system/sockets_input.h"
 
 #define DATAGRAM_BYTES 65536
 

@@ -6,6 +6,7 @@
 
 #include "system/proc_net.h"
 #include "system/sockets.h"
+#include "system/sockets_input.h"
 #include "system/unix_sockets.h"
 
 static int
