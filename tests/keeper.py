@@ -201,12 +201,14 @@ class Keeper:
         """(time, value) of all messages with this key."""
         return [(at, m[key]) for at, m in list(self.told) if key in m]
 
+    def send(self, message):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(message.encode(), self.directory.name + "/notify")
+
     def settle(self):
         """Wait until all messages sent so far are read."""
         mark = str(time.monotonic())
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(f"SETTLED={mark}".encode(),
-                          self.directory.name + "/notify")
+        self.send(f"SETTLED={mark}")
         wait_for(lambda: any(value == mark for _, value in
                              self.heard("SETTLED")), "all to be heard")
 
@@ -248,8 +250,9 @@ class Keeper:
         os.unlink(self.directory.name + "/bus")
 
     def close(self):
-        self.ended.set()
         self.settle()
+        self.ended.set()
+        self.send("")  # to hear() too
         with contextlib.suppress(OSError), socket.socket(
                 socket.AF_UNIX, socket.SOCK_STREAM) as last:
             last.connect(self.directory.name + "/bus")

@@ -183,8 +183,13 @@ class PerSource(LimitCase):
     # Connections from each address named; what became of each of them.
     CONNECTIONS = """import socket, sys
 port, *hosts = sys.argv[1:]
-peers = [socket.create_connection(("fd09::100", int(port)), 20, (host, 0))
-         for host in hosts]
+peers = []
+for host in hosts:
+    try:
+        peers.append(socket.create_connection(("fd09::100", int(port)), 20,
+                                              (host, 0)))
+    except ConnectionResetError:
+        pass  # it was refused before connect() looked
 for peer in reversed(peers):  # the first stays to the end
     try:
         peer.sendall(b"line\\n")
