@@ -419,8 +419,8 @@ class Checked(unittest.TestCase):
             for address, code in (("127.0.0.1", 0), ("127.0.0.2", 0),
                                   ("*", 0), ("192.0.2.1", 0)):
                 for port in ports:
-                    self.assertEqual(run("--test=full", "-l", port.format(
-                        address)).returncode, code, (address, port))
+                    ran = run("--test=full", "-l", port.format(address))
+                    self.assertEqual(ran.returncode, code, ran)
             # Nothing that is sent meanwhile is taken from it.
             with daemon.udp(1) as sender:
                 for number in range(200):
@@ -429,6 +429,7 @@ class Checked(unittest.TestCase):
                         run("--test=full", "-l", ports[1].format("*"))
                 daemon.wait_for_data(200, path=log)
             self.assertEqual(daemon.stop(), 0)
+
     def test_a_configuration_without_a_file_is_named_too(self):
         said = ": ok; not tried: outputs, ports\n"
         self.assertEqual(run("-t", "-l", "tcp:0").stdout,
