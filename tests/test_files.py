@@ -389,8 +389,8 @@ class Gone(Files):
         daemon = self.on_a_terminal()
         with daemon.tcp() as connection:
             daemon.freeze()
-            daemon.hang_up()
             connection.sendall(b"after\n")
+            daemon.hang_up()  # the kernel may send a SIGCONT with that
             daemon.signal(signal.SIGCONT)
             self.ends(daemon, r"output stdout: [1-9]\d* records unwritten|"
                       "its terminal is gone")
