@@ -301,7 +301,7 @@ sockets_reset(int fd)
 {
 	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
 
-	connect(fd, &nobody, sizeof nobody);
+	(void)connect(fd, &nobody, sizeof nobody);
 }
 
 void
