@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* portlog: send to a port, decode a log, replay it. */
+/* portlog: send to a port; decode, replay and follow a log. */
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -15,9 +15,10 @@ static const struct {
 	{ "send", command_send },
 	{ "decode", command_decode },
 	{ "replay", command_replay },
+	{ "tail", command_tail },
 };
 
-static const char usage[] = "usage: portlog send|decode|replay ...\n"
+static const char usage[] = "usage: portlog send|decode|replay|tail ...\n"
 			    "       portlog -h | -V\n";
 
 static const char help[] =
@@ -26,6 +27,7 @@ static const char help[] =
 	"  send    lines of standard input to a port, with a receipt\n"
 	"  decode  a text log back to the bytes that were sent\n"
 	"  replay  the records of a log to a port, at their pace\n"
+	"  tail    the last lines of a log, and what comes\n"
 	"\n"
 	"\"portlog COMMAND -h\" tells more, and so does portlog(1).\n";
 

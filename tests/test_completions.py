@@ -183,7 +183,8 @@ class Fish(unittest.TestCase):
         self.assertEqual(fish("portlogd -l t"), ["tcp:"])
         self.assertEqual(fish("portlogd -f "), ["json", "raw", "text"])
         self.assertEqual(fish("portlog replay -f n"), ["none", "nul"])
-        self.assertEqual(fish("portlog "), ["decode", "replay", "send"])
+        self.assertEqual(fish("portlog "), ["decode", "replay", "send",
+                                             "tail"])
 
     def test_files_and_hosts(self):
         for text, is_file in (("portlogd ", False), ("portlogd -c ", True),

@@ -18,6 +18,7 @@
 int command_send(int argc, char **argv);
 int command_decode(int argc, char **argv);
 int command_replay(int argc, char **argv);
+int command_tail(int argc, char **argv);
 
 /*
  * For the commands alone.  Parse seconds, with decimals, up to a fortnight, to

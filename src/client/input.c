@@ -112,19 +112,36 @@ decompress(struct input *input)
 	return false;
 }
 
-bool
-input_open_log(struct input *input, const char *path)
+/* Have it decompressed, where it is compressed. */
+static bool
+look(struct input *input)
 {
 	char magic[MAGIC_MAX];
-	ssize_t size;
-
-	if (!input_open(input, path))
-		return false;
-	size = pread(input->fd, magic, sizeof magic,
-		     lseek(input->fd, 0, SEEK_CUR));
+	ssize_t size = pread(input->fd, magic, sizeof magic,
+			     lseek(input->fd, 0, SEEK_CUR));
 	if (size > 0)
 		input->program = input_program(magic, (size_t)size);
 	return !input->program || decompress(input);
+}
+
+bool
+input_open_log(struct input *input, const char *path)
+{
+	return input_open(input, path) && look(input);
+}
+
+bool
+input_open_log_at(struct input *input, const char *name, int fd)
+{
+	*input = (struct input){ .name = name,
+				 .fd = fcntl(fd, F_DUPFD_CLOEXEC, 0) };
+	if (input->fd < 0) {
+		diag(LOG_ERR, "%s: %s", name, strerror(errno));
+		return false;
+	}
+	lseek(input->fd, 0, SEEK_SET);
+	input->left = size_left(input->fd);
+	return look(input);
 }
 
 ssize_t
@@ -153,4 +170,13 @@ input_close(struct input *input)
 	diag(LOG_ERR, "%s: %s failed, the rest of it was not read", input->name,
 	     input->program);
 	return false;
+}
+
+void
+input_abandon(struct input *input)
+{
+	if (input->fd != STDIN_FILENO)
+		close(input->fd);
+	if (input->program)
+		waitpid(input->child, NULL, 0);
 }

@@ -28,6 +28,12 @@ bool input_open(struct input *, const char *path);
  */
 bool input_open_log(struct input *, const char *path);
 
+/*
+ * The same for a file that is open: it is read from its beginning, by a
+ * descriptor of its own that shares the offset.
+ */
+bool input_open_log_at(struct input *, const char *name, int fd);
+
 /* The program that decompresses what begins with these bytes; NULL: none. */
 const char *input_program(const char *data, size_t size);
 
@@ -39,5 +45,8 @@ ssize_t input_read(struct input *, char *data, size_t size);
  * failed, which is logged.
  */
 bool input_close(struct input *);
+
+/* Close what was not read to its end, whatever the program says. */
+void input_abandon(struct input *);
 
 #endif

@@ -7,14 +7,13 @@
 #define BLOCK_BYTES 262144
 
 static void
-take(struct lines *lines, size_t size)
+pass(struct lines *lines, size_t size)
 {
 	off_t *left = &lines->input->left;
 
 	lines->begin += size;
 	if (*left > 0)
 		*left -= (off_t)size < *left ? (off_t)size : *left;
-	lines->number++;
 }
 
 bool
@@ -35,8 +34,43 @@ lines_held(struct lines *lines, struct line *line)
 		.size = lf ? (size_t)(lf - text) : held,
 		.is_whole = lf,
 	};
-	take(lines, line->size + (lf ? 1 : 0));
+	pass(lines, line->size + (lf ? 1 : 0));
+	lines->number++;
 	return true;
+}
+
+/* The size of the lines before the first that begins with "{". */
+static size_t
+measure_text(const char *text, size_t size)
+{
+	const char *at = text, *end = text + size;
+
+	while ((at = memchr(at, '{', (size_t)(end - at)))) {
+		if (at == text || at[-1] == '\n')
+			return (size_t)(at - text);
+		at++;
+	}
+	return size;
+}
+
+size_t
+lines_pass(struct lines *lines, struct finder *finder)
+{
+	const char *text = lines->memory.data + lines->begin, *found, *lf;
+	size_t held =
+		lines->input->left == 0 ? 0 : lines->memory.size - lines->begin;
+	size_t passed;
+
+	if (!finder->needle || held == 0 || lines->searched > 0)
+		return 0;
+	if (!lines->is_tuned)
+		finder_tune(finder, text, held);
+	lines->is_tuned = true;
+	found = finder_find(finder, text, held);
+	lf = memrchr(text, '\n', found ? (size_t)(found - text) : held);
+	passed = lf ? measure_text(text, (size_t)(lf + 1 - text)) : 0;
+	pass(lines, passed);
+	return passed;
 }
 
 /* Append a block to the bytes held, which move to the beginning of memory. */

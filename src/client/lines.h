@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "client/finder.h"
 #include "client/input.h"
 
 /* { .input = ... }, borrowed, is a new one. */
@@ -21,7 +22,8 @@ struct lines {
 	size_t searched;           /* from there, without an LF */
 	unsigned long long number; /* of the last line returned, from 1 */
 	bool ended;
-	int error; /* errno of the read(2) that failed, or 0 */
+	bool is_tuned; /* the finder of lines_pass() */
+	int error;     /* errno of the read(2) that failed, or 0 */
 };
 
 /* A line without its LF.  It may be changed, and is valid until the next. */
@@ -33,6 +35,13 @@ struct line {
 
 /* The next line of those read.  false: more must be read.  Does not block. */
 bool lines_held(struct lines *, struct line *);
+
+/*
+ * Pass over lines of those read that have not the bytes to find; what may be
+ * JSON, which has other bytes for some, is not passed over.  Returns how many
+ * bytes; the numbers of lines do not count them.
+ */
+size_t lines_pass(struct lines *, struct finder *);
 
 /* Read more.  Blocks.  false: there is no more, or lines->error. */
 bool lines_read(struct lines *);

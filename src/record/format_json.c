@@ -260,8 +260,11 @@ format_json(char *out, size_t limit, const struct record *record, size_t done,
 	} else {
 		size_t tag;
 
-		used += (size_t)sprintf(out + used, ",\"record\":%llu,\"tag\":",
-					(unsigned long long)record->number);
+		if (record->number > 0)
+			used += (size_t)sprintf(
+				out + used, ",\"record\":%llu",
+				(unsigned long long)record->number);
+		used += put(out + used, ",\"tag\":");
 		tag = used + 1;
 		used += put(out + used, "\"F\"");
 		used += put_data(out + used, limit - used - 2,

@@ -23,7 +23,7 @@ struct log_line {
 	size_t peer_size;
 	uint64_t connection; /* 0: unknown, as always in text */
 	enum tag tag;
-	const char *data; /* of a note in JSON only its event */
+	const char *data;
 	size_t size;
 	/* Of JSON: */
 	char peer_text[ADDRESS_TEXT];

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/buffer.h"
 #include "base/memory.h"
 #include "record/format_time.h"
 
@@ -67,8 +68,62 @@ take_data(struct log_line *log_line, const json_t *object)
 	return NULL;
 }
 
+/* Whether a member is a column of the text format, or stands in none. */
+static bool
+is_column(const char *key)
+{
+	static const char *const columns[] = { "time",       "listener",
+					       "protocol",   "peer",
+					       "port",       "event",
+					       "connection", "record" };
+
+	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+		if (strcmp(key, columns[i]) == 0)
+			return true;
+	return false;
+}
+
+/* " KEY=VALUE"; numbers with decimals have three of them. */
+static void
+add_word(struct buffer *text, const char *key, const json_t *value)
+{
+	char number[64];
+
+	buffer_add(text, " ", 1);
+	buffer_add(text, key, strlen(key));
+	buffer_add(text, "=", 1);
+	if (json_is_integer(value))
+		snprintf(number, sizeof number, "%lld",
+			 (long long)json_integer_value(value));
+	else
+		snprintf(number, sizeof number, "%.3f",
+			 json_number_value(value));
+	if (json_is_string(value))
+		buffer_add(text, json_string_value(value),
+			   json_string_length(value));
+	else
+		buffer_add(text, number, strlen(number));
+}
+
+/* A note as the text format has it: "EVENT KEY=VALUE ...". */
+static void
+take_note(struct log_line *log_line, json_t *object)
+{
+	struct buffer text = { 0 };
+	const char *key;
+	json_t *value;
+
+	buffer_add(&text, log_line->data, log_line->size);
+	json_object_foreach(object, key, value) if (!is_column(key))
+		add_word(&text, key, value);
+	log_line->tag = TAG_NOTE;
+	log_line->decoded = (unsigned char *)text.data;
+	log_line->data = text.data;
+	log_line->size = text.size;
+}
+
 static const char *
-take_members(struct log_line *log_line, const json_t *object)
+take_members(struct log_line *log_line, json_t *object)
 {
 	size_t size;
 	const char *tag;
@@ -83,10 +138,11 @@ take_members(struct log_line *log_line, const json_t *object)
 	take_peer(log_line, object);
 	log_line->connection = (uint64_t)json_integer_value(
 		json_object_get(object, "connection"));
-	log_line->tag = TAG_NOTE;
 	log_line->data = get_string(object, "event", &log_line->size);
-	if (log_line->data)
+	if (log_line->data) {
+		take_note(log_line, object);
 		return NULL;
+	}
 	tag = get_string(object, "tag", &size);
 	if (!tag || size != 1 || !strchr("FPET", *tag))
 		return "\"tag\" to be F, P, E or T, or \"event\"";

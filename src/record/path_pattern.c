@@ -200,6 +200,56 @@ path_pattern_expand(const char *pattern, const struct record *record,
 	*out = '\0';
 }
 
+/* A character that stands for itself. */
+static char *
+put_literal(char *out, char c)
+{
+	if (strchr("*?[\\", c))
+		*out++ = '\\';
+	*out++ = c;
+	return out;
+}
+
+static const char *
+glob_of(enum variable v)
+{
+	switch (v) {
+	case VARIABLE_PERCENT:
+		return "%";
+	case VARIABLE_YEAR:
+		return "[0-9][0-9][0-9][0-9]";
+	case VARIABLE_MONTH:
+	case VARIABLE_DAY:
+	case VARIABLE_HOUR:
+		return "[0-9][0-9]";
+	case VARIABLE_PEER:
+	case VARIABLE_NAME:
+	case VARIABLE_LISTENER:
+	case VARIABLE_NONE:
+		break;
+	}
+	return "*";
+}
+
+void
+path_pattern_to_glob(const char *pattern, char glob[PATH_PATTERN_GLOB])
+{
+	char *out = glob, *end = glob + PATH_PATTERN_GLOB - 32;
+
+	while (*pattern && out < end) {
+		enum variable v = *pattern == '%' ? find_variable(pattern)
+						  : VARIABLE_NONE;
+
+		if (v == VARIABLE_NONE) {
+			out = put_literal(out, *pattern++);
+			continue;
+		}
+		out = stpcpy(out, glob_of(v));
+		pattern += strlen(variables[v].text);
+	}
+	*out = '\0';
+}
+
 size_t
 path_pattern_directory(const char *path, char directory[PATH_MAX])
 {

@@ -46,6 +46,12 @@ bool path_pattern_is_same(unsigned parts, const struct record *,
 void path_pattern_expand(const char *pattern, const struct record *,
 			 char path[PATH_MAX]);
 
+/* The most bytes of what path_pattern_to_glob() writes. */
+#define PATH_PATTERN_GLOB ((size_t)6 * PATH_MAX)
+
+/* A pattern of glob(7) that has the paths of all records, and some others. */
+void path_pattern_to_glob(const char *pattern, char glob[PATH_PATTERN_GLOB]);
+
 /*
  * The directory that is the same for all: "/var/log/" of "/var/log/%{peer}/x",
  * "." of "%Y".  Returns how many bytes of the path it is.  Also for a path that

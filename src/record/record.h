@@ -37,7 +37,8 @@ struct origin {
 struct record {
 	struct timespec time;
 	const struct origin *origin;
-	uint64_t number; /* from 1, of its connection or UDP listener */
+	/* From 1, of its connection or UDP listener; 0: it has none. */
+	uint64_t number;
 	/* Any bytes.  A note is "EVENT KEY=VALUE ...", no value has a space. */
 	const unsigned char *data;
 	size_t size;
