@@ -165,6 +165,14 @@ class Sizes(harness.Case):
                          [("P", "0123"), ("P", "4567"), ("F", "89"),
                           ("F", "abcd"), ("P", "efgh"), ("F", "i")])
 
+    def test_a_cr_that_ends_a_long_line_goes_as_its_last_piece(self):
+        daemon = self.daemon(config=configured(udp(
+            'max_record = 2; framing = "line";')))
+        self.udp(daemon).send(b"abc\nab\r")
+        daemon.wait_for_data(4)
+        self.assertEqual([(r.tag, r.data) for r in daemon.records()],
+                         [("P", "ab"), ("F", "c"), ("P", "ab"), ("F", "\\r")])
+
 
 class Endurance(harness.Case):
 

@@ -56,6 +56,15 @@ note_truncated(struct udp *u, struct batch *batch, struct record *record,
 	    strlen(d->truncated_note));
 }
 
+/* A rest without a line end is whole, unless the datagram was cut there. */
+static enum tag
+tag_of(enum frame frame, bool is_cut)
+{
+	if (frame == FRAME_PIECE)
+		return TAG_PIECE;
+	return frame == FRAME_END && is_cut ? TAG_TRUNCATED : TAG_WHOLE;
+}
+
 /* Each line is a record; so is a rest without a line end. */
 static void
 add_lines(struct udp *u, struct batch *batch, struct record *record,
@@ -75,16 +84,14 @@ add_lines(struct udp *u, struct batch *batch, struct record *record,
 		add(u, batch, record, TAG_WHOLE, d->space.iov_base, 0);
 	for (;;) {
 		enum frame frame = framer_next(&framer, &slice);
-		enum tag tag = frame == FRAME_PIECE ? TAG_PIECE : TAG_WHOLE;
 
-		if (frame == FRAME_NONE) {
+		if (frame == FRAME_NONE)
 			frame = framer_end(&framer, &slice);
-			tag = is_cut ? TAG_TRUNCATED : TAG_WHOLE;
-		}
 		if (frame == FRAME_NONE)
 			break;
 		u->unframed = after + framer_held(&framer);
-		add(u, batch, record, tag, slice.data, slice.size);
+		add(u, batch, record, tag_of(frame, is_cut), slice.data,
+		    slice.size);
 	}
 	u->unframed = after;
 	if (is_cut)
