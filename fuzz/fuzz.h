@@ -26,6 +26,7 @@ int fuzz_prefix_table(const uint8_t *data, size_t size);
 int fuzz_proxy_header(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_state_legacy(const uint8_t *data, size_t size);
+int fuzz_udp(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
 
 struct fuzz_target {
@@ -46,6 +47,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "proxy_header", fuzz_proxy_header },
 	{ "state", fuzz_state },
 	{ "state_legacy", fuzz_state_legacy },
+	{ "udp", fuzz_udp },
 	{ "utf8", fuzz_utf8 },
 	{ NULL, NULL },
 };

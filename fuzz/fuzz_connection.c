@@ -6,16 +6,11 @@
  * its repeated streams.  The socket is a SOCK_SEQPACKET, so that each packet is
  * one read.
  */
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "fuzz.h"
+#include "fuzz_log.h"
 #include "fuzz_model.h"
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
-#include "record/format.h"
-#include "record/log_line.h"
 
 #define STEPS 6
 /* So many fit into any socket buffer, however small they are. */
@@ -27,12 +22,8 @@ static const enum framing framings[] = {
 	FRAMING_CHUNK, FRAMING_DELIMITER, FRAMING_LENGTH,
 };
 
-/* Kept from one input to the next: two files and their outputs. */
 static struct {
-	int files[2]; /* text, JSON */
-	char paths[2][32];
-	struct output_config configs[2];
-	struct output_set *outputs;
+	struct fuzz_log log;
 	struct inflight inflight;
 	struct registry registry;
 	struct state state;
@@ -41,24 +32,9 @@ static struct {
 static void
 host_open(void)
 {
-	struct config config = { .outputs = host.configs, .output_count = 2 };
-
-	if (host.outputs)
+	if (host.log.outputs)
 		return;
-	for (int i = 0; i < 2; i++) {
-		host.files[i] = memfd_create("log", MFD_CLOEXEC);
-		snprintf(host.paths[i], sizeof host.paths[i],
-			 "/proc/self/fd/%d", host.files[i]);
-		host.configs[i] = (struct output_config){
-			.type = OUTPUT_FILE,
-			.name = host.paths[i],
-			.path = host.paths[i],
-			.mode = 0600,
-			.format = i == 0 ? FORMAT_TEXT : FORMAT_JSON,
-		};
-	}
-	host.outputs = output_set_open(&config, -1, -1);
-	REQUIRE(host.outputs);
+	log_open(&host.log);
 	host.inflight.send_fd = -1;
 	registry_init(&host.registry, &host.inflight, -1, -1, 64);
 }
@@ -106,7 +82,7 @@ serve(struct stream *s, struct trace *chunks)
 	REQUIRE(c);
 	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
 	send_stream(pair[0], s, chunks);
-	pool_init(&listener.pool, host.outputs, 3, listener.counters,
+	pool_init(&listener.pool, host.log.outputs, 3, listener.counters,
 		  framer_capacity(s->max_record), s->max_record);
 	c->entry.fd = pair[1];
 	c->entry.peer = (struct address){ .size = sizeof c->entry.peer.in6 };
@@ -129,66 +105,47 @@ frame_of(enum tag tag)
 				: FRAME_END;
 }
 
+struct found {
+	struct trace trace;
+	bool is_bad;
+};
+
 /* A note may be first and last; the last says whether a frame was bad. */
 static void
-check_note(struct trace *t, const char *line, size_t size, bool *is_bad)
+check_note(struct found *found, const char *line, size_t size)
 {
 	if (memmem(line, size, "opened", 6)) {
-		REQUIRE(t->count == 0);
+		REQUIRE(found->trace.count == 0);
 		return;
 	}
 	REQUIRE(memmem(line, size, "closed", 6));
-	*is_bad = memmem(line, size, "bad-frame", 9);
+	found->is_bad = memmem(line, size, "bad-frame", 9);
 }
 
-/* Read one line of the log back into a frame. */
 static void
-read_line(struct trace *t, bool is_json, char *line, size_t size, bool *is_bad)
+take_line(void *context, const struct log_line *parsed, const char *line,
+	  size_t size)
 {
-	struct log_line log_line = { 0 };
-	char *copy = fuzz_copy(line, size);
+	struct found *found = context;
 
-	REQUIRE(fuzz_is_utf8(line, size));
-	REQUIRE(!(is_json ? log_line_parse_json(&log_line, copy, size)
-			  : log_line_parse_text(&log_line, copy, size)));
-	REQUIRE(fuzz_same(log_line.peer, log_line.peer_size, PEER,
-			  strlen(PEER)));
-	if (log_line.tag == TAG_NOTE)
-		check_note(t, line, size, is_bad);
+	REQUIRE(fuzz_same(parsed->peer, parsed->peer_size, PEER, strlen(PEER)));
+	if (parsed->tag == TAG_NOTE)
+		check_note(found, line, size);
 	else
-		trace_add(t, frame_of(log_line.tag), log_line.data,
-			  log_line.size);
-	if (is_json)
-		log_line_free(&log_line);
-	free(copy);
-}
-
-static void
-read_log(struct trace *t, int number, bool *is_bad)
-{
-	int fd = host.files[number];
-	off_t size = lseek(fd, 0, SEEK_END);
-	char *log = fuzz_memory((size_t)size), *line = log, *end;
-
-	REQUIRE(pread(fd, log, (size_t)size, 0) == size && size > 0);
-	REQUIRE(log[size - 1] == '\n');
-	for (; line < log + size; line = end + 1) {
-		end = memchr(line, '\n', (size_t)(log + size - line));
-		read_line(t, number == 1, line, (size_t)(end - line), is_bad);
-	}
-	free(log);
-	REQUIRE(ftruncate(fd, 0) == 0);
+		trace_add(&found->trace, frame_of(parsed->tag), parsed->data,
+			  parsed->size);
 }
 
 /* The log has no line for a bad frame, but the note says so. */
 static void
 check_log(const struct trace *expected, const struct stream *s, int number)
 {
-	struct trace found, logged = *expected;
-	bool is_bad = false, was_bad = false;
+	struct trace logged = *expected;
+	struct found found = { 0 };
+	bool was_bad = false;
 
-	trace_init(&found, s);
-	read_log(&found, number, &is_bad);
+	trace_init(&found.trace, s);
+	log_read(&host.log, number, take_line, &found);
 	logged.count = 0;
 	logged.list = fuzz_memory(expected->limit * sizeof *logged.list);
 	for (size_t i = 0; i < expected->count; i++)
@@ -196,10 +153,10 @@ check_log(const struct trace *expected, const struct stream *s, int number)
 			was_bad = true;
 		else
 			logged.list[logged.count++] = expected->list[i];
-	REQUIRE(is_bad == was_bad);
-	require_same(&found, &logged);
+	REQUIRE(found.is_bad == was_bad);
+	require_same(&found.trace, &logged);
 	free(logged.list);
-	trace_free(&found);
+	trace_free(&found.trace);
 }
 
 int
