@@ -108,8 +108,7 @@ class LowPorts(MachineCase):
         self.machine.write(CONFIG, configured(
             TCP, TCP.replace("79", "77"), UDP.replace("79", "77")))
         self.machine.systemctl("restart", "portlogd")
-        wait_for(lambda: self.machine.show("ActiveState") == "active",
-                 "the start")
+        self.machine.wait_for_listeners(3)
         self.tcp(77).sendall(b"more\n")
         self.udp(77).send(b"and more")
         if self.machine.tells_readiness():
@@ -120,8 +119,7 @@ class LowPorts(MachineCase):
                              ["one", "two"])
         self.machine.write(CONFIG, configured(UDP))
         self.machine.systemctl("restart", "portlogd")
-        wait_for(lambda: self.machine.show("ActiveState") == "active",
-                 "the start")
+        self.machine.wait_for_listeners(1)
         for port in (79, 77):
             with self.assertRaises(ConnectionRefusedError):
                 self.tcp(port)

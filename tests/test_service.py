@@ -55,6 +55,7 @@ class Installation(MachineCase):
         before = self.files()
         self.machine.make("install")
         self.machine.systemctl("enable", "--now", "portlogd")
+        self.machine.wait_for_listeners(2)
         exercise(self, "a newcomer")
         self.assertEqual(self.machine.show("User"), "portlog")
         self.machine.configure(TO_FILE)
