@@ -823,7 +823,7 @@ class Senders(Case):
                  set(self.told(daemon)), "both")
 
     def test_nc(self):
-        if "-U" not in subprocess.run(
+        if not shutil.which("nc") or "-U" not in subprocess.run(
                 ["nc", "-h"], capture_output=True, text=True, check=False,
                 timeout=harness.PATIENCE).stderr:
             self.skipTest("no nc with -U")
