@@ -16,8 +16,14 @@
 /* How often channel_leave() looks: poll(2) does not wait for that. */
 #define LEAVE_STEP_MS 10
 
-static ssize_t
-plain_send(struct channel *c, const char *data, size_t size)
+struct channel
+channel_of(int fd)
+{
+	return (struct channel){ .fd = fd };
+}
+
+ssize_t
+channel_send(struct channel *c, const char *data, size_t size)
 {
 	return send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -30,8 +36,9 @@ is_alert(const char *data, ssize_t size)
 	       data[4] == 2;
 }
 
+/* As recv(2): 0 is the end of the peer's side. */
 static ssize_t
-plain_receive(struct channel *c, char *data, size_t size)
+receive(struct channel *c, char *data, size_t size)
 {
 	ssize_t got = recv(c->fd, data, size, MSG_DONTWAIT);
 
@@ -42,45 +49,11 @@ plain_receive(struct channel *c, char *data, size_t size)
 	return -1;
 }
 
-static bool
-plain_end(struct channel *c)
-{
-	return shutdown(c->fd, SHUT_WR) == 0;
-}
-
-static short
-plain_events(const struct channel *c, bool sends)
-{
-	(void)c;
-	return sends ? POLLIN | POLLOUT : POLLIN;
-}
-
-static void
-plain_release(struct channel *c)
-{
-	(void)c;
-}
-
-static const struct channel_kind plain = {
-	.send = plain_send,
-	.receive = plain_receive,
-	.end = plain_end,
-	.events = plain_events,
-	.release = plain_release,
-};
-
-struct channel
-channel_of(int fd)
-{
-	return (struct channel){ .fd = fd, .kind = &plain };
-}
-
 short
 channel_events(const struct channel *c, bool sends)
 {
-	int ignored = c->peer_has_ended ? POLLIN : 0;
-
-	return (short)(c->kind->events(c, sends) & ~ignored);
+	return (short)((c->peer_has_ended ? 0 : POLLIN) |
+		       (sends ? POLLOUT : 0));
 }
 
 bool
@@ -90,7 +63,7 @@ channel_discard(struct channel *c)
 	ssize_t size;
 
 	do
-		size = c->kind->receive(c, bytes, sizeof bytes);
+		size = receive(c, bytes, sizeof bytes);
 	while (size > 0);
 	if (size == 0) {
 		c->peer_has_ended = true;
@@ -106,15 +79,15 @@ is_acknowledged(const struct channel *c)
 	int left = 0;
 
 	ioctl(c->fd, SIOCOUTQ, &left);
-	return c->has_ended && left == 0;
+	return left == 0;
 }
 
 bool
 channel_end(struct channel *c)
 {
 	if (!c->has_ended)
-		c->has_ended = c->kind->end(c);
-	if (!c->has_ended && errno != EAGAIN)
+		c->has_ended = shutdown(c->fd, SHUT_WR) == 0;
+	if (!c->has_ended)
 		return false;
 	if (channel_discard(c))
 		return true;
@@ -168,7 +141,6 @@ channel_reason(const struct channel *c)
 void
 channel_close(struct channel *c)
 {
-	c->kind->release(c);
 	close(c->fd);
 	c->fd = -1;
 }

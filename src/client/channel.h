@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * channel: a stream to a peer, plain or over TLS, and whether the peer took all
- * that was sent.  One thread; only channel_receipt() and channel_leave() wait.
+ * channel: a stream to a peer, and whether the peer took all that was sent. One
+ * thread; only channel_receipt() and channel_leave() wait.
  */
 #ifndef PORTLOG_CLIENT_CHANNEL_H
 #define PORTLOG_CLIENT_CHANNEL_H
@@ -10,39 +10,21 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-struct channel;
-
-/* What a kind of channel does; errno as of the calls below. */
-struct channel_kind {
-	ssize_t (*send)(struct channel *, const char *data, size_t size);
-	/* As recv(2): 0 is the end of the peer's side. */
-	ssize_t (*receive)(struct channel *, char *data, size_t size);
-	bool (*end)(struct channel *);
-	short (*events)(const struct channel *, bool sends);
-	void (*release)(struct channel *);
-};
-
 struct channel {
-	int fd; /* -1: not connected */
-	const struct channel_kind *kind;
-	void *tls;          /* of the kind */
+	int fd;             /* -1: not connected */
 	const char *reason; /* of a failure, where errno says too little */
 	bool has_ended;     /* our side of the stream */
 	bool peer_has_ended;
 };
 
-/* A plain channel over a connected socket, which it takes over. */
+/* A channel over a connected socket, which it takes over. */
 struct channel channel_of(int fd);
 
 /*
- * send(2), without waiting.  EAGAIN: call again, with the same bytes, once poll
- * returns one of channel_events(c, true).
+ * send(2), without waiting.  EAGAIN: call again once poll returns one of
+ * channel_events(c, true).
  */
-static inline ssize_t
-channel_send(struct channel *c, const char *data, size_t size)
-{
-	return c->kind->send(c, data, size);
-}
+ssize_t channel_send(struct channel *, const char *data, size_t size);
 
 /*
  * What poll must wait for after the last call, which was channel_send() if
@@ -81,7 +63,7 @@ bool channel_leave(struct channel *);
 /* The words for the last failure, with its errno. */
 const char *channel_reason(const struct channel *);
 
-/* Close the socket and free what the kind has.  fd is -1 then. */
+/* Close the socket.  fd is -1 then. */
 void channel_close(struct channel *);
 
 #endif
