@@ -17,7 +17,6 @@
 
 static const char *const words[] = {
 	[EVENT_REFUSED] = "refused",
-	[EVENT_LIMITED] = "limited",
 	[EVENT_PROBES] = "probes",
 };
 

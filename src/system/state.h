@@ -33,7 +33,7 @@
 #define STATE_DATAGRAMS 64
 
 /* What a listener counts and notes later: see note_summary.h. */
-enum state_event { EVENT_REFUSED, EVENT_PROBES, EVENT_LIMITED, STATE_EVENTS };
+enum state_event { EVENT_REFUSED, EVENT_PROBES, STATE_EVENTS };
 
 /* How far a stream or a UDP socket has come: a cache line. */
 struct state_position {
