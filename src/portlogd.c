@@ -23,8 +23,6 @@
 #include "daemon/server.h"
 #include "daemon/signals.h"
 
-#define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
-
 /* What getopt_long() returns for an option without a letter. */
 #define KEEP_LOW_PORTS 256
 
@@ -45,7 +43,7 @@ static const char help[] =
 	"record.\n"
 	"\n"
 	"  -c, --config FILE    configuration, by default\n"
-	"                       " DEFAULT_CONFIG "\n"
+	"                       " CONFIG_DEFAULT "\n"
 	"  -l, --listen PROTO:[ADDRESS:]PORT\n"
 	"                       listen here, without a configuration file:\n"
 	"                       tcp:9000, udp:[::1]:9000, tcp:192.0.2.1:9000;\n"
@@ -164,7 +162,7 @@ default_config_exists(void)
 {
 	struct stat status;
 
-	return lstat(DEFAULT_CONFIG, &status) == 0 ||
+	return lstat(CONFIG_DEFAULT, &status) == 0 ||
 	       (errno != ENOENT && errno != ENOTDIR);
 }
 
@@ -187,7 +185,7 @@ check_options(struct options *o)
 			o->line.format ? "-f" : "-o");
 	if (o->config || o->line.listener_count > 0 || !default_config_exists())
 		return EX_OK;
-	o->config = DEFAULT_CONFIG;
+	o->config = CONFIG_DEFAULT;
 	if (o->line.format || o->line.output)
 		return program_misused(usage,
 				       "found %s without -l, but there is a "
@@ -240,7 +238,7 @@ name_config(const struct options *o)
 	if (o->config)
 		return o->config;
 	return o->line.listener_count > 0 ? "command line"
-					  : "built-in, without " DEFAULT_CONFIG;
+					  : "built-in, without " CONFIG_DEFAULT;
 }
 
 static int

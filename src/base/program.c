@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/program.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/diag.h"
 
@@ -33,6 +36,23 @@ program_flush_stdout(void)
 		return EX_OK;
 	diag(LOG_ERR, "cannot write to stdout");
 	return EXIT_FAILURE;
+}
+
+void
+program_write_out(struct buffer *out)
+{
+	for (size_t done = 0; done < out->size;) {
+		ssize_t size = write(STDOUT_FILENO, out->data + done,
+				     out->size - done);
+
+		if (size >= 0) {
+			done += (size_t)size;
+		} else if (errno != EINTR) {
+			diag(LOG_ERR, "standard output: %s", strerror(errno));
+			exit(EXIT_FAILURE);
+		}
+	}
+	out->size = 0;
 }
 
 size_t

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/buffer.h"
+
 /*
  * Log what is wrong with the command line (NULL: getopt() has done so), print
  * the usage on stderr, and return EX_USAGE.
@@ -14,6 +16,12 @@ int program_misused(const char *usage, const char *format, ...)
 
 /* EX_OK; or EXIT_FAILURE, and logged: stdout is full or closed. */
 int program_flush_stdout(void);
+
+/*
+ * Write all of the buffer to stdout, and empty it.  Blocks.  Where it cannot,
+ * log that, and end the process with exit code 1.
+ */
+void program_write_out(struct buffer *);
 
 /*
  * Raise the soft limit of open descriptors to the hard one, and return it;

@@ -14,6 +14,7 @@
 #include "base/program.h"
 #include "client/command.h"
 #include "client/log_files.h"
+#include "client/log_view.h"
 #include "client/stream.h"
 #include "record/log_line.h"
 
@@ -91,41 +92,7 @@ write_out(void *decode)
 {
 	struct decode *d = decode;
 
-	for (size_t done = 0; done < d->out.size;) {
-		ssize_t size = write(STDOUT_FILENO, d->out.data + done,
-				     d->out.size - done);
-
-		if (size >= 0) {
-			done += (size_t)size;
-		} else if (errno != EINTR) {
-			diag(LOG_ERR, "standard output: %s", strerror(errno));
-			exit(EXIT_FAILURE);
-		}
-	}
-	d->out.size = 0;
-}
-
-static void
-put_escaped(struct buffer *out, const char *data, size_t size)
-{
-	size_t capacity = ESCAPE_GROWTH * size;
-
-	out->size += escape(buffer_reserve(out, capacity), capacity,
-			    (const unsigned char *)data, &size);
-}
-
-/* JSON may have any bytes in them. */
-static void
-put_columns(struct buffer *out, const struct log_line *line)
-{
-	const char tag[] = { ' ', (char)line->tag, ' ' };
-
-	buffer_add(out, line->time, FORMAT_TIME - 1);
-	buffer_add(out, " ", 1);
-	put_escaped(out, line->listener, line->listener_size);
-	buffer_add(out, " ", 1);
-	put_escaped(out, line->peer, line->peer_size);
-	buffer_add(out, tag, sizeof tag);
+	program_write_out(&d->out);
 }
 
 /* Put a record: the pieces that came before, and its last line. */
@@ -142,8 +109,8 @@ put_record(struct decode *d, struct stream *stream, const struct log_line *line)
 	}
 	if (d->is_joined) {
 		/* Together: a character may be in two pieces. */
-		put_columns(&d->out, line);
-		put_escaped(&d->out, data, size);
+		log_view_add_columns(&d->out, line);
+		log_view_add_escaped(&d->out, data, size);
 	} else {
 		buffer_add(&d->out, data, size);
 	}

@@ -15,8 +15,7 @@
 #include "client/tail.h"
 #include "client/tail_journal.h"
 #include "config/defaults.h"
-
-#define DEFAULT_CONFIG SYSCONFDIR "/portlogd.conf"
+#include "config/load.h"
 
 #define DEFAULT_LINES 10
 #define MAX_LINES 1000000
@@ -58,7 +57,7 @@ static const char help[] =
 	"  -H REGEX     mark what matches\n"
 	"  -o FORM      line, data (the bytes that were sent) or json\n"
 	"  -c CONFIG    whose file outputs to read, by default\n"
-	"               " DEFAULT_CONFIG "\n"
+	"               " CONFIG_DEFAULT "\n"
 	"  --local      times of this host's zone, also in -S and -U\n"
 	"  --color WHEN auto, always or never\n"
 	"  -h           this help\n"
@@ -332,7 +331,7 @@ tail_configured(struct tail *tail, const char *path)
 int
 command_tail(int argc, char **argv)
 {
-	struct arguments a = { .config = DEFAULT_CONFIG };
+	struct arguments a = { .config = CONFIG_DEFAULT };
 	struct tail tail = { 0 };
 	int result = parse_options(&tail, &a, argc, argv);
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/log_print.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/diag.h"
 #include "base/escape.h"
+#include "base/program.h"
 #include "record/format.h"
 #include "record/log_line.h"
 
@@ -20,8 +17,7 @@ static const char reset[] = "\033[0m", dim[] = "\033[2m", cyan[] = "\033[36m",
 		  reverse[] = "\033[7m", no_reverse[] = "\033[27m";
 
 /* These tell that something is missing. */
-static const char *const alarms[] = { "lost",    "truncated", "refused",
-				      "limited", "stalled",   "doubtful" };
+static const char *const alarms[] = { "lost", "truncated", "refused" };
 
 static void
 put(struct log_printer *p, const char *text, size_t size)
@@ -56,21 +52,12 @@ is_escaped(const char *text, size_t size)
 	return bad_offset == 0;
 }
 
-static void
-put_escaped(struct log_printer *p, const char *text, size_t size)
-{
-	size_t capacity = ESCAPE_GROWTH * size;
-
-	p->out.size += escape(buffer_reserve(&p->out, capacity), capacity,
-			      (const unsigned char *)text, &size);
-}
-
 /* Part of a line, which is escaped unless another program wrote the file. */
 static void
 put_safe(struct log_printer *p, const char *text, size_t size)
 {
 	if (p->is_terminal && !is_escaped(text, size))
-		put_escaped(p, text, size);
+		log_view_add_escaped(&p->out, text, size);
 	else
 		put(p, text, size);
 }
@@ -287,16 +274,5 @@ log_print(struct log_printer *p, const struct log_view *view,
 void
 log_print_flush(struct log_printer *p)
 {
-	for (size_t done = 0; done < p->out.size;) {
-		ssize_t size = write(STDOUT_FILENO, p->out.data + done,
-				     p->out.size - done);
-
-		if (size >= 0) {
-			done += (size_t)size;
-		} else if (errno != EINTR) {
-			diag(LOG_ERR, "standard output: %s", strerror(errno));
-			exit(EXIT_FAILURE);
-		}
-	}
-	p->out.size = 0;
+	program_write_out(&p->out);
 }

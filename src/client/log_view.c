@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/escape.h"
-#include "record/log_line.h"
 
 static const char json_begin[] = "{\"time\":\"";
 
@@ -63,8 +62,8 @@ split(struct log_view *view)
 	return true;
 }
 
-static void
-add_escaped(struct buffer *out, const char *data, size_t size)
+void
+log_view_add_escaped(struct buffer *out, const char *data, size_t size)
 {
 	size_t capacity = ESCAPE_GROWTH * size;
 
@@ -72,18 +71,18 @@ add_escaped(struct buffer *out, const char *data, size_t size)
 			    (const unsigned char *)data, &size);
 }
 
-static void
-add_text(struct buffer *out, const struct log_line *line)
+/* JSON may have any bytes in them. */
+void
+log_view_add_columns(struct buffer *out, const struct log_line *line)
 {
 	const char tag[] = { ' ', (char)line->tag, ' ' };
 
 	buffer_add(out, line->time, LOG_VIEW_TIME);
 	buffer_add(out, " ", 1);
-	add_escaped(out, line->listener, line->listener_size);
+	log_view_add_escaped(out, line->listener, line->listener_size);
 	buffer_add(out, " ", 1);
-	add_escaped(out, line->peer, line->peer_size);
+	log_view_add_escaped(out, line->peer, line->peer_size);
 	buffer_add(out, tag, sizeof tag);
-	add_escaped(out, line->data, line->size);
 }
 
 /* Render a line of JSON as text.  false: it is none of a log. */
@@ -94,8 +93,10 @@ render(struct log_view *view, struct buffer *buffer)
 	bool good = !log_line_parse_json(&line, view->line, view->line_size);
 
 	buffer->size = 0;
-	if (good)
-		add_text(buffer, &line);
+	if (good) {
+		log_view_add_columns(buffer, &line);
+		log_view_add_escaped(buffer, line.data, line.size);
+	}
 	log_line_free(&line);
 	view->text = buffer->data;
 	view->text_size = buffer->size;

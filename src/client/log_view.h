@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
-#include "record/record.h"
+#include "record/log_line.h"
 
 /* The bytes of a time, as format_time() writes it. */
 #define LOG_VIEW_TIME 27
@@ -37,6 +37,10 @@ struct log_view {
  */
 void log_view_set(struct log_view *, struct buffer *, const char *line,
 		  size_t size);
+
+/* Put bytes as they are escaped in a log, and the columns before them. */
+void log_view_add_escaped(struct buffer *, const char *data, size_t size);
+void log_view_add_columns(struct buffer *, const struct log_line *);
 
 /* The time of a line, text or JSON, where it begins as these do; or NULL. */
 const char *log_view_time(const char *line, size_t size);

@@ -9,6 +9,9 @@
 #include "config/config.h"
 #include "config/errors.h"
 
+/* What is read where no other is named. */
+#define CONFIG_DEFAULT SYSCONFDIR "/portlogd.conf"
+
 /*
  * Read a file, or size bytes of text as if they were that file's; a NUL is
  * behind them.  Use the configuration only if there is no error; free it in any
