@@ -128,7 +128,7 @@ class Lines(Case):
     def test_a_line_that_is_none(self):
         self.write("log", line(1, "a") + "a stranger\n" + line(2, "b"))
         self.assertEqual(self.tail(self.log).splitlines()[1], "a stranger")
-        self.assertIn("1 lines are none of a log", self.said)
+        self.assertIn("none of a log, and have no columns: 1", self.said)
         self.assertEqual(self.data("-t", "F", self.log), ["a", "b"])
 
     def test_an_unfinished_last_line_is_marked(self):
@@ -175,9 +175,14 @@ class Times(Case):
                             ("1m30s ago", 1), ("3h", 3), ("now", 0)):
             self.assertEqual(len(self.data("-S", when, self.log,
                                            status=0 if count else 1)), count)
-        clock = times[2].strftime("%H:%M:%S")
-        if times[2].date() == now.date():
-            self.assertEqual(self.data("-S", clock, self.log), ["2"])
+        noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+        self.write("log", "".join(
+            f"{(noon - timedelta(days=d)).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}"
+            f" a b:1 F {d}\n" for d in (2, 1, 0)))
+        self.assertEqual(self.data("-S", "yesterday", "-U", "today",
+                                   self.log), ["1"])
+        self.assertEqual(self.data("-S", "today", self.log), ["0"])
+        self.assertEqual(self.data("-S", "12:00:00", self.log), ["0"])
 
     def test_of_this_hosts_zone(self):
         zone = {"TZ": "UTC-2"}

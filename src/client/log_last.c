@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "client/input.h"
@@ -65,17 +64,17 @@ scan(struct input *input, const struct log_filter *filter, size_t lines,
 }
 
 off_t
-log_last(const char *path, const struct log_filter *filter, size_t lines,
-	 size_t *missing)
+log_last(const char *name, int fd, const struct log_filter *filter,
+	 size_t lines, size_t *missing)
 {
 	struct input input;
 	struct stat status;
 	off_t begin = 0;
 
 	*missing = lines;
-	/* What is no file can be read once; what is wrong is said then. */
-	if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) ||
-	    access(path, R_OK) != 0 || !input_open_log(&input, path))
+	/* What is no file can be read once. */
+	if (fd < 0 || fstat(fd, &status) != 0 || !S_ISREG(status.st_mode) ||
+	    !input_open_log_at(&input, name, fd))
 		return 0;
 	if (!input.program && (log_filter_is_empty(filter) || lines == 0))
 		begin = log_search_last(input.fd, lines, missing);

@@ -10,10 +10,11 @@
 #include "client/log_filter.h"
 
 /*
- * Where in the file to begin for as many lines that are wanted.  *missing: how
- * many less it has.  0 in one that is compressed, or cannot be read.
+ * Where in an open file to begin for as many lines that are wanted; its offset
+ * changes.  *missing: how many less it has.  0 in one that is compressed, or is
+ * no regular file; -1 is none.
  */
-off_t log_last(const char *path, const struct log_filter *, size_t lines,
-	       size_t *missing);
+off_t log_last(const char *name, int fd, const struct log_filter *,
+	       size_t lines, size_t *missing);
 
 #endif

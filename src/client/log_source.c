@@ -23,10 +23,6 @@ void
 log_source_init(struct log_source *s, const char *path,
 		const struct log_filter *filter, bool follows)
 {
-	time_t since = filter->since.is_set
-			     ? filter->since.time.tv_sec - LOG_SEARCH_SLACK
-			     : 0;
-
 	*s = (struct log_source){
 		.path = memory_copy(path),
 		.filter = filter,
@@ -35,18 +31,59 @@ log_source_init(struct log_source *s, const char *path,
 		.input = { .fd = -1 },
 		.next = -1,
 	};
-	if (strcmp(path, "-") != 0)
-		log_parts_find(&s->parts, path, since);
+}
+
+/*
+ * Open the file at the path, and then list what rotations have left of those
+ * before it: so none is missed if it is rotated meanwhile.
+ */
+static void
+open_path(struct log_source *s)
+{
+	/* What is wrong with it is said once it is to be read. */
+	if (strcmp(s->path, "-") != 0)
+		s->next = open(s->path, O_RDONLY | O_CLOEXEC);
+}
+
+static void
+find_parts(struct log_source *s, time_t since)
+{
+	struct stat next;
+
+	log_parts_free(&s->parts);
+	s->part = 0;
+	if (strcmp(s->path, "-") != 0)
+		log_parts_find(&s->parts, s->path, since);
+	if (s->next >= 0 && fstat(s->next, &next) == 0)
+		log_parts_cut(&s->parts, &next);
+}
+
+void
+log_source_begin(struct log_source *s)
+{
+	time_t since = s->filter->since.is_set
+			     ? s->filter->since.time.tv_sec - LOG_SEARCH_SLACK
+			     : 0;
+
+	open_path(s);
+	find_parts(s, since);
 }
 
 void
 log_source_begin_last(struct log_source *s, size_t lines)
 {
+	open_path(s);
+	s->begin = log_last(s->path, s->next, s->filter, lines, &lines);
+	if (lines == 0)
+		return;
+	find_parts(s, 0);
 	s->part = s->parts.count;
-	s->begin = log_last(s->path, s->filter, lines, &lines);
-	while (lines > 0 && s->part > 0)
-		s->begin = log_last(s->parts.list[--s->part].path, s->filter,
-				    lines, &lines);
+	while (lines > 0 && s->part > 0) {
+		const struct log_part *part = &s->parts.list[--s->part];
+
+		s->begin = log_last(part->path, part->fd, s->filter, lines,
+				    &lines);
+	}
 }
 
 static void
@@ -102,9 +139,8 @@ is_there(struct log_source *s)
 	return false;
 }
 
-/* The file at the path, or that which was there when it replaced another. */
 static bool
-open_path(struct log_source *s)
+take_path(struct log_source *s)
 {
 	bool is_open;
 
@@ -122,7 +158,7 @@ open_live(struct log_source *s)
 	if (s->was_live || (s->next < 0 && !is_there(s)))
 		return false;
 	s->was_live = true;
-	if (!take_file(s, open_path(s)))
+	if (!take_file(s, take_path(s)))
 		return false;
 	s->is_live = s->follows && !s->input.program &&
 		     fstat(s->input.fd, &s->file) == 0 &&
@@ -248,17 +284,13 @@ static void
 replace(struct log_source *s)
 {
 	char first[FORMAT_TIME];
-	struct stat next;
 
-	s->next = open(s->path, O_RDONLY | O_CLOEXEC);
+	open_path(s);
 	if (s->next < 0)
 		return; /* one more rotation goes on */
 	read_first(s, first);
-	log_parts_free(&s->parts);
-	log_parts_find(&s->parts, s->path, s->file.st_mtime - 1);
+	find_parts(s, s->file.st_mtime - 1);
 	s->part = log_parts_behind(&s->parts, &s->file, first);
-	if (fstat(s->next, &next) == 0)
-		log_parts_cut(&s->parts, &next);
 	s->is_live = s->was_live = false;
 }
 

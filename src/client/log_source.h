@@ -28,10 +28,10 @@ struct log_source {
 	off_t begin;            /* where to begin in the next file */
 	struct input input;     /* fd -1: none is open */
 	struct lines lines;
-	int next;        /* what has replaced the live one; or -1 */
-	bool is_live;    /* what is open is the file at the path */
-	bool was_live;   /* no other is to be opened, but when it is replaced */
-	bool is_awaited; /* there is none yet, which was logged */
+	int next;      /* the file at the path, open but not read yet; or -1 */
+	bool is_live;  /* what is open is the file at the path */
+	bool was_live; /* no other is to be opened, but when it is replaced */
+	bool is_awaited;  /* there is none yet, which was logged */
 	struct stat file; /* the live one, as it was when it was opened */
 	bool is_ended;    /* behind the time that is wanted */
 	bool has_failed;  /* some could not be read, which was logged */
@@ -47,13 +47,17 @@ struct log_source {
 };
 
 /*
- * A log to be read from the time on that the filter wants, or else from its
- * first line; follows: what is written later too.
+ * The file at the path from its first line on, and, if it follows, what is
+ * written later too.  The path is copied.
  */
 void log_source_init(struct log_source *, const char *path,
 		     const struct log_filter *, bool follows);
 
-/* Begin so late that as many lines that are wanted are left.  Call it first. */
+/*
+ * Before the first line: begin with the rotated files, at the time from which
+ * on the filter wants lines; or so late that as many that are wanted are left.
+ */
+void log_source_begin(struct log_source *);
 void log_source_begin_last(struct log_source *, size_t lines);
 
 /* Have the next line in view.  false: there is none (yet). */

@@ -140,6 +140,8 @@ print_present(struct tail *tail)
 	for (size_t i = 0; i < tail->count; i++)
 		if (is_limited && !tail->filter.since.is_set)
 			log_source_begin_last(tail->sources[i], tail->lines);
+		else
+			log_source_begin(tail->sources[i]);
 	return is_limited ? print_last(tail) : print_all(tail);
 }
 
@@ -203,8 +205,8 @@ report(const struct tail *tail)
 		good = good && !source->has_failed;
 		if (source->foreign > 0)
 			diag(LOG_WARNING,
-			     "%s: %llu lines are none of a log: they have no "
-			     "columns to look at",
+			     "%s: lines that are none of a log, and have no "
+			     "columns: %llu",
 			     source->path, source->foreign);
 	}
 	return good;
