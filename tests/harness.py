@@ -5,6 +5,7 @@ Nothing here sleeps for a fixed time.  A test polls for what it expects, and
 fails after PATIENCE seconds with the log in its message.  For what must not
 happen, it polls as long as it says.
 """
+import ctypes
 import json
 import os
 import random
@@ -21,6 +22,9 @@ import tempfile
 import time
 import unittest
 from signal import SIGTERM
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNET = 0x40000000
 
 PORTLOGD = os.environ.get("PORTLOGD", "./portlogd")
 PORTLOG = os.environ.get("PORTLOG", "./portlog")
@@ -448,6 +452,13 @@ def namespaces(flags, script="true"):
             said = getattr(error, "stderr", b"").decode().strip()
             reasons.append(said or str(error))
     raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reasons[0]}")
+
+
+def own_network():
+    """Have this process in a network of its own from now on, or skip."""
+    if LIBC.unshare(CLONE_NEWNET) != 0:
+        raise unittest.SkipTest("cannot have a network: " +
+                                os.strerror(ctypes.get_errno()))
 
 
 def needs_root():

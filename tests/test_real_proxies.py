@@ -62,8 +62,8 @@ class Case(harness.Case):
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
         def end():
-            process.kill()
-            process.wait()
+            process.terminate()  # killed, nginx would leave its worker
+            process.wait(harness.PATIENCE)
         self.addCleanup(end)
         return process
 
