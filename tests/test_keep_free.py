@@ -141,6 +141,8 @@ class KeepFree(Case):
                 return "stalled reason=keep_free" in daemon.errors()
             harness.wait_for(is_stalled, "the stall")
             os.unlink(daemon.logs + "/other")
+            # A stop may not wait for as long as the next try takes.
+            daemon.wait_for_error("resumed seconds=")
 
     def test_a_rotation_makes_room_before_it_looks(self):
         daemon = self.start(f"max_size = {MIB}; keep = 4; keep_free = "

@@ -446,6 +446,8 @@ class Kept(keeper.Case):
                             more='format = "json";')
         stream = self.tcp(daemon)
         stream.sendall(v2())
+        # Else a kill may come before the daemon has it in flight.
+        wait_for(lambda: any(c.cookie for c in daemon.open()))
         for turn, end in enumerate(("kill", "restart", "kill", "restart")):
             getattr(daemon, end)()
             stream.sendall(b"turn %d\n" % turn)
