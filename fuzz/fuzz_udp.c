@@ -157,8 +157,8 @@ expect_drops(struct run *r, time_t second)
 static void
 add_control(struct msghdr *m, int type, const void *value, size_t size)
 {
-	struct cmsghdr *c =
-		(struct cmsghdr *)((char *)m->msg_control + m->msg_controllen);
+	void *end = (char *)m->msg_control + m->msg_controllen;
+	struct cmsghdr *c = end;
 
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = type;
