@@ -121,6 +121,46 @@ class Use(MachineCase):
                     "to all of them" in message
                     for message in self.machine.messages("-t", n)), name)
 
+    def test_unix_sockets_take_records_over_a_restart(self):
+        kinds = {"stream": "--tcp", "datagram": "--udp"}
+        self.drop_in("run", "[Service]\nRuntimeDirectory=portlog-in\n"
+                            "RuntimeDirectoryPreserve=restart\n")
+        listeners = ", ".join(
+            f"""{{ protocol = "unix-{kind}"; name = "{kind}"; mode = "0666";
+                   path = "/run/portlog-in/{kind}"; }}""" for kind in kinds)
+        self.machine.configure(f"""listeners = ( {listeners} );
+            outputs = ( {{ type = "file"; path = "{LOG}"; }} );""")
+        for time in ("before", "after"):
+            for kind, flag in kinds.items():
+                self.machine.run("logger", flag, "--socket-errors=on",
+                                 "--socket", f"/run/portlog-in/{kind}", time)
+            self.machine.systemctl("restart", "portlogd")
+        self.wait_for_lines(LOG, 4)
+        self.assertEqual(
+            sorted((r.listener, r.data.split()[-1])
+                   for r in self.machine.records(LOG) if r.tag in "FE"),
+            sorted((kind, time) for kind in kinds
+                   for time in ("before", "after")))
+
+    def test_tail_follows_the_log_over_a_rotation_and_a_restart(self):
+        needs("logrotate")
+        self.machine.configure(TO_FILE)
+        send(self.tcp(8888), b"before\n")
+        tail = subprocess.Popen(
+            self.machine.inside("timeout", str(PATIENCE), "portlog", "tail",
+                                "-f", "-t", "F", "-m", "3", "-o", "data"),
+            stdout=subprocess.PIPE)
+        self.addCleanup(tail.wait)
+        self.addCleanup(tail.stdout.close)
+        self.assertEqual(tail.stdout.readline(), b"before\n")
+        self.machine.run("logrotate", "--force", LOGROTATE)
+        send(self.tcp(8888), b"in the new file\n")
+        self.assertEqual(tail.stdout.readline(), b"in the new file\n")
+        self.machine.systemctl("restart", "portlogd")
+        send(self.tcp(8888), b"to the next process\n")
+        self.assertEqual(tail.stdout.read(), b"to the next process\n")
+        self.assertEqual(tail.wait(), 0)
+
     def test_it_runs_again_whatever_ended_it(self):
         self.machine.configure(TO_FILE)
         for number in ("KILL", "SEGV", "TERM"):
