@@ -104,6 +104,23 @@ check_path(struct reader *r, config_setting_t *group, const char *path)
 			 path);
 }
 
+/* Only a file can be on a disk. */
+static void
+check_sync(struct reader *r, config_setting_t *group,
+	   const struct output_config *output)
+{
+	config_setting_t *sync = config_setting_get_member(group, "sync");
+	struct stat status;
+
+	if (output->sync != SYNC_NONE && output->path &&
+	    !path_pattern_is(output->path) &&
+	    stat(output->path, &status) == 0 && !S_ISREG(status.st_mode))
+		error_at(r, sync,
+			 "sync: found \"%s\" for \"%s\", which is no file on "
+			 "a disk, expected \"none\"",
+			 config_output_syncs[output->sync], output->path);
+}
+
 void
 check_output(struct reader *r, config_setting_t *group,
 	     const struct output_config *output)
@@ -112,4 +129,6 @@ check_output(struct reader *r, config_setting_t *group,
 	check_max_size(r, group, output);
 	if (output->type == OUTPUT_FILE && output->path)
 		check_path(r, group, output->path);
+	if (output->type == OUTPUT_FILE)
+		check_sync(r, group, output);
 }

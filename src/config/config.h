@@ -31,6 +31,13 @@ enum output_type {
 /* The most outputs: each is a bit of output_mask. */
 #define CONFIG_OUTPUTS 64
 
+/* When an output's file is on the disk. */
+enum output_sync {
+	SYNC_NONE,    /* when the kernel writes it there */
+	SYNC_RECEIPT, /* before a stream is closed in order */
+	SYNC_ALWAYS,  /* before more is read */
+};
+
 /* The size of a Unix socket's path, with a NUL. */
 #define CONFIG_UNIX_PATH 108
 
@@ -107,6 +114,8 @@ struct output_config {
 	unsigned max_size;  /* bytes of a file; 0: no limit */
 	unsigned keep;      /* files with a number, once they are full */
 	unsigned keep_free; /* bytes, or CONFIG_PERCENT with 1 to 99 */
+	enum output_sync sync;
+	unsigned sync_interval_ms;   /* 0: for receipts alone */
 	unsigned facility, severity; /* codes of RFC 5424, 6.2.1 */
 	char *ident;
 };

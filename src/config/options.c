@@ -22,6 +22,7 @@ static const char *const length_orders[] = { "big", "little", NULL };
 static const char *const notes[] = { "none", "closed", "all", NULL };
 const char *const config_output_types[] = { "stdout", "file", "syslog",
 					    "journal", NULL };
+const char *const config_output_syncs[] = { "none", "receipt", "always", NULL };
 const char *const config_formats[] = { "text", "json", "raw", NULL };
 
 /* The keywords of syslog.conf(5); 12 to 15 as RFC 5424 describes them. */
@@ -235,6 +236,13 @@ const struct option config_output_options[] = {
 	  .offset = offsetof(struct output_config, keep_free),
 	  .max = INT_MAX,
 	  .initial = CONFIG_PERCENT | 5,
+	  .applies = FILES },
+	{ CHOICE("sync", offsetof(struct output_config, sync),
+		 config_output_syncs, SYNC_NONE),
+	  .applies = FILES },
+	{ INTEGER("sync_interval",
+		  offsetof(struct output_config, sync_interval_ms), 0, 3600000,
+		  1000),
 	  .applies = FILES },
 	{ CHOICE("facility", offsetof(struct output_config, facility),
 		 facilities, 3),

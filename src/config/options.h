@@ -47,6 +47,7 @@ struct option {
 /* Names in the order of their enumerations; each ends with NULL. */
 extern const char *const config_formats[];
 extern const char *const config_output_types[];
+extern const char *const config_output_syncs[];
 
 /* Each table ends with a row without a name. */
 extern const struct option config_top_options[];

@@ -19,6 +19,7 @@ pool_init(struct pool *pool, struct output_set *outputs, uint64_t output_mask,
 	*pool = (struct pool){
 		.outputs = outputs,
 		.output_mask = output_mask,
+		.syncing_mask = output_set_syncing(outputs, output_mask),
 		.counters = counters,
 		.input_size = input_size,
 		.scratch_size = output_set_scratch_size(max_record),
@@ -99,6 +100,26 @@ batch_return(struct batch *batch)
 	free(batch);
 }
 
+static void
+write_to(const struct batch *batch, uint64_t mask)
+{
+	const struct pool *pool = batch->pool;
+
+	output_set_emit(pool->outputs, mask, batch->records, batch->count,
+			batch->scratch, pool->scratch_size);
+}
+
+/* What is in doubt is written again, as long as we have the records. */
+static void
+settle(const struct batch *batch)
+{
+	const struct pool *pool = batch->pool;
+	uint64_t left = pool->syncing_mask;
+
+	while ((left = output_set_settle(pool->outputs, left)) != 0)
+		write_to(batch, left);
+}
+
 void
 batch_emit(struct batch *batch)
 {
@@ -107,8 +128,9 @@ batch_emit(struct batch *batch)
 
 	if (batch->count == 0)
 		return;
-	output_set_emit(pool->outputs, pool->output_mask, batch->records,
-			batch->count, batch->scratch, pool->scratch_size);
+	write_to(batch, pool->output_mask);
+	if (pool->syncing_mask != 0)
+		settle(batch);
 	for (size_t i = 0; i < batch->count; i++)
 		finished += batch->records[i].tag != TAG_NOTE &&
 			    batch->records[i].tag != TAG_PIECE;

@@ -23,6 +23,7 @@
 struct pool {
 	struct output_set *outputs; /* borrowed */
 	uint64_t output_mask;
+	uint64_t syncing_mask; /* of these: see output_set_syncing() */
 	struct listener_counters *counters; /* borrowed */
 	size_t input_size, scratch_size;    /* bytes of each batch */
 	pthread_mutex_t lock;
@@ -56,6 +57,16 @@ static inline size_t
 pool_batch_size(const struct pool *pool)
 {
 	return sizeof(struct batch) + pool->input_size + pool->scratch_size;
+}
+
+/*
+ * How a note says what a killed process had in hand: where it had to settle,
+ * the outputs may have had it, so the number is the most.
+ */
+static inline const char *
+pool_lost_sign(const struct pool *pool)
+{
+	return pool->syncing_mask == 0 ? "=" : "<=";
 }
 
 /*

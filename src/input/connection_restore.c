@@ -201,7 +201,8 @@ connection_resume(struct connection *c)
 	/* With all records the note before them is lost. */
 	if (c->proxied && c->lost == c->bytes)
 		connection_note(c, c->proxied);
-	snprintf(text, sizeof text, "lost bytes=%llu",
+	snprintf(text, sizeof text, "lost bytes%s%llu",
+		 pool_lost_sign(&c->listener->pool),
 		 (unsigned long long)c->lost);
 	connection_borrow(c);
 	/* `done` follows with the note: if we die first, the loss remains. */

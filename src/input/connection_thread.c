@@ -179,7 +179,7 @@ leave(struct connection *c)
 	free_closed(c);
 }
 
-/* Whoever was not admitted sees a reset: nothing that it sent is in the log. */
+/* A reset: not all that it sent is in the log, or for sure on the disk. */
 static void
 turn_away(struct connection *c)
 {
@@ -217,6 +217,15 @@ serve(struct connection *c)
 	return ending;
 }
 
+/* What it sent is safe, as far as its outputs are set up for that. */
+static bool
+is_settled(const struct connection *c)
+{
+	return c->bytes == 0 ||
+	       output_set_settle(c->listener->pool.outputs,
+				 c->listener->pool.output_mask) == 0;
+}
+
 void *
 connection_main(void *argument)
 {
@@ -251,6 +260,10 @@ connection_main(void *argument)
 	/* An end in order is a receipt: there is none if an output failed. */
 	c->entry.unconfirmed = output_set_is_broken(
 		c->listener->pool.outputs, c->listener->pool.output_mask);
+	if (!is_settled(c)) {
+		turn_away(c);
+		return NULL;
+	}
 	if (!c->entry.unconfirmed)
 		connection_progress_closed(c);
 	diag(LOG_DEBUG, "listener %s: connection %llu closed: %s",

@@ -260,7 +260,8 @@ udp_note_lost_at_kill(struct udp *u)
 	if (u->lost_at_kill > 0) {
 		char text[40];
 
-		snprintf(text, sizeof text, "lost datagrams=%llu",
+		snprintf(text, sizeof text, "lost datagrams%s%llu",
+			 pool_lost_sign(&u->listener->pool),
 			 (unsigned long long)u->lost_at_kill);
 		atomic_fetch_add(&u->listener->counters->lost, u->lost_at_kill);
 		atomic_store(&u->emitting, true);

@@ -2,8 +2,10 @@
 /* The sink of a file that is appended to, by its path. */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -84,10 +86,45 @@ try_file(struct sink *sink)
 	return sink->fd >= 0;
 }
 
+/*
+ * A file whose name is not on the disk is not there after a power cut.  false:
+ * errno.
+ */
+static bool
+sync_directory(const struct sink *sink)
+{
+	char directory[PATH_MAX];
+	bool is_synced;
+	int fd;
+
+	if (sink->config->sync == SYNC_NONE)
+		return true;
+	snprintf(directory, sizeof directory, "%s", sink->path);
+	fd = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	is_synced = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return is_synced;
+}
+
+/* -1: errno. */
+static int
+open_durably(const struct sink *sink)
+{
+	int fd = open_or_create(sink), error;
+
+	if (fd < 0 || sync_directory(sink))
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
 static bool
 open_file(struct sink *sink)
 {
-	sink->fd = open_or_create(sink);
+	sink->fd = open_durably(sink);
 	if (sink->fd < 0)
 		return false;
 	stream_identify(sink);
@@ -95,6 +132,24 @@ open_file(struct sink *sink)
 	stream_end_last_line(sink);
 	stream_lock(sink);
 	return true;
+}
+
+/*
+ * Before the last descriptor goes: a good close(2) proves nothing.  old is the
+ * sink as it was with this file.
+ */
+static void
+sync_before_close(struct sink *sink, const struct sink *old)
+{
+	if (sink->config->sync == SYNC_NONE || old->end == old->synced ||
+	    fdatasync(old->fd) == 0)
+		return;
+	sink->close_failed = true;
+	sink->doubtful += sink_unsynced(old);
+	diag(LOG_ERR,
+	     "output %s: cannot sync: %s: %lld bytes of the file that is "
+	     "closed are in doubt",
+	     sink->name, strerror(errno), (long long)sink_unsynced(old));
 }
 
 /* A network file system may report errors of earlier writes only here. */
@@ -114,7 +169,7 @@ static bool
 reopen_file(struct sink *sink, bool *is_other)
 {
 	const struct sink old = *sink;
-	int fd = open_or_create(sink);
+	int fd = open_durably(sink);
 
 	if (fd < 0)
 		return false;
@@ -126,6 +181,7 @@ reopen_file(struct sink *sink, bool *is_other)
 		stream_end_last_line(sink);
 	else
 		sink->end = old.end;
+	sync_before_close(sink, &old);
 	close_and_check(sink, old.fd);
 	stream_lock(sink);
 	return true;
@@ -175,6 +231,9 @@ file_is_gone(const struct sink *sink, int error)
 static void
 close_file(struct sink *sink)
 {
+	const struct sink old = *sink;
+
+	sync_before_close(sink, &old);
 	close_and_check(sink, sink->fd);
 }
 

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "output/doubt.h"
 #include "record/path_pattern.h"
 
 #define IDLE_MS 60000
@@ -59,11 +60,12 @@ hash_of(const char *path)
 }
 
 static void
-close_file(const struct output *output, struct file *file)
+close_file(struct output *output, struct file *file)
 {
 	if (file->sink.fd >= 0)
 		output->ops->close(&file->sink);
 	file->sink.fd = -1;
+	doubt_closed(output, &file->sink);
 }
 
 static bool
@@ -130,6 +132,12 @@ files_select(struct output *output, const struct record *record)
 	close_idle(output, file->used_ms);
 	output->sink = &file->sink;
 	return file->sink.fd >= 0 || output->ops->open(&file->sink);
+}
+
+struct sink *
+files_sink(struct files *files, size_t number)
+{
+	return number < FILES_OPEN ? &files->memory[number].sink : NULL;
 }
 
 void

@@ -28,6 +28,9 @@ struct files *files_new(const struct output_config *);
  */
 bool files_select(struct output *, const struct record *);
 
+/* The sink of one of them, open or not.  NULL: number is FILES_OPEN. */
+struct sink *files_sink(struct files *, size_t number);
+
 /* Close all but output->sink, which may be NULL. */
 void files_close_others(struct output *);
 

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "output/doubt.h"
 #include "output/files.h"
 #include "output/free_space.h"
 #include "output/retry.h"
@@ -109,6 +110,7 @@ reopen(struct output *output, struct writing *w, enum reason reason)
 		     "none",
 		     name);
 	output->sink->reopen_failed = !is_open;
+	doubt_closed(output, output->sink);
 	if (is_other && w)
 		begin_line_again(output, w);
 	if (is_requested)

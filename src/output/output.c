@@ -14,8 +14,11 @@
 #include "output/line_writer.h"
 #include "output/open_error.h"
 #include "output/retry.h"
+#include "output/sync.h"
 #include "record/format.h"
 #include "record/path_pattern.h"
+
+#define NOTE_SIZE 64
 
 static const struct sink_ops *const ops_by_type[] = {
 	[OUTPUT_STDOUT] = &sink_stdout,
@@ -84,15 +87,11 @@ open_files(struct output *output)
 	return true;
 }
 
-bool
-output_open(struct output *output, const struct output_config *config,
-	    int wake_fd, int broken_fd)
+static bool
+open_sink(struct output *output)
 {
-	pthread_mutex_init(&output->queue, NULL);
-	pthread_mutex_init(&output->lock, NULL);
-	init(output, config);
-	output->wake_fd = wake_fd;
-	output->broken_fd = broken_fd;
+	const struct output_config *config = output->config;
+
 	if (config->path && path_pattern_is(config->path))
 		return open_files(output) || log_failure(output);
 	if (!output->ops->open(output->sink))
@@ -178,36 +177,59 @@ send_all(struct output *output, const struct record *records, size_t count)
 	}
 }
 
-/* Note the length of a stall, after the records that it held up. */
+/* Write a note of the output itself. */
 static void
-note_stall(struct output *output)
+note(struct output *output, const char *text)
 {
 	static const struct origin origin = { .listener = "-",
 					      .peer = "-",
 					      .protocol = PROTOCOL_NONE };
-	char text[64], line[FORMAT_BOUND(sizeof text)];
-	struct record note = { .origin = &origin,
-			       .data = (unsigned char *)text,
-			       .tag = TAG_NOTE };
-	struct rendering rendering = { .format = output->config->format };
+	char line[FORMAT_BOUND(NOTE_SIZE)];
+	struct record record = { .origin = &origin,
+				 .data = (const unsigned char *)text,
+				 .size = strlen(text),
+				 .tag = TAG_NOTE };
+	struct rendering rendering = { .format = output->config->format,
+				       .records = &record,
+				       .count = 1 };
 	size_t size;
 
+	clock_gettime(CLOCK_REALTIME, &record.time);
+	output_add_waiting(output, 1);
+	if (output->ops->send) {
+		send_all(output, &record, 1);
+		return;
+	}
+	format_lines(&rendering, line, sizeof line, &size);
+	line_writer_write(output, line, size, 1);
+}
+
+/* Note the length of a stall, after the records that it held up. */
+static void
+note_stall(struct output *output)
+{
+	char text[NOTE_SIZE];
+
 	while (output->unnoted_stall_ms > 0 && !atomic_load(&output->broken)) {
-		clock_gettime(CLOCK_REALTIME, &note.time);
-		note.size = (size_t)snprintf(text, sizeof text,
-					     "resumed seconds=%lld.%03lld",
-					     output->unnoted_stall_ms / 1000,
-					     output->unnoted_stall_ms % 1000);
+		snprintf(text, sizeof text, "resumed seconds=%lld.%03lld",
+			 output->unnoted_stall_ms / 1000,
+			 output->unnoted_stall_ms % 1000);
 		output->unnoted_stall_ms = 0;
-		output_add_waiting(output, 1);
-		if (output->ops->send) {
-			send_all(output, &note, 1);
-			continue;
-		}
-		rendering.records = &note;
-		rendering.count = 1;
-		format_lines(&rendering, line, sizeof line, &size);
-		line_writer_write(output, line, size, 1);
+		note(output, text);
+	}
+}
+
+/* Note what a sync has left in doubt, before that is written again. */
+static void
+note_doubtful(struct output *output)
+{
+	char text[NOTE_SIZE];
+
+	while (output->unnoted_doubtful > 0 && output->sink) {
+		snprintf(text, sizeof text, "doubtful bytes=%lld",
+			 output->unnoted_doubtful);
+		output->unnoted_doubtful = 0;
+		note(output, text);
 	}
 }
 
@@ -254,10 +276,38 @@ begin_write(struct output *output)
 static void
 end_write(struct output *output)
 {
+	note_doubtful(output);
 	note_stall(output);
 	output_counters_end_write(&output->counters);
 	pthread_mutex_unlock(&output->lock);
 	output_reopen(output);
+}
+
+/* For sync, which has found something to be noted. */
+static void
+write_notes(struct output *output, struct sink *sink)
+{
+	begin_write(output);
+	if (sink->fd >= 0)
+		output->sink = sink;
+	end_write(output);
+}
+
+bool
+output_open(struct output *output, const struct output_config *config,
+	    int wake_fd, int broken_fd)
+{
+	pthread_mutex_init(&output->queue, NULL);
+	pthread_mutex_init(&output->lock, NULL);
+	init(output, config);
+	output->wake_fd = wake_fd;
+	output->broken_fd = broken_fd;
+	if (!open_sink(output))
+		return false;
+	if (config->sync == SYNC_NONE || sync_start(output, write_notes))
+		return true;
+	output_close(output);
+	return false;
 }
 
 void
@@ -280,6 +330,18 @@ output_send(struct output *output, const struct record *records, size_t count)
 	end_write(output);
 }
 
+bool
+output_settle(struct output *output)
+{
+	return !output->sync || sync_wait(output);
+}
+
+bool
+output_is_settling(struct output *output)
+{
+	return sync_is_waiting(output);
+}
+
 void
 output_request_reopen(struct output *output)
 {
@@ -292,12 +354,15 @@ output_close(struct output *output)
 {
 	bool is_closed;
 
+	sync_stop(output);
 	if (output->files) {
 		is_closed = files_free(output);
 	} else {
 		output->ops->close(output->sink);
 		is_closed = !output->sink->close_failed;
 	}
+	if (output->config->sync != SYNC_NONE)
+		commit_destroy(&output->commit);
 	pthread_mutex_destroy(&output->lock);
 	pthread_mutex_destroy(&output->queue);
 	return is_closed;

@@ -73,6 +73,14 @@ void output_emit(struct output *, const struct lines *);
 void output_send(struct output *, const struct record *, size_t count);
 
 /*
+ * Wait until all that was written before is safe: on the disk, if the output
+ * has that setting.  false: it is in doubt, and is to be written again.  As
+ * output_emit(); and whether a thread waits so.
+ */
+bool output_settle(struct output *);
+bool output_is_settling(struct output *);
+
+/*
  * Request that a file is opened again by its path, between two lines; other
  * outputs ignore it.  output_reopen() does so, unless another thread holds the
  * lock: then that thread reopens the file.  open(2) may block, so

@@ -15,6 +15,7 @@
 #include "config/options.h"
 #include "output/files.h"
 #include "output/output.h"
+#include "output/sync.h"
 #include "record/format.h"
 #include "record/path_pattern.h"
 
@@ -256,6 +257,29 @@ output_set_emit(struct output_set *outputs, uint64_t mask,
 			output_send(&outputs->list[i], records, count);
 }
 
+uint64_t
+output_set_syncing(const struct output_set *outputs, uint64_t mask)
+{
+	uint64_t syncing = 0;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		if (has_output(mask, i) &&
+		    outputs->list[i].config->sync == SYNC_ALWAYS)
+			syncing |= UINT64_C(1) << i;
+	return syncing;
+}
+
+uint64_t
+output_set_settle(struct output_set *outputs, uint64_t mask)
+{
+	uint64_t doubtful = 0;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		if (has_output(mask, i) && !output_settle(&outputs->list[i]))
+			doubtful |= UINT64_C(1) << i;
+	return doubtful;
+}
+
 static void *
 reopen_main(void *argument)
 {
@@ -304,7 +328,8 @@ output_set_is_writing(struct output_set *outputs)
 
 	for (size_t i = 0; i < outputs->count; i++)
 		busy |= atomic_load(&outputs->list[i].counters.busy_since_ms) !=
-			0;
+				0 ||
+			output_is_settling(&outputs->list[i]);
 	return busy;
 }
 
@@ -377,10 +402,14 @@ output_set_log_unwritten(struct output_set *outputs)
 	for (size_t i = 0; i < outputs->count; i++) {
 		struct output *output = &outputs->list[i];
 		unsigned long long n = atomic_load(&output->counters.waiting);
+		long long unsynced = sync_unsynced(output);
 
 		if (n > 0)
 			diag(LOG_ERR, "output %s: %llu records unwritten",
 			     output->config->name, n);
+		if (unsynced > 0)
+			diag(LOG_ERR, "output %s: %lld bytes not synced",
+			     output->config->name, unsynced);
 		sum += n;
 	}
 	return sum;

@@ -52,6 +52,16 @@ size_t output_set_scratch_size(size_t max_record);
 void output_set_emit(struct output_set *, uint64_t mask, const struct record *,
 		     size_t count, char *scratch, size_t size);
 
+/* Those of the mask where all must have settled before more is read. */
+uint64_t output_set_syncing(const struct output_set *, uint64_t mask);
+
+/*
+ * Wait until all that was written to these outputs is safe, as each is set up.
+ * Returns those where it is in doubt: write there again what is in hand, and
+ * give no receipt for what is not.  As output_set_emit().
+ */
+uint64_t output_set_settle(struct output_set *, uint64_t mask);
+
 /*
  * Open all files again by their paths.  open(2) may block, so a new thread
  * calls it; if none can be started, this call blocks.  Main thread.
@@ -65,8 +75,8 @@ bool output_set_is_reopened(const struct output_set *);
 bool output_set_is_reopening(const struct output_set *);
 
 /*
- * Whether a thread is writing to one of them: a thread that makes no progress
- * may be waiting for that.  Any thread.
+ * Whether a thread is writing to one of them, or settles it: a thread that
+ * makes no progress may be waiting for that.  Any thread.
  */
 bool output_set_is_writing(struct output_set *);
 
@@ -87,7 +97,8 @@ void output_set_log_counters(struct output_set *);
 void output_set_abandon(struct output_set *);
 
 /*
- * Log on stderr, for each output, how many records it has not written.
+ * Log on stderr, for each output, how many records it has not written, and how
+ * many bytes are not on the disk yet though they should be.
  * Returns their sum.  Main thread.
  */
 unsigned long long output_set_log_unwritten(struct output_set *);

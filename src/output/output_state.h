@@ -12,6 +12,7 @@
 
 #include "base/diag.h"
 #include "config/config.h"
+#include "output/commit.h"
 #include "output/output_counters.h"
 #include "output/sink.h"
 
@@ -26,6 +27,8 @@ struct output {
 	size_t max_line;          /* bytes of a rendered line; 0: no limit */
 	int broken_fd;            /* an eventfd, rung then; borrowed */
 	int wake_fd;           /* an eventfd, rung after a reopen; borrowed */
+	struct commit commit;  /* of what is to be on the disk: see sync.h */
+	struct sync *sync;     /* owned; NULL: nothing is */
 	pthread_mutex_t queue; /* held by the thread that is next to lock */
 	pthread_mutex_t lock;
 	/* Under the lock: */
@@ -34,6 +37,7 @@ struct output {
 	struct files *files; /* owned; NULL: its path is no pattern */
 	long long stalled_since_ms; /* CLOCK_MONOTONIC; 0: not stalled */
 	long long unnoted_stall_ms; /* of stalls that are over */
+	long long unnoted_doubtful; /* bytes: see sync.h */
 	struct diag_limit rotate_failed, removed; /* of what is logged */
 };
 

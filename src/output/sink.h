@@ -25,7 +25,10 @@ struct sink {
 	ino_t inode;
 	off_t end;          /* of a file, after our last write */
 	bool ends_mid_line; /* the file ends in half a line: end it first */
-	bool close_failed;  /* close(2) failed: written bytes may be missing */
+	/* Where it is to be on the disk: */
+	off_t synced;      /* end, when it was synced last, or opened */
+	off_t doubtful;    /* bytes of a sync that failed before close(2) */
+	bool close_failed; /* close(2) failed: written bytes may be missing */
 	/* For line_writer; these on CLOCK_MONOTONIC. */
 	long long look_at_ms;   /* the next look */
 	long long rotate_at_ms; /* not before */
@@ -40,6 +43,13 @@ struct sink {
 	char *buffer;       /* owned by the sink */
 	size_t capacity;    /* bytes of buffer */
 };
+
+/* Bytes since the last sync; a file that others have emptied is all new. */
+static inline off_t
+sink_unsynced(const struct sink *sink)
+{
+	return sink->end >= sink->synced ? sink->end - sink->synced : sink->end;
+}
 
 enum sink_file {
 	SINK_SAME,

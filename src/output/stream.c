@@ -29,7 +29,7 @@ stream_identify(struct sink *sink)
 	sink->type = status.st_mode & S_IFMT;
 	sink->device = status.st_dev;
 	sink->inode = status.st_ino;
-	sink->end = status.st_size;
+	sink->end = sink->synced = status.st_size;
 }
 
 /*

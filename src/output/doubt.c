@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#include "output/doubt.h"
+
+void
+doubt_closed(struct output *output, struct sink *sink)
+{
+	if (sink->doubtful == 0)
+		return;
+	output->unnoted_doubtful += sink->doubtful;
+	sink->doubtful = 0;
+	commit_doubt(&output->commit);
+}

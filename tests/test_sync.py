@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+"""sync: a file output whose lines are on the disk before they count."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import harness
+from harness import Case, portlog, wait_for
+from test_short import environment
+
+LINES = [b"line %d" % i for i in range(50)]
+DATA = b"\n".join(LINES) + b"\n"
+
+
+class Syncing(Case):
+    """A daemon whose syncs are watched, and may be made to fail."""
+
+    def start(self, settings, *inject, path="@DIR@/log", **options):
+        daemon = self.daemon(start=False, config=harness.to_file(
+            harness.tcp(), path=path, more=settings, **options),
+            env=environment())
+        self.trace = daemon.dir + "/trace"
+        try:
+            subprocess.run(["strace", "-o", "/dev/null", "true"], check=True,
+                           capture_output=True, timeout=harness.PATIENCE)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise unittest.SkipTest(f"no strace: {error}") from None
+        daemon.arguments = [
+            "strace", "-D", "-f", "-y", "-qq", "-o", self.trace, "-e",
+            "trace=fdatasync,fsync,write,close,sendto,recvfrom",
+            *(word for what in inject for word in ("-e", f"inject={what}")),
+            *daemon.arguments]
+        daemon.start()
+        return daemon
+
+    def calls(self, name):
+        """The arguments and results of a system call, in their order."""
+        with open(self.trace, encoding="utf-8", errors="replace") as file:
+            return re.findall(rf"^\d+ +{name}\((.*)$", file.read(), re.M)
+
+    def send(self, daemon, data=DATA):
+        return portlog("send", "127.0.0.1", str(daemon.port()), data=data)
+
+    def notes(self, daemon, event):
+        return [r.data for r in daemon.records(daemon.dir + "/log")
+                if r.tag == "*" and r.data.startswith(event)]
+
+
+class Receipts(Syncing):
+    def test_a_receipt_comes_after_the_sync(self):
+        for setting in ("receipt", "always"):
+            with self.subTest(sync=setting):
+                daemon = self.start(
+                    f'sync = "{setting}";',
+                    "fdatasync:delay_enter=700000:when=1")
+                begun = time.monotonic()
+                self.assertEqual(self.send(daemon).returncode, 0)
+                self.assertGreaterEqual(time.monotonic() - begun, 0.7)
+                self.assertTrue(self.calls("fdatasync"))
+                self.assertEqual(daemon.stop(), 0)
+
+    def test_without_the_setting_nothing_is_synced(self):
+        daemon = self.start("")
+        self.assertEqual(self.send(daemon).returncode, 0)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(self.calls("f(?:data)?sync"), [])
+
+    def test_no_receipt_is_given_for_what_is_in_doubt(self):
+        daemon = self.start('sync = "receipt"; sync_interval = 0;',
+                            "fdatasync:error=EIO:when=1")
+        daemon.exits = 1  # the last sync has failed too
+        first = self.send(daemon)
+        self.assertEqual(first.returncode, 1)
+        self.assertIn(b"reset", first.stderr)
+        noted = self.notes(daemon, "doubtful")
+        self.assertEqual(len(noted), 1)
+        bytes_ = int(noted[0].removeprefix("doubtful bytes="))
+        self.assertGreater(bytes_, len(DATA))
+        daemon.wait_for_error(rf"cannot sync: Input/output error: {bytes_} "
+                              "bytes are in doubt")
+
+    def test_what_is_in_hand_is_written_again_behind_the_note(self):
+        """The first sync is of the lines, the second of the note behind."""
+        for error in ("EIO", "ENOSPC", "EDQUOT"):
+            for which in (1, 2):
+                with self.subTest(error=error, which=which):
+                    self.check_written_again(error, which)
+
+    def check_written_again(self, error, which):
+        daemon = self.start('sync = "always";',
+                            f"fdatasync:error={error}:when={which}")
+        self.assertEqual(self.send(daemon).returncode, 0)
+        self.assertEqual(daemon.stop(), 0)
+        log = daemon.bytes(daemon.dir + "/log").splitlines(keepends=True)
+        [at] = [i for i, line in enumerate(log) if b" * doubtful " in line]
+        in_doubt = int(log[at].split(b"=")[1])
+        before, behind = b"".join(log[:at]), b"".join(log[at + 1:])
+        self.assertEqual(behind[:in_doubt], before[-in_doubt:])
+        self.assertEqual(b"".join(line.split(b" ", 4)[4] for line in
+                                  log[:at] if b" F " in line), DATA)
+
+
+class Groups(Syncing):
+    COUNT = 40
+
+    def test_streams_that_end_together_share_a_sync(self):
+        daemon = self.start('sync = "receipt"; sync_interval = 0;',
+                            "fdatasync:delay_enter=300000")
+        connections = [self.tcp(daemon) for _ in range(self.COUNT)]
+        for connection in connections:
+            connection.sendall(DATA)
+        for connection in connections:
+            connection.shutdown(socket.SHUT_WR)
+        for connection in connections:
+            harness.end_of(connection)
+        self.assertLess(len(self.calls("fdatasync")), self.COUNT / 2)
+
+
+class Times(Syncing):
+    def test_an_idle_stream_is_synced_after_the_interval(self):
+        daemon = self.start('sync = "receipt"; sync_interval = 50;')
+        with self.tcp(daemon) as connection:
+            connection.sendall(DATA)
+            wait_for(lambda: self.calls("fdatasync"), "the sync")
+            at_rest = len(self.calls("fdatasync"))
+            harness.watch(0.3, lambda: len(self.calls("fdatasync")) ==
+                          at_rest, "no sync of nothing")
+
+    def test_a_stop_ends_while_the_disk_does_not_answer(self):
+        daemon = self.start('sync = "always";',
+                            "fdatasync:delay_enter=4000000",
+                            limits="shutdown_timeout = 1;")
+        with self.tcp(daemon) as connection:
+            connection.sendall(DATA)
+            wait_for(lambda: len(daemon.records(daemon.dir + "/log")) ==
+                     len(LINES), "the lines in the page cache")
+            daemon.exits = 1
+            daemon.signal(signal.SIGTERM)
+            daemon.wait_for_error("giving up after 1 seconds")
+            daemon.wait_for_error(r"output \S+: \d+ bytes not synced")
+        self.assertEqual(daemon.wait(), 1)
+
+
+class Files(Syncing):
+    def test_a_full_file_is_synced_before_it_is_let_go(self):
+        daemon = self.start('sync = "receipt"; sync_interval = 0; '
+                            "max_size = 65536; keep = 3;")
+        self.assertEqual(self.send(daemon, DATA * 40).returncode, 0)
+        self.assertTrue(os.path.exists(daemon.dir + "/log.1"))
+        with open(self.trace, encoding="utf-8") as file:
+            text = file.read()
+        for number in (1, 2):
+            if os.path.exists(f"{daemon.dir}/log.{number}"):
+                self.assertRegex(text, rf"fdatasync\(\d+<[^>]*/log\.{number}>")
+
+    def test_the_old_file_of_a_rotation_that_cannot_be_synced_is_told(self):
+        daemon = self.start('sync = "receipt"; sync_interval = 0;',
+                            "fdatasync:error=EIO:when=1")
+        daemon.exits = 1  # the last sync has failed too
+        with self.tcp(daemon) as connection:
+            connection.sendall(DATA)
+            daemon.wait_for_data(len(LINES), path=daemon.dir + "/log")
+            os.rename(daemon.dir + "/log", daemon.dir + "/log.1")
+            daemon.signal(signal.SIGHUP)
+            daemon.wait_for_error("reopened")
+            connection.sendall(b"more\n")
+            wait_for(lambda: self.notes(daemon, "doubtful bytes="),
+                     "the note")
+        daemon.wait_for_error("bytes of the file that is closed are in doubt")
+
+    def test_the_directory_is_synced_when_a_file_was_made(self):
+        daemon = self.start('sync = "receipt";', path="@DIR@/%{peer}/log")
+        self.assertEqual(self.send(daemon).returncode, 0)
+        directory = re.escape(os.path.realpath(daemon.dir))
+        self.assertTrue([c for c in self.calls("fsync")
+                         if re.search(rf"<{directory}/127\.0\.0\.1>", c)])
+        self.assertTrue([c for c in self.calls("fdatasync")
+                         if re.search(rf"<{directory}/127\.0\.0\.1/log>", c)])
+
+
+class Faults(Case):
+    def fault(self, output):
+        with open(self.conf, "w", encoding="utf-8") as file:
+            file.write(harness.configured(harness.tcp(), output=output))
+        ran = harness.run("-t", "-c", self.conf)
+        self.assertEqual(ran.returncode, 78, ran)
+        return ran.stderr
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="portlog-")
+        self.addCleanup(directory.cleanup)
+        self.dir = directory.name
+        self.conf = self.dir + "/conf"
+
+    def test_what_is_no_file_cannot_be_synced(self):
+        os.mkfifo(self.dir + "/fifo")
+        for output in ('type = "stdout";', 'type = "syslog";',
+                       'type = "journal";'):
+            self.assertIn('"sync"', self.fault(f'{output} sync = "always";'))
+        self.assertIn("which is no file on a disk", self.fault(
+            f'type = "file"; path = "{self.dir}/fifo"; sync = "receipt";'))
+
+    def test_a_file_system_in_memory_is_warned_of(self):
+        daemon = self.daemon(start=False, config=harness.to_file(
+            harness.tcp(), path="@DIR@/m/log", more='sync = "receipt";'))
+        os.mkdir(daemon.dir + "/m")
+        daemon.arguments = [*harness.namespaces(
+            "m", f"mount -t tmpfs tmpfs '{daemon.dir}/m'"),
+            *daemon.arguments]
+        daemon.start()
+        daemon.wait_for_error("its file system is in memory")
+
+
+if __name__ == "__main__":
+    harness.main(jobs=4)
