@@ -24,6 +24,7 @@ int fuzz_log_line(const uint8_t *data, size_t size);
 int fuzz_path_pattern(const uint8_t *data, size_t size);
 int fuzz_prefix_table(const uint8_t *data, size_t size);
 int fuzz_proxy_header(const uint8_t *data, size_t size);
+int fuzz_rates(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_state_legacy(const uint8_t *data, size_t size);
 int fuzz_udp(const uint8_t *data, size_t size);
@@ -45,6 +46,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "path_pattern", fuzz_path_pattern },
 	{ "prefix_table", fuzz_prefix_table },
 	{ "proxy_header", fuzz_proxy_header },
+	{ "rates", fuzz_rates },
 	{ "state", fuzz_state },
 	{ "state_legacy", fuzz_state_legacy },
 	{ "udp", fuzz_udp },

@@ -19,15 +19,19 @@ LIMITS = {
     "idle_timeout": (0, 31536000, 0),
     "flush_timeout": (0, 86400000, 1000),
     "receive_buffer": (1, 1073741823, 8388608),
+    "rate_records": (0, 2147483647, 0),
+    "rate_bytes": (0, 2147483647, 0),
+    "rate_burst": (1, 3600, 10),
     "source_prefix_v6": (1, 128, 64),
     "backlog": (1, 2147483647, 4096),
     "shutdown_timeout": (0, 86400, 5),
 }
 
 # Those that a listener may have too, and which of them its protocol uses.
-OF_TCP = ("max_record", "max_connections", "max_connections_per_source",
+OF_ALL = ("max_record", "rate_records", "rate_bytes", "rate_burst")
+OF_TCP = (*OF_ALL, "max_connections", "max_connections_per_source",
           "idle_timeout", "flush_timeout")
-OF_UDP = ("max_record", "receive_buffer")
+OF_UDP = (*OF_ALL, "receive_buffer")
 LISTENER = dict({name: LIMITS[name] for name in {*OF_TCP, *OF_UDP}},
                 port=(0, 65535, None), admission_timeout=(3, 3600, 10))
 
@@ -1360,16 +1364,18 @@ class Inheritance(Case):
 
     LIMITS = ("limits = { max_record = 11; max_connections = 22;\n"
               "max_connections_per_source = 13; idle_timeout = 14;\n"
-              "flush_timeout = 15; receive_buffer = 16; };\n"
+              "flush_timeout = 15; receive_buffer = 16; rate_records = 17;\n"
+              "rate_bytes = 18; rate_burst = 19; };\n"
               'connection_notes = "all";\n')
     LISTENERS = """listeners = (
         { protocol = "tcp"; port = 1; },
         { protocol = "tcp"; port = 2; max_record = 21; max_connections = 12;
           max_connections_per_source = 23; idle_timeout = 24;
-          flush_timeout = 25; connection_notes = "none"; },
+          flush_timeout = 25; connection_notes = "none";
+          rate_records = 0; rate_bytes = 28; rate_burst = 29; },
         { protocol = "udp"; port = 1; },
-        { protocol = "udp"; port = 2; receive_buffer = 26; max_record = 27; }
-        );\n"""
+        { protocol = "udp"; port = 2; receive_buffer = 26; max_record = 27;
+          rate_records = 37; rate_bytes = 0; rate_burst = 39; } );\n"""
 
     def test_listeners_inherit_and_override(self):
         for text in (self.LIMITS + self.LISTENERS,
@@ -1377,11 +1383,15 @@ class Inheritance(Case):
             _, heir, own, udp_heir, udp_own, *_ = self.settings(text)
             names = [*OF_TCP, "connection_notes"]
             self.assertEqual([heir[n] for n in names],
-                             ["11", "22", "13", "14", "15", '"all"'])
+                             ["11", "17", "18", "19", "22", "13", "14", "15",
+                              '"all"'])
             self.assertEqual([own[n] for n in names],
-                             ["21", "12", "23", "24", "25", '"none"'])
-            self.assertEqual([udp_heir[n] for n in OF_UDP], ["11", "16"])
-            self.assertEqual([udp_own[n] for n in OF_UDP], ["27", "26"])
+                             ["21", "0", "28", "29", "12", "23", "24", "25",
+                              '"none"'])
+            self.assertEqual([udp_heir[n] for n in OF_UDP],
+                             ["11", "17", "18", "19", "16"])
+            self.assertEqual([udp_own[n] for n in OF_UDP],
+                             ["27", "37", "0", "39", "26"])
 
     def test_names_come_from_the_protocol_and_the_port(self):
         _, *listeners, _, _ = self.settings(self.LISTENERS)

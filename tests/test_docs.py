@@ -107,13 +107,12 @@ class Documents(unittest.TestCase):
             with self.subTest(setting=name):
                 self.assertRegex(shipped, rf"(?m)^[#\s]*{name} = ")
 
-    def test_the_shipped_configuration_is_the_default_but_for_the_output(self):
-        shipped = dump(read("etc", "portlogd.conf"))
-        self.assertEqual(shipped, dump(
-            'outputs = ( { type = "file"; '
-            'path = "/var/log/portlog/portlog.log"; } );'))
-        self.assertEqual(shipped.split("outputs = (\n")[0],
-                         dump("\n").split("outputs = (\n")[0])
+    def test_the_shipped_configuration_is_the_default_but_for_two_things(self):
+        output = ('outputs = ( { type = "file"; '
+                  'path = "/var/log/portlog/portlog.log"; } );')
+        rates = "rate_records = 50000; rate_bytes = 20000000;"
+        self.assertEqual(dump(read("etc", "portlogd.conf")),
+                         dump(f"limits = {{ {rates} }};\n{output}"))
 
     def test_the_shipped_configuration_is_valid_without_its_number_signs(self):
         text = re.sub(r"(?m)^(\s*)# ?(\s*(?:\w+ = |[{}()]).*)$", r"\1\2",

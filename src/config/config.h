@@ -51,6 +51,9 @@ struct limits {
 	unsigned idle_timeout_s;             /* 0: never */
 	unsigned flush_timeout_ms;           /* 0: never */
 	unsigned receive_buffer;             /* bytes, of each UDP socket */
+	unsigned rate_records; /* of a source, a second; 0: no limit */
+	unsigned rate_bytes;
+	unsigned rate_burst_s; /* how many seconds' worth at once */
 	enum connection_notes connection_notes;
 };
 

@@ -85,10 +85,16 @@ static_assert(sizeof(enum framing) == sizeof(unsigned) &&
 		{ INTEGER("flush_timeout", offsetof(s, in flush_timeout_ms),   \
 			  0, 86400000, 1000),                                  \
 		  .applies = CONNECTIONS },                                    \
+		{ INTEGER("receive_buffer", offsetof(s, in receive_buffer), 1, \
+			  1073741823, 8388608),                                \
+		  .applies = UDP },                                            \
+		{ INTEGER("rate_records", offsetof(s, in rate_records), 0,     \
+			  INT_MAX, 0) },                                       \
+		{ INTEGER("rate_bytes", offsetof(s, in rate_bytes), 0,         \
+			  INT_MAX, 0) },                                       \
 	{                                                                      \
-		INTEGER("receive_buffer", offsetof(s, in receive_buffer), 1,   \
-			1073741823, 8388608),                                  \
-			.applies = UDP                                         \
+		INTEGER("rate_burst", offsetof(s, in rate_burst_s), 1, 3600,   \
+			10)                                                    \
 	}
 
 const struct option config_top_options[] = {

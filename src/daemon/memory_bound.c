@@ -4,6 +4,7 @@
 #include "base/diag.h"
 #include "base/thread.h"
 #include "input/connection.h"
+#include "input/rates.h"
 
 /* The program, its libraries, its outputs, and what a few more threads take. */
 #define OTHER_BYTES (16U << 20)
@@ -29,7 +30,8 @@ memory_bound_log(const struct listeners *ls)
 		const struct listener *l = &ls->list[i];
 
 		/* The poller of TCP, the thread of UDP. */
-		own += pool_batch_size(&l->pool) + thread_stack_size();
+		own += pool_batch_size(&l->pool) + thread_stack_size() +
+		       rates_bytes(l->rates);
 		if (!listener_is_stream(l))
 			continue;
 		all += l->config->limits.max_connections * of_connection(l);

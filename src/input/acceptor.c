@@ -76,7 +76,8 @@ reason_against(const struct listener *l, const struct address *peer)
 static void
 refuse(struct listener *l, struct registry_entry *entry, const char *reason)
 {
-	const struct note_event refused = { EVENT_REFUSED, reason, NULL };
+	const struct note_event refused = { .event = EVENT_REFUSED,
+					    .reason = reason };
 
 	atomic_fetch_add(&l->counters->refused, 1);
 	note_summary_count(poller_summary(l->poller), &refused, &entry->peer);

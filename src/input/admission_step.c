@@ -39,7 +39,9 @@ admission_refuse(const struct admission *a, const struct address *source,
 		 const char *reason, const char *detail)
 {
 	const struct listener *l = a->connection->listener;
-	const struct note_event refused = { EVENT_REFUSED, reason, detail };
+	const struct note_event refused = { .event = EVENT_REFUSED,
+					    .reason = reason,
+					    .detail = detail };
 
 	atomic_fetch_add(&l->counters->refused, 1);
 	diag(LOG_DEBUG, "listener %s: connection %llu refused: %s %s", l->name,
@@ -55,7 +57,7 @@ admission_leave(const struct admission *a)
 {
 	struct connection *c = a->connection;
 	const struct listener *l = c->listener;
-	const struct note_event probe = { EVENT_PROBES, NULL, NULL };
+	const struct note_event probe = { .event = EVENT_PROBES };
 
 	if (l->config->limits.connection_notes != NOTES_NONE && l->poller &&
 	    !registry_is_stopped(c->registry, &c->entry))

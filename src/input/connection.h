@@ -9,6 +9,7 @@
 
 #include "input/coalesce.h"
 #include "input/listener.h"
+#include "input/rates.h"
 #include "input/registry.h"
 #include "record/framer.h"
 
@@ -49,6 +50,9 @@ struct connection {
 	struct framer framer;
 	enum connection_state state;
 	struct coalesce coalesce;
+	struct rate_source *source; /* NULL: no rate is set; borrowed */
+	struct rate_amount counted; /* of records and bytes, by its source */
+	long long limited_until_ms; /* it may read nothing before; 0: it may */
 	unsigned long listener_reads; /* listener->reads at its last read */
 	struct {
 		struct connection *next, **link;

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "input/connection_progress.h"
+#include "input/connection_rate.h"
 #include "input/transport.h"
 
 void
@@ -235,12 +236,14 @@ ending_of(const struct connection *c, enum transport_result result)
 	return ending_in_order(c);
 }
 
-/* Read once into the framer's memory, records to the batch. */
+/*
+ * Read once into so many bytes of the framer's memory, records to the batch.
+ */
 static enum ending
-receive(struct connection *c, struct batch *batch)
+receive_into(struct connection *c, struct batch *batch, void *space,
+	     size_t capacity)
 {
-	size_t capacity, size;
-	unsigned char *space = framer_space(&c->framer, &capacity);
+	size_t size;
 	struct mmsghdr *message = connection_progress_message(c);
 	enum transport_result result =
 		message ? transport_receive_message(c->entry.fd, space,
@@ -256,6 +259,23 @@ receive(struct connection *c, struct batch *batch)
 		return ending_of(c, result);
 	coalesce_read(&c->coalesce, 0, 0, 0);
 	return ENDING_NONE;
+}
+
+static enum ending
+receive(struct connection *c, struct batch *batch)
+{
+	size_t capacity;
+	void *space = framer_space(&c->framer, &capacity);
+	enum ending ending;
+
+	if (!c->source)
+		return receive_into(c, batch, space, capacity);
+	capacity = connection_rate_take(c, capacity);
+	if (capacity == 0)
+		return ENDING_NONE;
+	ending = receive_into(c, batch, space, capacity);
+	connection_rate_done(c);
+	return ending;
 }
 
 enum ending

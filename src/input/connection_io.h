@@ -38,7 +38,8 @@ long long connection_flush_at_ms(const struct connection *);
 /*
  * Read once, if there is anything to read, and write the records.
  * ENDING_NONE, or how the connection has ended.  Blocks on outputs, and for
- * 0.1 s where the kernel is short of memory.
+ * 0.1 s where the kernel is short of memory.  Where its source has sent too
+ * much, nothing is read, and limited_until_ms says when to try again.
  */
 enum ending connection_receive(struct connection *);
 

@@ -11,6 +11,7 @@
 #include "input/admission.h"
 #include "input/connection_io.h"
 #include "input/connection_progress.h"
+#include "input/connection_rate.h"
 #include "input/connection_restore.h"
 #include "input/poller.h"
 #include "system/fdstore.h"
@@ -74,6 +75,12 @@ timeout_until(long long at_ms)
 	return left_ms <= 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
+static long long
+smaller(long long a, long long b)
+{
+	return a < b ? a : b;
+}
+
 /* Wait for input or a timer, and act: ENDING_NONE, or how it has ended. */
 static enum ending
 serve_once(struct connection *c)
@@ -84,6 +91,8 @@ serve_once(struct connection *c)
 	};
 	long long flush_ms = connection_flush_at_ms(c);
 	long long idle_ms = idle_at_ms(c), now_ms;
+	long long until_ms = smaller(flush_ms, idle_ms);
+	bool is_limited = c->limited_until_ms > 0;
 
 	if (atomic_load(&c->registry->handing_over))
 		return ENDING_HANDOVER;
@@ -91,8 +100,13 @@ serve_once(struct connection *c)
 		stop(c, CONNECTION_STOPPED_FRAMING);
 	if (c->coalesce.active)
 		return poller_serve(c->listener->poller, c);
-	poll(ready, 2, timeout_until(flush_ms < idle_ms ? flush_ms : idle_ms));
-	if (ready[0].revents)
+	if (is_limited) {
+		ready[0].fd = -1;
+		until_ms = smaller(until_ms, c->limited_until_ms);
+	}
+	poll(ready, 2, timeout_until(until_ms));
+	if (ready[0].revents ||
+	    (is_limited && clock_now_ms() >= c->limited_until_ms))
 		return receive_or_poll(c);
 	now_ms = clock_now_ms();
 	if (now_ms >= idle_ms)
@@ -116,7 +130,7 @@ note_closed(struct connection *c, enum ending ending)
 		c->listener->config->limits.connection_notes;
 	long long ms = clock_now_ms() - c->opened_ms;
 	const char *name = c->origin.name;
-	const struct note_event probe = { EVENT_PROBES, NULL, NULL };
+	const struct note_event probe = { .event = EVENT_PROBES };
 	const char *by = c->origin.by;
 	char text[320];
 
@@ -250,13 +264,16 @@ connection_main(void *argument)
 		return NULL;
 	}
 	begin(c);
+	connection_rate_begin(c);
 	ending = serve(c);
 	if (ending == ENDING_HANDOVER) {
+		connection_rate_end(c);
 		connection_progress_save(c);
 		registry_leave_open(c->registry, &c->entry);
 		return NULL;
 	}
 	finish(c, ending);
+	connection_rate_end(c);
 	/* An end in order is a receipt: there is none if an output failed. */
 	c->entry.unconfirmed = output_set_is_broken(
 		c->listener->pool.outputs, c->listener->pool.output_mask);

@@ -10,6 +10,8 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "input/rates.h"
+#include "input/registry.h"
 #include "system/sockets_input.h"
 #include "system/unix_sockets.h"
 
@@ -95,6 +97,7 @@ continue_counters(struct listener *listener,
 	atomic_store(&listener->counters->connections, 0);
 	memcpy(p->unnoted, state_position(&before.progress)->unnoted,
 	       sizeof p->unnoted);
+	p->unnoted_bytes = state_position(&before.progress)->unnoted_bytes;
 }
 
 void
@@ -194,6 +197,11 @@ listener_open(struct listener *listener, unsigned backlog, bool beside,
 	listener_continue(listener, previous);
 	pool_init(&listener->pool, outputs, config->output_mask,
 		  listener->counters, input_size, config->limits.max_record);
+	listener->rates = rates_new(
+		&config->limits, listener->registry->source_prefix_v6,
+		listener_is_stream(listener) ? config->limits.max_connections
+					     : 0,
+		input_size);
 	return is_open || listener->is_absent;
 }
 
@@ -377,4 +385,5 @@ listener_close(struct listener *listener)
 {
 	listener_close_socket(listener, false);
 	pool_destroy(&listener->pool);
+	rates_free(listener->rates);
 }

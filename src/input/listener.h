@@ -25,6 +25,7 @@
 
 struct connection;
 struct poller;
+struct rates;
 struct registry;
 struct udp;
 
@@ -47,6 +48,7 @@ struct listener {
 	struct diag_limit absent;           /* of what is logged of that */
 	struct listener_counters *counters; /* in its entry of the state */
 	struct pool pool;
+	struct rates *rates; /* NULL: no source is limited */
 	struct state *state; /* borrowed */
 	struct state_listener *state_entry;
 	/* TCP: */
@@ -58,6 +60,7 @@ struct listener {
 	long long retry_at_ms;     /* when to accept(2) again; 0: now */
 	bool at_limit;     /* it has as many connections as are allowed */
 	long long look_ms; /* when to see who waits at that limit; 0: now */
+	struct diag_limit slowed; /* of what is logged of rates */
 	/* UDP: */
 	struct udp *udp; /* owned; NULL: no thread was started */
 };

@@ -9,16 +9,22 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "input/registry.h"
 
 #define PERIOD_MS 60000
 
-/* "probes connections=N peer=SOURCE reason=no-certificate DETAIL" and a NUL. */
-#define TEXT_BYTES (ADDRESS_TEXT + NOTE_SUMMARY_DETAIL + 80)
+/*
+ * "refused datagrams=N bytes=N peer=SOURCE reason=no-certificate DETAIL" and a
+ * NUL.
+ */
+#define TEXT_BYTES (ADDRESS_TEXT + NOTE_SUMMARY_DETAIL + 120)
 
-static const char *const words[] = {
-	[EVENT_REFUSED] = "refused",
-	[EVENT_PROBES] = "probes",
-};
+/* Else this number is of probes. */
+static bool
+is_limited(const struct note_summary *s, enum state_event event)
+{
+	return event == EVENT_LIMITED && !listener_is_stream(s->listener);
+}
 
 static struct note_summary_entry *
 add(struct note_summary *s, unsigned hash, const struct note_event *event,
@@ -53,12 +59,18 @@ note_summary_init(struct note_summary *s, struct listener *listener,
 	s->listener = listener;
 	s->wake_fd = wake_fd;
 	s->count = 0;
+	s->unnoted_bytes = 0;
 	for (unsigned i = 0; i < STATE_EVENTS; i++) {
 		const struct note_event event = { .event = i };
+		struct note_summary_entry *entry;
 
 		s->unnoted[i] = p->unnoted[i];
-		if (s->unnoted[i] > 0)
-			add(s, 0, &event, &unknown, 0)->count = s->unnoted[i];
+		if (s->unnoted[i] == 0)
+			continue;
+		entry = add(s, 0, &event, &unknown, 0);
+		entry->count = s->unnoted[i];
+		if (is_limited(s, i))
+			entry->bytes = s->unnoted_bytes = p->unnoted_bytes;
 	}
 }
 
@@ -101,7 +113,8 @@ find_or_add(struct note_summary *s, const struct note_event *event,
 	    const struct address *source)
 {
 	const struct address others = { .size = 0 };
-	const struct note_event plain = { event->event, event->reason, NULL };
+	const struct note_event plain = { .event = event->event,
+					  .reason = event->reason };
 	unsigned hash = address_hash_host(source);
 	struct note_summary_entry *entry = find(s, hash, event, source);
 
@@ -134,9 +147,14 @@ void
 note_summary_count(struct note_summary *s, const struct note_event *event,
 		   const struct address *source)
 {
+	struct note_summary_entry *entry;
+
 	pthread_mutex_lock(&s->lock);
-	find_or_add(s, event, source)->count++;
+	entry = find_or_add(s, event, source);
+	entry->count++;
+	entry->bytes += event->bytes;
 	s->unnoted[event->event]++;
+	s->unnoted_bytes += event->bytes;
 	publish(s);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -153,20 +171,37 @@ note_summary_deadline_ms(struct note_summary *s)
 }
 
 static void
+describe_source(char host[ADDRESS_TEXT], const struct note_summary *s,
+		const struct note_summary_entry *e)
+{
+	if (e->source.size == 0)
+		snprintf(host, ADDRESS_TEXT, "%s",
+			 e->deadline_ms == 0 ? "-" : "others");
+	else if (is_limited(s, e->event))
+		address_format_source(&e->source,
+				      s->listener->registry->source_prefix_v6,
+				      host);
+	else
+		address_format_host(&e->source, host);
+}
+
+static void
 describe(char text[TEXT_BYTES], const struct note_summary *s,
 	 const struct note_summary_entry *e)
 {
-	char host[ADDRESS_TEXT] = "others";
+	bool is_stream = listener_is_stream(s->listener);
+	char host[ADDRESS_TEXT], bytes[40] = "";
 
-	if (e->source.size > 0)
-		address_format_host(&e->source, host);
-	else if (e->deadline_ms == 0)
-		snprintf(host, sizeof host, "-");
-	snprintf(
-		text, TEXT_BYTES, "%s %s=%llu peer=%s%s%s%s%s", words[e->event],
-		listener_is_stream(s->listener) ? "connections" : "datagrams",
-		e->count, host, e->reason ? " reason=" : "",
-		e->reason ? e->reason : "", e->detail[0] ? " " : "", e->detail);
+	describe_source(host, s, e);
+	if (e->bytes > 0)
+		snprintf(bytes, sizeof bytes, " bytes=%llu", e->bytes);
+	snprintf(text, TEXT_BYTES, "%s %s=%llu%s peer=%s%s%s%s%s",
+		 e->event == EVENT_REFUSED ? "refused"
+		 : is_limited(s, e->event) ? "limited"
+					   : "probes",
+		 is_stream ? "connections" : "datagrams", e->count, bytes, host,
+		 e->reason ? " reason=" : "", e->reason ? e->reason : "",
+		 e->detail[0] ? " " : "", e->detail);
 }
 
 /* Take out the next that is due; false: there is none. */
@@ -199,6 +234,7 @@ settle(struct note_summary *s, const struct note_summary_entry *entry)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->unnoted[entry->event] -= (uint32_t)entry->count;
+	s->unnoted_bytes -= entry->bytes;
 	publish(s);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -29,6 +29,7 @@ struct note_event {
 	const char *reason; /* a string constant, "network"; NULL: none */
 	/* Pairs that follow it, "detail=expired": escaped, copied; or NULL. */
 	const char *detail;
+	size_t bytes; /* of a datagram that is limited; else 0 */
 };
 
 struct note_summary {
@@ -37,6 +38,7 @@ struct note_summary {
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	uint32_t unnoted[STATE_EVENTS]; /* in no written note yet */
+	uint64_t unnoted_bytes;
 	size_t count;
 	unsigned hashes[NOTE_SUMMARY_ENTRIES]; /* of what an entry counts */
 	struct note_summary_entry {
@@ -44,7 +46,7 @@ struct note_summary {
 		const char *reason;
 		char detail[NOTE_SUMMARY_DETAIL];
 		struct address source; /* size 0: all others */
-		unsigned long long count;
+		unsigned long long count, bytes;
 		/* 0: of the process before this one, which knew the sources. */
 		long long deadline_ms;
 	} entries[NOTE_SUMMARY_ENTRIES]; /* in the order of their deadlines */
@@ -60,7 +62,8 @@ void note_summary_destroy(struct note_summary *);
 
 /*
  * Count one: "EVENT connections=N peer=SOURCE reason=REASON DETAIL", or
- * datagrams=N if the listener is UDP.
+ * datagrams=N, and bytes=N if it has any, if the listener is UDP.  Where it is
+ * limited, the source is what address_source() makes of the peer.
  */
 void note_summary_count(struct note_summary *, const struct note_event *,
 			const struct address *source);

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "config/networks.h"
 #include "config/peer_names.h"
+#include "input/rates.h"
 #include "record/framer.h"
 
 static void
@@ -161,14 +164,16 @@ read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped,
 		clock_gettime(CLOCK_REALTIME, time);
 }
 
-/* Format the address only if the sender is another than before. */
+/*
+ * Format the address only if the sender is another than that of the datagram
+ * before, which is NULL for the first.
+ */
 static const struct origin *
-origin_of(struct udp *u, size_t i, const struct origin *previous)
+origin_of(struct udp *u, struct datagram *d, const struct datagram *before,
+	  const struct origin *previous)
 {
-	struct datagram *d = &u->datagrams[i];
-
-	if (i > 0 && memcmp(&d->peer.in6, &u->datagrams[i - 1].peer.in6,
-			    sizeof d->peer.in6) == 0)
+	if (before &&
+	    memcmp(&d->peer.in6, &before->peer.in6, sizeof d->peer.in6) == 0)
 		return previous;
 	address_format(&d->peer, d->origin.peer);
 	d->origin.name =
@@ -179,18 +184,56 @@ origin_of(struct udp *u, size_t i, const struct origin *previous)
 static void
 refuse(struct udp *u, const struct address *peer, size_t size)
 {
-	const struct note_event refused = { EVENT_REFUSED, "network", NULL };
+	const struct note_event refused = { .event = EVENT_REFUSED,
+					    .reason = "network" };
 
 	u->unframed -= size;
 	atomic_fetch_add(&u->listener->counters->refused, 1);
 	note_summary_count(&u->summary, &refused, peer);
 }
 
+/* How many records it will be; what of it did not fit is of the last one. */
+static uint64_t
+count_records(const struct udp *u, const struct datagram *d, size_t size)
+{
+	const char *data = d->space.iov_base;
+	size_t kept = size < d->space.iov_len ? size : d->space.iov_len;
+	size_t lines;
+
+	if (u->listener->config->framing != FRAMING_LINE || kept == 0)
+		return 1;
+	lines = bytes_count_newlines(data, kept);
+	return lines + (data[kept - 1] != '\n');
+}
+
+/* Whether its source has sent too much: then it is counted, and no record. */
+static bool
+limit(struct udp *u, struct datagram *d, size_t size, long long now_ms)
+{
+	struct rates *rates = u->listener->rates;
+	const struct note_event limited = { .event = EVENT_LIMITED,
+					    .bytes = size };
+	struct rate_amount amount = { .bytes = size };
+	struct address source;
+
+	if (!rates)
+		return false;
+	amount.records = count_records(u, d, size);
+	if (rates_admit(rates, &d->peer, amount, now_ms, &source))
+		return false;
+	u->unframed -= size;
+	atomic_fetch_add(&u->listener->counters->limited, 1);
+	note_summary_count(&u->summary, &limited, &source);
+	return true;
+}
+
 void
 udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 {
+	const struct datagram *before = NULL;
 	const struct origin *origin = NULL;
 	size_t bytes = 0;
+	long long now_ms = u->listener->rates ? clock_now_ms() : 0;
 
 	for (size_t i = 0; i < count; i++)
 		bytes += u->messages[i].msg_len;
@@ -209,7 +252,12 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 			bytes -= size;
 			continue;
 		}
-		origin = origin_of(u, i, origin);
+		if (limit(u, d, size, now_ms)) {
+			bytes -= size;
+			continue;
+		}
+		origin = origin_of(u, d, before, origin);
+		before = d;
 		record.origin = origin;
 		if (u->listener->config->framing == FRAMING_LINE)
 			add_lines(u, batch, &record, d, size);
@@ -251,6 +299,7 @@ udp_progress_done(struct udp *u)
 	p->records = u->records;
 	p->done = p->read;
 	memcpy(p->unnoted, u->summary.unnoted, sizeof p->unnoted);
+	p->unnoted_bytes = u->summary.unnoted_bytes;
 	state_publish(u->progress);
 }
 

@@ -16,7 +16,7 @@ counters_format(const struct listener_counters *c, enum protocol protocol,
 	else
 		snprintf(out, size,
 			 "records=%llu bytes=%llu lost=%llu truncated=%llu "
-			 "refused=%llu",
+			 "refused=%llu limited=%llu",
 			 c->records, c->bytes, c->lost, c->truncated,
-			 c->refused);
+			 c->refused, c->limited);
 }

@@ -12,10 +12,13 @@ struct listener_counters {
 	atomic_ullong records;
 	atomic_ullong bytes;
 	atomic_ullong connections; /* now */
-	atomic_ullong accepted;    /* connections in all */
-	atomic_ullong refused;     /* connections or datagrams */
-	atomic_ullong lost;        /* datagrams that the kernel dropped */
-	atomic_ullong truncated;   /* datagrams */
+	union {
+		atomic_ullong accepted; /* connections in all */
+		atomic_ullong limited;  /* datagrams over the rate */
+	};
+	atomic_ullong refused;   /* connections or datagrams */
+	atomic_ullong lost;      /* datagrams that the kernel dropped */
+	atomic_ullong truncated; /* datagrams */
 };
 
 /* "records=1 bytes=2 ...", of size bytes with the NUL. */

@@ -32,15 +32,26 @@
 /* How many datagrams one system call reads. */
 #define STATE_DATAGRAMS 64
 
-/* What a listener counts and notes later: see note_summary.h. */
-enum state_event { EVENT_REFUSED, EVENT_PROBES, STATE_EVENTS };
+/*
+ * What a listener counts and notes later: see note_summary.h.  No listener has
+ * both probes, which are connections, and what is limited, which are datagrams.
+ */
+enum state_event {
+	EVENT_REFUSED,
+	EVENT_PROBES,
+	EVENT_LIMITED = EVENT_PROBES,
+	STATE_EVENTS
+};
 
 /* How far a stream or a UDP socket has come: a cache line. */
 struct state_position {
 	alignas(64) uint64_t read; /* bytes of a stream; datagrams */
 	uint64_t done;             /* of these, with the outputs */
 	uint64_t records;          /* the number of the last one */
-	uint64_t remaining;        /* counted: of a frame, behind `read` */
+	union {
+		uint64_t remaining;     /* counted: of a frame, behind `read` */
+		uint64_t unnoted_bytes; /* of unnoted[EVENT_LIMITED] */
+	};
 	uint32_t dropped; /* UDP: of the kernel's count, what was noted */
 	uint32_t turn;    /* of the last read, see messages_turn */
 	uint8_t framing;  /* enum framing, behind `read`; unset: configured */
