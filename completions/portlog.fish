@@ -52,3 +52,27 @@ complete -c portlog -n $tail -s c -r -d 'The configuration'
 complete -c portlog -n $tail -l local -d 'Times of the zone of this host'
 complete -c portlog -n $tail -l color -x -a 'auto always never' -d 'Colours'
 complete -c portlog -n $tail -F
+complete -c portlog -n __fish_use_subcommand -a status -d 'How a daemon does, and what was lost'
+
+set -l status_ '__fish_seen_subcommand_from status'
+complete -c portlog -n $status_ -s j -d 'JSON, as the socket answers it'
+complete -c portlog -n $status_ -s q -d 'Print nothing: the exit code tells'
+complete -c portlog -n $status_ -s w -x -d 'Again and again, so many seconds apart'
+complete -c portlog -n $status_ -s s -r -F -d 'The socket'
+
+complete -c portlog -n __fish_use_subcommand -a who -d 'Who is connected, and who sends'
+
+set -l who '__fish_seen_subcommand_from who'
+complete -c portlog -n $who -s j -d 'JSON, as the socket answers it'
+complete -c portlog -n $who -s l -x -d 'Of this listener'
+complete -c portlog -n $who -s L -x -d 'Not of this listener'
+complete -c portlog -n $who -s p -x -d 'Of this peer'
+complete -c portlog -n $who -s P -x -d 'Not of this peer'
+complete -c portlog -n $who -l sort -x -a 'bytes records idle since unread peer' -d 'The largest first'
+complete -c portlog -n $who -s n -x -d 'So many at the most'
+complete -c portlog -n $who -s s -r -F -d 'The socket'
+complete -c portlog -n __fish_use_subcommand -a metrics -d 'Metrics of the daemon, for Prometheus'
+
+set -l metrics '__fish_seen_subcommand_from metrics'
+complete -c portlog -n $metrics -s o -r -F -d 'To a file, as a whole'
+complete -c portlog -n $metrics -s s -r -F -d 'The socket'

@@ -12,14 +12,15 @@ static const struct {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "send", command_send },
-	{ "decode", command_decode },
-	{ "replay", command_replay },
-	{ "tail", command_tail },
+	{ "send", command_send },       { "decode", command_decode },
+	{ "replay", command_replay },   { "tail", command_tail },
+	{ "status", command_status },   { "who", command_who },
+	{ "metrics", command_metrics },
 };
 
-static const char usage[] = "usage: portlog send|decode|replay|tail ...\n"
-			    "       portlog -h | -V\n";
+static const char usage[] =
+	"usage: portlog send|decode|replay|tail|status|who|metrics ...\n"
+	"       portlog -h | -V\n";
 
 static const char help[] =
 	"The companion of portlogd.\n"
@@ -28,6 +29,9 @@ static const char help[] =
 	"  decode  a text log back to the bytes that were sent\n"
 	"  replay  the records of a log to a port, at their pace\n"
 	"  tail    the last lines of a log, and what comes\n"
+	"  status  how a daemon does, and what was lost\n"
+	"  who     who is connected, and who sends\n"
+	"  metrics of the daemon, for Prometheus\n"
 	"\n"
 	"\"portlog COMMAND -h\" tells more, and so does portlog(1).\n";
 

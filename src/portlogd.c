@@ -254,9 +254,9 @@ test(const struct config *config, const struct options *o)
 }
 
 static int
-run(const struct config *config, char *const arguments[])
+run(const struct config *config, const char *name, char *const arguments[])
 {
-	switch (server_run(config, arguments)) {
+	switch (server_run(config, name, arguments)) {
 	case SERVER_STOPPED:
 		return EX_OK;
 	case SERVER_ABANDONED:
@@ -283,7 +283,7 @@ check_or_run(const struct options *o, char *const arguments[])
 		result = low_ports_bind(&config) ? EX_OK : EXIT_FAILURE;
 	} else if (result == EX_OK) {
 		diag(LOG_DEBUG, "configuration: %s", name_config(o));
-		result = run(&config, arguments);
+		result = run(&config, name_config(o), arguments);
 	}
 	if (result == EX_CONFIG && starts(o))
 		server_refuse();

@@ -357,6 +357,60 @@ START_TEST(waits_for_every_detached_thread)
 }
 END_TEST
 
+/* Which entries a walk has met, by their number. */
+struct met {
+	const struct registry_entry *entries;
+	unsigned count[8];
+};
+
+static void
+meet(const struct registry_entry *entry, void *argument)
+{
+	struct met *met = argument;
+
+	met->count[entry - met->entries]++;
+}
+
+START_TEST(a_walk_meets_all_that_stay)
+{
+	enum { ENTRIES = 8, LEAVING = 2 };
+	struct registry_entry entries[ENTRIES];
+	int peers[ENTRIES];
+	struct met met = { .entries = entries };
+	struct registry_walk walk, other;
+	bool goes_on;
+
+	/* Most are of one source, and so in one bucket, the last one first. */
+	for (int i = 0; i < ENTRIES; i++) {
+		peers[i] = make_entry(&entries[i],
+				      i < 6 ? "192.0.2.1" : "192.0.2.2");
+		registry_add(&registry, &entries[i]);
+	}
+	registry_walk_begin(&registry, &walk);
+	registry_walk_begin(&registry, &other);
+	registry_walk_end(&registry, &walk);
+	registry_walk_begin(&registry, &walk);
+	/* Now the walk is before the one that goes, wherever it begins. */
+	do {
+		goes_on = registry_walk_step(&registry, &walk, 1, meet, &met);
+	} while (goes_on && !met.count[3]);
+	ck_assert_uint_eq(met.count[LEAVING], 0);
+	ck_assert_ptr_eq(walk.next, &entries[LEAVING]);
+	registry_remove(&registry, &entries[LEAVING]);
+	while (goes_on)
+		goes_on = registry_walk_step(&registry, &walk, 2, meet, &met);
+	registry_walk_end(&registry, &walk);
+	registry_walk_end(&registry, &other);
+	for (int i = 0; i < ENTRIES; i++) {
+		ck_assert_uint_eq(met.count[i], i != LEAVING);
+		if (i != LEAVING)
+			registry_remove(&registry, &entries[i]);
+		close(entries[i].fd);
+		close(peers[i]);
+	}
+}
+END_TEST
+
 SUITE(registry)
 {
 	Suite *suite = suite_create("registry");
@@ -373,6 +427,7 @@ SUITE(registry)
 	tcase_add_test(tests, shuts_down_only_connections_with_blocked_input);
 	tcase_add_test(tests, starts_again_what_was_left_open);
 	tcase_add_test(tests, waits_for_every_detached_thread);
+	tcase_add_test(tests, a_walk_meets_all_that_stay);
 	suite_add_tcase(suite, tests);
 	return suite;
 }

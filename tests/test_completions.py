@@ -12,7 +12,8 @@ import unittest
 import harness
 from harness import TOP, main, portlog, run
 
-COMMANDS = ("send", "decode", "replay")
+COMMANDS = ("send", "decode", "replay", "status", "who",
+            "metrics")
 DIRECTORY = os.path.join(TOP, "completions")
 
 
@@ -75,7 +76,7 @@ class Options(unittest.TestCase):
 
     def test_zsh(self):
         def found(text):
-            words = re.findall(r"\{((?:-[\w-]+,?)+)\}|(?<=[')])(-[\w-]+)\[",
+            words = re.findall(r"\{((?:-[\w-]+,?)+)\}|(?<=[')*])(-[\w-]+)\[",
                                text)
             return {option for braces, alone in words
                     for option in (braces or alone).split(",")}
@@ -183,8 +184,8 @@ class Fish(unittest.TestCase):
         self.assertEqual(fish("portlogd -l t"), ["tcp:"])
         self.assertEqual(fish("portlogd -f "), ["json", "raw", "text"])
         self.assertEqual(fish("portlog replay -f n"), ["none", "nul"])
-        self.assertEqual(fish("portlog "), ["decode", "replay", "send",
-                                             "tail"])
+        self.assertEqual(fish("portlog "), ["decode", "metrics", "replay",
+                                             "send", "status", "tail", "who"])
 
     def test_files_and_hosts(self):
         for text, is_file in (("portlogd ", False), ("portlogd -c ", True),

@@ -85,6 +85,8 @@ WRONG = {
     ("syslog", "facility"): ('one of "kern", "user"', ('"local8"', "3")),
     ("syslog", "severity"): ('one of "emerg", "alert"', ('"error"', "6")),
     ("syslog", "ident"): (NAME, ('"my log"', "1")),
+    ("top", "status_socket"): ("an absolute path of at most 107 bytes", (
+        '"s"', "1", "true", '"/' + 107 * "x" + '"')),
     ("top", "listeners"): (GROUPS, ("1", '"tcp"', '{ protocol = "tcp"; }',
                                     "[ 1 ]")),
     ("top", "outputs"): (GROUPS, ("true", '{ type = "stdout"; }')),

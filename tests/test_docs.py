@@ -142,7 +142,8 @@ class Documents(unittest.TestCase):
 
     def test_the_manual_of_the_companion_has_every_option(self):
         manual = read("man", "portlog.1")
-        for command in ("send", "decode", "replay"):
+        for command in ("send", "decode", "replay", "status", "who",
+                        "metrics"):
             section = re.search(rf"\.Ss {command}\n.*?(?=\.Ss|\.Sh)", manual,
                                 re.S).group()
             shown = portlog(command, "-h").stdout.decode()
@@ -154,7 +155,8 @@ class Documents(unittest.TestCase):
 
     def test_help_fits_into_80_columns(self):
         for text in (run("-h").stdout, *(portlog(*command, "-h").stdout.decode()
-                     for command in ((), ("send",), ("decode",), ("replay",)))):
+                     for command in ((), ("send",), ("decode",), ("replay",),
+                                     ("status",), ("who",), ("metrics",)))):
             self.assertTrue(text)
             # Where the configuration is, is as long as --prefix makes it.
             for line in re.sub(r"/\S+/portlogd\.conf", "/etc/portlogd.conf",

@@ -19,6 +19,9 @@ int command_send(int argc, char **argv);
 int command_decode(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_tail(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_who(int argc, char **argv);
+int command_metrics(int argc, char **argv);
 
 /*
  * For the commands alone.  Parse seconds, with decimals, up to a fortnight, to

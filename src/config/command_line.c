@@ -126,6 +126,8 @@ command_line_configure(struct config *config, const struct command_line *line,
 		       char error[COMMAND_LINE_ERROR])
 {
 	config_set_defaults(config);
+	/* Who starts one by hand may have a service that has the path. */
+	config->status_socket[0] = '\0';
 	if (!add_output(config, line, error))
 		return false;
 	config_complete_outputs(config);

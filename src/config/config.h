@@ -41,6 +41,9 @@ enum output_sync {
 /* The size of a Unix socket's path, with a NUL. */
 #define CONFIG_UNIX_PATH 108
 
+/* Where a configuration file does not say. */
+#define STATUS_SOCKET_DEFAULT "/run/portlog/status.sock"
+
 /* The most multicast groups of a listener: the state has so many places. */
 #define CONFIG_GROUPS 64
 
@@ -131,6 +134,7 @@ struct config {
 	size_t output_count;
 	struct peer_names peer_names;
 	struct limits limits;
+	char *status_socket; /* a path; "": none */
 	unsigned backlog;
 	unsigned shutdown_timeout_s;
 	unsigned source_prefix_v6; /* bits: what is one source */

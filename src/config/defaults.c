@@ -238,6 +238,7 @@ config_free(struct config *config)
 		free(config->outputs[i].ident);
 	}
 	peer_names_free(&config->peer_names);
+	free(config->status_socket);
 	free(config->listeners);
 	free(config->outputs);
 	*config = (struct config){ 0 };

@@ -95,6 +95,7 @@ put_value(FILE *out, const struct option *option, const void *target)
 	case OPTION_NETWORK:
 	case OPTION_TEXT:
 	case OPTION_PATH:
+	case OPTION_SOCKET:
 		put_string(out, *(char *const *)field);
 		break;
 	case OPTION_DELIMITER:
@@ -124,6 +125,7 @@ is_unset(const struct option *option, const void *target)
 	case OPTION_NETWORK:
 	case OPTION_TEXT:
 	case OPTION_PATH:
+	case OPTION_SOCKET:
 		return *(char *const *)field == NULL;
 	case OPTION_NAMES:
 		return ((const struct names *)field)->count == 0;

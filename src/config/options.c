@@ -102,6 +102,9 @@ const struct option config_top_options[] = {
 	{ .name = "outputs", .type = OPTION_LIST },
 	{ .name = "limits", .type = OPTION_GROUP },
 	{ .name = "names", .type = OPTION_LIST },
+	{ STRING("status_socket", OPTION_SOCKET,
+		 offsetof(struct config, status_socket),
+		 STATUS_SOCKET_DEFAULT) },
 	{ CHOICE("connection_notes",
 		 offsetof(struct config, limits.connection_notes), notes,
 		 NOTES_CLOSED) },
@@ -337,6 +340,7 @@ options_set_defaults(const struct option *table, void *target)
 		case OPTION_NETWORK:
 		case OPTION_TEXT:
 		case OPTION_PATH:
+		case OPTION_SOCKET:
 			*(char **)(void *)field =
 				table->text ? memory_copy(table->text) : NULL;
 			break;

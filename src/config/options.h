@@ -22,6 +22,7 @@ enum option_type {
 	OPTION_NETWORK,   /* char *: an address or a network */
 	OPTION_TEXT,      /* char *: not empty */
 	OPTION_PATH,      /* char *: the path of a file */
+	OPTION_SOCKET,    /* char *: the path of a Unix socket, or "" */
 	OPTION_DELIMITER, /* struct delimiter: an escaped string */
 	OPTION_NAMES,     /* struct names: an array or list of names */
 	OPTION_NETWORKS,  /* struct prefix_table: the same of networks */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/read.h"
 
+#include "config/conflicts.h"
 #include "config/defaults.h"
 #include "config/group.h"
 #include "config/peer_names.h"
@@ -44,6 +45,24 @@ complete_names(struct reader *r)
 			 "on %s",
 			 names->list[second].address, names->list[first].name,
 			 place);
+	}
+}
+
+/* Both would bind it. */
+static void
+check_status_socket(struct reader *r)
+{
+	const config_setting_t *set = config_lookup(&r->tree, "status_socket");
+	const char *path = r->config->status_socket;
+
+	for (size_t i = 0; set && i < r->config->listener_count; i++) {
+		const struct listener_config *l = &r->config->listeners[i];
+
+		if (l->path && *path && conflicts_paths(l->path, path))
+			error_at(r, set,
+				 "status_socket: found the path of a listener, "
+				 "\"%s\"",
+				 path);
 	}
 }
 
@@ -93,4 +112,5 @@ config_read_tree(struct reader *r)
 	config_complete_outputs(r->config);
 	read_list(r, "listeners", read_listener);
 	config_complete_listeners(r->config);
+	check_status_socket(r);
 }

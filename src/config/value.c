@@ -254,13 +254,18 @@ read_space(struct reader *r, const config_setting_t *setting,
 				 "\"99%\"");
 }
 
-/* What a string of that type must be, or NULL if value is. */
+/* What a string of that type must be, or NULL if value is.  NULL: no string. */
 static const char *
 wrong_string(enum option_type type, const char *value,
 	     char expected[NETWORK_EXPECTED])
 {
 	struct network network;
 
+	if (type == OPTION_SOCKET)
+		return value && !*value ? NULL
+					: expect_unix_path(value ? value : "");
+	/* "" is what none of the others may be. */
+	value = value ? value : "";
 	if (type == OPTION_NAME)
 		return value_is_name(value) ? NULL : VALUE_NAME;
 	if (type == OPTION_TEXT)
@@ -277,9 +282,7 @@ read_string(struct reader *r, const config_setting_t *setting,
 {
 	const char *value = config_setting_get_string(setting);
 	char expected[NETWORK_EXPECTED];
-	/* "" is what none of them may be. */
-	const char *wrong =
-		wrong_string(option->type, value ? value : "", expected);
+	const char *wrong = wrong_string(option->type, value, expected);
 
 	if (wrong) {
 		value_wrong_type(r, setting, wrong);
@@ -399,6 +402,7 @@ value_read(struct reader *r, const config_setting_t *setting,
 	case OPTION_NETWORK:
 	case OPTION_TEXT:
 	case OPTION_PATH:
+	case OPTION_SOCKET:
 		read_string(r, setting, option, field);
 		break;
 	case OPTION_DELIMITER:

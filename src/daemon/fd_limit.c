@@ -8,7 +8,7 @@
 #include "output/output_set.h"
 
 /* Descriptors for other things than connections and listeners. */
-#define OTHER_DESCRIPTORS 32
+#define OTHER_DESCRIPTORS 48
 
 /* Of these, what a start opens last; of each listener for its thread. */
 #define LAST_DESCRIPTORS 12

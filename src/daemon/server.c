@@ -24,6 +24,7 @@
 #include "daemon/restart.h"
 #include "daemon/restart_check.h"
 #include "daemon/signals.h"
+#include "daemon/status.h"
 #include "daemon/watchdog.h"
 #include "output/output_set.h"
 #include "system/fdstore.h"
@@ -51,12 +52,14 @@ enum {
 
 struct server {
 	const struct config *config;
+	const char *config_name;
 	char *const *arguments; /* of main() */
 	struct output_set *outputs;
 	struct listeners listeners;
 	struct retired retired;
 	struct watchdog watchdog;
 	struct job_question question;
+	struct status *status; /* NULL: nobody looks */
 	struct pollfd *polled;
 	long long reopening_until_ms; /* 0: it is not */
 	int handover_fd; /* an eventfd, rung when threads are to end */
@@ -160,10 +163,12 @@ wait_for_something(struct server *s, long long until_ms)
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
 		left_ms = 0;
+	status_leave(s->status);
 	if (poll(s->polled, count, left_ms < INT_MAX ? (int)left_ms : INT_MAX) <
 		    0 &&
 	    errno != EINTR)
 		clock_sleep_ms(100); /* not even RLIMIT_NOFILE allows it */
+	status_enter(s->status);
 	if (s->polled[POLLED_WAKE].revents)
 		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
 	if (s->polled[POLLED_BROKEN].revents) {
@@ -301,6 +306,7 @@ end(struct server *s, int number)
 static enum server_end
 abandon(struct server *s)
 {
+	status_close(s->status);
 	output_set_abandon(s->outputs);
 	drain_log_unread(&s->listeners, &s->retired);
 	output_set_log_unwritten(s->outputs);
@@ -328,6 +334,7 @@ clean_up(struct server *s)
 {
 	bool closed;
 
+	status_close(s->status);
 	listeners_close(&s->listeners);
 	retired_close(&s->retired);
 	/* A file that does not open is waited for no longer: all is written. */
@@ -364,6 +371,20 @@ open_all(struct server *s, struct listen_fds *in)
 	return is_open;
 }
 
+static void
+open_status(struct server *s)
+{
+	struct status_view view = {
+		.listeners = &s->listeners,
+		.config_name = s->config_name,
+		.started_ms = clock_now_ms(),
+		.watchdog_ms = s->watchdog.watchdog_ms,
+	};
+
+	clock_gettime(CLOCK_REALTIME, &view.started);
+	s->status = status_open(&view);
+}
+
 /* Open everything and start all threads; false: stderr has the reason. */
 static bool
 start(struct server *s)
@@ -377,10 +398,11 @@ start(struct server *s)
 		return false;
 	}
 	listen_fds_close(&in);
+	watchdog_init(&s->watchdog);
+	open_status(s);
 	output_set_log(s->outputs);
 	memory_bound_log(&s->listeners);
 	listeners_log(&s->listeners);
-	watchdog_init(&s->watchdog);
 	return true;
 }
 
@@ -391,9 +413,12 @@ server_refuse(void)
 }
 
 enum server_end
-server_run(const struct config *config, char *const arguments[])
+server_run(const struct config *config, const char *config_name,
+	   char *const arguments[])
 {
-	struct server s = { .config = config, .arguments = arguments };
+	struct server s = { .config = config,
+			    .config_name = config_name,
+			    .arguments = arguments };
 	unsigned long long unwritten;
 
 	/* Where it fails, what was opened so far closes with the process. */

@@ -17,9 +17,10 @@ void server_refuse(void);
 /*
  * Receive and write until SIGTERM or SIGINT.  Logs on stderr.  Call it once,
  * from the main thread, after signals_block() and before any other thread is
- * started.  arguments are those of main(), with which a restart starts the next
- * process.
+ * started.  config_name is where the configuration is from; arguments are those
+ * of main(), with which a restart starts the next process.
  */
-enum server_end server_run(const struct config *, char *const arguments[]);
+enum server_end server_run(const struct config *, const char *config_name,
+			   char *const arguments[]);
 
 #endif

@@ -28,23 +28,30 @@ connection_give_back(struct connection *c)
 	framer_lend(&c->framer, NULL, 0);
 }
 
-/* For the report of what is lost, should the outputs never take it. */
+/*
+ * For those who ask for it, and for the report of what is lost, should the
+ * outputs never take it.
+ */
 static void
-publish_held(struct connection *c)
+publish(struct connection *c)
 {
-	atomic_store_explicit(&c->entry.held, connection_held(c),
-			      memory_order_relaxed);
+	const memory_order relaxed = memory_order_relaxed;
+
+	atomic_store_explicit(&c->entry.held, connection_held(c), relaxed);
+	atomic_store_explicit(&c->entry.records, c->records, relaxed);
+	atomic_store_explicit(&c->entry.bytes, c->bytes, relaxed);
+	atomic_store_explicit(&c->entry.received_ms, c->received_ms, relaxed);
 }
 
 void
 connection_emit(struct connection *c)
 {
-	publish_held(c);
+	publish(c);
 	batch_emit(c->batch);
 	connection_progress_written(c);
 }
 
-/* batch_add() writes a full batch: publish what is held before it blocks. */
+/* batch_add() writes a full batch: publish before it blocks. */
 static void
 add(struct connection *c, struct batch *batch, enum tag tag, const void *data,
     size_t size)
@@ -52,7 +59,7 @@ add(struct connection *c, struct batch *batch, enum tag tag, const void *data,
 	bool is_written = batch_is_nearly_full(batch);
 
 	if (is_written)
-		publish_held(c);
+		publish(c);
 	batch_add(batch, (struct record){
 				 .time = c->time,
 				 .origin = &c->origin,
@@ -196,7 +203,7 @@ received(struct connection *c, struct batch *batch, size_t size)
 		c->unfinished_ms = c->received_ms;
 	else if (c->received_ms >= connection_flush_at_ms(c))
 		add_piece(c, batch);
-	publish_held(c);
+	publish(c);
 }
 
 /* The stream has ended: we have stopped it, or the peer has sent its FIN. */

@@ -32,6 +32,7 @@ find_told(struct connection *c, const struct state_connection *previous)
 	if (c->proxy_header == STATE_HEADER_AWAITED || previous->told_size == 0)
 		return;
 	address_format(&c->entry.peer, c->by);
+	c->entry.proxy = c->entry.peer;
 	memcpy(&c->entry.peer.in6, previous->told, sizeof previous->told);
 	c->entry.peer.size = previous->told_size;
 }
@@ -152,6 +153,8 @@ connection_restore(struct connection *c, struct state_connection *previous,
 	c->resumed = c->proxy_header == STATE_HEADER_NONE || c->entry.fd < 0;
 	c->records = p->records;
 	c->bytes = p->read;
+	atomic_store(&c->entry.records, c->records);
+	atomic_store(&c->entry.bytes, c->bytes);
 	c->opened_ms = previous->opened_ms;
 	/* A process that was killed may have read more since it was saved. */
 	if (p->is_saved && read == p->read &&

@@ -153,8 +153,11 @@ link_entry(struct registry *registry, struct registry_entry *entry)
 }
 
 static void
-unlink_entry(struct registry_entry *entry)
+unlink_entry(struct registry *registry, struct registry_entry *entry)
 {
+	for (struct registry_walk *w = registry->walks; w; w = w->other)
+		if (w->next == entry)
+			w->next = entry->next;
 	*entry->link = entry->next;
 	if (entry->next)
 		entry->next->link = entry->link;
@@ -182,7 +185,7 @@ registry_add(struct registry *registry, struct registry_entry *entry)
 static void
 remove_entry(struct registry *registry, struct registry_entry *entry)
 {
-	unlink_entry(entry);
+	unlink_entry(registry, entry);
 	flight_remove(&registry->flight, &entry->flight);
 	registry->count--;
 	atomic_fetch_sub(entry->count, 1);
@@ -199,10 +202,11 @@ registry_set_peer(struct registry *registry, struct registry_entry *entry,
 	bool is_free;
 
 	pthread_mutex_lock(&registry->lock);
-	unlink_entry(entry);
+	unlink_entry(registry, entry);
 	is_free =
 		max == 0 || count_source(registry, &source, entry->count) < max;
 	if (is_free) {
+		entry->proxy = entry->peer;
 		entry->peer = *peer;
 		entry->source = source;
 	}
@@ -423,6 +427,50 @@ registry_count_unread(struct registry *registry, unsigned long long *held)
 		}
 	pthread_mutex_unlock(&registry->lock);
 	return sum;
+}
+
+void
+registry_walk_begin(struct registry *registry, struct registry_walk *walk)
+{
+	pthread_mutex_lock(&registry->lock);
+	*walk = (struct registry_walk){ .other = registry->walks };
+	registry->walks = walk;
+	pthread_mutex_unlock(&registry->lock);
+}
+
+bool
+registry_walk_step(struct registry *registry, struct registry_walk *walk,
+		   size_t max,
+		   void (*look)(const struct registry_entry *, void *),
+		   void *argument)
+{
+	bool goes_on;
+
+	pthread_mutex_lock(&registry->lock);
+	while (max > 0 && (walk->next || walk->bucket < REGISTRY_BUCKETS)) {
+		if (!walk->next) {
+			walk->next = registry->buckets[walk->bucket++];
+			continue;
+		}
+		look(walk->next, argument);
+		walk->next = walk->next->next;
+		max--;
+	}
+	goes_on = walk->next || walk->bucket < REGISTRY_BUCKETS;
+	pthread_mutex_unlock(&registry->lock);
+	return goes_on;
+}
+
+void
+registry_walk_end(struct registry *registry, struct registry_walk *walk)
+{
+	struct registry_walk **link = &registry->walks;
+
+	pthread_mutex_lock(&registry->lock);
+	while (*link != walk)
+		link = &(*link)->other;
+	*link = walk->other;
+	pthread_mutex_unlock(&registry->lock);
 }
 
 void

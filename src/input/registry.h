@@ -31,14 +31,25 @@ struct registry_entry {
 	struct flight_entry flight;
 	struct address peer;
 	struct address source; /* of that: set when it is added */
+	struct address proxy;  /* that has told of the peer; size 0: none */
 	atomic_ullong *count;  /* of its listener; borrowed */
 	/* Of its listener, how many are not admitted; NULL: it is; borrowed. */
 	atomic_size_t *unadmitted;
-	atomic_size_t held;        /* bytes read that are no record yet */
+	atomic_size_t held;    /* bytes read that are no record yet */
+	atomic_ullong records; /* these three as of the last read */
+	atomic_ullong bytes;
+	atomic_llong received_ms;  /* CLOCK_MONOTONIC; 0: nothing yet */
 	int fd;                    /* closed by registry_close() alone */
 	enum registry_state state; /* under the lock */
 	bool unconfirmed;    /* an output did not take all: no end in order */
 	atomic_bool was_cut; /* shut down before its peer had ended it */
+};
+
+/* Where a walk through all entries is. */
+struct registry_walk {
+	struct registry_walk *other;
+	struct registry_entry *next;
+	size_t bucket; /* the one behind that of `next` */
 };
 
 struct registry {
@@ -46,7 +57,8 @@ struct registry {
 	/* Under the lock: */
 	struct registry_entry *buckets[REGISTRY_BUCKETS]; /* by source */
 	size_t count;
-	size_t left_open; /* of count, those in that state */
+	size_t left_open;            /* of count, those in that state */
+	struct registry_walk *walks; /* that go on; borrowed */
 	struct flight flight;
 	bool stopping;         /* block the input of whatever is added */
 	bool shutdown_pending; /* some have their input blocked, no more */
@@ -153,6 +165,17 @@ void registry_take_back(struct registry *,
  */
 unsigned long long registry_count_unread(struct registry *,
 					 unsigned long long *held);
+
+/*
+ * Walk through the entries that are there all the time: begin, then step until
+ * it returns false, then end.  A step calls look for up to max entries, with
+ * the lock held.  Any thread.
+ */
+void registry_walk_begin(struct registry *, struct registry_walk *);
+bool registry_walk_step(struct registry *, struct registry_walk *, size_t max,
+			void (*look)(const struct registry_entry *, void *),
+			void *);
+void registry_walk_end(struct registry *, struct registry_walk *);
 
 /* Whether left_fd is rung when one is removed or admitted.  Main thread. */
 void registry_want_wakeup(struct registry *, bool);

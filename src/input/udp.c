@@ -211,6 +211,7 @@ udp_start(struct listener *listener, int done_fd)
 		u->datagrams[i].origin = u->self;
 	resume(u);
 	note_summary_init(&u->summary, listener, -1);
+	senders_init(&u->senders);
 	u->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (u->stop_fd >= 0) {
 		errno = thread_start(&u->thread, udp_main, u);
@@ -218,6 +219,7 @@ udp_start(struct listener *listener, int done_fd)
 			return u;
 		close(u->stop_fd);
 	}
+	senders_destroy(&u->senders);
 	note_summary_destroy(&u->summary);
 	free(u);
 	return NULL;
@@ -269,6 +271,12 @@ udp_log_abandoned(struct udp *u)
 	note_summary_log_unwritten(&u->summary);
 }
 
+struct senders *
+udp_senders(struct udp *u)
+{
+	return &u->senders;
+}
+
 bool
 udp_is_done(const struct udp *u)
 {
@@ -280,6 +288,7 @@ udp_join(struct udp *u)
 {
 	pthread_join(u->thread, NULL);
 	close(u->stop_fd);
+	senders_destroy(&u->senders);
 	note_summary_destroy(&u->summary);
 	free(u);
 }

@@ -12,6 +12,7 @@
 
 #include "input/listener.h"
 
+struct senders;
 struct udp;
 
 /* The bytes of the buffer that the thread receives into. */
@@ -51,6 +52,9 @@ bool udp_is_alive(struct udp *);
  * flight.
  */
 void udp_log_abandoned(struct udp *);
+
+/* Who has sent: lives as long as this does.  Any thread. */
+struct senders *udp_senders(struct udp *);
 
 /* Whether the thread has read and written all that it was to. */
 bool udp_is_done(const struct udp *);

@@ -227,12 +227,25 @@ limit(struct udp *u, struct datagram *d, size_t size, long long now_ms)
 	return true;
 }
 
+/* For the table of senders; returns how many there are of this batch now. */
+static size_t
+count_sent(struct sent *sent, size_t senders, bool is_same,
+	   const struct address *peer, size_t size)
+{
+	if (!is_same || senders == 0)
+		sent[senders++] = (struct sent){ .peer = peer };
+	sent[senders - 1].datagrams++;
+	sent[senders - 1].bytes += size;
+	return senders;
+}
+
 void
 udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 {
 	const struct datagram *before = NULL;
 	const struct origin *origin = NULL;
-	size_t bytes = 0;
+	struct sent sent[STATE_DATAGRAMS];
+	size_t bytes = 0, senders = 0;
 	long long now_ms = u->listener->rates ? clock_now_ms() : 0;
 
 	for (size_t i = 0; i < count; i++)
@@ -256,14 +269,17 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 			bytes -= size;
 			continue;
 		}
-		origin = origin_of(u, d, before, origin);
+		record.origin = origin_of(u, d, before, origin);
+		senders = count_sent(sent, senders, record.origin == origin,
+				     &d->peer, size);
+		origin = record.origin;
 		before = d;
-		record.origin = origin;
 		if (u->listener->config->framing == FRAMING_LINE)
 			add_lines(u, batch, &record, d, size);
 		else
 			add_whole(u, batch, &record, d, size);
 	}
+	senders_add(&u->senders, sent, senders);
 	atomic_store(&u->unframed_at_emit, 0);
 	atomic_fetch_add(&u->listener->counters->bytes, bytes);
 }

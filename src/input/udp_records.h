@@ -14,6 +14,7 @@
 #include "input/batch.h"
 #include "input/listener.h"
 #include "input/note_summary.h"
+#include "input/senders.h"
 #include "system/unix_sockets.h"
 
 /* The buffers of one datagram: for recvmmsg(2), and for its notes. */
@@ -49,6 +50,7 @@ struct udp {
 	uint64_t records;         /* the number of the last one */
 	uint64_t lost_at_kill;    /* datagrams, not noted yet */
 	struct note_summary summary;
+	struct senders senders;
 	struct state_progress *progress; /* in the state */
 	struct origin self;              /* of notes that are about no peer */
 	struct mmsghdr *messages;        /* there too */

@@ -158,7 +158,7 @@ static bool
 look_before(struct output *output, struct writing *w)
 {
 	bool in_line = is_in_line(output, w);
-	bool is_stalled = output->stalled_since_ms != 0;
+	bool is_stalled = output->counters.stalled_since_ms != 0;
 	long long now_ms = atomic_load(&output->counters.busy_since_ms);
 
 	if (!in_line && !is_stalled && now_ms < output->sink->look_at_ms)
@@ -268,7 +268,7 @@ static bool
 prepare_file(struct output *output, struct writing *w)
 {
 	if (!line_writer_is_reopened(output) &&
-	    (!is_in_line(output, w) || output->stalled_since_ms != 0))
+	    (!is_in_line(output, w) || output->counters.stalled_since_ms != 0))
 		reopen(output, w, REASON_REQUEST);
 	return look_before(output, w) &&
 	       (has_room(output, w) || begin_next_file(output, w)) &&

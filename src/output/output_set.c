@@ -344,6 +344,12 @@ output_set_is_broken(const struct output_set *outputs, uint64_t mask)
 	return broken;
 }
 
+const struct output *
+output_set_get(const struct output_set *outputs, size_t number)
+{
+	return &outputs->list[number];
+}
+
 void
 output_set_log(struct output_set *outputs)
 {

@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "record/record.h"
 
+struct output;
 struct output_set;
 
 /*
@@ -85,6 +86,9 @@ bool output_set_is_writing(struct output_set *);
  * are no longer written to it.  Any thread.
  */
 bool output_set_is_broken(const struct output_set *, uint64_t mask);
+
+/* Each of them, by its place in the configuration.  Any thread. */
+const struct output *output_set_get(const struct output_set *, size_t number);
 
 /* Log where each writes, or its counters, on stderr.  Main thread. */
 void output_set_log(struct output_set *);

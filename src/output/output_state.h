@@ -35,9 +35,8 @@ struct output {
 	struct sink *sink;   /* that is written to; NULL: none of the files */
 	struct sink only;    /* the sink of an output without files */
 	struct files *files; /* owned; NULL: its path is no pattern */
-	long long stalled_since_ms; /* CLOCK_MONOTONIC; 0: not stalled */
-	long long unnoted_stall_ms; /* of stalls that are over */
-	long long unnoted_doubtful; /* bytes: see sync.h */
+	long long unnoted_stall_ms;               /* of stalls that are over */
+	long long unnoted_doubtful;               /* bytes: see sync.h */
 	struct diag_limit rotate_failed, removed; /* of what is logged */
 };
 

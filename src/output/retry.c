@@ -30,9 +30,12 @@ retry_wait(struct output *output, int error)
 void
 retry_wait_for(struct output *output, const char *reason, const char *why)
 {
-	if (output->stalled_since_ms == 0) {
-		output->stalled_since_ms = clock_now_ms();
-		atomic_fetch_add(&output->counters.errors, 1);
+	struct output_counters *c = &output->counters;
+
+	atomic_store(&c->stall_reason, reason);
+	if (atomic_load(&c->stalled_since_ms) == 0) {
+		atomic_store(&c->stalled_since_ms, clock_now_ms());
+		atomic_fetch_add(&c->errors, 1);
 		diag(LOG_ERR,
 		     "output %s: stalled reason=%s: %s; trying again "
 		     "every second",
@@ -45,12 +48,13 @@ retry_wait_for(struct output *output, const char *reason, const char *why)
 void
 retry_end(struct output *output)
 {
+	long long since_ms = atomic_load(&output->counters.stalled_since_ms);
 	long long stall_ms;
 
-	if (output->stalled_since_ms == 0)
+	if (since_ms == 0)
 		return;
-	stall_ms = clock_now_ms() - output->stalled_since_ms;
-	output->stalled_since_ms = 0;
+	stall_ms = clock_now_ms() - since_ms;
+	atomic_store(&output->counters.stalled_since_ms, 0);
 	output->unnoted_stall_ms += stall_ms;
 	diag(LOG_WARNING, "output %s: resumed seconds=%lld.%03lld",
 	     output->sink->name, stall_ms / 1000, stall_ms % 1000);

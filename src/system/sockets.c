@@ -345,14 +345,26 @@ sockets_leave_port(int fd)
 	return false;
 }
 
-uint32_t
-sockets_dropped(int fd)
+static uint32_t
+memory_of(int fd, int which)
 {
 	uint32_t memory[SK_MEMINFO_VARS] = { 0 };
 	socklen_t size = sizeof memory;
 
 	getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &size);
-	return memory[SK_MEMINFO_DROPS];
+	return memory[which];
+}
+
+unsigned
+sockets_queued(int fd)
+{
+	return memory_of(fd, SK_MEMINFO_RMEM_ALLOC);
+}
+
+uint32_t
+sockets_dropped(int fd)
+{
+	return memory_of(fd, SK_MEMINFO_DROPS);
 }
 
 bool

@@ -111,6 +111,9 @@ void sockets_set_low_water(int fd, size_t bytes);
  */
 bool sockets_leave_port(int fd);
 
+/* The bytes of the receive buffer of a UDP socket that are in use. */
+unsigned sockets_queued(int fd);
+
 /* How many datagrams the kernel has dropped for this socket, modulo 2^32. */
 uint32_t sockets_dropped(int fd);
 
