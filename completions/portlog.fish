@@ -76,3 +76,10 @@ complete -c portlog -n __fish_use_subcommand -a metrics -d 'Metrics of the daemo
 set -l metrics '__fish_seen_subcommand_from metrics'
 complete -c portlog -n $metrics -s o -r -F -d 'To a file, as a whole'
 complete -c portlog -n $metrics -s s -r -F -d 'The socket'
+complete -c portlog -n __fish_use_subcommand -a check -d 'Why nothing arrives'
+
+set -l check '__fish_seen_subcommand_from check'
+complete -c portlog -n $check -s n -d 'Send nothing'
+complete -c portlog -n $check -s j -d 'JSON'
+complete -c portlog -n $check -s q -d 'Print nothing'
+complete -c portlog -n $check -s c -r -F -d 'The configuration'

@@ -15,11 +15,11 @@ static const struct {
 	{ "send", command_send },       { "decode", command_decode },
 	{ "replay", command_replay },   { "tail", command_tail },
 	{ "status", command_status },   { "who", command_who },
-	{ "metrics", command_metrics },
+	{ "metrics", command_metrics }, { "check", command_check },
 };
 
 static const char usage[] =
-	"usage: portlog send|decode|replay|tail|status|who|metrics ...\n"
+	"usage: portlog send|decode|replay|tail|status|who|metrics|check ...\n"
 	"       portlog -h | -V\n";
 
 static const char help[] =
@@ -32,6 +32,7 @@ static const char help[] =
 	"  status  how a daemon does, and what was lost\n"
 	"  who     who is connected, and who sends\n"
 	"  metrics of the daemon, for Prometheus\n"
+	"  check   why nothing arrives\n"
 	"\n"
 	"\"portlog COMMAND -h\" tells more, and so does portlog(1).\n";
 

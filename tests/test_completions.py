@@ -13,7 +13,7 @@ import harness
 from harness import TOP, main, portlog, run
 
 COMMANDS = ("send", "decode", "replay", "status", "who",
-            "metrics")
+            "metrics", "check")
 DIRECTORY = os.path.join(TOP, "completions")
 
 
@@ -184,8 +184,9 @@ class Fish(unittest.TestCase):
         self.assertEqual(fish("portlogd -l t"), ["tcp:"])
         self.assertEqual(fish("portlogd -f "), ["json", "raw", "text"])
         self.assertEqual(fish("portlog replay -f n"), ["none", "nul"])
-        self.assertEqual(fish("portlog "), ["decode", "metrics", "replay",
-                                             "send", "status", "tail", "who"])
+        self.assertEqual(fish("portlog "), ["check", "decode", "metrics",
+                                             "replay", "send", "status",
+                                             "tail", "who"])
 
     def test_files_and_hosts(self):
         for text, is_file in (("portlogd ", False), ("portlogd -c ", True),

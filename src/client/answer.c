@@ -86,10 +86,8 @@ dial_patiently(const char *path)
 
 /* Read to the end of the stream.  false: errno. */
 static bool
-read_all(int fd, struct buffer *text)
+read_all(int fd, struct buffer *text, long long until_ms)
 {
-	long long until_ms = clock_now_ms() + ANSWER_MS;
-
 	for (;;) {
 		struct pollfd ready = { .fd = fd, .events = POLLIN };
 		long long left_ms = until_ms - clock_now_ms();
@@ -119,25 +117,48 @@ is_whole(const struct buffer *text)
 	       memcmp(text->data + text->size - size, end, size) == 0;
 }
 
+/* Ask, and close the socket.  false: errno. */
+static bool
+ask(struct answer *a, int fd, const char *request, int timeout_ms)
+{
+	long long until_ms = clock_now_ms() + timeout_ms;
+	bool is_read;
+	char line[64];
+	int error;
+
+	snprintf(line, sizeof line, "%s\n", request);
+	is_read = send(fd, line, strlen(line), MSG_NOSIGNAL) >= 0 &&
+		  read_all(fd, &a->text, until_ms);
+	error = is_read ? EPROTO : errno;
+	close(fd);
+	errno = error;
+	return is_read && is_whole(&a->text);
+}
+
 bool
 answer_ask(struct answer *a, const char *socket_path, const char *request)
 {
 	int fd = dial_patiently(socket_path);
-	char line[64];
-	bool is_read;
 
 	if (fd < 0)
 		return false;
-	snprintf(line, sizeof line, "%s\n", request);
-	is_read = send(fd, line, strlen(line), MSG_NOSIGNAL) >= 0 &&
-		  read_all(fd, &a->text);
-	if (!is_read)
+	if (ask(a, fd, request, ANSWER_MS))
+		return true;
+	if (errno == EPROTO)
+		diag(LOG_ERR, "%s: the answer was cut off", socket_path);
+	else
 		diag(LOG_ERR, "%s: no answer: %s", socket_path,
 		     strerror(errno));
-	else if (!is_whole(&a->text))
-		diag(LOG_ERR, "%s: the answer was cut off", socket_path);
-	close(fd);
-	return is_read && is_whole(&a->text);
+	return false;
+}
+
+bool
+answer_ask_once(struct answer *a, const char *socket_path, const char *request,
+		int timeout_ms)
+{
+	int fd = dial(socket_path);
+
+	return fd >= 0 && ask(a, fd, request, timeout_ms);
 }
 
 #ifdef HAVE_JANSSON

@@ -25,6 +25,13 @@ struct answer {
  */
 bool answer_ask(struct answer *, const char *socket_path, const char *request);
 
+/*
+ * The same, but try once and wait no longer for the answer.  false: errno, of
+ * which EPROTO says that it was cut off; nothing is logged.
+ */
+bool answer_ask_once(struct answer *, const char *socket_path,
+		     const char *request, int timeout_ms);
+
 /* Whether objects can be read; false: why not is logged. */
 bool answer_is_readable(void);
 

@@ -15,6 +15,7 @@
  * Each takes the arguments from its own name on, and returns the exit code of
  * the program: 0, 1 if it failed and logged why, 64 for a bad command line.
  */
+int command_check(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_decode(int argc, char **argv);
 int command_replay(int argc, char **argv);

@@ -6,25 +6,11 @@
 #include <sys/statvfs.h>
 
 #include "config/config.h"
+#include "config/keep_free.h"
 
 /* Between two looks.  One takes a microsecond, so this costs nothing. */
 #define LOOK_BYTES 1048576
 #define LOOK_MS 1000
-
-/* The most that a percentage means, as for journald: disks are large. */
-#define MOST_OF_PERCENTAGE (1ULL << 30)
-
-static unsigned long long
-to_keep(unsigned keep_free, const struct statvfs *system)
-{
-	unsigned long long bytes;
-
-	if (!(keep_free & CONFIG_PERCENT))
-		return keep_free;
-	bytes = (unsigned long long)system->f_blocks * system->f_frsize / 100 *
-		(keep_free & ~CONFIG_PERCENT);
-	return bytes < MOST_OF_PERCENTAGE ? bytes : MOST_OF_PERCENTAGE;
-}
 
 /*
  * How many bytes of the wanted ones may be written before the next look.  What
@@ -40,7 +26,7 @@ look(const struct sink *sink, size_t wanted, char why[FREE_SPACE_REASON])
 	if (fstatvfs(sink->fd, &system) != 0 || system.f_blocks == 0)
 		return wanted;
 	free = (unsigned long long)system.f_bavail * system.f_frsize;
-	keep = to_keep(sink->config->keep_free, &system);
+	keep = keep_free_bytes(sink->config->keep_free, &system);
 	snprintf(why, FREE_SPACE_REASON,
 		 "its file system has %llu bytes free, and the setting "
 		 "keep_free leaves %llu to others",

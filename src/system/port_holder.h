@@ -9,12 +9,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "base/proc_net.h"
+#include "base/socket_holder.h"
 #include "config/config.h"
-#include "system/proc_net.h"
 
 struct port_holder {
-	pid_t pid;        /* 0: it cannot be seen */
-	char program[16]; /* "": likewise */
+	pid_t pid;                           /* 0: it cannot be seen */
+	char program[SOCKET_HOLDER_PROGRAM]; /* "": likewise */
 	/* It runs the program that we run; unseen: it is of our user. */
 	bool is_ours;
 };

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "system/proc_net.h"
+#include "base/proc_net.h"
 #include "system/sockets.h"
 #include "system/sockets_input.h"
 #include "system/unix_sockets.h"

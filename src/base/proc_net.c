@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "system/proc_net.h"
+#include "base/proc_net.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +26,13 @@ static bool
 read_line(const char *line, const char *wanted, struct net_socket *out)
 {
 	struct address *address = &out->address;
-	char host[33], port[5], state[3], uid[11], inode[21];
+	char host[33], port[5], state[3], queue[9], uid[11], inode[21];
+	char last[21] = "";
 
 	if (sscanf(line,
-		   "%*s %32[0-9A-F]:%4s %*s %2s %*s %*s %*s %10s %*s %20s",
-		   host, port, state, uid, inode) != 5 ||
+		   "%*s %32[0-9A-F]:%4s %*s %2s %*8[0-9A-F]:%8s %*s %*s %10s "
+		   "%*s %20s %*s %*s %20s",
+		   host, port, state, queue, uid, inode, last) < 6 ||
 	    strcmp(state, wanted) != 0)
 		return false;
 	if (strlen(host) == 8) {
@@ -46,6 +47,9 @@ read_line(const char *line, const char *wanted, struct net_socket *out)
 	address->in.sin_port = htons((uint16_t)strtoul(port, NULL, 16));
 	out->owner = (uid_t)strtoul(uid, NULL, 10);
 	out->inode = strtoul(inode, NULL, 10);
+	out->queue = strtoul(queue, NULL, 16);
+	if (out->protocol == PROTOCOL_UDP)
+		out->drops = strtoul(last, NULL, 10);
 	return true;
 }
 
@@ -86,4 +90,21 @@ proc_net_free(struct net_sockets *sockets)
 {
 	free(sockets->list);
 	*sockets = (struct net_sockets){ 0 };
+}
+
+bool
+net_socket_overlaps(const struct net_socket *socket,
+		    const struct address *address)
+{
+	const struct address *bound = &socket->address;
+	struct address wanted = *address;
+
+	/* The kernel does not list whether "::" is IPv4 too: it may be. */
+	if (wanted.any.sa_family != bound->any.sa_family)
+		return bound->any.sa_family == AF_INET6 &&
+		       address_is_any(bound);
+	if (wanted.any.sa_family == AF_INET6)
+		wanted.in6.sin6_scope_id = 0; /* it is not listed */
+	return address_is_any(bound) || address_is_any(&wanted) ||
+	       address_same_host(bound, &wanted);
 }

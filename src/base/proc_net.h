@@ -3,9 +3,10 @@
  * proc_net: the sockets of this host that have a port: TCP that listens, UDP
  * that is not connected.  Any thread; blocks on /proc alone.
  */
-#ifndef PORTLOG_SYSTEM_PROC_NET_H
-#define PORTLOG_SYSTEM_PROC_NET_H
+#ifndef PORTLOG_BASE_PROC_NET_H
+#define PORTLOG_BASE_PROC_NET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -16,6 +17,8 @@ struct net_socket {
 	struct address address; /* without its zone */
 	uid_t owner;
 	unsigned long inode;
+	unsigned long queue; /* TCP: connections to accept; UDP: bytes */
+	unsigned long drops; /* UDP: datagrams, since it was bound */
 };
 
 struct net_sockets {
@@ -26,5 +29,8 @@ struct net_sockets {
 /* Read them all.  Without /proc there are none. */
 void proc_net_read(struct net_sockets *);
 void proc_net_free(struct net_sockets *);
+
+/* Whether what is sent to this address may reach the socket; ports aside. */
+bool net_socket_overlaps(const struct net_socket *, const struct address *);
 
 #endif
