@@ -76,6 +76,11 @@ complete -c portlog -n __fish_use_subcommand -a metrics -d 'Metrics of the daemo
 set -l metrics '__fish_seen_subcommand_from metrics'
 complete -c portlog -n $metrics -s o -r -F -d 'To a file, as a whole'
 complete -c portlog -n $metrics -s s -r -F -d 'The socket'
+complete -c portlog -n __fish_use_subcommand -a top -d 'Status and who, live, with rates'
+
+set -l top '__fish_seen_subcommand_from top'
+complete -c portlog -n $top -s d -x -d 'Seconds between two looks'
+complete -c portlog -n $top -s s -r -F -d 'The socket'
 complete -c portlog -n __fish_use_subcommand -a check -d 'Why nothing arrives'
 
 set -l check '__fish_seen_subcommand_from check'

@@ -16,10 +16,12 @@ static const struct {
 	{ "replay", command_replay },   { "tail", command_tail },
 	{ "status", command_status },   { "who", command_who },
 	{ "metrics", command_metrics }, { "check", command_check },
+	{ "top", command_top },
 };
 
 static const char usage[] =
-	"usage: portlog send|decode|replay|tail|status|who|metrics|check ...\n"
+	"usage: portlog send|decode|replay|tail|status|who|top|metrics|check "
+	"...\n"
 	"       portlog -h | -V\n";
 
 static const char help[] =
@@ -31,6 +33,7 @@ static const char help[] =
 	"  tail    the last lines of a log, and what comes\n"
 	"  status  how a daemon does, and what was lost\n"
 	"  who     who is connected, and who sends\n"
+	"  top     status and who, live, with rates\n"
 	"  metrics of the daemon, for Prometheus\n"
 	"  check   why nothing arrives\n"
 	"\n"

@@ -12,7 +12,7 @@ import unittest
 import harness
 from harness import TOP, main, portlog, run
 
-COMMANDS = ("send", "decode", "replay", "status", "who",
+COMMANDS = ("send", "decode", "replay", "status", "who", "top",
             "metrics", "check")
 DIRECTORY = os.path.join(TOP, "completions")
 
@@ -186,7 +186,7 @@ class Fish(unittest.TestCase):
         self.assertEqual(fish("portlog replay -f n"), ["none", "nul"])
         self.assertEqual(fish("portlog "), ["check", "decode", "metrics",
                                              "replay", "send", "status",
-                                             "tail", "who"])
+                                             "tail", "top", "who"])
 
     def test_files_and_hosts(self):
         for text, is_file in (("portlogd ", False), ("portlogd -c ", True),

@@ -20,6 +20,7 @@ int command_send(int argc, char **argv);
 int command_decode(int argc, char **argv);
 int command_replay(int argc, char **argv);
 int command_tail(int argc, char **argv);
+int command_top(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_who(int argc, char **argv);
 int command_metrics(int argc, char **argv);

@@ -60,6 +60,8 @@ static const struct metric metrics[] = {
 	  VALUE_NUMBER, "Datagrams that were cut." },
 	{ "portlog_listener_refused_datagrams_total", "lost", "refused",
 	  VALUE_NUMBER, "Datagrams refused." },
+	{ "portlog_listener_limited_datagrams_total", "lost", "limited",
+	  VALUE_NUMBER, "Datagrams over the rate of their source." },
 	{ "portlog_listener_receive_buffer_bytes", "listener", "receive_buffer",
 	  VALUE_NUMBER, "Size of the receive buffer, as granted." },
 	{ "portlog_listener_receive_buffer_asked_bytes", "listener",

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/memory.h"
+#include "client/peer_text.h"
 #include "client/table.h"
 
 const char *const who_keys[] = { "bytes",  "records", "idle", "since",
@@ -30,21 +31,6 @@ text_of(const struct answer *a, const char *key)
 	const char *text = answer_text(a, key);
 
 	return text ? text : "-";
-}
-
-/* "192.0.2.7:51034", as in the log. */
-static void
-format_peer(const struct answer *a, char peer[ADDRESS_TEXT])
-{
-	const char *host = text_of(a, "peer");
-	bool is_v6 = strchr(host, ':') != NULL;
-
-	if (!answer_has(a, "port"))
-		snprintf(peer, ADDRESS_TEXT, "%s", host);
-	else
-		snprintf(peer, ADDRESS_TEXT,
-			 is_v6 ? "[%.60s]:%.0f" : "%.60s:%.0f", host,
-			 answer_number(a, "port"));
 }
 
 /* Over UDP each datagram counts as one. */
@@ -89,7 +75,7 @@ collect(const struct who *who, struct answer *a, struct rows *rows)
 
 		if (!answer_has(a, "peer"))
 			continue;
-		format_peer(a, row.peer);
+		peer_text(a, row.peer);
 		if (!is_wanted(who, a, row.peer))
 			continue;
 		row.value = value_of(a, who->sort);
