@@ -18,9 +18,12 @@ int fuzz_address(const uint8_t *data, size_t size);
 int fuzz_config(const uint8_t *data, size_t size);
 int fuzz_connection(const uint8_t *data, size_t size);
 int fuzz_escape(const uint8_t *data, size_t size);
+int fuzz_finder(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
 int fuzz_log_line(const uint8_t *data, size_t size);
+int fuzz_log_time(const uint8_t *data, size_t size);
+int fuzz_networks(const uint8_t *data, size_t size);
 int fuzz_path_pattern(const uint8_t *data, size_t size);
 int fuzz_prefix_table(const uint8_t *data, size_t size);
 int fuzz_proxy_header(const uint8_t *data, size_t size);
@@ -40,9 +43,12 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "config", fuzz_config },
 	{ "connection", fuzz_connection },
 	{ "escape", fuzz_escape },
+	{ "finder", fuzz_finder },
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
 	{ "log_line", fuzz_log_line },
+	{ "log_time", fuzz_log_time },
+	{ "networks", fuzz_networks },
 	{ "path_pattern", fuzz_path_pattern },
 	{ "prefix_table", fuzz_prefix_table },
 	{ "proxy_header", fuzz_proxy_header },

@@ -5,99 +5,29 @@
  */
 #include "base/prefix_table.h"
 
-#include <arpa/inet.h>
-
-#include "fuzz.h"
+#include "fuzz_network.h"
 
 #define NETWORKS 64
 
-/* A network as the model has it, made without the code under test. */
-struct model {
-	int family;
-	unsigned char bytes[16];
-	unsigned bits;
-};
-
-static unsigned
-bit(const unsigned char *bytes, unsigned i)
-{
-	return bytes[i / 8] >> (7 - i % 8) & 1;
-}
-
-/* false: it is no network, or "::ffff:" is before it. */
-static bool
-read_model(struct model *m, const char *text)
-{
-	char host[64] = "";
-	size_t size = strcspn(text, "/");
-	const char *bits = text[size] ? text + size + 1 : NULL;
-	unsigned most = 32;
-
-	if (size >= sizeof host)
-		return false;
-	memcpy(host, text, size);
-	*m = (struct model){ .family = AF_INET };
-	if (inet_pton(AF_INET, host, m->bytes) != 1) {
-		m->family = AF_INET6;
-		most = 128;
-		if (inet_pton(AF_INET6, host, m->bytes) != 1 ||
-		    memcmp(m->bytes, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12) == 0)
-			return false;
-	}
-	m->bits = most;
-	if (bits) {
-		char again[8];
-
-		m->bits = (unsigned)atoi(bits);
-		snprintf(again, sizeof again, "%u", m->bits);
-		if (strcmp(again, bits) != 0 || m->bits > most)
-			return false;
-	}
-	for (unsigned i = m->bits; i < most; i++)
-		if (bit(m->bytes, i))
-			return false;
-	return true;
-}
-
-static bool
-has(const struct model *m, int family, const unsigned char *address)
-{
-	if (m->family != family)
-		return false;
-	for (unsigned i = 0; i < m->bits; i++)
-		if (bit(m->bytes, i) != bit(address, i))
-			return false;
-	return true;
-}
-
 static void
-check_find(const struct prefix_table *table, const struct model *models,
+check_find(const struct prefix_table *table, const struct model_network *models,
 	   const char *text)
 {
 	struct address address;
-	const unsigned char *bytes;
+	struct model_network peer;
 	unsigned found, best = PREFIX_NONE;
-	int family;
 
-	if (strchr(text, '%') || !address_parse(&address, text, 0))
+	if (!model_peer_read(&peer, &address, text))
 		return;
-	family = address.any.sa_family;
-	bytes = family == AF_INET ? (unsigned char *)&address.in.sin_addr
-				  : address.in6.sin6_addr.s6_addr;
-	if (family == AF_INET6 &&
-	    IN6_IS_ADDR_V4MAPPED(&address.in6.sin6_addr)) {
-		family = AF_INET;
-		bytes += 12;
-	}
 	for (unsigned i = 0; i < table->count; i++)
-		if (has(&models[i], family, bytes) &&
+		if (model_network_has(&models[i], &peer) &&
 		    (best == PREFIX_NONE || models[i].bits > models[best].bits))
 			best = i;
 	found = prefix_table_find(table, &address);
 	REQUIRE((found == PREFIX_NONE) == (best == PREFIX_NONE));
 	/* Of equal networks either may be found. */
 	REQUIRE(best == PREFIX_NONE ||
-		(has(&models[found], family, bytes) &&
+		(model_network_has(&models[found], &peer) &&
 		 models[found].bits == models[best].bits));
 }
 
@@ -122,7 +52,7 @@ check_format(const struct network *network, bool is_right, char *expected)
 int
 fuzz_prefix_table(const uint8_t *data, size_t size)
 {
-	struct model models[NETWORKS];
+	struct model_network models[NETWORKS];
 	struct prefix_table table = { 0 };
 	char *text = fuzz_memory(size + 1), *line, *rest = text;
 
@@ -133,9 +63,9 @@ fuzz_prefix_table(const uint8_t *data, size_t size)
 		struct network network;
 		char expected[NETWORK_EXPECTED];
 		bool is_right = network_parse(&network, line, expected);
-		struct model model;
+		struct model_network model;
 
-		REQUIRE(is_right == read_model(&model, line));
+		REQUIRE(is_right == model_network_read(&model, line));
 		check_format(&network, is_right, expected);
 		if (!is_right || table.count == NETWORKS)
 			continue;

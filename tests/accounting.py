@@ -26,10 +26,36 @@ NASTY = bytes(range(1, 10)) + b"\\\x1b[31m\x7f\x80\xff" + (
 FILLER = NASTY * 1200
 NUMBERED = re.compile(rb"([a-z]+)\.(\d+)\.(.*)\Z", re.S)
 
-LF, NUL, COUNTED = "lf", "nul", "octet-counted"
-# A delimiter of two bytes, and a length of two bytes.
-MLLP, LENGTH = "mllp", "length"
-ENDS = {LF: b"\n", NUL: b"\0", MLLP: b"\x1c\r"}
+
+
+class Framing:
+    """How a stream carries records: a head before each, or an end behind it.
+
+    settings are those of a listener; ends are the ends that it takes, of which
+    ours is the first.
+    """
+
+    def __init__(self, settings="", ends=(b"",), head=lambda data: b""):
+        self.settings, self.ends, self.head = settings, ends, head
+
+    def frame(self, data):
+        return self.head(data) + data + self.ends[0]
+
+
+def length(size, order="big"):
+    return Framing(f'framing = "length"; length_bytes = {size}; '
+                   f'length_order = "{order}";',
+                   head=lambda data: len(data).to_bytes(size, order))
+
+
+LF = Framing('framing = "lf";', (b"\n",))
+LINE = Framing('framing = "line";', (b"\r\n", b"\n"))
+NUL = Framing('framing = "nul";', (b"\0",))
+MLLP = Framing(r'framing = "delimiter"; delimiter = "\x1c\r";', (b"\x1c\r",))
+COUNTED = Framing('framing = "octet-counted";',
+                  head=lambda data: b"%d " % len(data))
+LENGTH = length(2)
+CHUNK = Framing('framing = "chunk";')
 TCPI_BYTES_ACKED = 120
 
 
@@ -42,13 +68,19 @@ def record(name, number, spread):
 
 
 class Sender(threading.Thread):
-    """Sends numbered records until it is stopped or cut off."""
+    """Sends numbered records until it is stopped or cut off.
 
-    def __init__(self, connection, name, spread=100, rate=None, limit=None):
+    peer is its name in the log, if that is not its address.
+    """
+
+    max_record = 65536
+
+    def __init__(self, connection, name, spread=100, rate=None, limit=None,
+                 peer=None):
         super().__init__(daemon=True)
         self.connection = connection
         self.sender = name.encode()
-        self.peer = harness.name_of(connection)
+        self.peer = peer or harness.name_of(connection)
         self.spread = spread
         self.rate = rate  # records a second; None: as fast as it goes
         self.limit = limit
@@ -85,22 +117,21 @@ class Sender(threading.Thread):
 
 
 class Stream(Sender):
-    """A TCP peer.  `sent` and `acked` count bytes: sent, acknowledged."""
+    """A peer.  `sent` and `acked` count bytes: sent, acknowledged.
 
-    def __init__(self, *arguments, framing=LF, burst=10, **options):
+    before are bytes that it has sent already, which are no record's.
+    """
+
+    def __init__(self, *arguments, framing=LF, burst=10, before=0, **options):
         super().__init__(*arguments, **options)
+        self.before = before
         self.framing = framing
         self.burst = burst
         self.acked = 0
         self.ended = False
 
     def frame(self, number):
-        data = record(self.sender, number, self.spread)
-        if self.framing == COUNTED:
-            return b"%d %s" % (len(data), data)
-        if self.framing == LENGTH:
-            return struct.pack(">H", len(data)) + data
-        return data + ENDS[self.framing]
+        return self.framing.frame(record(self.sender, number, self.spread))
 
     def send_some(self):
         data = b"".join(self.frame(self.number + i) for i in range(self.burst))
@@ -111,11 +142,11 @@ class Stream(Sender):
             data = data[count:]
 
     def finish(self):
-        """End the stream in order, and wait for the daemon to end its side."""
+        """End the stream in order, and wait for the daemon to do so too."""
         self.halt()
         if not self.cut_off:
             self.connection.shutdown(socket.SHUT_WR)
-            harness.end_of(self.connection)
+            self.connection.recv(1)  # b"": the end; of a reset it raises
             self.ended = True
         self.settle()
 
@@ -123,11 +154,15 @@ class Stream(Sender):
         """Read how much was acknowledged, and close."""
         if self.connection.fileno() < 0:
             return
+        if self.connection.family == socket.AF_UNIX:  # sent is taken
+            self.acked = self.sent
+            self.connection.close()
+            return
         info = self.connection.getsockopt(
             socket.IPPROTO_TCP, socket.TCP_INFO, TCPI_BYTES_ACKED + 8)
         # The SYN counts as a byte, and so may a FIN.
         self.acked = min(self.sent, struct.unpack_from(
-            "Q", info, TCPI_BYTES_ACKED)[0] - 1)
+            "Q", info, TCPI_BYTES_ACKED)[0] - 1 - self.before)
         self.connection.close()
 
     def abandon(self):
@@ -161,16 +196,45 @@ class Halves(Stream):
 
 
 class Datagrams(Sender):
-    """A UDP peer.  `sent` counts datagrams that no ICMP error refused."""
+    """A UDP peer.  `sent` counts datagrams that no ICMP error refused.
 
-    def __init__(self, *arguments, listener, **options):
+    framing is that of the listener: each "line" of a datagram has a name of
+    its own, "exact" keeps the end, and "datagram" drops it.
+    """
+
+    def __init__(self, *arguments, listener, framing="datagram", **options):
         super().__init__(*arguments, **options)
         self.listener = listener
+        self.framing = framing
+        self.lines = 3 if framing == "line" else 1
+        self.end = b"\n" if framing == "exact" else b""
+
+    def datagram(self, number):
+        if self.lines == 1:
+            return record(self.sender, number, self.spread) + self.end
+        return b"\n".join(record(self.sender + b"%c" % (97 + line), number,
+                                 self.spread) for line in range(self.lines))
+
+    def place_of(self, tag, data):
+        """(number, line) of a record in the log; None: it was never sent."""
+        match = NUMBERED.match(data)
+        line = match[1][-1] - 97 if match and self.lines > 1 else 0
+        if not match or int(match[2]) >= self.number or line >= self.lines:
+            return None
+        number = int(match[2])
+        sent = self.datagram(number)
+        if self.lines > 1:
+            sent = sent.split(b"\n")[line]
+        if len(sent) > self.max_record:  # it is cut before a character
+            is_whole = tag == "T" and sent.startswith(data) and (
+                0 <= self.max_record - len(data) < 4)
+        else:
+            is_whole = tag == "F" and sent == data
+        return (number, line) if is_whole else None
 
     def send_some(self):
         try:
-            self.connection.send(
-                record(self.sender, self.number, self.spread))
+            self.connection.send(self.datagram(self.number))
         except ConnectionRefusedError:
             # The error is the last datagram's; this one was not sent.
             self.sent -= 1
@@ -209,13 +273,15 @@ def from_text(line):
 def from_json(line):
     o = json.loads(line.decode("utf-8"))
     host = o.get("peer", "-")
-    peer = f"[{host}]:{o.get('port')}" if ":" in host else (
+    peer = host if host.startswith("unix:") else (
+        f"[{host}]:{o.get('port')}" if ":" in host else
         f"{host}:{o.get('port')}")
     if "event" in o:
-        ours = ("time", "listener", "protocol", "peer", "port", "connection")
+        ours = ("time", "listener", "protocol", "peer", "port", "by",
+                "connection", "event")
         return Entry(o["listener"], peer, "*", " ".join(
             [o["event"]] + [f"{k}={v}" for k, v in o.items()
-                            if k not in (*ours, "event")]))
+                            if k not in ours]))
     data = o["data"].encode() if "data" in o else b64decode(o["data_base64"])
     return Entry(o["listener"], peer, o["tag"], data)
 

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "system/port_holder.h"
 #include "system/sockets.h"
 #include "system/sockets_input.h"
 
@@ -189,11 +190,34 @@ START_TEST(no_other_user_gets_a_shared_port)
 }
 END_TEST
 
+/* As where another socket was closed while the list was read. */
+START_TEST(a_holder_that_one_look_has_missed_is_found)
+{
+	char address[] = "127.0.0.1";
+	struct listener_config config = { .protocol = protocols[_i],
+					  .address = address };
+	struct net_sockets sockets = { 0 };
+	struct port_holder holder;
+	struct bound bound;
+
+	ck_assert_ptr_null(sockets_bind(&config, 1, false, &bound));
+	config.port = ntohs(bound.address.in.sin_port);
+	ck_assert(!port_holder_find(&sockets, &config, &holder));
+	ck_assert(port_holder_must_find(&sockets, &config, &holder));
+	ck_assert_int_eq(holder.pid, getpid());
+	ck_assert(holder.is_ours);
+	close(bound.fd);
+	proc_net_free(&sockets);
+}
+END_TEST
+
 SUITE(sockets)
 {
 	Suite *suite = suite_create("sockets");
 	TCase *tests = tcase_create("sockets");
 
+	/* The kernel's list may have a hundred thousand sockets of others. */
+	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, a_blocked_connection_acknowledges_nothing, 0,
 			    2);
 	tcase_add_loop_test(tests, nor_does_it_for_a_user_without_capabilities,
@@ -201,6 +225,8 @@ SUITE(sockets)
 	tcase_add_loop_test(
 		tests, a_shared_port_is_bound_at_another_address_beside, 0, 2);
 	tcase_add_loop_test(tests, no_other_user_gets_a_shared_port, 0, 2);
+	tcase_add_loop_test(tests, a_holder_that_one_look_has_missed_is_found,
+			    0, 2);
 	tcase_add_test(tests, a_unix_socket_that_is_blocked_drops_nothing);
 	suite_add_tcase(suite, tests);
 	return suite;

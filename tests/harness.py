@@ -5,6 +5,7 @@ Nothing here sleeps for a fixed time.  A test polls for what it expects, and
 fails after PATIENCE seconds with the log in its message.  For what must not
 happen, it polls as long as it says.
 """
+import codecs
 import ctypes
 import json
 import os
@@ -332,6 +333,16 @@ def to_file(*listeners, path="@DIR@/log", limits="", more=""):
                       output=f'type = "file"; path = "{path}"; {more}')
 
 
+def dropped_before_sockets():
+    """Packets of this host that never came to a socket, in all so far.
+
+    The kernel has a queue for each core, of all programs.  Where it is full,
+    datagrams vanish even on the loopback, and no socket counts them.
+    """
+    with open("/proc/net/softnet_stat", encoding="ascii") as file:
+        return sum(int(line.split()[1], 16) for line in file)
+
+
 def free_port():
     """A port that is free for TCP and UDP at any address.
 
@@ -374,23 +385,24 @@ def name_of(connection):
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def reset(connection):
-    """Close with a reset."""
+def set_reset(connection):
+    """Let it be reset when it is closed."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                           struct.pack("ii", 1, 0))
+
+
+def reset(connection):
+    """Close with a reset."""
+    set_reset(connection)
     connection.close()
 
 
 def unescape(text):
     """Unescape the data column of a text line."""
-    def byte(match):
-        name = match.group(1)
-        return {b"n": b"\n", b"r": b"\r", b"\\": b"\\"}.get(name) or bytes(
-            [int(name[1:], 16)])
     encoded = text.encode("utf-8")
     if re.sub(rb"\\(x[0-9a-f]{2}|[nr\\])", b"", encoded).count(b"\\"):
         raise AssertionError(f"a backslash that escapes nothing: {text!r}")
-    return re.sub(rb"\\(x[0-9a-f]{2}|[nr\\])", byte, encoded)
+    return codecs.escape_decode(encoded)[0]  # knows these, among others
 
 
 class Case(unittest.TestCase):

@@ -22,7 +22,8 @@ from signal import SIGKILL, SIGTERM
 
 import accounting
 import harness
-from harness import to_file, wait_for
+import losses
+from harness import TURNS, to_file, wait_for
 
 # Puts the descriptors where sd_listen_fds(3) looks, as the very process that
 # becomes the daemon; no other number of them is left open.
@@ -338,6 +339,8 @@ class Served(harness.Daemon):
     def restart(self, config=None):
         self.keeper.job = "restart"
         self.leave()
+        if "cannot restart" in self.errors():
+            raise AssertionError(self.errors())
         if config:
             self.configure(config)
         self.start()
@@ -417,6 +420,10 @@ class Case(accounting.Case):
         super().setUp()
         if not harness.knows_systemd():
             self.skipTest("built without libsystemd")
+        self.dropped = harness.dropped_before_sockets()
+
+    def vanished(self):
+        return harness.dropped_before_sockets() - self.dropped
 
     def serve(self, *listeners, most=65536, watchdog_us=0, passed=(),
               start=True, wrap=(), **config):
@@ -436,6 +443,32 @@ class Case(accounting.Case):
             wait_for(lambda: self.told(daemon, peer, path) == expected)
         except AssertionError:
             self.assertEqual(self.told(daemon, peer, path), expected)
+
+    def kill_and_restart(self, daemon, more=lambda turn: 20):
+        """Kill it under load, and restart it; as often as a fault is tried.
+
+        Before each, all senders send so many more.
+        """
+        for turn in range(2 * TURNS):
+            for sender in self.senders():
+                sender.wait_for(more(turn))
+            (daemon.restart if turn % 2 else daemon.kill)()
+        return self.check_killed(daemon, TURNS)
+
+    def check_killed(self, daemon, kills):
+        """End all senders, whom no kill has cut off, and check the log.
+
+        Returns its entries.
+        """
+        for sender in self.senders():
+            sender.wait_for(20)
+            sender.finish()
+        self.assertEqual([s for s in self.senders() if s.cut_off], [])
+        self.assertEqual(daemon.stop(), 0)
+        entries = losses.entries_of(daemon.bytes(self.log), kills)
+        losses.check(entries, self.streams, self.datagrams, kills,
+                     self.vanished())
+        return entries
 
     def assert_open(self, stream):
         """The daemon has not ended this connection."""

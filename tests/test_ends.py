@@ -372,11 +372,7 @@ class ReaderGone(keeper.Case):
             if not log.endswith(b"\n"):
                 log += b"\n"  # of a line that was written in part
             entries = losses.entries_of(log + daemon.bytes(), 1)
-            for stream in self.streams:
-                losses.check_killed(stream, [
-                    e for e in entries if e.peer == stream.peer], 1)
-            losses.check_killed_datagrams(self.datagrams[0], [
-                e for e in entries if e.listener == "dgram"], 1)
+            losses.check(entries, self.streams, self.datagrams, 1)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from signal import SIGKILL, SIGTERM
 import harness
 import accounting
 import keeper
-import losses
 from harness import TURNS, to_file, wait_for
 from keeper import tcp, udp
 from tracer import Calls, Tracer
@@ -43,25 +42,7 @@ class UnderLoad(keeper.Case):
             self.stream(daemon, name, number, kind=accounting.Halves, burst=3,
                         rate=1500, framing=framing)
         self.datagrams_of(daemon, "e", 4, rate=3000)
-        for turn in range(2 * TURNS):
-            for sender in self.senders():
-                sender.wait_for(20 + 7 * (turn % 10))
-            if turn % 2:
-                daemon.restart()
-            else:
-                daemon.kill()
-        for sender in self.senders():
-            sender.wait_for(20)
-            sender.finish()
-        self.assertEqual(daemon.stop(), 0)
-        entries = losses.entries_of(daemon.bytes(self.log), TURNS)
-        for stream in self.streams:
-            of_it = [e for e in entries if e.peer == stream.peer]
-            losses.check_killed(stream, of_it, TURNS)
-        self.assertFalse(any(s.cut_off for s in self.senders()))
-        losses.check_killed_datagrams(
-            self.datagrams[0], [e for e in entries if e.listener == "dgram"],
-            TURNS)
+        self.kill_and_restart(daemon, lambda turn: 20 + 7 * (turn % 10))
 
 
 class InHand(keeper.Case):
@@ -557,38 +538,6 @@ class Limited(keeper.Case):
         for stream in streams:
             stream.sendall(b"o\n")
             self.wait_until_told(daemon, stream, ["two"])
-
-    def test_with_fewer_descriptors_those_that_have_none_are_told(self):
-        daemon = self.serve_limited(150)
-        most = int(re.search(r"using (\d+)", daemon.errors())[1])
-        streams = [self.tcp(daemon) for _ in range(most)]
-        for stream in streams:
-            stream.sendall(b"one\ntw")
-        daemon.wait_for_bytes(0, 6 * most)
-        daemon.restart()
-        for stream in streams:
-            self.assert_open(stream)
-        daemon.arguments[1] = "--nofile=90"
-        daemon.restart()
-        daemon.wait_for_error("cannot continue with all connections")
-        wait_for(lambda: self.told(daemon).count("tw") >= most - 90,
-                 "the ends")
-        daemon.wait_until_sent()
-        daemon.kill()
-        going = 0
-        for stream in streams:
-            with contextlib.suppress(ConnectionError):
-                stream.sendall(b"o\n")
-        for stream in streams:
-            wait_for(lambda s=stream: len(self.told(daemon, s)) > 1, "an end")
-            *told, last = self.told(daemon, stream)
-            going += last == "two"
-            if last != "two":
-                self.assertEqual(told, ["one", "tw"])
-                self.assertIn("closed reason=killed records=2 bytes=6 ", last)
-        self.assertGreater(going, 30)
-        self.assertLess(going, 90)
-
 
     def test_with_fewer_descriptors_those_that_have_none_are_told(self):
         daemon = self.serve_limited(150)

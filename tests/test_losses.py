@@ -4,6 +4,7 @@
 The first tests are of losses.py itself: a log in which a byte is missing and
 not told is refused.
 """
+import socket
 import unittest
 from signal import SIGKILL
 
@@ -11,7 +12,7 @@ import harness
 import accounting
 import keeper
 import losses
-from harness import TURNS, to_file, wait_for
+from harness import TURNS, wait_for
 from keeper import tcp, udp
 from tracer import Tracer
 
@@ -24,11 +25,12 @@ KILLS = 25
 class Peer:
     """A stream of ten records that was sent."""
 
-    spread = 40
+    spread, max_record = 40, 50
 
-    def __init__(self, framing):
+    def __init__(self, framing=accounting.LF, ended=True):
         self.sender, self.framing, self.number = b"a", framing, 10
-        self.sent = sum(len(self.frame(n)) for n in range(10))
+        self.sent = self.acked = sum(len(self.frame(n)) for n in range(10))
+        self.peer, self.ended = "p", ended
 
     frame = accounting.Stream.frame
 
@@ -45,12 +47,12 @@ class Checks(unittest.TestCase):
                 else accounting.Entry("line", "p", "F", s) for s in said]
 
     def assert_passes(self, peer, *said, twice=0):
-        self.assertEqual(losses.check_killed(peer, self.entries(*said), 1),
+        self.assertEqual(losses.check_killed(peer, self.entries(*said), 2),
                          twice)
 
-    def assert_refused(self, peer, *said):
+    def assert_refused(self, peer, *said, kills=2):
         with self.assertRaises(AssertionError):
-            losses.check_killed(peer, self.entries(*said), 1)
+            losses.check_killed(peer, self.entries(*said), kills)
 
     def test_what_is_told_is_what_is_missing(self):
         for framing in (accounting.LF, accounting.NUL, accounting.COUNTED):
@@ -68,7 +70,7 @@ class Checks(unittest.TestCase):
                 if passes:
                     self.assert_passes(peer, *said, twice=count - lost)
                 else:
-                    self.assert_refused(peer, *said)
+                    self.assert_refused(peer, *said, kills=1)
             self.assert_refused(peer, *r[:3], *r[5:])
             self.assert_refused(peer, *r[:3], *r[2:])
             self.assert_refused(peer, *r[:-1])
@@ -119,20 +121,157 @@ class Checks(unittest.TestCase):
         self.assert_passes(peer, *r[:3], r[3][:-1], lost, *r[4:])
         self.assert_refused(peer, *r[:3], r[3][:-1], *r[4:])
 
-    def test_datagrams(self):
-        peer = Peer(accounting.LF)
-        peer.peer, peer.sent = "p", 10
+    def test_what_is_missing_doubled_or_torn_is_refused(self):
+        for framing in (accounting.LINE, accounting.LF, accounting.NUL,
+                        accounting.COUNTED, accounting.MLLP, accounting.CHUNK,
+                        *(accounting.length(size, order) for size in (1, 2, 4)
+                          for order in ("big", "little"))):
+            peer = Peer(framing)
+            r = [peer.record(n) for n in range(10)]
+            half = len(r[4]) // 2
+            for said in ([*r[:4], *r[5:]], r[1:], r[:-1], [*r[:5], *r[4:]],
+                         [*r, r[0]], [r[1], r[0], *r[2:]],
+                         [*r[:4], r[4][:half], *r[5:]],
+                         [*r[:4], r[4][:-1] + b"~", *r[5:]],
+                         [*r, "lost bytes=65537"]):
+                self.assert_refused(peer, *said, kills=1)
+            if framing != accounting.CHUNK:  # of which each read is a record
+                self.assert_refused(peer, *r[:4], r[4][:half], r[4][half:],
+                                    *r[5:])
+            for tag in "PE":
+                with self.assertRaises(AssertionError):
+                    entries = self.entries(*r[:4], r[4][:half], r[4][half:],
+                                           *r[5:])
+                    entries[4].tag = tag
+                    losses.check_killed(peer, entries, 1)
+
+    def test_pieces_are_as_long_as_a_record_may_be(self):
+        peer = Peer()
+        peer.max_record = 20
         r = [peer.record(n) for n in range(10)]
+        long = next(n for n in range(10) if len(r[n]) > 20)
+        for cut, is_right in ((20, True), (17, True), (16, False)):
+            entries = self.entries(*r[:long], r[long][:cut], r[long][cut:],
+                                   *r[long + 1:])
+            entries[long].tag = "P"
+            if is_right:
+                losses.check_killed(peer, entries, 1)
+            else:
+                with self.assertRaises(AssertionError):
+                    losses.check_killed(peer, entries, 1)
+
+    def test_as_many_notes_as_kills(self):
+        peer = Peer()
+        r = [peer.record(n) for n in range(10)]
+        self.assert_refused(peer, *r[:3], "lost bytes=2", r[3][2:],
+                            "lost bytes=3", r[4][3:], *r[5:], kills=1)
+
+    def test_an_end_in_order_is_a_receipt(self):
+        closed = "closed reason={} records=3 bytes={} seconds=1.000"
+        sent = Peer().sent
+        for ended, kills, reason, count, is_right in (
+                (True, 0, "eof", sent, True), (True, 1, "eof", sent, True),
+                (True, 0, "eof", sent - 1, False),
+                (True, 1, "killed", sent, False), (True, 1, None, 0, False),
+                (False, 0, "reset", sent, True),
+                (False, 0, "reset", sent - 1, False),
+                (False, 1, "reset", sent - 1, False),
+                (False, 1, "killed", 5, True), (False, 0, "killed", 5, False),
+                (False, 1, None, 0, True), (False, 0, None, 0, False)):
+            entries = self.entries(*([closed.format(reason, count)]
+                                     if reason else []))
+            with self.subTest((ended, kills, reason, count)):
+                if is_right:
+                    losses.check_end(Peer(ended=ended), entries, kills)
+                else:
+                    with self.assertRaises(AssertionError):
+                        losses.check_end(Peer(ended=ended), entries, kills)
+
+    def test_lines_that_kills_have_cut(self):
+        lines = [b"2026-11-23T07:12:01.123456Z line p F %d\n" % n
+                 for n in range(3)]
+        cut = b"".join([lines[0], lines[1][:20] + b"\n", lines[2]])
+        self.assertEqual([e.data for e in losses.entries_of(cut, 1)],
+                         [b"0", b"2"])
+        with self.assertRaises(AssertionError):
+            losses.entries_of(cut, 0)
+
+    def datagrams(self, framing="datagram", spread=40):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+            sender = accounting.Datagrams(
+                unused, "a", peer="p", listener="line", framing=framing,
+                spread=spread)
+        sender.number = sender.sent = 10
+        return sender
+
+    def test_datagrams(self):
+        sender = self.datagrams()
+        r = [sender.datagram(n) for n in range(10)]
 
         def check(*said):
-            return losses.check_killed_datagrams(peer, self.entries(*said), 1)
+            return losses.check_killed_datagrams([sender],
+                                                 self.entries(*said), 1)
         self.assertEqual(check(*r), 0)
         self.assertEqual(check(*r[:3], "lost datagrams=2", *r[5:]), 0)
         self.assertEqual(check(*r[:3], "lost datagrams=5", *r[5:]), 3)
+        self.assertEqual(check(*r[:3], "refused datagrams=2 peer=127.3.0.1",
+                               *r[5:]), 0)
+        self.assertEqual(check(*r[:3], r[3][:-1], "lost datagrams=1", *r[4:]),
+                         0)
         for said in (r[1:], [*r[:3], "lost datagrams=1", *r[5:]],
-                     [*r, "lost datagrams=65"], [*r[:3], *r[2:]]):
+                     [*r, "lost datagrams=65"], [*r[:3], *r[2:]],
+                     [r[1], r[0], *r[2:]], [*r[:3], r[3][:-1], *r[4:]],
+                     [r[0][:-1], r[1][:-1], "lost datagrams=2", *r[2:]]):
             with self.assertRaises(AssertionError):
                 check(*said)
+
+    def test_what_never_came_to_a_socket_is_not_missed(self):
+        sender = self.datagrams()
+        r = self.entries(*(sender.datagram(n) for n in range(3, 10)))
+        self.assertEqual(losses.check_killed_datagrams([sender], r, 0, 3), -3)
+        with self.assertRaises(AssertionError):
+            losses.check_killed_datagrams([sender], r, 0, 2)
+
+    def test_datagrams_of_each_framing(self):
+        for framing in ("exact", "line"):
+            sender = self.datagrams(framing)
+            r = [line for n in range(10) for line in (
+                [sender.datagram(n)] if framing == "exact" else
+                sender.datagram(n).split(b"\n"))]
+            entries = self.entries(*r)
+            losses.check_killed_datagrams([sender], entries, 1)
+            for at in range(len(r)):
+                with self.assertRaises(AssertionError):
+                    losses.check_killed_datagrams(
+                        [sender], entries[:at] + entries[at + 1:], 1)
+
+    def test_a_datagram_that_is_too_long_is_cut_at_its_limit(self):
+        sender = self.datagrams(spread=200)
+        sender.max_record = 60
+        r = [sender.datagram(n) for n in range(10)]
+        n = next(n for n in range(10) if len(r[n]) > 60)
+        for tag, size, is_right in (("T", 60, True), ("T", 57, True),
+                                    ("T", 56, False), ("T", 61, False),
+                                    ("F", 60, False), ("F", 0, False)):
+            self.assertEqual(sender.place_of(tag, r[n][:size or None]),
+                             (n, 0) if is_right else None)
+
+    def test_all_of_it_by_peer_and_listener(self):
+        peer, sender = Peer(), self.datagrams()
+        sender.listener = "dgram"
+        entries = self.entries(*map(peer.record, range(10)))
+        entries += self.entries(
+            f"closed reason=eof records=10 bytes={peer.sent} seconds=1.000")
+        entries += [accounting.Entry("dgram", "p", "F", sender.datagram(n))
+                    for n in range(10)]
+        self.assertEqual(losses.check(entries, [peer], [sender], 0), 0)
+        for at in range(len(entries)):
+            with self.assertRaises(AssertionError):
+                losses.check(entries[:at] + entries[at + 1:], [peer],
+                             [sender], 0)
+        reset = Peer(ended=False)
+        reset.peer = "q"
+        self.assertEqual(losses.check(entries, [peer, reset], [sender], 1), 1)
 
 
 class Busy(keeper.Case):
@@ -156,24 +295,7 @@ class Busy(keeper.Case):
         for kill in range(kills):
             self.wait_for_more(20 + kill % 10)
             daemon.kill()
-        self.wait_for_more(20)
-        self.check(daemon, kills)
-
-    def check(self, daemon, kills):
-        """Stop all, and check the log."""
-        for sender in self.senders():
-            sender.finish()
-        self.assertEqual(daemon.stop(), 0)
-        entries = losses.entries_of(daemon.bytes(self.log), kills)
-        for stream in self.streams:
-            of_it = [e for e in entries if e.peer == stream.peer]
-            losses.check_killed(stream, of_it, kills)
-            self.assertIn("closed reason=eof ", of_it[-1].data)
-        self.assertFalse(any(s.cut_off for s in self.senders()))
-        for sender in self.datagrams:
-            losses.check_killed_datagrams(
-                sender, [e for e in entries if e.listener == sender.listener],
-                kills)
+        self.check_killed(daemon, kills)
 
     def test_of_many_peers_each_is_told(self):
         # Places of the state are used again, and never run out.

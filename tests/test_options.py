@@ -412,8 +412,10 @@ class Checked(unittest.TestCase):
 
     def test_a_full_test_counts_the_ports_of_a_running_portlogd_as_free(self):
         log = self.path + ".log"
-        with Daemon("-l", "tcp:127.0.0.1:0", "-l", "udp:127.0.0.1:0", "-o",
-                    log) as daemon:
+        # Not port 0: a client at 127.0.0.2 may have the same one then.
+        port = harness.free_port()
+        with Daemon("-l", f"tcp:127.0.0.1:{port}", "-l",
+                    f"udp:127.0.0.1:{port}", "-o", log) as daemon:
             ports = [f"{protocol}:{{}}:{daemon.port(i)}"
                      for i, protocol in enumerate(("tcp", "udp"))]
             for address, code in (("127.0.0.1", 0), ("127.0.0.2", 0),

@@ -11,8 +11,7 @@ import unittest
 import accounting
 import harness
 import keeper
-import losses
-from harness import TURNS, configured, end_of, free_port, name_of, wait_for
+from harness import configured, end_of, free_port, name_of, wait_for
 
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 HAPROXY, NGINX, OPENSSL = (shutil.which(program, path=PATH) for program in (
@@ -203,24 +202,11 @@ class Kept(keeper.Case, Case):
             self.begin(accounting.Halves(
                 self.connect(ports[number % 2]), name, burst=3, rate=500),
                 self.streams)
-        for turn in range(2 * TURNS):
-            for sender in self.senders():
-                sender.wait_for(20)
-            if turn % 2:
-                daemon.restart()
-            else:
-                daemon.kill()
-        for sender in self.senders():
-            sender.wait_for(20)
-            sender.finish()
-        self.assertEqual(daemon.stop(), 0)
-        entries = losses.entries_of(daemon.bytes(self.log), TURNS)
+        entries = self.kill_and_restart(daemon)
         for stream in self.streams:
-            of_it = [e for e in entries if e.peer == stream.peer]
-            losses.check_killed(stream, of_it, TURNS)
             self.assertEqual(
-                [e.data.split(" ")[0] for e in of_it
-                 if e.tag == "*" and "lost" not in e.data],
+                [e.data.split(" ")[0] for e in entries if e.tag == "*" and
+                 e.peer == stream.peer and "lost" not in e.data],
                 ["proxied", "closed"])
 
 

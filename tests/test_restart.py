@@ -93,12 +93,7 @@ class Restarts(MachineCase):
         self.assertFalse(any(s.cut_off for s in self.senders))
         self.machine.systemctl("stop", "portlogd")
         entries = losses.entries_of(self.log(), KILLS)
-        for stream in streams:
-            losses.check_killed(stream, [e for e in entries if
-                                         e.peer == stream.peer], KILLS)
-        losses.check_killed_datagrams(
-            datagrams, [e for e in entries if e.listener == "udp/8888"],
-            KILLS)
+        losses.check(entries, streams, [datagrams], KILLS)
 
     def kill(self, connections):
         """Kill it once so many connections are in flight."""

@@ -58,22 +58,9 @@ class AtEachStep(keeper.Case):
                 sender.abandon()
         self.assertEqual(daemon.stop(), 0)
         entries = losses.entries_of(daemon.bytes(self.log), self.kills)
-        of_peers = {}
-        for entry in entries:
-            of_peers.setdefault(entry.peer, []).append(entry)
-        for stream in self.streams:
-            of_it = of_peers.get(stream.peer)
-            if of_it:
-                losses.check_killed(stream, of_it, self.kills)
-                self.assertRegex(of_it[-1].data,
-                                 "closed reason=(eof|killed) ")
-            else:  # nothing was read of it
-                self.assertTrue(stream.cut_off)
+        losses.check(entries, self.streams, self.datagrams, self.kills)
         for sender in (*self.streams[:2], *self.datagrams):
             self.assertFalse(sender.cut_off)
-        losses.check_killed_datagrams(
-            self.datagrams[0], [e for e in entries if e.listener == "dgram"],
-            self.kills)
 
     def test_of_a_handover(self):
         daemon, step = self.serve_load(), random.randint(1, STRIDE)

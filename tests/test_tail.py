@@ -117,6 +117,8 @@ class Lines(Case):
 
     def test_the_last_that_match(self):
         self.write("log", "".join(line(n, n) for n in range(20000)))
+        self.assertEqual(self.tail("-n", "all", "-g", "", self.log),
+                         self.tail("-n", "all", self.log))
         self.assertEqual(self.data("-n2", "-g", "5$", self.log),
                          ["19985", "19995"])
 
@@ -205,7 +207,8 @@ class Times(Case):
 
     def test_what_is_no_time(self):
         for text in ("", "soon", "10", "10x", "25:00", "2026-13-01", "12:00:",
-                     "2026-11-23T", "1h later", "2026-11-23Z", "12:00+1"):
+                     "2026-11-23T", "1h later", "2026-11-23Z", "12:00+1",
+                     "2026-02-30", "12:00+24:00", "12:00-01:60"):
             self.tail("-S", text, self.log, status=64)
             self.assertIn(f'-S: found "{text}", expected a time', self.said)
 

@@ -20,12 +20,13 @@ finder_tune(struct finder *finder, const char *sample, size_t size)
 const char *
 finder_find(const struct finder *finder, const char *text, size_t size)
 {
-	const char *needle = finder->needle;
+	const char *needle = finder->needle, *at, *last;
 	size_t rare = finder->rare, length = finder->size;
-	const char *at = text + rare, *last = text + size - length + rare;
 
-	if (size < length)
-		return NULL;
+	if (length == 0 || size < length)
+		return length == 0 ? text : NULL;
+	at = text + rare;
+	last = text + size - length + rare;
 	while ((at = memchr(at, needle[rare], (size_t)(last - at) + 1))) {
 		if (memcmp(at - rare, needle, length) == 0)
 			return at - rare;

@@ -18,7 +18,7 @@ struct finder {
 /* Choose that byte by what is in a sample of the text. */
 void finder_tune(struct finder *, const char *sample, size_t size);
 
-/* Where the bytes begin in text.  NULL: they are not in it. */
+/* Where the bytes first are in text; no bytes are anywhere.  NULL: nowhere. */
 const char *finder_find(const struct finder *, const char *text, size_t size);
 
 #endif

@@ -132,10 +132,22 @@ parse_zone(const char *text, bool *is_local, long *offset)
 	text = parse_number(text + 1, 2, &hours);
 	text = text && *text == ':' ? parse_number(text + 1, 2, &minutes)
 				    : NULL;
-	if (!text || *text)
+	if (!text || *text || hours > 23 || minutes > 59)
 		return false;
 	*offset = (hours * 60 + minutes) * (sign == '-' ? -60 : 60);
 	return true;
+}
+
+/* Whether there is such a day: strptime(3) takes the 31st of any month. */
+static bool
+is_day(const struct tm *parts)
+{
+	struct tm day = { .tm_year = parts->tm_year,
+			  .tm_mon = parts->tm_mon,
+			  .tm_mday = parts->tm_mday };
+
+	timegm(&day);
+	return day.tm_mday == parts->tm_mday;
 }
 
 /* A date, a time of the day, or both. */
@@ -143,13 +155,11 @@ static bool
 parse_full(const char *text, struct timespec *out, bool is_local,
 	   const struct timespec *now)
 {
-	struct tm parts = { 0 };
+	struct tm parts = { 0 }, today;
 	const char *end = strptime(text, "%Y-%m-%d", &parts);
 	bool has_date = end, has_clock;
 	long offset;
 
-	if (!has_date)
-		from_time(&parts, now->tv_sec, is_local);
 	has_clock = !has_date || *end == 'T' || *end == ' ';
 	parts.tm_sec = 0;
 	out->tv_nsec = 0;
@@ -158,6 +168,14 @@ parse_full(const char *text, struct timespec *out, bool is_local,
 				  &out->tv_nsec);
 	if (!end || !parse_zone(has_clock ? end : "", &is_local, &offset) ||
 	    (!has_clock && *end))
+		return false;
+	if (!has_date) { /* today, in the zone of the time */
+		from_time(&today, now->tv_sec + offset, is_local);
+		parts.tm_year = today.tm_year;
+		parts.tm_mon = today.tm_mon;
+		parts.tm_mday = today.tm_mday;
+	}
+	if (!is_day(&parts))
 		return false;
 	out->tv_sec = to_time(&parts, is_local) - offset;
 	return true;

@@ -14,10 +14,14 @@
 #include "system/port_holder.h"
 #include "system/sockets.h"
 
-/* Whether a start would have the port, though bind(2) fails with this error. */
+/*
+ * Whether a start would have the port, though bind(2) fails with this error.
+ * Only then is the list read: where there are 100,000 sockets, that takes as
+ * long as a test before a restart may.
+ */
 static bool
 is_passed(const struct listener_config *config, int error,
-	  const struct net_sockets *sockets)
+	  struct net_sockets *sockets)
 {
 	struct port_holder holder;
 	struct stat status;
@@ -27,11 +31,16 @@ is_passed(const struct listener_config *config, int error,
 		return error == EADDRINUSE &&
 		       lstat(config->path, &status) == 0 &&
 		       S_ISSOCK(status.st_mode) && status.st_uid == getuid();
-	if (error != EADDRINUSE && error != EACCES)
+	if (error == EADDRINUSE)
+		return port_holder_must_find(sockets, config, &holder) &&
+		       holder.is_ours;
+	if (error != EACCES)
 		return false;
+	if (!sockets->list)
+		proc_net_read(sockets);
 	if (port_holder_find(sockets, config, &holder))
 		return holder.is_ours;
-	return error == EACCES && fdstore_available();
+	return fdstore_available();
 }
 
 /* Whether a socket can be in so many groups; that it has others is no matter.
@@ -50,8 +59,8 @@ groups_fit(const struct listener_config *config)
 }
 
 static bool
-try_listener(const struct listener_config *config,
-	     const struct net_sockets *sockets, struct listen_fds *in)
+try_listener(const struct listener_config *config, struct net_sockets *sockets,
+	     struct listen_fds *in)
 {
 	struct listener_config any_port = *config;
 	struct listener listener = { 0 };
@@ -113,10 +122,9 @@ full_test(const struct config *config)
 	/* It is left open: to close it removes what systemd has. */
 	static struct listen_fds in;
 	bool all = output_set_try(config);
-	struct net_sockets sockets;
+	struct net_sockets sockets = { 0 };
 
 	take_sockets(&in);
-	proc_net_read(&sockets);
 	for (size_t i = 0; i < config->listener_count; i++)
 		all &= try_listener(&config->listeners[i], &sockets, &in);
 	share_unwanted(&in);

@@ -8,6 +8,9 @@
 
 #include "base/socket_holder.h"
 
+/* With 400 sockets that come and go, one look in 400 misses a socket. */
+#define LOOKS 3
+
 static bool
 is_in_the_way(const struct net_socket *s, const struct listener_config *config)
 {
@@ -59,6 +62,20 @@ port_holder_find(const struct net_sockets *sockets,
 	return found;
 }
 
+bool
+port_holder_must_find(struct net_sockets *sockets,
+		      const struct listener_config *config,
+		      struct port_holder *holder)
+{
+	for (int look = 1; !port_holder_find(sockets, config, holder); look++) {
+		if (look == LOOKS)
+			return false;
+		proc_net_free(sockets);
+		proc_net_read(sockets);
+	}
+	return true;
+}
+
 void
 port_holder_explain(const struct listener_config *config, int error,
 		    char out[PORT_HOLDER_TEXT])
@@ -66,10 +83,12 @@ port_holder_explain(const struct listener_config *config, int error,
 	struct port_holder holder = { 0 };
 	struct net_sockets sockets = { 0 };
 
-	if (error == EADDRINUSE || error == EACCES)
+	if (error == EADDRINUSE)
+		port_holder_must_find(&sockets, config, &holder);
+	if (error == EACCES)
 		proc_net_read(&sockets);
 	/* Without the right to the port, bind(2) does not look further. */
-	if (port_holder_find(&sockets, config, &holder))
+	if (error == EACCES && port_holder_find(&sockets, config, &holder))
 		error = EADDRINUSE;
 	proc_net_free(&sockets);
 	if (holder.pid > 0)

@@ -27,6 +27,14 @@ struct port_holder {
 bool port_holder_find(const struct net_sockets *,
 		      const struct listener_config *, struct port_holder *);
 
+/*
+ * The same where bind(2) says that there is one.  The kernel's list is not of
+ * one moment: a socket that is closed while we read it may hide another.  So
+ * the list is read again, a few times, until it has one.
+ */
+bool port_holder_must_find(struct net_sockets *, const struct listener_config *,
+			   struct port_holder *);
+
 #define PORT_HOLDER_TEXT 256
 
 /* The error of a failed bind(2) in words: who has the port, or what to do. */
