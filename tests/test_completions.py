@@ -64,7 +64,8 @@ class Options(unittest.TestCase):
         self.assertLessEqual({"-c", "--config", "--keep-low-ports", "-V"},
                              options(run("-h").stdout))
         self.assertEqual(options_of("replay"),
-                         {"-u", "-s", "-f", "-g", "--max-gap", "-h"})
+                         {"-u", "-s", "-f", "-g", "--max-gap", "--tls",
+                          "--ca", "--cert", "--key", "-h"})
 
     @has("bash")
     def test_bash(self):
@@ -81,10 +82,12 @@ class Options(unittest.TestCase):
             return {option for braces, alone in words
                     for option in (braces or alone).split(",")}
         self.assertEqual(found(read("_portlogd")), options(run("-h").stdout))
+        text = read("_portlog")
+        tls = re.search(r"(?s)-a tls=\((.*?)\)\n", text).group(1)
         for command in COMMANDS:
-            part = re.search(rf"(?s)\t{command}\)\n(.*?);;", read("_portlog"))
-            self.assertIn("$help", part.group(1))
-            self.assertEqual(found(part.group(1)) | {"-h"},
+            part = re.search(rf"(?s)\t{command}\)\n(.*?);;", text).group(1)
+            self.assertIn("$help", part)
+            self.assertEqual(found(part.replace("$tls", tls)) | {"-h"},
                              options_of(command))
 
     @has("fish")
@@ -154,6 +157,8 @@ class Typed(unittest.TestCase):
                 (f"portlog decode {self.file[:-2]}\t",
                  f"<decode><{self.file}>"),
                 ("portlog send localh\t1", "<send><localhost><1>"),
+                (f"portlog send --tls --ca {self.file[:-2]}\tlocalh\t1",
+                 f"<send><--tls><--ca><{self.file}><localhost><1>"),
                 (f"portlog replay {self.file[:-2]}\tlocalh\t1",
                  f"<replay><{self.file}><localhost><1>")):
             with self.subTest(typed=typed):
@@ -191,6 +196,7 @@ class Fish(unittest.TestCase):
     def test_files_and_hosts(self):
         for text, is_file in (("portlogd ", False), ("portlogd -c ", True),
                               ("portlog send ", False),
+                              ("portlog send --ca ", True),
                               ("portlog decode ", True),
                               ("portlog replay ", True)):
             with self.subTest(text=text):

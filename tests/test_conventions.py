@@ -137,6 +137,13 @@ class Folders(unittest.TestCase):
                     self.assertIn(os.path.dirname(include),
                                   MAY_INCLUDE[folder] | {folder})
 
+    def test_only_tls_files_include_openssl(self):
+        for path in all_sources():
+            if not re.fullmatch(r"src/(client|input)/tls\w*\.c", path):
+                with self.subTest(file=path):
+                    self.assertNotRegex(
+                        read(path), r"(?m)^\s*#\s*include\s*[<\"]openssl/")
+
     def test_every_folder_is_in_architecture_md(self):
         named = set(re.findall(r"^\| `(\w+)/` \|", read("ARCHITECTURE.md"),
                                re.M))

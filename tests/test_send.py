@@ -510,7 +510,7 @@ class OtherSides(unittest.TestCase):
             said = sender.stderr.read()
             sender.stderr.close()
             self.assertEqual(sender.wait(PATIENCE), 1)
-            self.assertIn(b"the other side speaks TLS; 1 lines",
+            self.assertIn(b"the other side speaks TLS (see --tls); 1 lines",
                           said)
 
     def test_a_server_that_ends_without_reading_gives_no_receipt(self):

@@ -22,10 +22,76 @@ channel_of(int fd)
 	return (struct channel){ .fd = fd };
 }
 
+short
+channel_events(const struct channel *c, bool sends)
+{
+	int events = c->peer_has_ended ? 0 : POLLIN;
+
+	if (c->tls)
+		events |= c->tls->sends_wait_for | c->tls->receives_wait_for;
+	else if (sends)
+		events |= POLLOUT;
+	return (short)events;
+}
+
+/*
+ * Wait until the socket is ready.  false: it is until_ms, with ETIMEDOUT;
+ * timeout_ms -1: it never is.
+ */
+static bool
+wait_ready(const struct channel *c, int timeout_ms, long long until_ms)
+{
+	struct pollfd ready = { .fd = c->fd,
+				.events = channel_events(c, false) };
+	long long left_ms = timeout_ms < 0 ? -1 : until_ms - clock_now_ms();
+
+	if (timeout_ms >= 0 && left_ms <= 0) {
+		errno = ETIMEDOUT;
+		return false;
+	}
+	poll(&ready, 1, (int)left_ms);
+	return true;
+}
+
+bool
+channel_secure(struct channel *c, const struct tls *tls, int timeout_ms)
+{
+	long long until_ms;
+
+	if (timeout_ms < 0)
+		timeout_ms = CHANNEL_HANDSHAKE_MS;
+	until_ms = clock_now_ms() + timeout_ms;
+	c->tls = tls_session_new(tls, c->fd);
+	while (!tls_session_handshake(c->tls)) {
+		if (errno == EAGAIN && wait_ready(c, timeout_ms, until_ms))
+			continue;
+		c->reason = errno == ETIMEDOUT
+				  ? "no TLS handshake in time: does the other "
+				    "side speak TLS?"
+				  : c->tls->reason;
+		return false;
+	}
+	return true;
+}
+
+/* Have what TLS says of a failure said by channel_reason(). */
+static void
+take_reason(struct channel *c)
+{
+	if (c->tls->reason[0])
+		c->reason = c->tls->reason;
+}
+
 ssize_t
 channel_send(struct channel *c, const char *data, size_t size)
 {
-	return send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent;
+
+	if (!c->tls)
+		return send(c->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+	sent = tls_session_send(c->tls, data, size);
+	take_reason(c);
+	return sent;
 }
 
 /* An alert of TLS: its type, version and size, then a level and a reason. */
@@ -40,20 +106,19 @@ is_alert(const char *data, ssize_t size)
 static ssize_t
 receive(struct channel *c, char *data, size_t size)
 {
-	ssize_t got = recv(c->fd, data, size, MSG_DONTWAIT);
+	ssize_t got;
 
+	if (c->tls) {
+		got = tls_session_receive(c->tls, data, size);
+		take_reason(c);
+		return got;
+	}
+	got = recv(c->fd, data, size, MSG_DONTWAIT);
 	if (!is_alert(data, got))
 		return got;
-	c->reason = "the other side speaks TLS";
+	c->reason = "the other side speaks TLS (see --tls)";
 	errno = EPROTO;
 	return -1;
-}
-
-short
-channel_events(const struct channel *c, bool sends)
-{
-	return (short)((c->peer_has_ended ? 0 : POLLIN) |
-		       (sends ? POLLOUT : 0));
 }
 
 bool
@@ -82,16 +147,32 @@ is_acknowledged(const struct channel *c)
 	return left == 0;
 }
 
+/*
+ * A TCP proxy may take a FIN for the end of both sides, so over TLS there is
+ * none.
+ */
+static bool
+end_our_side(struct channel *c)
+{
+	bool has_ended;
+
+	if (!c->tls)
+		return shutdown(c->fd, SHUT_WR) == 0;
+	has_ended = tls_session_end(c->tls);
+	take_reason(c);
+	return has_ended;
+}
+
 bool
 channel_end(struct channel *c)
 {
 	if (!c->has_ended)
-		c->has_ended = shutdown(c->fd, SHUT_WR) == 0;
-	if (!c->has_ended)
+		c->has_ended = end_our_side(c);
+	if (!c->has_ended && errno != EAGAIN)
 		return false;
 	if (channel_discard(c))
 		return true;
-	if (errno == 0 && !is_acknowledged(c))
+	if (errno == 0 && (!c->has_ended || !is_acknowledged(c)))
 		errno = ECONNABORTED;
 	return false;
 }
@@ -101,18 +182,9 @@ channel_receipt(struct channel *c, int timeout_ms)
 {
 	long long until_ms = clock_now_ms() + timeout_ms;
 
-	while (channel_end(c)) {
-		struct pollfd ready = { .fd = c->fd,
-					.events = channel_events(c, false) };
-		long long left_ms =
-			timeout_ms < 0 ? -1 : until_ms - clock_now_ms();
-
-		if (timeout_ms >= 0 && left_ms <= 0) {
-			errno = ETIMEDOUT;
+	while (channel_end(c))
+		if (!wait_ready(c, timeout_ms, until_ms))
 			return false;
-		}
-		poll(&ready, 1, (int)left_ms);
-	}
 	return errno == 0;
 }
 
@@ -141,6 +213,8 @@ channel_reason(const struct channel *c)
 void
 channel_close(struct channel *c)
 {
+	tls_session_free(c->tls);
+	c->tls = NULL;
 	close(c->fd);
 	c->fd = -1;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * channel: a stream to a peer, and whether the peer took all that was sent. One
- * thread; only channel_receipt() and channel_leave() wait.
+ * channel: a stream to a peer, plain or over TLS, and whether the peer took all
+ * that was sent.  Over TLS close_notify ends a side, and nothing else does. One
+ * thread; only channel_secure(), channel_receipt() and channel_leave() wait.
  */
 #ifndef PORTLOG_CLIENT_CHANNEL_H
 #define PORTLOG_CLIENT_CHANNEL_H
@@ -10,19 +11,31 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "client/tls_session.h"
+
+/* How long the handshake of TLS may take, unless the user says otherwise. */
+#define CHANNEL_HANDSHAKE_MS 30000
+
 struct channel {
 	int fd;             /* -1: not connected */
 	const char *reason; /* of a failure, where errno says too little */
 	bool has_ended;     /* our side of the stream */
 	bool peer_has_ended;
+	struct tls_session *tls; /* NULL: plain */
 };
 
 /* A channel over a connected socket, which it takes over. */
 struct channel channel_of(int fd);
 
 /*
- * send(2), without waiting.  EAGAIN: call again once poll returns one of
- * channel_events(c, true).
+ * Have it go over TLS, before anything else is done with it; waits for the
+ * handshake, timeout_ms at most (-1: CHANNEL_HANDSHAKE_MS).  false: it failed.
+ */
+bool channel_secure(struct channel *, const struct tls *, int timeout_ms);
+
+/*
+ * send(2), without waiting.  EAGAIN: call again, with the same data, once poll
+ * returns one of channel_events(c, true).
  */
 ssize_t channel_send(struct channel *, const char *data, size_t size);
 
@@ -43,7 +56,7 @@ bool channel_discard(struct channel *);
  * once poll returns one of channel_events(c, false).  false and errno 0: the
  * peer has taken all and ended its side, which portlogd does when all is in its
  * outputs.  false and errno: ECONNRESET, ECONNABORTED if the peer ended without
- * taking all, and others.
+ * taking all, or over TLS without close_notify, and others.
  */
 bool channel_end(struct channel *);
 

@@ -50,6 +50,43 @@ command_check_port(const char *usage, const char *port)
 		port);
 }
 
+bool
+command_take_tls(struct tls_options *o, int option)
+{
+	switch (option) {
+	case COMMAND_TLS:
+		o->is_on = true;
+		return true;
+	case COMMAND_CA:
+		o->ca = optarg;
+		return true;
+	case COMMAND_CERT:
+		o->cert = optarg;
+		return true;
+	case COMMAND_KEY:
+		o->key = optarg;
+		return true;
+	default:
+		return false;
+	}
+}
+
+int
+command_check_tls(const char *usage, const struct tls_options *o,
+		  enum protocol protocol)
+{
+	if (!o->is_on && (o->ca || o->cert || o->key))
+		return program_misused(usage,
+				       "--ca, --cert and --key need --tls");
+	if (!o->cert != !o->key)
+		return program_misused(usage, "--cert and --key need each "
+					      "other");
+	if (o->is_on && protocol == PROTOCOL_UDP)
+		return program_misused(usage,
+				       "-u and --tls exclude each other");
+	return 0;
+}
+
 int
 command_option(int argc, char **argv, const char *letters,
 	       const struct option *words)

@@ -13,6 +13,8 @@
 
 static const char usage[] = "usage: portlog replay [-u] [-s SPEED] "
 			    "[-f FRAMING] [-g SECONDS]\n"
+			    "                      [--tls [--ca FILE] "
+			    "[--cert FILE --key FILE]]\n"
 			    "                      FILE... HOST PORT\n";
 
 static const char help[] =
@@ -25,8 +27,8 @@ static const char help[] =
 	"(default),\n"
 	"              lf, nul, octet-counted or none\n"
 	"  -g, --max-gap SECONDS\n"
-	"              wait no longer than this between two records\n"
-	"  -h          this help\n"
+	"              wait no longer than this between two "
+	"records\n" COMMAND_TLS_HELP "  -h          this help\n"
 	"\n"
 	"FILE may be - for standard input, and be compressed, by gzip, xz or "
 	"zstd.\n"
@@ -62,9 +64,11 @@ parse_framing(const char *text, enum replay_framing *framing)
 
 /* Returns 0; -1: help was printed; else the exit code. */
 static int
-parse_options(struct replay_options *o, int argc, char **argv)
+parse_options(struct replay_options *o, struct tls_options *tls, int argc,
+	      char **argv)
 {
 	static const struct option words[] = {
+		COMMAND_TLS_WORDS,
 		{ "max-gap", required_argument, NULL, 'g' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -72,6 +76,8 @@ parse_options(struct replay_options *o, int argc, char **argv)
 	int c;
 
 	while ((c = command_option(argc, argv, "+us:f:g:h", words)) != -1) {
+		if (command_take_tls(tls, c))
+			continue;
 		switch (c) {
 		case 'u':
 			o->protocol = PROTOCOL_UDP;
@@ -110,7 +116,8 @@ parse_options(struct replay_options *o, int argc, char **argv)
 		return program_misused(usage, "expected FILE, HOST and PORT");
 	o->host = argv[argc - 2];
 	o->port = argv[argc - 1];
-	return command_check_port(usage, o->port);
+	c = command_check_tls(usage, tls, o->protocol);
+	return c != 0 ? c : command_check_port(usage, o->port);
 }
 
 static const char *
@@ -119,23 +126,38 @@ take(void *replay, const struct log_line *line)
 	return replay_take(replay, line);
 }
 
+/* Replay the files, as many as count.  false: logged. */
+static bool
+run(const struct replay_options *options, char **paths, size_t count)
+{
+	struct log_files files = { .take = take,
+				   .paths = paths,
+				   .count = count,
+				   .argument = replay_start(options) };
+	bool good;
+
+	if (!files.argument)
+		return false;
+	good = log_files_read(&files);
+	return replay_end(files.argument) && good;
+}
+
 int
 command_replay(int argc, char **argv)
 {
 	struct replay_options options = { .speed = 1, .max_gap_ms = -1 };
-	int result = parse_options(&options, argc, argv);
-	struct log_files files = { .take = take };
+	struct tls_options tls_options = { .is_on = false };
+	int result = parse_options(&options, &tls_options, argc, argv);
+	struct tls *tls = NULL;
 	bool good;
 
 	if (result != 0)
 		return result < 0 ? EX_OK : result;
 	program_raise_fd_limit(); /* one descriptor for each connection */
-	files.argument = replay_start(&options);
-	if (!files.argument)
-		return EXIT_FAILURE;
-	files.paths = argv + optind;
-	files.count = (size_t)(argc - optind - 2);
-	good = log_files_read(&files);
-	good = replay_end(files.argument) && good;
+	if (tls_options.is_on)
+		options.tls = tls = tls_open(&tls_options, options.host);
+	good = (tls || !tls_options.is_on) &&
+	       run(&options, argv + optind, (size_t)(argc - optind - 2));
+	tls_close(tls);
 	return good ? EX_OK : EXIT_FAILURE;
 }

@@ -10,7 +10,9 @@
 #include "client/send.h"
 
 static const char usage[] =
-	"usage: portlog send [-u] [-n] [-w SECONDS] HOST PORT\n";
+	"usage: portlog send [-u] [-n] [-w SECONDS] HOST PORT\n"
+	"       portlog send --tls [--ca FILE] [--cert FILE --key FILE]\n"
+	"                    [-n] [-w SECONDS] HOST PORT\n";
 
 static const char help[] =
 	"Sends the lines of standard input to a port.\n"
@@ -20,23 +22,36 @@ static const char help[] =
 	"  -w SECONDS  wait no longer than this: to connect, for the other "
 	"side "
 	"to\n"
-	"              take more, and for the close\n"
+	"              take more, and for the close\n" COMMAND_TLS_HELP
 	"  -h          this help\n"
 	"\n"
 	"Exit 0 means that the other side has taken everything and closed: "
 	"with\n"
 	"portlogd, that it is in the log.  See portlog(1).\n";
 
+/* What the command line says, apart from s. */
+struct choice {
+	enum protocol protocol;
+	struct tls_options tls;
+};
+
 /* Returns 0; -1: help was printed; else the exit code. */
 static int
-parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
+parse_options(struct send *s, struct choice *choice, int argc, char **argv)
 {
+	static const struct option words[] = {
+		COMMAND_TLS_WORDS,
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
 	int c;
 
-	while ((c = command_option(argc, argv, "+unw:h", NULL)) != -1) {
+	while ((c = command_option(argc, argv, "+unw:h", words)) != -1) {
+		if (command_take_tls(&choice->tls, c))
+			continue;
 		switch (c) {
 		case 'u':
-			*protocol = PROTOCOL_UDP;
+			choice->protocol = PROTOCOL_UDP;
 			break;
 		case 'n':
 			s->without_receipt = true;
@@ -59,29 +74,44 @@ parse_options(struct send *s, enum protocol *protocol, int argc, char **argv)
 		return program_misused(usage, "expected HOST and PORT");
 	s->host = argv[optind];
 	s->port = argv[optind + 1];
-	return command_check_port(usage, s->port);
+	c = command_check_tls(usage, &choice->tls, choice->protocol);
+	return c != 0 ? c : command_check_port(usage, s->port);
+}
+
+/* Connect, send all, and close.  false: logged. */
+static bool
+run(struct send *s, enum protocol protocol)
+{
+	struct addrinfo *addresses = dial_resolve(s->host, s->port, protocol);
+
+	if (!addresses)
+		return false;
+	s->next = addresses;
+	if (protocol == PROTOCOL_TCP)
+		send_stream(s);
+	else
+		send_datagrams(s);
+	progress_end(&s->progress);
+	if (s->channel.fd >= 0)
+		channel_close(&s->channel);
+	freeaddrinfo(addresses);
+	return !s->has_failed;
 }
 
 int
 command_send(int argc, char **argv)
 {
 	struct send s = { .timeout_ms = -1, .channel = channel_of(-1) };
-	enum protocol protocol = PROTOCOL_TCP;
-	int result = parse_options(&s, &protocol, argc, argv);
-	struct addrinfo *addresses;
+	struct choice choice = { .protocol = PROTOCOL_TCP };
+	int result = parse_options(&s, &choice, argc, argv);
+	struct tls *tls = NULL;
+	bool good;
 
 	if (result != 0)
 		return result < 0 ? EX_OK : result;
-	addresses = s.next = dial_resolve(s.host, s.port, protocol);
-	if (!addresses)
-		return EXIT_FAILURE;
-	if (protocol == PROTOCOL_TCP)
-		send_stream(&s);
-	else
-		send_datagrams(&s);
-	progress_end(&s.progress);
-	if (s.channel.fd >= 0)
-		channel_close(&s.channel);
-	freeaddrinfo(addresses);
-	return s.has_failed ? EXIT_FAILURE : EX_OK;
+	if (choice.tls.is_on)
+		s.tls = tls = tls_open(&choice.tls, s.host);
+	good = (tls || !choice.tls.is_on) && run(&s, choice.protocol);
+	tls_close(tls);
+	return good ? EX_OK : EXIT_FAILURE;
 }

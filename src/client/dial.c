@@ -11,9 +11,8 @@
 #include "base/clock.h"
 #include "base/diag.h"
 
-/* The address of "[ADDRESS]"; any other host as it is. */
-static const char *
-without_brackets(const char *host, char bare[ADDRESS_TEXT])
+const char *
+dial_without_brackets(const char *host, char bare[ADDRESS_TEXT])
 {
 	size_t size = strlen(host);
 
@@ -33,8 +32,8 @@ dial_resolve(const char *host, const char *port, enum protocol protocol)
 	};
 	struct addrinfo *all = NULL;
 	char bare[ADDRESS_TEXT];
-	int error =
-		getaddrinfo(without_brackets(host, bare), port, &hints, &all);
+	int error = getaddrinfo(dial_without_brackets(host, bare), port, &hints,
+				&all);
 
 	if (error == 0)
 		return all;

@@ -11,6 +11,9 @@
 
 #include "base/address.h"
 
+/* The address of "[ADDRESS]", written to bare; any other host as it is. */
+const char *dial_without_brackets(const char *host, char bare[ADDRESS_TEXT]);
+
 /*
  * All addresses of a host, IPv6 and IPv4, in the order to try them.  host is a
  * name or an address, "[::1]" too; port a number or the name of a service.

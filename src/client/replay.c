@@ -27,7 +27,7 @@ struct replay {
 	struct buffer message;
 	bool has_begun, has_failed;
 	bool refusal_logged; /* of datagrams */
-	int last_error;      /* of a connection; it came again so often: */
+	char *last_reason;   /* of a failure; it came again so often: */
 	unsigned long long repeated;
 	struct timespec last; /* the time of the last record */
 	double due_s;         /* when it was to be sent; of now_s() */
@@ -101,12 +101,13 @@ failed(void *replay, const char *stream, const char *reason)
 	struct replay *r = replay;
 
 	r->has_failed = true;
-	if (errno == r->last_error) {
+	if (r->last_reason && strcmp(reason, r->last_reason) == 0) {
 		r->repeated++;
 		return;
 	}
 	end_errors(r);
-	r->last_error = errno;
+	free(r->last_reason);
+	r->last_reason = memory_copy(reason);
 	diag(LOG_ERR, "%s port %s: for %s: %s", r->options->host,
 	     r->options->port, stream, reason);
 }
@@ -155,9 +156,13 @@ connect_stream(struct replay *r, struct stream *stream)
 		fd = dial_next(&next, -1);
 	} while (fd < 0 && errno == EMFILE && collect_one(r));
 	stream->channel = channel_of(fd);
-	if (fd < 0)
-		failed(r, stream->key, strerror(errno));
-	return fd >= 0;
+	if (fd >= 0 && (!r->options->tls ||
+			channel_secure(&stream->channel, r->options->tls, -1)))
+		return true;
+	failed(r, stream->key, channel_reason(&stream->channel));
+	if (fd >= 0)
+		channel_close(&stream->channel);
+	return false;
 }
 
 /* Log it once: the next datagrams may find a receiver. */
@@ -399,6 +404,7 @@ replay_end(struct replay *r)
 	good = !r->has_failed;
 	buffer_free(&r->message);
 	freeaddrinfo(r->addresses);
+	free(r->last_reason);
 	free(r);
 	return good;
 }

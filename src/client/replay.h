@@ -22,6 +22,7 @@ enum replay_framing {
 
 struct replay_options {
 	const char *host, *port; /* borrowed */
+	const struct tls *tls;   /* NULL: none; borrowed */
 	enum protocol protocol;
 	enum replay_framing framing;
 	double speed;   /* a factor; 0: do not wait between records */

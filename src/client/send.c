@@ -31,9 +31,11 @@ bool
 send_connect(struct send *s)
 {
 	s->channel = channel_of(dial_next(&s->next, s->timeout_ms));
-	if (s->channel.fd >= 0)
+	if (s->channel.fd >= 0 &&
+	    (!s->tls || channel_secure(&s->channel, s->tls, s->timeout_ms)))
 		return true;
-	diag(LOG_ERR, "%s port %s: %s", s->host, s->port, strerror(errno));
+	diag(LOG_ERR, "%s port %s: %s", s->host, s->port,
+	     channel_reason(&s->channel));
 	s->has_failed = true;
 	return false;
 }

@@ -14,6 +14,7 @@
 
 struct send {
 	const char *host, *port; /* borrowed */
+	const struct tls *tls;   /* NULL: none; borrowed */
 	bool without_receipt;
 	int timeout_ms;           /* -1: none */
 	struct addrinfo *next;    /* borrowed: the addresses not yet tried */

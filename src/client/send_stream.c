@@ -117,8 +117,10 @@ wait_for_receipt(struct send *s)
 
 	if (!c->peer_has_ended && !read_answer(s))
 		return false;
-	if (c->peer_has_ended)
+	if (c->peer_has_ended) {
+		channel_end(c);
 		return send_failed(s, "no receipt");
+	}
 	if (channel_receipt(c, s->timeout_ms))
 		return true;
 	return send_failed(s, c->reason            ? c->reason
@@ -126,6 +128,16 @@ wait_for_receipt(struct send *s)
 			      : errno == ECONNABORTED
 				      ? "closed before all was taken"
 				      : strerror(errno));
+}
+
+/*
+ * Over TLS what the other side sends unasked, such as tickets, is there to read
+ * when we close, and would have the kernel reset the connection.
+ */
+static bool
+leave(struct send *s)
+{
+	return channel_leave(&s->channel) || errno == ECONNABORTED || failed(s);
 }
 
 static ssize_t
@@ -164,4 +176,6 @@ send_stream(struct send *s)
 	} while (size != 0);
 	if (!s->without_receipt)
 		wait_for_receipt(s);
+	else if (s->tls)
+		leave(s);
 }
