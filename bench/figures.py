@@ -46,6 +46,9 @@ CPU = Figure("CPU µs a record", lambda run: run["cpu_seconds"] * 1e6 /
              max(run["delivered"], 1), "{:.3f}", True)
 PEAK = Figure("peak MiB", lambda run: run["peak_kib"] / 1024, "{:.1f}")
 PSS = Figure("KiB a connection", lambda run: run["pss_kib"], "{:.1f}", True)
+A_SECOND = Figure("connections a second",
+                  lambda run: run["delivered"] / run["seconds"], "{:,.0f}")
+A_CONNECTION = Figure("CPU µs a connection", CPU.of, "{:,.0f}", True)
 P50 = Figure("p50 µs", lambda run: run["p50_us"], "{:,.1f}", True)
 P99 = Figure("p99 µs", lambda run: run["p99_us"], "{:,.1f}")
 
@@ -53,6 +56,7 @@ FIGURES = {
     "stream": [RECORDS, LOST, RATE, CPU, PEAK],
     "datagrams": [RECORDS, LOST, RATE, CPU, PEAK],
     "idle": [RECORDS, LOST, PSS, PEAK],
+    "short": [RECORDS, LOST, A_SECOND, A_CONNECTION, PEAK],
     "line": [RECORDS, LOST, P50, P99, CPU],
     "delay": [RECORDS, LOST, P50, P99, CPU],
 }

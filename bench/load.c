@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "load.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,21 @@ load_now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+int
+load_dial(const struct load *load)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons((unsigned short)load->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, load->is_udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
+		load_fail("connect");
+	return fd;
+}
+
 void
 load_pause(void)
 {
@@ -39,7 +55,11 @@ load_push(const struct load *load, struct peer *peer, const char *data)
 
 	if (size - begin < rest)
 		rest = size - begin;
-	sent = send(peer->fd, data + begin, rest, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (peer->tls)
+		sent = tls_send(peer->tls, data + begin, rest);
+	else
+		sent = send(peer->fd, data + begin, rest,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0 && errno != EAGAIN)
 		load_fail("send");
 	if (sent > 0)

@@ -6,9 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tls.h"
+
 struct load {
 	long port;
 	bool is_udp;
+	bool is_tls;
+	bool is_short;    /* a connection for each line */
 	bool stays;       /* keep the connections open until stdin ends */
 	long connections; /* or sockets */
 	long lines;       /* of all connections together */
@@ -24,6 +28,7 @@ struct load {
 /* A connection or UDP socket, and how much was sent on it. */
 struct peer {
 	int fd;
+	struct ssl_st *tls; /* NULL: plain */
 	size_t sent, total; /* bytes */
 };
 
@@ -32,6 +37,9 @@ long long load_now_ns(void);
 
 /* Print what failed and errno, and exit. */
 _Noreturn void load_fail(const char *what);
+
+/* A socket that is connected to the receiver. */
+int load_dial(const struct load *);
 
 /* Sleep for 50 us. */
 void load_pause(void);

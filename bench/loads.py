@@ -8,7 +8,7 @@ class Load:
     """All connections share the lines; line_bytes counts the newline."""
     name: str
     text: str
-    kind: str = "stream"  # or "datagrams", "idle", "line", "delay"
+    kind: str = "stream"  # "datagrams", "idle", "line", "delay", "short"
     connections: int = 1
     lines: int = 2_000_000
     line_bytes: int = 128
@@ -16,6 +16,7 @@ class Load:
     rate: int = 0  # lines a second, all together; 0: no limit
     probes: int = 0  # connections on which the delay is measured
     quiet: int = 0  # connections that send only probes
+    tls: bool = False
 
     @property
     def protocol(self):
@@ -32,7 +33,8 @@ class Load:
                  "-s", self.line_bytes, "-b", self.write_lines,
                  "-r", self.rate, "-p", self.probes, "-q", self.quiet]
         words += {"datagrams": ["-u"], "idle": ["-k"],
-                  "line": ["-l"]}.get(self.kind, [])
+                  "line": ["-l"], "short": ["-o"]}.get(self.kind, [])
+        words += ["-t"] * self.tls
         return [str(word) for word in words]
 
 
@@ -80,7 +82,18 @@ LENGTHS = [
     for size in (16, 64, 256, 1024, 4096, 16_384, 65_536)
 ]
 
-ALL = {load.name: load for load in MAIN + CONNECTIONS + LENGTHS}
+TLS = [
+    Load("tls-1", "TLS, 1 connection, lines of 128 bytes, large writes",
+         lines=1_000_000, write_lines=large_writes(128), tls=True),
+    Load("tls-64", "TLS, 64 connections, 16 lines a write",
+         connections=64, lines=500_000, write_lines=16, tls=True),
+    Load("tls-short", "TLS, a connection for each line, 8 senders", "short",
+         connections=8, lines=2_000, tls=True),
+    Load("tls-idle", "TLS, 1000 connections that sent one line and are idle",
+         "idle", connections=1000, lines=1000, tls=True),
+]
+
+ALL = {load.name: load for load in MAIN + CONNECTIONS + LENGTHS + TLS}
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,7 @@ class Section:
     @property
     def is_curve(self):
         """Whether its loads differ in one value, and share a table."""
-        return self.name not in ("peers", "chosen")
+        return self.name not in ("peers", "tls", "chosen")
 
     def scaled(self, scale):
         return replace(self, loads=tuple(
@@ -115,4 +128,6 @@ SECTIONS = [
     Section("formats", "What a format costs",
             tuple(ALL[name] for name in ("tcp-128", "tcp-64x64", "udp-100k")),
             "portlogd,portlogd-json,portlogd-raw,limit"),
+    Section("tls", "Over TLS 1.3", tuple(TLS),
+            "portlogd,rsyslog,syslog-ng,stunnel"),
 ]

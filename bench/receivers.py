@@ -29,10 +29,23 @@ class Setup:
     directory: str
     port: int
     protocol: str
+    tls: bool = False
 
     @property
     def log(self):
         return os.path.join(self.directory, "log")
+
+    def certify(self):
+        """Make a certificate for this run; returns the paths of it and of its
+        key."""
+        paths = [os.path.join(self.directory, name)
+                 for name in ("certificate.pem", "key.pem")]
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+             "-out", paths[0], "-keyout", paths[1]],
+            check=True, stderr=subprocess.DEVNULL)
+        return paths
 
     def write(self, text):
         """Write a configuration; returns its path."""
@@ -51,6 +64,7 @@ class Receiver:
     """program must be installed for it."""
     program = None
     protocols = ("tcp", "udp")
+    speaks_tls = False
     frames = True  # its log has lines; else count bytes
     ending = b"\n"  # follows the data of a record in the log
     environment = {}
@@ -77,6 +91,7 @@ class Receiver:
 
 class Portlogd(Receiver):
     version_option = "-V"
+    speaks_tls = True
 
     def __init__(self, program=PORTLOGD, format="text"):
         self.program = find(program)
@@ -85,8 +100,11 @@ class Portlogd(Receiver):
             self.ending = b'"'
 
     def command(self, setup):
+        tls = ('tls = {{ certificate = "{}"; key = "{}"; }};'
+               .format(*setup.certify()) if setup.tls else "")
         return [self.program, "-c", setup.write(f"""
-listeners = ( {{ protocol = "{setup.protocol}"; port = {setup.port}; }} );
+listeners = ( {{ protocol = "{setup.protocol}"; port = {setup.port};
+                {tls} }} );
 limits = {{ max_connections = {MAX_CONNECTIONS}; }};
 outputs = ( {{ type = "file"; path = "{setup.log}";
                format = "{self.format}"; }} );
@@ -102,9 +120,46 @@ class Limit(Receiver):
         return [self.program, setup.protocol, str(setup.port), setup.log]
 
 
+class Stunnel(Portlogd):
+    """TLS ends before portlogd."""
+
+    def is_there(self):
+        return super().is_there() and find("stunnel4") is not None
+
+    def command(self, setup):
+        certificate, key = setup.certify()
+        inner = Setup(setup.directory, setup.port + 1, setup.protocol)
+        conf = os.path.join(setup.directory, "stunnel")
+        with open(conf, "w", encoding="utf-8") as file:
+            file.write(f"""foreground = yes
+pid =
+debug = err
+socket = l:SO_REUSEADDR=1
+[in]
+accept = {setup.port}
+connect = 127.0.0.1:{inner.port}
+cert = {certificate}
+key = {key}
+""")
+        return ["/bin/sh", "-c", '"$0" "$1" & shift; exec "$@"',
+                find("stunnel4"), conf, *super().command(inner)]
+
+
 class Rsyslog(Receiver):
     program = find("rsyslogd")
     version_option = "-v"
+    speaks_tls = True
+
+    @staticmethod
+    def tls_source(setup):
+        certificate, key = setup.certify()
+        return f"""global(defaultNetstreamDriver="ossl"
+       defaultNetstreamDriverCAFile="{certificate}"
+       defaultNetstreamDriverCertFile="{certificate}"
+       defaultNetstreamDriverKeyFile="{key}")
+module(load="imtcp" streamDriver.name="ossl" streamDriver.mode="1"
+       streamDriver.authMode="anon" maxSessions="{MAX_CONNECTIONS}")
+input(type="imtcp" port="{setup.port}" socketBacklog="4096")"""
 
     def command(self, setup):
         source = {
@@ -114,6 +169,8 @@ class Rsyslog(Receiver):
             "udp": f'module(load="imudp")\n'
                    f'input(type="imudp" port="{setup.port}" '
                    f'rcvbufSize="{RECEIVE_BUFFER}")'}[setup.protocol]
+        if setup.tls:
+            source = self.tls_source(setup)
         conf = setup.write(f"""
 global(workDirectory="{setup.directory}" net.enableDNS="off"
        maxMessageSize="128k")
@@ -129,6 +186,7 @@ action(type="omfile" file="{setup.log}" template="line")
 class SyslogNg(Receiver):
     """From a package that was only unpacked: it can't be installed together
     with rsyslog."""
+    speaks_tls = True
     window = 100 * MAX_CONNECTIONS  # records: as its manual says
 
     def __init__(self):
@@ -143,10 +201,15 @@ class SyslogNg(Receiver):
             self.environment = {"LD_LIBRARY_PATH": ":".join(libraries)}
 
     def command(self, setup):
+        kind, tls = setup.protocol, ""
+        if setup.tls:
+            kind, tls = "tls", ('tls(cert-file("{}") key-file("{}") '
+                                'peer-verify(optional-untrusted))'
+                                .format(*setup.certify()))
         conf = setup.write(f"""@version: current
 options {{ use-dns(no); dns-cache(no); stats-freq(0);
           log-msg-size(131072); }};
-source in {{ network(transport("{setup.protocol}") port({setup.port})
+source in {{ network(transport("{kind}") port({setup.port}) {tls}
     flags(no-parse) max-connections({MAX_CONNECTIONS}) listen-backlog(4096)
     log-iw-size({self.window}) so-rcvbuf({RECEIVE_BUFFER})); }};
 destination out {{ file("{setup.log}" log-fifo-size({self.window})
@@ -201,6 +264,7 @@ ALL = {
     "limit": Limit(),
     "rsyslog": Rsyslog(),
     "syslog-ng": SyslogNg(),
+    "stunnel": Stunnel(),
     "socat": Socat(),
     "ncat": Ncat(),
     "python": Tutorial(),

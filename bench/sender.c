@@ -3,10 +3,10 @@
  * sender: puts one load on one receiver, over loopback.  All lines are equal,
  * so that those in the log can be counted.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -16,24 +16,10 @@
 
 #include "load.h"
 #include "probe.h"
+#include "short.h"
 
 #define DATAGRAMS 64 /* of one sendmmsg() */
 #define SETTLED_NS 150000000
-
-static int
-dial(const struct load *load)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons((unsigned short)load->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	int fd = socket(AF_INET, load->is_udp ? SOCK_DGRAM : SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-		load_fail("connect");
-	return fd;
-}
 
 /* The lines of one write. */
 static char *
@@ -62,7 +48,9 @@ make_peers(const struct load *load)
 	if (!peers)
 		load_fail("calloc");
 	for (long i = 0; i < load->connections; i++) {
-		peers[i].fd = dial(load);
+		peers[i].fd = load_dial(load);
+		if (load->is_tls)
+			peers[i].tls = tls_begin(peers[i].fd);
 		load_pause(); /* some receivers have a short backlog */
 		peers[i].total =
 			(size_t)((share + (i < more)) * load->line_bytes);
@@ -147,7 +135,9 @@ send_datagrams(const struct load *load, int fd, char *data)
 static void
 send_load(const struct load *load, struct peer *peers, char *data)
 {
-	if (load->is_udp)
+	if (load->is_short)
+		short_send(load, data);
+	else if (load->is_udp)
 		send_datagrams(load, peers[0].fd, data);
 	else if (load->is_by_line)
 		probe_each_line(load, peers, data);
@@ -155,6 +145,17 @@ send_load(const struct load *load, struct peer *peers, char *data)
 		probe_under_load(load, peers, data);
 	else
 		send_streams(load, peers, data);
+}
+
+static void
+end_load(const struct load *load, struct peer *peers)
+{
+	for (long i = 0; peers && i < load->connections; i++) {
+		if (peers[i].tls)
+			tls_end(peers[i].tls);
+		else
+			close(peers[i].fd);
+	}
 }
 
 /*
@@ -183,7 +184,8 @@ wait_for_log(const struct load *load)
 static void
 usage(void)
 {
-	fputs("usage: sender [-u | -k | -l | -p PROBED-CONNECTIONS |\n"
+	fputs("usage: sender [-t] [-u | -o | -k | -l | -p PROBED-CONNECTIONS "
+	      "|\n"
 	      "              -q QUIET-CONNECTIONS]\n"
 	      "              [-c CONNECTIONS] [-n LINES] [-s BYTES]\n"
 	      "              [-b LINES-A-WRITE] [-r LINES-A-SECOND] PORT LOG\n",
@@ -208,6 +210,12 @@ set_option(struct load *load, int option)
 	switch (option) {
 	case 'u':
 		load->is_udp = true;
+		break;
+	case 't':
+		load->is_tls = true;
+		break;
+	case 'o':
+		load->is_short = true;
 		break;
 	case 'k':
 		load->stays = true;
@@ -248,26 +256,27 @@ main(int argc, char **argv)
 			     .lines = 1,
 			     .line_bytes = 128,
 			     .write_lines = 1 };
-	struct peer *peers;
+	struct peer *peers = NULL;
 	long long start_ns;
 	char *data;
 	int option;
 
-	while ((option = getopt(argc, argv, "uklc:n:s:b:r:p:q:")) >= 0)
+	while ((option = getopt(argc, argv, "utoklc:n:s:b:r:p:q:")) >= 0)
 		set_option(&load, option);
 	if (optind != argc - 2)
 		usage();
 	load.port = number(argv[optind], 1);
 	load.log = argv[optind + 1];
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL has no MSG_NOSIGNAL */
 	data = make_lines(&load);
-	peers = make_peers(&load);
+	if (!load.is_short)
+		peers = make_peers(&load);
 	start_ns = load_now_ns();
 	send_load(&load, peers, data);
 	/* Wait for the end of stdin. */
 	while (load.stays && getchar() != EOF)
 		;
-	for (long i = 0; i < load.connections; i++)
-		close(peers[i].fd);
+	end_load(&load, peers);
 	printf("seconds=%.6f\n",
 	       (double)(wait_for_log(&load) - start_ns) / 1e9);
 	free(peers);

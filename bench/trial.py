@@ -166,8 +166,10 @@ class Trial:
 def run(receiver, load, directory):
     if load.protocol not in receiver.protocols:
         return {"failed": f"no {load.protocol.upper()}"}
+    if load.tls and not receiver.speaks_tls:
+        return {"failed": "no TLS"}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as own:
-        setup = receivers.Setup(own, free_port(), load.protocol)
+        setup = receivers.Setup(own, free_port(), load.protocol, load.tls)
         with open(setup.log, "wb"):
             pass  # some receivers create it late
         try:
