@@ -19,6 +19,7 @@ int fuzz_config(const uint8_t *data, size_t size);
 int fuzz_connection(const uint8_t *data, size_t size);
 int fuzz_escape(const uint8_t *data, size_t size);
 int fuzz_finder(const uint8_t *data, size_t size);
+int fuzz_first_bytes(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
 int fuzz_log_line(const uint8_t *data, size_t size);
@@ -30,6 +31,7 @@ int fuzz_proxy_header(const uint8_t *data, size_t size);
 int fuzz_rates(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_state_legacy(const uint8_t *data, size_t size);
+int fuzz_tls_names(const uint8_t *data, size_t size);
 int fuzz_udp(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
 
@@ -44,6 +46,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "connection", fuzz_connection },
 	{ "escape", fuzz_escape },
 	{ "finder", fuzz_finder },
+	{ "first_bytes", fuzz_first_bytes },
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
 	{ "log_line", fuzz_log_line },
@@ -55,6 +58,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "rates", fuzz_rates },
 	{ "state", fuzz_state },
 	{ "state_legacy", fuzz_state_legacy },
+	{ "tls_names", fuzz_tls_names },
 	{ "udp", fuzz_udp },
 	{ "utf8", fuzz_utf8 },
 	{ NULL, NULL },

@@ -99,6 +99,7 @@ check_connection(const struct state_reader *reader, size_t i,
 	REQUIRE(c.told_size <= sizeof c.told);
 	REQUIRE(c.header_size <= STATE_HEADER_MAX);
 	REQUIRE(atomic_load(&c.proxy_header) <= STATE_HEADER_READ);
+	REQUIRE(atomic_load(&c.tls) <= STATE_TLS_BEGUN);
 	REQUIRE(c.saved.framing <= FRAMING_LENGTH ||
 		c.saved.framing == FRAMING_REST);
 	return value_at(entry, layout->connection, USE, 4) == STATE_OPEN;

@@ -18,6 +18,7 @@
 #include "config/defaults.h"
 #include "config/dump.h"
 #include "config/load.h"
+#include "daemon/certificates.h"
 #include "daemon/full_test.h"
 #include "daemon/low_ports.h"
 #include "daemon/server.h"
@@ -204,6 +205,13 @@ configure_from_options(struct config *config, const struct options *o)
 		     : program_misused(usage, "%s", error);
 }
 
+/* Whether it is to run, and not to check, dump or prepare something. */
+static bool
+starts(const struct options *o)
+{
+	return o->tests == 0 && !o->dump && !o->keep_low_ports;
+}
+
 static int
 configure_from_file(struct config *config, const struct options *o)
 {
@@ -211,6 +219,9 @@ configure_from_file(struct config *config, const struct options *o)
 	int result;
 
 	config_load(config, o->config, &errors);
+	/* For root alone, perhaps; and of no interest to --dump. */
+	if (starts(o) || o->tests > 0)
+		certificates_check(config, &errors);
 	result = errors.count > 0 ? EX_CONFIG : EX_OK;
 	/* The daemon, which starts after --keep-low-ports, logs them itself. */
 	for (size_t i = 0; !o->keep_low_ports && i < errors.count; i++) {
@@ -223,13 +234,6 @@ configure_from_file(struct config *config, const struct options *o)
 	}
 	errors_free(&errors);
 	return result;
-}
-
-/* Whether it is to run, and not to check, dump or prepare something. */
-static bool
-starts(const struct options *o)
-{
-	return o->tests == 0 && !o->dump && !o->keep_low_ports;
 }
 
 static const char *

@@ -54,6 +54,36 @@ START_TEST(escapes_the_examples)
 }
 END_TEST
 
+static const struct {
+	const char *bytes, *escaped;
+	size_t capacity;
+} values[] = {
+	{ "", "", 64 },
+	{ "pump3", "pump3", 64 },
+	{ "pump 3", "pump\\x203", 64 },
+	{ " \t ", "\\x20\\x09\\x20", 64 },
+	{ "a b\nc ", "a\\x20b\\nc\\x20", 64 },
+	{ "a b", "a\\x20b", 6 },
+	{ "a b", "a\\x20", 5 },
+	{ "a b", "a", 4 },
+	{ "ab c", "a", 1 },
+	{ "\xe2\x82\xac \xe2\x82\xac", "\xe2\x82\xac\\x20", 9 },
+	{ "\x1b b", "", 3 },
+};
+
+START_TEST(escapes_the_value_of_a_pair_without_a_space)
+{
+	const char *bytes = values[_i].bytes;
+	size_t length;
+	char out[64];
+
+	length = escape_value(out, values[_i].capacity,
+			      (const unsigned char *)bytes, strlen(bytes));
+	ck_assert_uint_eq(length, strlen(values[_i].escaped));
+	ck_assert_mem_eq(out, values[_i].escaped, length);
+}
+END_TEST
+
 /* The text is one printable line of valid UTF-8. */
 static void
 assert_one_safe_line(const char *text, size_t size)
@@ -207,6 +237,8 @@ SUITE(escape)
 	TCase *tests = tcase_create("escape");
 
 	tcase_set_timeout(tests, 60);
+	tcase_add_loop_test(tests, escapes_the_value_of_a_pair_without_a_space,
+			    0, sizeof values / sizeof *values);
 	tcase_add_loop_test(tests, escapes_the_examples, 0,
 			    sizeof examples / sizeof *examples);
 	tcase_add_test(tests, every_pair_of_bytes_comes_back);

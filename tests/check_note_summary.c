@@ -62,7 +62,9 @@ static void
 count(enum state_event what, const char *reason, const char *detail,
       const char *host)
 {
-	const struct note_event event = { what, reason, detail };
+	const struct note_event event = { .event = what,
+					  .reason = reason,
+					  .detail = detail };
 	struct address source;
 
 	ck_assert(address_parse(&source, host, 700));

@@ -285,6 +285,13 @@ def knows_systemd():
         timeout=PATIENCE).stdout
 
 
+def knows_tls():
+    """Whether portlogd was built with OpenSSL."""
+    return b"libssl" in subprocess.run(
+        ["ldd", PORTLOGD], stdout=subprocess.PIPE, check=False,
+        timeout=PATIENCE).stdout
+
+
 def connect_tcp(to):
     """A connection whose own address no other of our sockets has.
 

@@ -56,6 +56,9 @@ LONG = re.compile(r"(?m)^ +--([\w-]+)")
 EVERYTHING = """
 listeners = ( { protocol = "tcp"; port = 1; allow = [ "::/0" ];
                 deny = [ "::1" ]; proxies = [ "::2" ]; }, { protocol = "udp"; port = 1; },
+              { protocol = "tcp"; port = 4; tls = { certificate = "/c"; key = "/k";
+                clients = "required"; authorities = "/a"; revoked = "/r";
+                names = [ "a" ]; fingerprints = [ "sha256:%s" ]; }; },
               { protocol = "tcp"; port = 2; framing = "delimiter";
                 delimiter = "."; },
               { protocol = "tcp"; port = 3; framing = "length";
@@ -64,7 +67,7 @@ listeners = ( { protocol = "tcp"; port = 1; allow = [ "::/0" ];
 names = ( { address = "192.0.2.17"; name = "pump3"; } );
 outputs = ( { type = "stdout"; }, { type = "file"; path = "/tmp/x"; max_size = 65536; },
             { type = "syslog"; }, { type = "journal"; } );
-"""
+""" % (64 * "0")
 
 
 class Documents(unittest.TestCase):

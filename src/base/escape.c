@@ -187,6 +187,30 @@ escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 	return written;
 }
 
+size_t
+escape_value(char *out, size_t capacity, const unsigned char *data, size_t size)
+{
+	size_t written = 0, n = 1;
+
+	while (n > 0) {
+		size_t word = 0, used;
+
+		while (word < size && data[word] != ' ' && data[word] != '\t')
+			word++;
+		used = word;
+		written +=
+			escape(out + written, capacity - written, data, &used);
+		if (used == size || used < word)
+			break;
+		n = escape_bytes(out + written, capacity - written, data + used,
+				 1);
+		written += n;
+		data += used + 1;
+		size -= used + 1;
+	}
+	return written;
+}
+
 /* The value of a lower-case hexadecimal digit; -1: it is none. */
 static int
 digit_value(char c)

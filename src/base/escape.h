@@ -28,6 +28,13 @@ size_t escape(char *out, size_t capacity, const unsigned char *data,
 	      size_t *size);
 
 /*
+ * The same of size bytes for the value of a pair: a space is "\x20", a TAB
+ * "\x09".  What does not fit is left out.  Returns the bytes written to out.
+ */
+size_t escape_value(char *out, size_t capacity, const unsigned char *data,
+		    size_t size);
+
+/*
  * Write the bytes that text stands for to out, which takes up to size bytes
  * and may be text itself.  Returns how many; -1: escape() does not write this
  * text, and *bad_offset is where its first wrong backslash stands.

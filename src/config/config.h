@@ -47,6 +47,14 @@ enum output_sync {
 /* The most multicast groups of a listener: the state has so many places. */
 #define CONFIG_GROUPS 64
 
+enum tls_clients {
+	TLS_CLIENTS_NONE,
+	TLS_CLIENTS_OPTIONAL,
+	TLS_CLIENTS_REQUIRED
+};
+
+enum tls_versions { TLS_VERSIONS_1_2, TLS_VERSIONS_1_3 };
+
 struct limits {
 	unsigned max_record; /* bytes */
 	unsigned max_connections;
@@ -78,6 +86,20 @@ struct peer_names {
 	struct prefix_table networks; /* each value is a place in the list */
 };
 
+/* How a listener's connections are encrypted, and by whom they may be. */
+struct config_tls {
+	char *file; /* where it stands in the configuration, for errors */
+	unsigned line;
+	char *certificate;
+	char *key;
+	enum tls_clients clients;
+	char *authorities;          /* NULL: none */
+	char *revoked;              /* NULL: none */
+	struct names names;         /* see tls_names.h; none: any name */
+	struct names fingerprints;  /* "sha256:" and small hexadecimal digits */
+	enum tls_versions versions; /* the least */
+};
+
 struct listener_config {
 	char *name; /* NULL: "tcp/PORT", once the kernel has chosen it */
 	enum protocol protocol;
@@ -97,6 +119,7 @@ struct listener_config {
 	struct prefix_table deny;
 	struct prefix_table proxies; /* sorted: who sends a PROXY header */
 	unsigned admission_timeout_s;
+	struct config_tls *tls; /* NULL: none */
 	struct limits limits;
 	const struct peer_names *peer_names; /* of the whole configuration */
 };

@@ -41,6 +41,14 @@ config_add_listener(struct config *config)
 	return listener;
 }
 
+struct config_tls *
+config_add_tls(struct listener_config *listener)
+{
+	listener->tls = memory_zeroed(1, sizeof *listener->tls);
+	options_set_defaults(config_tls_options, listener->tls);
+	return listener->tls;
+}
+
 struct output_config *
 config_add_output(struct config *config)
 {
@@ -123,6 +131,46 @@ free_names(struct names *names)
 	free(names->list);
 }
 
+static char *
+copy_text(const char *text)
+{
+	return text ? memory_copy(text) : NULL;
+}
+
+static struct config_tls *
+copy_tls(const struct config_tls *tls)
+{
+	struct config_tls *copy;
+
+	if (!tls)
+		return NULL;
+	copy = memory_zeroed(1, sizeof *copy);
+	*copy = *tls;
+	copy->file = copy_text(tls->file);
+	copy->certificate = copy_text(tls->certificate);
+	copy->key = copy_text(tls->key);
+	copy->authorities = copy_text(tls->authorities);
+	copy->revoked = copy_text(tls->revoked);
+	copy->names = copy_names(&tls->names);
+	copy->fingerprints = copy_names(&tls->fingerprints);
+	return copy;
+}
+
+static void
+free_tls(struct config_tls *tls)
+{
+	if (!tls)
+		return;
+	free(tls->file);
+	free(tls->certificate);
+	free(tls->key);
+	free(tls->authorities);
+	free(tls->revoked);
+	free_names(&tls->names);
+	free_names(&tls->fingerprints);
+	free(tls);
+}
+
 /* A listener like this one, on one port of its range. */
 static struct listener_config
 copy_for_port(const struct listener_config *range, unsigned port)
@@ -134,13 +182,13 @@ copy_for_port(const struct listener_config *range, unsigned port)
 	if (range->name)
 		copy.name = name_with_port(range->name, port);
 	copy.address = memory_copy(range->address);
-	if (range->interface)
-		copy.interface = memory_copy(range->interface);
+	copy.interface = copy_text(range->interface);
 	copy.groups = copy_names(&range->groups);
 	copy.outputs = copy_names(&range->outputs);
 	copy.allow = prefix_table_copy(&range->allow);
 	copy.deny = prefix_table_copy(&range->deny);
 	copy.proxies = prefix_table_copy(&range->proxies);
+	copy.tls = copy_tls(range->tls);
 	return copy;
 }
 
@@ -157,6 +205,7 @@ free_listener(struct listener_config *listener)
 	prefix_table_free(&listener->allow);
 	prefix_table_free(&listener->deny);
 	prefix_table_free(&listener->proxies);
+	free_tls(listener->tls);
 }
 
 static size_t

@@ -15,6 +15,9 @@ void config_set_defaults(struct config *);
 struct listener_config *config_add_listener(struct config *);
 struct output_config *config_add_output(struct config *);
 
+/* Give a listener that has none TLS with its defaults.  Borrowed. */
+struct config_tls *config_add_tls(struct listener_config *);
+
 /*
  * Complete the outputs, then the listeners: add stdout if there is no output,
  * TCP and UDP port 8888 if there is no listener, and one listener for each port

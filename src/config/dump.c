@@ -178,6 +178,18 @@ put_peer_names(FILE *out, const struct peer_names *names)
 	fputs(");\n\n", out);
 }
 
+static void
+put_listener(FILE *out, const struct listener_config *l)
+{
+	put_options(out, "    ", config_listener_options, l,
+		    option_listener_kinds(l));
+	if (!l->tls)
+		return;
+	fputs("    tls = {\n", out);
+	put_options(out, "      ", config_tls_options, l->tls, EVERY_KIND);
+	fputs("    };\n", out);
+}
+
 void
 config_dump(const struct config *config, FILE *out)
 {
@@ -188,11 +200,8 @@ config_dump(const struct config *config, FILE *out)
 	put_peer_names(out, &config->peer_names);
 	fputs("listeners = (\n", out);
 	for (size_t i = 0; i < config->listener_count; i++) {
-		const struct listener_config *l = &config->listeners[i];
-
 		fputs("  {\n", out);
-		put_options(out, "    ", config_listener_options, l,
-			    option_listener_kinds(l));
+		put_listener(out, &config->listeners[i]);
 		fputs(i + 1 < config->listener_count ? "  },\n" : "  }\n", out);
 	}
 	fputs(");\n\noutputs = (\n", out);

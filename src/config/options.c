@@ -19,6 +19,9 @@ static const char *const framings[] = {
 	[FRAMING_LENGTH] = "length", [FRAMING_LENGTH + 1] = NULL,
 };
 static const char *const length_orders[] = { "big", "little", NULL };
+static const char *const tls_clients[] = { "none", "optional", "required",
+					   NULL };
+static const char *const tls_versions[] = { "1.2", "1.3", NULL };
 static const char *const notes[] = { "none", "closed", "all", NULL };
 const char *const config_output_types[] = { "stdout", "file", "syslog",
 					    "journal", NULL };
@@ -53,6 +56,8 @@ static_assert(sizeof(enum framing) == sizeof(unsigned) &&
 		      sizeof(enum format) == sizeof(unsigned) &&
 		      sizeof(enum output_type) == sizeof(unsigned) &&
 		      sizeof(enum length_order) == sizeof(unsigned) &&
+		      sizeof(enum tls_clients) == sizeof(unsigned) &&
+		      sizeof(enum tls_versions) == sizeof(unsigned) &&
 		      sizeof(enum connection_notes) == sizeof(unsigned),
 	      "an enumeration of another size than the table expects");
 
@@ -204,11 +209,35 @@ const struct option config_listener_options[] = {
 		  offsetof(struct listener_config, admission_timeout_s), 3,
 		  3600, 10),
 	  .applies = TCP },
+	{ .name = "tls", .type = OPTION_GROUP, .applies = TCP },
 	LIMITS(struct listener_config, limits.),
 	{ CHOICE("connection_notes",
 		 offsetof(struct listener_config, limits.connection_notes),
 		 notes, NOTES_CLOSED),
 	  .applies = CONNECTIONS },
+	{ 0 },
+};
+
+const struct option config_tls_options[] = {
+	{ STRING("certificate", OPTION_TEXT,
+		 offsetof(struct config_tls, certificate), NULL),
+	  .required = true },
+	{ STRING("key", OPTION_TEXT, offsetof(struct config_tls, key), NULL),
+	  .required = true },
+	{ CHOICE("clients", offsetof(struct config_tls, clients), tls_clients,
+		 TLS_CLIENTS_NONE) },
+	{ STRING("authorities", OPTION_TEXT,
+		 offsetof(struct config_tls, authorities), NULL) },
+	{ STRING("revoked", OPTION_TEXT, offsetof(struct config_tls, revoked),
+		 NULL) },
+	{ .name = "names",
+	  .type = OPTION_NAMES,
+	  .offset = offsetof(struct config_tls, names) },
+	{ .name = "fingerprints",
+	  .type = OPTION_NAMES,
+	  .offset = offsetof(struct config_tls, fingerprints) },
+	{ CHOICE("versions", offsetof(struct config_tls, versions),
+		 tls_versions, TLS_VERSIONS_1_2) },
 	{ 0 },
 };
 

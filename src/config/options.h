@@ -55,6 +55,7 @@ extern const struct option config_top_options[];
 extern const struct option config_limits_options[];
 extern const struct option config_name_options[];
 extern const struct option config_listener_options[];
+extern const struct option config_tls_options[];
 extern const struct option config_output_options[];
 
 /* The row of that name; NULL: there is none. */

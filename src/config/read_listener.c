@@ -8,6 +8,7 @@
 #include "config/defaults.h"
 #include "config/expect.h"
 #include "config/group.h"
+#include "config/read_tls.h"
 
 /* value_read() has reported what is neither array nor list. */
 static bool
@@ -242,6 +243,7 @@ read_listener(struct reader *r, config_setting_t *group)
 	uint64_t wrong = group_read(r, group, table, listener);
 
 	check_outputs(r, config_setting_get_member(group, "outputs"));
+	read_tls(r, config_setting_get_member(group, "tls"), listener);
 	if (!group_is_wrong(wrong, table, "protocol"))
 		check_protocol(r, group, listener);
 	else if (!config_setting_get_member(group, "port") &&

@@ -168,8 +168,8 @@ unadmitted(const struct listeners *ls, const struct listener *l)
 static bool
 has_room(struct listeners *ls, struct listener *l)
 {
-	return !is_full(ls, l) &&
-	       (l->config->proxies.count == 0 || unadmitted(ls, l) == 0);
+	return !is_full(ls, l) && ((l->config->proxies.count == 0 && !l->tls) ||
+				   unadmitted(ls, l) == 0);
 }
 
 bool

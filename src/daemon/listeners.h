@@ -35,6 +35,7 @@ struct listeners {
 	struct connection *waiting; /* for a thread; linked by poll_entry */
 	long long start_at_ms;      /* not before */
 	long long look_at_ms;       /* rebind_tend(): not before */
+	long long warn_at_ms;       /* certificates_tend(): not before */
 	size_t max_connections;
 	enum listeners_phase phase;
 	int wake_fd; /* an eventfd, rung when one of their threads is done */

@@ -10,6 +10,13 @@
 #define OTHER_BYTES (16U << 20)
 
 /*
+ * What OpenSSL takes at the most, in a handshake: a message of 128 KiB, two
+ * buffers of a record, and what it knows of the session.  Later it is 60 KiB,
+ * or 26 where the peer is silent.
+ */
+#define TLS_BYTES (192U << 10)
+
+/*
  * A connection has a thread and at most one batch.  At a restart what it has
  * not finished is kept once more, for the next process.
  */
@@ -18,7 +25,8 @@ of_connection(const struct listener *l)
 {
 	return pool_batch_size(&l->pool) + l->pool.input_size +
 	       thread_stack_size() + sizeof(struct connection) +
-	       sizeof(struct state_connection);
+	       sizeof(struct state_connection) +
+	       (l->config->tls ? TLS_BYTES : 0);
 }
 
 void

@@ -127,10 +127,17 @@ find_listener(struct listeners *ls, const char *key)
 	return NULL;
 }
 
-/* The configuration may be another one than when it was accepted. */
+/*
+ * The configuration may be another one than when it was accepted: what is plain
+ * stays so, which does not do any more where TLS is asked for.
+ */
 static bool
-may_talk(const struct listener *listener, const struct address *peer)
+may_talk(const struct listener *listener, const struct connection *c)
 {
+	const struct address *peer = &c->entry.peer;
+
+	if (listener->tls && c->tls_state == STATE_TLS_NONE)
+		return false;
 	return networks_has_proxy(listener->config, peer) ||
 	       networks_allow(listener->config, peer);
 }
@@ -166,7 +173,7 @@ take_over(struct retired *retired, const struct listen_fds *in, int fd,
 	}
 	c->entry.flight.message = message;
 	registry_add(&ls->registry, &c->entry);
-	if (is_retired || !may_talk(listener, &c->entry.peer))
+	if (is_retired || !may_talk(listener, c))
 		registry_block_input(&ls->registry, &c->entry);
 	listeners_start_later(ls, c);
 }

@@ -15,12 +15,14 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
+#include "daemon/certificates.h"
 #include "daemon/drain.h"
 #include "daemon/fd_limit.h"
 #include "daemon/job_question.h"
 #include "daemon/listeners.h"
 #include "daemon/memory_bound.h"
 #include "daemon/rebind.h"
+#include "daemon/reopen.h"
 #include "daemon/restart.h"
 #include "daemon/restart_check.h"
 #include "daemon/signals.h"
@@ -35,12 +37,6 @@
  * soon after the first is the same wish, not a second one.
  */
 #define SAME_SIGNAL_MS 50
-
-/* systemd waits no longer for files to be reopened: one may stall. */
-#define REOPEN_MS 10000
-
-/* At the end, for a file that is being reopened. */
-#define SETTLE_MS 200
 
 /* What the main thread polls, before the listeners. */
 enum {
@@ -61,7 +57,7 @@ struct server {
 	struct job_question question;
 	struct status *status; /* NULL: nobody looks */
 	struct pollfd *polled;
-	long long reopening_until_ms; /* 0: it is not */
+	struct reopen reopen;
 	int handover_fd; /* an eventfd, rung when threads are to end */
 	bool broken;     /* stdout has lost its reader */
 };
@@ -96,35 +92,6 @@ log_counters(struct server *s)
 	output_set_log_counters(s->outputs);
 }
 
-static void
-reopen(struct server *s)
-{
-	static bool is_said;
-
-	if (!is_said)
-		diag(LOG_INFO, "SIGHUP: opening the files again; for a changed "
-			       "configuration, restart");
-	is_said = true;
-	notify_reloading();
-	output_set_reopen(s->outputs);
-	s->reopening_until_ms = clock_now_ms() + REOPEN_MS;
-}
-
-/* An output that was at a write reopens its file after that, and rings. */
-static void
-check_reopened(struct server *s, long long *until_ms)
-{
-	if (s->reopening_until_ms == 0)
-		return;
-	if (output_set_is_reopened(s->outputs) ||
-	    clock_now_ms() >= s->reopening_until_ms) {
-		s->reopening_until_ms = 0;
-		notify_ready();
-	} else if (s->reopening_until_ms < *until_ms) {
-		*until_ms = s->reopening_until_ms;
-	}
-}
-
 /* Act on signals; returns one that ends the daemon, or 0. */
 static int
 handle_signals(struct server *s)
@@ -134,7 +101,7 @@ handle_signals(struct server *s)
 	while (read(s->polled[POLLED_SIGNAL].fd, &info, sizeof info) ==
 	       sizeof info) {
 		if (info.ssi_signo == SIGHUP)
-			reopen(s);
+			reopen_begin(&s->reopen);
 		else if (info.ssi_signo == SIGUSR1)
 			log_counters(s);
 		else
@@ -151,7 +118,7 @@ wait_for_something(struct server *s, long long until_ms)
 	long long left_ms;
 	eventfd_t rung;
 
-	check_reopened(s, &until_ms);
+	reopen_tend(&s->reopen, &until_ms);
 	watchdog_feed(&s->watchdog, &s->listeners);
 	if (watchdog_deadline_ms(&s->watchdog) < until_ms)
 		until_ms = watchdog_deadline_ms(&s->watchdog);
@@ -159,6 +126,7 @@ wait_for_something(struct server *s, long long until_ms)
 	listeners_tend(&s->listeners, &until_ms);
 	if (s->listeners.phase == LISTENERS_SERVING)
 		rebind_tend(&s->listeners, &until_ms);
+	certificates_tend(&s->listeners, &until_ms);
 	listeners_poll(&s->listeners, s->polled + POLLED_LISTENERS, &until_ms);
 	left_ms = until_ms == LLONG_MAX ? -1 : until_ms - clock_now_ms();
 	if (left_ms < 0 && until_ms != LLONG_MAX)
@@ -313,21 +281,6 @@ abandon(struct server *s)
 	return SERVER_ABANDONED;
 }
 
-/* Wait a moment for a file that is being reopened; false: it still is. */
-static bool
-wait_for_reopen(struct server *s)
-{
-	long long until_ms = clock_now_ms() + SETTLE_MS, left_ms;
-	eventfd_t rung;
-
-	while (output_set_is_reopening(s->outputs) &&
-	       (left_ms = until_ms - clock_now_ms()) > 0) {
-		poll(&s->polled[POLLED_WAKE], 1, (int)left_ms);
-		eventfd_read(s->polled[POLLED_WAKE].fd, &rung);
-	}
-	return !output_set_is_reopening(s->outputs);
-}
-
 /* false: what was written may not be there after all. */
 static bool
 clean_up(struct server *s)
@@ -335,11 +288,11 @@ clean_up(struct server *s)
 	bool closed;
 
 	status_close(s->status);
+	/* A file that does not open is waited for no longer: all is written. */
+	if (!reopen_finish(&s->reopen))
+		return true;
 	listeners_close(&s->listeners);
 	retired_close(&s->retired);
-	/* A file that does not open is waited for no longer: all is written. */
-	if (!wait_for_reopen(s))
-		return true;
 	closed = output_set_close(s->outputs);
 	for (int i = 0; i < POLLED_LISTENERS; i++)
 		close(s->polled[i].fd);
@@ -364,6 +317,13 @@ open_all(struct server *s, struct listen_fds *in)
 	    !listeners_find(&s->listeners, s->config, max_connections,
 			    s->outputs, wake_fd, s->handover_fd, in))
 		return false;
+	if (!certificates_open(&s->listeners))
+		return false;
+	s->reopen = (struct reopen){
+		.listeners = &s->listeners,
+		.outputs = s->outputs,
+		.done_fd = wake_fd,
+	};
 	retired_open(&s->retired, &s->listeners, in);
 	is_open = listeners_open(&s->listeners, s->retired.first, in);
 	/* Also where that fails: the next start continues from here. */
@@ -416,10 +376,13 @@ enum server_end
 server_run(const struct config *config, const char *config_name,
 	   char *const arguments[])
 {
-	struct server s = { .config = config,
-			    .config_name = config_name,
-			    .arguments = arguments };
+	/* A thread that opens files may outlive this call. */
+	static struct server s;
 	unsigned long long unwritten;
+
+	s.config = config;
+	s.config_name = config_name;
+	s.arguments = arguments;
 
 	/* Where it fails, what was opened so far closes with the process. */
 	if (!open_descriptors(&s) || !start(&s)) {

@@ -134,6 +134,8 @@ acceptor_accept(struct listener *l)
 		l->next, atomic_fetch_add(&l->state->header->numbers, 1) + 1);
 	if (networks_has_proxy(l->config, &entry->peer))
 		connection_await_header(l->next);
+	if (l->tls)
+		connection_await_handshake(l->next);
 	return start(l);
 }
 

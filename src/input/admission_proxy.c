@@ -4,8 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/escape.h"
@@ -25,35 +23,16 @@
 static_assert(STATE_HEADER_MAX == PROXY_HEADER_MAX,
 	      "the state bounds a header by another size");
 
-/* As the log escapes it, but that the value of a note has no space. */
-static void
-format_name(char out[NAME_TEXT], const unsigned char *name, size_t size)
-{
-	char text[NAME_TEXT];
-	size_t length;
-
-	if (size > NAME_BYTES)
-		size = NAME_BYTES;
-	length = escape(text, sizeof text, name, &size);
-	for (size_t i = 0; i < length; i++)
-		if (text[i] == ' ' || text[i] == '\t')
-			out += sprintf(out, "\\x%02x", (unsigned)text[i]);
-		else
-			*out++ = text[i];
-	*out = '\0';
-}
-
 static void
 describe(struct connection *c, const struct proxy_header *header)
 {
+	size_t size = header->name_size;
 	char name[NAME_TEXT];
 
-	if (header->name_size == 0) {
-		connection_describe_proxy(c, NULL);
-		return;
-	}
-	format_name(name, header->name, header->name_size);
-	connection_describe_proxy(c, name);
+	if (size > NAME_BYTES)
+		size = NAME_BYTES;
+	name[escape_value(name, sizeof name, header->name, size)] = '\0';
+	connection_describe_proxy(c, size > 0 ? name : NULL);
 }
 
 /* Its peer is the source of which the header tells, if that may talk. */

@@ -39,9 +39,13 @@ admission_refuse(const struct admission *a, const struct address *source,
 		 const char *reason, const char *detail)
 {
 	const struct listener *l = a->connection->listener;
-	const struct note_event refused = { .event = EVENT_REFUSED,
-					    .reason = reason,
-					    .detail = detail };
+	const struct note_event refused = {
+		.event = EVENT_REFUSED,
+		.reason = reason,
+		.detail = detail,
+		/* Whoever sets up TLS looks why it fails. */
+		.at_once = a->connection->tls_state != STATE_TLS_NONE,
+	};
 
 	atomic_fetch_add(&l->counters->refused, 1);
 	diag(LOG_DEBUG, "listener %s: connection %llu refused: %s %s", l->name,

@@ -32,6 +32,9 @@ connection_free(struct connection *c)
 	if (c->entry.fd >= 0)
 		close(c->entry.fd);
 	free(c->unfinished);
+	tls_stream_free(c->tls);
+	free(c->identity);
+	free(c->secured);
 	free(c->proxied);
 	free(c);
 }
@@ -60,6 +63,13 @@ connection_await_header(struct connection *c)
 }
 
 void
+connection_await_handshake(struct connection *c)
+{
+	c->tls_state = STATE_TLS_AWAITED;
+	c->entry.unadmitted = &c->listener->unadmitted;
+}
+
+void
 connection_name_peer(struct connection *c)
 {
 	address_format(&c->entry.peer, c->origin.peer);
@@ -76,4 +86,29 @@ connection_describe_proxy(struct connection *c, const char *name)
 	if (asprintf(&c->proxied, "proxied by=%s%s%s", c->by,
 		     name ? " told-name=" : "", name ? name : "") < 0)
 		c->proxied = NULL;
+}
+
+bool
+connection_secured(struct connection *c, const struct tls_identity *identity)
+{
+	bool is_known = identity->fingerprint[0];
+	const char *name = identity->name[0] ? identity->name : NULL;
+
+	if (asprintf(&c->secured, "secured version=%s%s%s%s%s",
+		     tls_stream_version(c->tls), name ? " name=" : "",
+		     name ? name : "", is_known ? " fingerprint=" : "",
+		     identity->fingerprint) < 0) {
+		c->secured = NULL;
+		return false;
+	}
+	if (!is_known)
+		return true;
+	c->identity = malloc(sizeof *c->identity);
+	if (!c->identity)
+		return false;
+	*c->identity = *identity;
+	c->origin.fingerprint = c->identity->fingerprint;
+	if (name)
+		c->origin.name = c->identity->name;
+	return true;
 }

@@ -11,6 +11,8 @@
 #include "input/listener.h"
 #include "input/rates.h"
 #include "input/registry.h"
+#include "input/tls_peer.h"
+#include "input/tls_stream.h"
 #include "record/framer.h"
 
 /* How a connection ended; ENDING_NONE: it lasts. */
@@ -22,6 +24,9 @@ enum ending {
 	ENDING_SHUTDOWN,
 	ENDING_BAD_FRAME,
 	ENDING_ERROR,
+	ENDING_TRUNCATED, /* TLS: without close_notify, as the next two */
+	ENDING_RESTART,
+	ENDING_TLS_ERROR,
 	ENDING_KILLED,   /* with the process before this one */
 	ENDING_HANDOVER, /* it goes on in the next process */
 };
@@ -31,6 +36,7 @@ enum connection_state {
 	CONNECTION_FRAMING_FAILED, /* to be stopped */
 	CONNECTION_STOPPED_FRAMING,
 	CONNECTION_STOPPED_IDLE,
+	CONNECTION_STOPPED_RESTART, /* nobody else has the keys of its TLS */
 };
 
 /*
@@ -47,6 +53,11 @@ struct connection {
 	char *proxied; /* what is noted of that with the first byte; owned */
 	enum state_proxy_header proxy_header;
 	size_t header_left; /* bytes of it to be taken, which are no data */
+	enum state_tls tls_state;
+	struct tls_stream *tls;        /* owned; NULL: there is none */
+	struct tls_identity *identity; /* of a certificate; owned, or NULL */
+	char *secured; /* what is noted of both with the first byte; owned */
+	uint64_t wire; /* TLS: bytes received up to where it is deciphered */
 	struct framer framer;
 	enum connection_state state;
 	struct coalesce coalesce;
@@ -100,6 +111,9 @@ void connection_accepted(struct connection *, uint64_t number);
  */
 void connection_await_header(struct connection *);
 
+/* The same for the handshake of TLS, which follows a header. */
+void connection_await_handshake(struct connection *);
+
 /* The name of its peer in the log, once more: it has another. */
 void connection_name_peer(struct connection *);
 
@@ -108,5 +122,21 @@ void connection_name_peer(struct connection *);
  * thread, or as connection_accepted().
  */
 void connection_describe_proxy(struct connection *, const char *name);
+
+/*
+ * The handshake is done, and this is its peer: it is named so, and the log
+ * tells it.  false: there is no memory.  Its thread.
+ */
+bool connection_secured(struct connection *, const struct tls_identity *);
+
+/*
+ * A killed process had the keys of its TLS: nobody can read what was received
+ * since.  Its thread.
+ */
+static inline bool
+connection_has_lost_keys(const struct connection *c)
+{
+	return c->tls_state == STATE_TLS_BEGUN && !c->tls;
+}
 
 #endif

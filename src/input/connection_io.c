@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "input/connection_progress.h"
 #include "input/connection_rate.h"
+#include "input/first_bytes.h"
 #include "input/transport.h"
 
 void
@@ -151,7 +152,8 @@ count_read(struct connection *c, size_t size, long long gap_ms)
 {
 	unsigned long reads;
 
-	if (!c->listener->poller || c->framer.framing == FRAMING_CHUNK)
+	if (!c->listener->poller || c->framer.framing == FRAMING_CHUNK ||
+	    c->tls)
 		return;
 	reads = atomic_fetch_add_explicit(&c->listener->reads, 1,
 					  memory_order_relaxed);
@@ -159,20 +161,51 @@ count_read(struct connection *c, size_t size, long long gap_ms)
 	c->listener_reads = reads + 1;
 }
 
-/* Over a Unix socket none would know whether the bytes were taken. */
+/*
+ * Over a Unix socket none would know whether the bytes were taken; a stream of
+ * TLS does not go on where its process was killed.
+ */
 static bool
 peeks(const struct connection *c)
 {
 	return framer_is_counted(&c->framer) &&
-	       c->entry.peer.any.sa_family != AF_UNIX;
+	       c->entry.peer.any.sa_family != AF_UNIX && !c->tls;
+}
+
+static void
+add_note(struct connection *c, struct batch *batch, const char *text)
+{
+	add(c, batch, TAG_NOTE, text, strlen(text));
+}
+
+/* What is no data, for all that is known: its sender may have missed a port. */
+static const char *
+looks_like(const struct connection *c)
+{
+	enum first_bytes kind;
+
+	if (c->tls || c->entry.peer.any.sa_family == AF_UNIX)
+		return NULL;
+	kind = first_bytes_judge(framer_held_bytes(&c->framer),
+				 framer_held(&c->framer));
+	if (kind == FIRST_BYTES_TLS)
+		return "looks like=tls";
+	return kind == FIRST_BYTES_PROXY && !c->by[0] ? "looks like=proxy"
+						      : NULL;
 }
 
 /* Before its first record, so that a health check is told of as such. */
 static void
-note_proxied(struct connection *c, struct batch *batch)
+introduce(struct connection *c, struct batch *batch)
 {
+	const char *look = looks_like(c);
+
 	if (c->proxied)
-		add(c, batch, TAG_NOTE, c->proxied, strlen(c->proxied));
+		add_note(c, batch, c->proxied);
+	if (c->secured)
+		add_note(c, batch, c->secured);
+	if (look && c->listener->config->limits.connection_notes != NOTES_NONE)
+		add_note(c, batch, look);
 }
 
 static void
@@ -195,7 +228,7 @@ received(struct connection *c, struct batch *batch, size_t size)
 	if (is_peeked)
 		transport_take(c->entry.fd, size);
 	if (c->bytes == size)
-		note_proxied(c, batch);
+		introduce(c, batch);
 	any = connection_take_records(c, batch);
 	if (framer_held(&c->framer) == 0)
 		c->unfinished_ms = 0;
@@ -219,8 +252,9 @@ ending_in_order(const struct connection *c)
 		return atomic_load(&c->entry.was_cut) ? ENDING_SHUTDOWN
 						      : ENDING_EOF;
 	getsockopt(c->entry.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
-	return info.tcpi_state == TCP_ESTABLISHED ? ENDING_SHUTDOWN
-						  : ENDING_EOF;
+	if (info.tcpi_state == TCP_ESTABLISHED)
+		return ENDING_SHUTDOWN;
+	return c->tls ? ENDING_TRUNCATED : ENDING_EOF;
 }
 
 /* Why there is no more to receive. */
@@ -231,16 +265,50 @@ ending_of(const struct connection *c, enum transport_result result)
 		return ENDING_RESET;
 	if (result == TRANSPORT_ERROR)
 		return ENDING_ERROR;
+	if (result == TRANSPORT_CORRUPT)
+		return ENDING_TLS_ERROR;
 	switch (c->state) {
 	case CONNECTION_FRAMING_FAILED:
 	case CONNECTION_STOPPED_FRAMING:
 		return ENDING_BAD_FRAME;
 	case CONNECTION_STOPPED_IDLE:
 		return ENDING_IDLE;
+	case CONNECTION_STOPPED_RESTART:
+		return ENDING_RESTART;
 	case CONNECTION_OPEN:
 		break;
 	}
+	/* TLS: the peer has said that this is all. */
+	if (c->tls && result == TRANSPORT_END)
+		return ENDING_EOF;
 	return ending_in_order(c);
+}
+
+/* Of TLS a chunk is what its peer has encrypted at once. */
+static enum transport_result
+receive_tls(struct connection *c, void *space, size_t capacity, size_t *size)
+{
+	enum transport_result result;
+
+	if (c->framer.framing == FRAMING_CHUNK && capacity > TLS_STREAM_ROOM)
+		capacity = TLS_STREAM_ROOM;
+	result = tls_stream_receive(c->tls, space, capacity, size);
+	c->wire = tls_stream_deciphered(c->tls);
+	return result;
+}
+
+static enum transport_result
+receive_bytes(struct connection *c, void *space, size_t capacity, size_t *size)
+{
+	struct mmsghdr *message;
+
+	if (c->tls)
+		return receive_tls(c, space, capacity, size);
+	message = connection_progress_message(c);
+	return message ? transport_receive_message(c->entry.fd, space, capacity,
+						   message, size)
+		       : transport_receive(c->entry.fd, space, capacity,
+					   peeks(c), size);
 }
 
 /*
@@ -251,12 +319,7 @@ receive_into(struct connection *c, struct batch *batch, void *space,
 	     size_t capacity)
 {
 	size_t size;
-	struct mmsghdr *message = connection_progress_message(c);
-	enum transport_result result =
-		message ? transport_receive_message(c->entry.fd, space,
-						    capacity, message, &size)
-			: transport_receive(c->entry.fd, space, capacity,
-					    peeks(c), &size);
+	enum transport_result result = receive_bytes(c, space, capacity, &size);
 
 	if (result == TRANSPORT_BYTES) {
 		received(c, batch, size);

@@ -29,6 +29,7 @@ connection_progress_begin(struct connection *c,
 	entry->peer_size = c->entry.peer.size;
 	memcpy(entry->peer, &c->entry.peer.in6, sizeof entry->peer);
 	atomic_store(&entry->proxy_header, c->proxy_header);
+	atomic_store(&entry->tls, c->tls_state);
 	if (previous) {
 		entry->progress = previous->progress;
 		entry->saved = previous->saved;
@@ -81,6 +82,14 @@ connection_progress_header_taken(struct connection *c)
 	set_header(c, STATE_HEADER_NONE);
 }
 
+void
+connection_progress_handshake(struct connection *c)
+{
+	c->tls_state = STATE_TLS_BEGUN;
+	atomic_store_explicit(&c->state_entry->tls, c->tls_state,
+			      memory_order_release);
+}
+
 /*
  * A counted stream is framed ahead of the records: a process that continues
  * behind `read` cannot guess where the next count stands.
@@ -127,7 +136,10 @@ connection_progress_read(struct connection *c)
 	else
 		p->framing = (uint8_t)c->framer.framing;
 	p->read = c->bytes;
-	p->turn++;
+	if (c->tls_state == STATE_TLS_NONE)
+		p->turn++;
+	else
+		p->wire = c->wire;
 	p->is_saved = false;
 	state_publish(progress);
 }

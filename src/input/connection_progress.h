@@ -35,6 +35,9 @@ void connection_progress_header(struct connection *, const struct address *told,
 				size_t size);
 void connection_progress_header_taken(struct connection *);
 
+/* The handshake of TLS is about to be read. */
+void connection_progress_handshake(struct connection *);
+
 /* More was read: where the stream stands now. */
 void connection_progress_read(struct connection *);
 

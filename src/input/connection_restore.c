@@ -93,6 +93,9 @@ bytes_read(struct connection *c, struct state_connection *previous)
 	uint32_t header = previous->header_size;
 	uint64_t read;
 
+	/* Of TLS the kernel has counted other bytes: see count_lost(). */
+	if (c->tls_state == STATE_TLS_BEGUN)
+		return p[0].read;
 	if (c->entry.fd < 0 || c->entry.peer.any.sa_family == AF_UNIX)
 		return p[0].read + state_reader_uncounted_bytes(previous);
 	read = sockets_bytes_delivered(c->entry.fd, &c->error);
@@ -125,6 +128,8 @@ restore_killed(struct connection *c, const struct state_position *p,
 {
 	c->bytes = read;
 	c->lost = read - p->done;
+	if (c->tls_state == STATE_TLS_BEGUN)
+		return; /* nothing follows */
 	if (!skip(&c->framer, p, read - p->read))
 		c->framer.framing = FRAMING_REST;
 	if (c->framer.framing == FRAMING_REST)
@@ -141,7 +146,9 @@ connection_restore(struct connection *c, struct state_connection *previous,
 	uint64_t read;
 
 	c->proxy_header = atomic_load(&previous->proxy_header);
-	if (c->proxy_header != STATE_HEADER_NONE)
+	c->tls_state = atomic_load(&previous->tls);
+	if (c->proxy_header != STATE_HEADER_NONE ||
+	    c->tls_state == STATE_TLS_AWAITED)
 		c->entry.unadmitted = &c->listener->unadmitted;
 	find_peer(c, previous);
 	read = bytes_read(c, previous);
@@ -150,9 +157,10 @@ connection_restore(struct connection *c, struct state_connection *previous,
 	connection_accepted(c, previous->number);
 	if (c->by[0])
 		connection_describe_proxy(c, NULL);
-	c->resumed = c->proxy_header == STATE_HEADER_NONE || c->entry.fd < 0;
+	c->resumed = !c->entry.unadmitted || c->entry.fd < 0;
 	c->records = p->records;
 	c->bytes = p->read;
+	c->wire = p->wire;
 	atomic_store(&c->entry.records, c->records);
 	atomic_store(&c->entry.bytes, c->bytes);
 	c->opened_ms = previous->opened_ms;
@@ -192,11 +200,35 @@ receive_unfinished(struct connection *c)
 	c->unfinished = NULL;
 }
 
+/*
+ * Nobody can decipher what was received since the killed process last said how
+ * far it was: that is less than these bytes.
+ */
+static void
+count_lost(struct connection *c)
+{
+	uint64_t received;
+
+	registry_stop_one(c->registry, &c->entry);
+	received = sockets_bytes_received(c->entry.fd);
+	received -= received < c->state_entry->header_size
+			  ? received
+			  : c->state_entry->header_size;
+	if (received <= c->wire)
+		return;
+	c->bytes += received - c->wire;
+	c->lost += received - c->wire;
+	c->wire = received;
+}
+
 void
 connection_resume(struct connection *c)
 {
+	bool is_bound = connection_has_lost_keys(c) && c->entry.fd >= 0;
 	char text[64];
 
+	if (is_bound)
+		count_lost(c);
 	/* Where something was lost, this is but a count, and no record. */
 	receive_unfinished(c);
 	if (c->lost == 0)
@@ -205,7 +237,7 @@ connection_resume(struct connection *c)
 	if (c->proxied && c->lost == c->bytes)
 		connection_note(c, c->proxied);
 	snprintf(text, sizeof text, "lost bytes%s%llu",
-		 pool_lost_sign(&c->listener->pool),
+		 is_bound ? "<=" : pool_lost_sign(&c->listener->pool),
 		 (unsigned long long)c->lost);
 	connection_borrow(c);
 	/* `done` follows with the note: if we die first, the loss remains. */

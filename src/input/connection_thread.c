@@ -16,6 +16,9 @@
 #include "input/poller.h"
 #include "system/fdstore.h"
 
+/* The bytes of the longest "closed", with a NUL. */
+#define CLOSED_TEXT 512
+
 static const char *const ending_names[] = {
 	[ENDING_EOF] = "eof",
 	[ENDING_RESET] = "reset",
@@ -23,6 +26,9 @@ static const char *const ending_names[] = {
 	[ENDING_SHUTDOWN] = "shutdown",
 	[ENDING_BAD_FRAME] = "bad-frame",
 	[ENDING_ERROR] = "error",
+	[ENDING_TRUNCATED] = "truncated",
+	[ENDING_RESTART] = "restart",
+	[ENDING_TLS_ERROR] = "tls-error",
 	[ENDING_KILLED] = "killed",
 };
 
@@ -52,7 +58,7 @@ receive_or_poll(struct connection *c)
 	enum ending ending;
 
 	if (!poller || c->framer.framing == FRAMING_CHUNK ||
-	    c->coalesce.is_large)
+	    c->coalesce.is_large || c->tls)
 		return connection_receive(c);
 	if (!poller_begin_read(poller)) {
 		c->coalesce.active = true;
@@ -86,13 +92,16 @@ static enum ending
 serve_once(struct connection *c)
 {
 	struct pollfd ready[] = {
-		{ .fd = c->entry.fd, .events = POLLIN },
+		{ .fd = c->entry.fd,
+		  .events = c->tls ? tls_stream_events(c->tls) : POLLIN },
 		{ .fd = c->registry->handover_fd, .events = POLLIN },
 	};
 	long long flush_ms = connection_flush_at_ms(c);
 	long long idle_ms = idle_at_ms(c), now_ms;
-	long long until_ms = smaller(flush_ms, idle_ms);
+	long long wake_ms = smaller(flush_ms, idle_ms);
 	bool is_limited = c->limited_until_ms > 0;
+	bool is_pending = c->tls && tls_stream_has_pending(c->tls);
+	uint64_t before = c->bytes;
 
 	if (atomic_load(&c->registry->handing_over))
 		return ENDING_HANDOVER;
@@ -102,12 +111,18 @@ serve_once(struct connection *c)
 		return poller_serve(c->listener->poller, c);
 	if (is_limited) {
 		ready[0].fd = -1;
-		until_ms = smaller(until_ms, c->limited_until_ms);
+		is_pending = false;
+		wake_ms = smaller(wake_ms, c->limited_until_ms);
 	}
-	poll(ready, 2, timeout_until(until_ms));
-	if (ready[0].revents ||
-	    (is_limited && clock_now_ms() >= c->limited_until_ms))
-		return receive_or_poll(c);
+	poll(ready, 2, is_pending ? 0 : timeout_until(wake_ms));
+	if (ready[0].revents || is_pending ||
+	    (is_limited && clock_now_ms() >= c->limited_until_ms)) {
+		enum ending ending = receive_or_poll(c);
+
+		/* What TLS has received may be no data: then timers go on. */
+		if (!c->tls || ending != ENDING_NONE || c->bytes != before)
+			return ending;
+	}
 	now_ms = clock_now_ms();
 	if (now_ms >= idle_ms)
 		stop(c, CONNECTION_STOPPED_IDLE);
@@ -116,11 +131,65 @@ serve_once(struct connection *c)
 	return ENDING_NONE;
 }
 
+/* Nobody else has the keys: read what the kernel has, and end it. */
+static enum ending
+read_to_the_end(struct connection *c)
+{
+	enum ending ending;
+
+	stop(c, CONNECTION_STOPPED_RESTART);
+	do {
+		ending = connection_receive(c);
+	} while (ending == ENDING_NONE);
+	return ending;
+}
+
+/*
+ * What is missing in the log, for it was received and is not deciphered.
+ * Behind what is corrupt the kernel may have more.
+ */
+static uint64_t
+undeciphered(struct connection *c, enum ending ending)
+{
+	if (!c->tls)
+		return 0;
+	if (ending == ENDING_TLS_ERROR) {
+		registry_stop_one(c->registry, &c->entry);
+		tls_stream_discard(c->tls);
+	}
+	return tls_stream_undeciphered(c->tls);
+}
+
 /* A health check: the peer connected, sent nothing and left. */
 static bool
-is_probe(const struct connection *c, enum ending ending)
+is_probe(const struct connection *c, enum ending ending, uint64_t undeciphered)
 {
-	return c->bytes == 0 && ending != ENDING_SHUTDOWN;
+	return c->bytes == 0 && undeciphered == 0 &&
+	       ending != ENDING_SHUTDOWN && ending != ENDING_RESTART &&
+	       ending != ENDING_TLS_ERROR;
+}
+
+/* "closed ..." */
+static void
+describe_end(const struct connection *c, enum ending ending,
+	     uint64_t undeciphered, char text[CLOSED_TEXT])
+{
+	long long ms = clock_now_ms() - c->opened_ms;
+	const char *by = c->origin.by, *name = c->origin.name;
+	char missing[40] = "";
+
+	if (undeciphered > 0)
+		snprintf(missing, sizeof missing, " undeciphered=%llu",
+			 (unsigned long long)undeciphered);
+	snprintf(text, CLOSED_TEXT,
+		 "closed reason=%s%s%s records=%llu bytes=%llu "
+		 "seconds=%lld.%03lld%s%s%s%s%s",
+		 ending_names[ending],
+		 ending == ENDING_TLS_ERROR ? " detail=" : "",
+		 ending == ENDING_TLS_ERROR ? tls_stream_failure(c->tls) : "",
+		 (unsigned long long)c->records, (unsigned long long)c->bytes,
+		 ms / 1000, ms % 1000, missing, by ? " by=" : "", by ? by : "",
+		 name ? " name=" : "", name ? name : "");
 }
 
 static void
@@ -128,26 +197,20 @@ note_closed(struct connection *c, enum ending ending)
 {
 	enum connection_notes notes =
 		c->listener->config->limits.connection_notes;
-	long long ms = clock_now_ms() - c->opened_ms;
-	const char *name = c->origin.name;
 	const struct note_event probe = { .event = EVENT_PROBES };
-	const char *by = c->origin.by;
-	char text[320];
+	uint64_t missing = undeciphered(c, ending);
+	char text[CLOSED_TEXT];
 
-	if (notes == NOTES_NONE)
+	/* What is missing is told in any case. */
+	if (notes == NOTES_NONE && missing == 0)
 		return;
-	if (notes != NOTES_ALL && is_probe(c, ending) && c->listener->poller) {
+	if (notes != NOTES_ALL && is_probe(c, ending, missing) &&
+	    c->listener->poller) {
 		note_summary_count(poller_summary(c->listener->poller), &probe,
 				   &c->entry.peer);
 		return;
 	}
-	snprintf(text, sizeof text,
-		 "closed reason=%s records=%llu bytes=%llu seconds=%lld.%03lld"
-		 "%s%s%s%s",
-		 ending_names[ending], (unsigned long long)c->records,
-		 (unsigned long long)c->bytes, ms / 1000, ms % 1000,
-		 by ? " by=" : "", by ? by : "", name ? " name=" : "",
-		 name ? name : "");
+	describe_end(c, ending, missing, text);
 	connection_note(c, text);
 }
 
@@ -173,8 +236,8 @@ static void
 free_closed(struct connection *c)
 {
 	registry_close(c->registry, &c->entry);
-	free(c->proxied);
-	free(c);
+	c->entry.fd = -1;
+	connection_free(c);
 }
 
 /*
@@ -186,6 +249,8 @@ free_closed(struct connection *c)
 static void
 leave(struct connection *c)
 {
+	if (c->tls && !c->entry.unconfirmed)
+		tls_stream_close(c->tls, c->registry->handover_fd);
 	if (fdstore_available() && !c->entry.unconfirmed)
 		sockets_send_fin(c->entry.fd);
 	if (!c->entry.unconfirmed)
@@ -221,7 +286,7 @@ serve(struct connection *c)
 	enum ending ending;
 
 	/* Older than a second, it would be in flight: see registry.h. */
-	if (c->entry.fd < 0)
+	if (c->entry.fd < 0 || connection_has_lost_keys(c))
 		return ENDING_KILLED;
 	do {
 		if (c->batch && framer_held(&c->framer) == 0)
@@ -266,6 +331,8 @@ connection_main(void *argument)
 	begin(c);
 	connection_rate_begin(c);
 	ending = serve(c);
+	if (ending == ENDING_HANDOVER && c->tls)
+		ending = read_to_the_end(c);
 	if (ending == ENDING_HANDOVER) {
 		connection_rate_end(c);
 		connection_progress_save(c);
@@ -286,6 +353,9 @@ connection_main(void *argument)
 	diag(LOG_DEBUG, "listener %s: connection %llu closed: %s",
 	     c->listener->name, (unsigned long long)c->origin.connection,
 	     ending_names[ending]);
-	leave(c);
+	if (ending == ENDING_KILLED && !c->entry.unconfirmed)
+		turn_away(c);
+	else
+		leave(c);
 	return NULL;
 }

@@ -12,6 +12,7 @@
 #include "base/diag.h"
 #include "input/rates.h"
 #include "input/registry.h"
+#include "input/tls_context.h"
 #include "system/sockets_input.h"
 #include "system/unix_sockets.h"
 
@@ -291,6 +292,19 @@ describe_groups(const struct names *groups,
 					groups->list[i]);
 }
 
+/* "certificate valid until 2027-01-31"; "": it has no TLS. */
+static void
+describe_tls(const struct listener *listener, char text[TLS_DATES_TEXT])
+{
+	struct tls_dates dates;
+
+	*text = '\0';
+	if (!listener->tls)
+		return;
+	tls_context_dates(listener->tls, &dates);
+	tls_dates_describe(&dates, time(NULL), text);
+}
+
 void
 listener_log(const struct listener *listener)
 {
@@ -299,6 +313,7 @@ listener_log(const struct listener *listener)
 	const char *interface = listener->config->interface;
 	const char *on = interface ? " on " : "";
 	char address[ADDRESS_TEXT], groups[CONFIG_GROUPS * ADDRESS_TEXT];
+	char tls[TLS_DATES_TEXT];
 
 	if (listener->config->path) {
 		log_path(listener);
@@ -307,8 +322,10 @@ listener_log(const struct listener *listener)
 	address_format(&socket->address, address);
 	interface = interface ? interface : "";
 	if (listener->config->protocol == PROTOCOL_TCP) {
-		diag(LOG_INFO, "listener %s: listening on tcp %s%s%s",
-		     listener->name, address, on, interface);
+		describe_tls(listener, tls);
+		diag(LOG_INFO, "listener %s: listening on tcp %s%s%s%s%s",
+		     listener->name, address, on, interface,
+		     *tls ? ", TLS, " : "", tls);
 		return;
 	}
 	describe_groups(&listener->config->groups, groups);
@@ -384,6 +401,8 @@ void
 listener_close(struct listener *listener)
 {
 	listener_close_socket(listener, false);
+	if (listener->tls)
+		tls_context_close(listener->tls);
 	pool_destroy(&listener->pool);
 	rates_free(listener->rates);
 }

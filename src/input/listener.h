@@ -27,6 +27,7 @@ struct connection;
 struct poller;
 struct rates;
 struct registry;
+struct tls_context;
 struct udp;
 
 struct listener {
@@ -56,6 +57,7 @@ struct listener {
 	atomic_ulong reads;        /* of all its connections */
 	atomic_size_t unadmitted;  /* of these, how many are not admitted */
 	struct poller *poller;     /* NULL: there is none */
+	struct tls_context *tls;   /* owned; NULL: it has no TLS */
 	struct connection *next;   /* allocated before accept(2); owned */
 	long long retry_at_ms;     /* when to accept(2) again; 0: now */
 	bool at_limit;     /* it has as many connections as are allowed */

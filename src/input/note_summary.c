@@ -2,7 +2,6 @@
 #include "input/note_summary.h"
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -26,23 +25,38 @@ is_limited(const struct note_summary *s, enum state_event event)
 	return event == EVENT_LIMITED && !listener_is_stream(s->listener);
 }
 
+/* Where an entry of this deadline has its place: at one of the two ends. */
+static struct note_summary_entry *
+make_room(struct note_summary *s, unsigned hash, bool is_first)
+{
+	size_t at = is_first ? 0 : s->count;
+
+	memmove(s->entries + at + 1, s->entries + at,
+		(s->count - at) * sizeof s->entries[0]);
+	memmove(s->hashes + at + 1, s->hashes + at,
+		(s->count - at) * sizeof s->hashes[0]);
+	s->hashes[at] = hash;
+	s->count++;
+	return &s->entries[at];
+}
+
 static struct note_summary_entry *
 add(struct note_summary *s, unsigned hash, const struct note_event *event,
     const struct address *source, long long deadline_ms)
 {
-	struct note_summary_entry *entry = &s->entries[s->count];
+	struct note_summary_entry *entry = make_room(s, hash, event->at_once);
 
 	*entry = (struct note_summary_entry){
 		.event = event->event,
 		.reason = event->reason,
 		.source = *source,
+		.at_once = event->at_once,
 		.deadline_ms = deadline_ms,
 	};
 	if (event->detail)
 		snprintf(entry->detail, sizeof entry->detail, "%s",
 			 event->detail);
-	s->hashes[s->count++] = hash;
-	if (s->count == 1 && s->wake_fd >= 0)
+	if ((s->count == 1 || event->at_once) && s->wake_fd >= 0)
 		eventfd_write(s->wake_fd, 1);
 	return entry;
 }
@@ -125,7 +139,8 @@ find_or_add(struct note_summary *s, const struct note_event *event,
 		entry = find(s, hash, event, source);
 	}
 	return entry ? entry
-		     : add(s, hash, event, source, clock_now_ms() + PERIOD_MS);
+		     : add(s, hash, event, source,
+			   clock_now_ms() + (event->at_once ? 0 : PERIOD_MS));
 }
 
 /*
@@ -204,6 +219,18 @@ describe(char text[TEXT_BYTES], const struct note_summary *s,
 		 e->detail[0] ? " " : "", e->detail);
 }
 
+/* The next minute is counted from here. */
+static void
+keep(struct note_summary *s, unsigned hash,
+     const struct note_summary_entry *entry, long long now_ms)
+{
+	struct note_summary_entry *kept = make_room(s, hash, false);
+
+	*kept = *entry;
+	kept->count = 0;
+	kept->deadline_ms = now_ms + PERIOD_MS;
+}
+
 /* Take out the next that is due; false: there is none. */
 static bool
 take(struct note_summary *s, long long now_ms, struct note_summary_entry *entry)
@@ -213,12 +240,16 @@ take(struct note_summary *s, long long now_ms, struct note_summary_entry *entry)
 	pthread_mutex_lock(&s->lock);
 	is_due = s->count > 0 && s->entries[0].deadline_ms <= now_ms;
 	if (is_due) {
+		unsigned hash = s->hashes[0];
+
 		*entry = s->entries[0];
 		s->count--;
 		memmove(s->entries, s->entries + 1,
 			s->count * sizeof s->entries[0]);
 		memmove(s->hashes, s->hashes + 1,
 			s->count * sizeof s->hashes[0]);
+		if (entry->at_once && entry->count > 0 && now_ms != LLONG_MAX)
+			keep(s, hash, entry, now_ms);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return is_due;
@@ -246,6 +277,8 @@ note_summary_write(struct note_summary *s, long long now_ms)
 	char text[TEXT_BYTES];
 
 	while (take(s, now_ms, &entry)) {
+		if (entry.count == 0)
+			continue;
 		describe(text, s, &entry);
 		listener_note(s->listener, text);
 		settle(s, &entry);
@@ -259,6 +292,8 @@ note_summary_log_unwritten(struct note_summary *s)
 	char text[TEXT_BYTES];
 
 	while (take(s, LLONG_MAX, &entry)) {
+		if (entry.count == 0)
+			continue;
 		describe(text, s, &entry);
 		diag(LOG_ERR, "abandoned: listener %s: %s", s->listener->name,
 		     text);

@@ -8,6 +8,7 @@
 #define PORTLOG_INPUT_NOTE_SUMMARY_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,7 @@
 #define NOTE_SUMMARY_ENTRIES 512
 
 /* Room for the details of an event and a NUL; longer ones are cut. */
-#define NOTE_SUMMARY_DETAIL 240
+#define NOTE_SUMMARY_DETAIL 256
 
 /* An event; events that differ have a note each. */
 struct note_event {
@@ -30,6 +31,7 @@ struct note_event {
 	/* Pairs that follow it, "detail=expired": escaped, copied; or NULL. */
 	const char *detail;
 	size_t bytes; /* of a datagram that is limited; else 0 */
+	bool at_once; /* note the first, and count those of the next minute */
 };
 
 struct note_summary {
@@ -46,7 +48,9 @@ struct note_summary {
 		const char *reason;
 		char detail[NOTE_SUMMARY_DETAIL];
 		struct address source; /* size 0: all others */
-		unsigned long long count, bytes;
+		unsigned long long count; /* 0: the first is noted */
+		unsigned long long bytes;
+		bool at_once;
 		/* 0: of the process before this one, which knew the sources. */
 		long long deadline_ms;
 	} entries[NOTE_SUMMARY_ENTRIES]; /* in the order of their deadlines */

@@ -18,6 +18,9 @@ enum transport_result {
 	TRANSPORT_END,   /* the peer has ended its stream, or we have */
 	TRANSPORT_RESET,
 	TRANSPORT_ERROR,
+	/* Of TLS alone: */
+	TRANSPORT_TRUNCATED, /* ended, and nobody says that this is all */
+	TRANSPORT_CORRUPT,   /* what came is not what the peer has sent */
 };
 
 /*

@@ -19,7 +19,7 @@
 
 #include "base/escape.h"
 
-#define FIELDS 14
+#define FIELDS 15
 #define FIELD_BYTES 160
 
 /* The names of both fields of add_message(), and the columns of MESSAGE. */
@@ -105,6 +105,8 @@ add_origin(struct entry *entry, const struct origin *origin)
 		add(entry, "PORTLOG_BY", origin->by);
 	if (origin->name)
 		add(entry, "PORTLOG_NAME", origin->name);
+	if (origin->fingerprint)
+		add(entry, "PORTLOG_FINGERPRINT", origin->fingerprint);
 	if (origin->connection > 0)
 		add_number(entry, "PORTLOG_CONNECTION", origin->connection);
 }

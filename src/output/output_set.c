@@ -29,8 +29,6 @@
 #define ABANDON_NS 300000000L
 
 struct output_set {
-	int wake_fd;           /* an eventfd; borrowed */
-	atomic_uint reopeners; /* threads that reopen files */
 	size_t count;
 	struct output list[];
 };
@@ -70,7 +68,6 @@ output_set_open(const struct config *config, int wake_fd, int broken_fd)
 	struct output_set *outputs = memory_zeroed(
 		1, sizeof *outputs + count * sizeof outputs->list[0]);
 
-	outputs->wake_fd = wake_fd;
 	while (outputs->count < count) {
 		struct output *output = &outputs->list[outputs->count];
 		bool is_open =
@@ -280,36 +277,20 @@ output_set_settle(struct output_set *outputs, uint64_t mask)
 	return doubtful;
 }
 
-static void *
-reopen_main(void *argument)
+void
+output_set_request_reopen(struct output_set *outputs)
 {
-	struct output_set *outputs = argument;
-	int wake_fd = outputs->wake_fd;
-
-	for (size_t i = 0; i < outputs->count; i++) {
-		output_check_reader(&outputs->list[i]);
-		output_reopen(&outputs->list[i]);
-	}
-	/* Do not use the set after this: it may be freed. */
-	atomic_fetch_sub(&outputs->reopeners, 1);
-	eventfd_write(wake_fd, 1);
-	return NULL;
+	for (size_t i = 0; i < outputs->count; i++)
+		output_request_reopen(&outputs->list[i]);
 }
 
 void
 output_set_reopen(struct output_set *outputs)
 {
-	for (size_t i = 0; i < outputs->count; i++)
-		output_request_reopen(&outputs->list[i]);
-	atomic_fetch_add(&outputs->reopeners, 1);
-	if (thread_start(NULL, reopen_main, outputs) != 0)
-		reopen_main(outputs);
-}
-
-bool
-output_set_is_reopening(const struct output_set *outputs)
-{
-	return atomic_load(&outputs->reopeners) > 0;
+	for (size_t i = 0; i < outputs->count; i++) {
+		output_check_reader(&outputs->list[i]);
+		output_reopen(&outputs->list[i]);
+	}
 }
 
 bool

@@ -64,16 +64,14 @@ uint64_t output_set_syncing(const struct output_set *, uint64_t mask);
 uint64_t output_set_settle(struct output_set *, uint64_t mask);
 
 /*
- * Open all files again by their paths.  open(2) may block, so a new thread
- * calls it; if none can be started, this call blocks.  Main thread.
+ * Have all files opened again by their paths; do it.  The second may block in
+ * open(2): any thread but the main one.
  */
+void output_set_request_reopen(struct output_set *);
 void output_set_reopen(struct output_set *);
 
 /* Whether each requested reopen was tried, with success or not. */
 bool output_set_is_reopened(const struct output_set *);
-
-/* Whether such a thread still runs.  Until it ends, do not close the set. */
-bool output_set_is_reopening(const struct output_set *);
 
 /*
  * Whether a thread is writing to one of them, or settles it: a thread that

@@ -95,7 +95,9 @@ static bool
 is_of_origin(const struct origin *origin, const char *word, size_t size)
 {
 	return (origin->name && size >= 5 && memcmp(word, "name=", 5) == 0) ||
-	       (origin->by && size >= 3 && memcmp(word, "by=", 3) == 0);
+	       (origin->by && size >= 3 && memcmp(word, "by=", 3) == 0) ||
+	       (origin->fingerprint && size >= 12 &&
+		memcmp(word, "fingerprint=", 12) == 0);
 }
 
 /* Write a note, "EVENT KEY=VALUE ...". */
@@ -157,6 +159,9 @@ put_origin(char *out, const struct origin *origin)
 		used += put_member(out + used, "by", origin->by);
 	if (origin->name)
 		used += put_member(out + used, "name", origin->name);
+	if (origin->fingerprint)
+		used += put_member(out + used, "fingerprint",
+				   origin->fingerprint);
 	if (origin->connection > 0)
 		used += (size_t)sprintf(out + used, ",\"connection\":%llu",
 					(unsigned long long)origin->connection);

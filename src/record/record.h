@@ -29,7 +29,8 @@ struct origin {
 	char peer[ADDRESS_TEXT]; /* address_format(), or "-" */
 	const char *name;        /* of the peer; NULL: none; borrowed */
 	const char *by; /* the proxy that told of it; NULL: none; borrowed */
-	uint64_t connection; /* from 1; 0: records of no connection */
+	const char *fingerprint; /* of its certificate; likewise */
+	uint64_t connection;     /* from 1; 0: records of no connection */
 	enum protocol protocol;
 };
 

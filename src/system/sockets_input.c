@@ -142,3 +142,16 @@ sockets_bytes_delivered(int fd, int *error)
 	left = (uint64_t)unread + has_ended(fd, info.tcpi_state, error);
 	return received > left ? received - left : 0;
 }
+
+uint64_t
+sockets_bytes_received(int fd)
+{
+	struct tcp_info info = { 0 };
+	int unread = 0, error;
+	bool ended;
+
+	count_received(fd, &info, &unread);
+	ended = has_ended(fd, info.tcpi_state, &error);
+	return info.tcpi_bytes_received -
+	       (info.tcpi_bytes_received > 0 && ended);
+}

@@ -40,6 +40,9 @@ void sockets_unblock_input(int fd);
  */
 uint64_t sockets_bytes_delivered(int fd, int *error);
 
+/* The same, and what nobody has read; which error ended it is not asked. */
+uint64_t sockets_bytes_received(int fd);
+
 /*
  * How many connections of a listener wait to be accepted; of a Unix socket 1
  * says any.

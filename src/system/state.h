@@ -52,8 +52,15 @@ struct state_position {
 		uint64_t remaining;     /* counted: of a frame, behind `read` */
 		uint64_t unnoted_bytes; /* of unnoted[EVENT_LIMITED] */
 	};
-	uint32_t dropped; /* UDP: of the kernel's count, what was noted */
-	uint32_t turn;    /* of the last read, see messages_turn */
+	union {
+		struct {
+			/* UDP: of the kernel's count, what was noted. */
+			uint32_t dropped;
+			uint32_t turn; /* of the last read: messages_turn */
+		};
+		/* TLS: what the kernel had given, to where `read` ends. */
+		uint64_t wire;
+	};
 	uint8_t framing;  /* enum framing, behind `read`; unset: configured */
 	uint8_t is_saved; /* boolean: `saved` of the entry is of this */
 	uint8_t digits;   /* of a count or length, before `read` */
@@ -100,6 +107,13 @@ enum state_proxy_header {
 	STATE_HEADER_READ, /* header_size and told are set: take the rest */
 };
 
+/* Whether a connection is encrypted, by keys that only its process has. */
+enum state_tls {
+	STATE_TLS_NONE,
+	STATE_TLS_AWAITED, /* nothing of it was read, so any process can */
+	STATE_TLS_BEGUN,
+};
+
 /* The bytes of the longest. */
 #define STATE_HEADER_MAX 65551
 
@@ -124,6 +138,7 @@ struct state_connection {
 	uint32_t header_size;     /* bytes that the kernel counts as read */
 	uint8_t told[28];         /* the peer of which it told, as peer */
 	uint32_t told_size;       /* 0: of none */
+	atomic_uint tls;          /* enum state_tls */
 };
 
 struct state_listener {

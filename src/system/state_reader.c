@@ -204,6 +204,8 @@ state_reader_connection(const struct state_reader *reader, size_t i,
 		out->header_size = 0;
 	if (atomic_load(&out->proxy_header) > STATE_HEADER_READ)
 		atomic_store(&out->proxy_header, STATE_HEADER_NONE);
+	if (atomic_load(&out->tls) > STATE_TLS_BEGUN)
+		atomic_store(&out->tls, STATE_TLS_BEGUN);
 }
 
 /* The listener that has these bytes there; only that is copied. */
