@@ -22,6 +22,7 @@ int fuzz_finder(const uint8_t *data, size_t size);
 int fuzz_first_bytes(const uint8_t *data, size_t size);
 int fuzz_format(const uint8_t *data, size_t size);
 int fuzz_framer(const uint8_t *data, size_t size);
+int fuzz_json_line(const uint8_t *data, size_t size);
 int fuzz_log_line(const uint8_t *data, size_t size);
 int fuzz_log_time(const uint8_t *data, size_t size);
 int fuzz_networks(const uint8_t *data, size_t size);
@@ -49,6 +50,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "first_bytes", fuzz_first_bytes },
 	{ "format", fuzz_format },
 	{ "framer", fuzz_framer },
+	{ "json_line", fuzz_json_line },
 	{ "log_line", fuzz_log_line },
 	{ "log_time", fuzz_log_time },
 	{ "networks", fuzz_networks },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz_json: a strict reader of a line of JSON (RFC 8259), for fuzz_format. */
+/* fuzz_json: a strict reader of a line of JSON (RFC 8259). */
 #ifndef PORTLOG_FUZZ_JSON_H
 #define PORTLOG_FUZZ_JSON_H
 

@@ -107,6 +107,34 @@ class Use(MachineCase):
         self.assertNotEqual(self.machine.run(
             *read, "nogroup", "cat", LOG, check=False).returncode, 0)
 
+    def test_root_and_adm_may_ask_at_the_status_socket(self):
+        self.machine.configure(TO_FILE)
+        path = "/run/portlog/status.sock"
+        self.assertEqual(self.machine.output("stat", "-c", "%U:%G %a", path),
+                         "portlog:adm 660")
+        ask = ("setpriv", "--reuid", "nobody", "--regid", "nogroup",
+               "--groups")
+        for way in ("restart", "kill", "stop"):
+            with self.tcp(8888) as peer:
+                peer.sendall(b"x\n")
+                shown = wait_for(lambda: (lambda text: "tcp/8888" in text
+                                          and text)(
+                    self.machine.output(*ask, "adm", "portlog", "who")))
+                self.assertEqual(len(shown.splitlines()), 2, shown)
+            self.assertIn("serving", self.machine.output("portlog", "status"))
+            refused = self.machine.run(*ask, "nogroup", "portlog", "status",
+                                       check=False)
+            self.assertEqual(refused.returncode, 1)
+            self.assertIn("usermod -a -G adm", refused.stderr)
+            if way == "kill":
+                self.machine.systemctl("kill", "-s", "KILL", "portlogd")
+            else:
+                self.machine.systemctl(way, "portlogd")
+            # Who asks meanwhile is answered by the next process.
+            self.assertEqual(self.machine.run(
+                *ask, "adm", "portlog", "status", "-q",
+                check=False).returncode, way == "stop")
+
     def test_every_kind_of_output_works_in_the_sandbox(self):
         self.needs_libsystemd()
         self.machine.configure(PORTS + f"""outputs = (

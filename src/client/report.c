@@ -42,7 +42,7 @@ static void
 add_escaped(struct buffer *out, const char *text)
 {
 	size_t size = strlen(text);
-	char *end = buffer_reserve(out, ESCAPE_GROWTH * size);
+	char *end = buffer_reserve(out, ESCAPE_GROWTH * size + 1);
 
 	out->size += escape(end, ESCAPE_GROWTH * size,
 			    (const unsigned char *)text, &size);

@@ -67,8 +67,8 @@ config_load(struct config *config, const char *path, struct errors *errors)
 	size_t size;
 	char *text = config_file_read(path, &size);
 
-	config_set_defaults(config);
 	if (!text) {
+		config_set_defaults(config);
 		errors_add(errors, path, 0, "cannot be read: %s",
 			   strerror(errno));
 		return;

@@ -101,7 +101,7 @@ batch_return(struct batch *batch)
 }
 
 static void
-write_to(const struct batch *batch, uint64_t mask)
+emit(const struct batch *batch, uint64_t mask)
 {
 	const struct pool *pool = batch->pool;
 
@@ -111,13 +111,17 @@ write_to(const struct batch *batch, uint64_t mask)
 
 /* What is in doubt is written again, as long as we have the records. */
 static void
-settle(const struct batch *batch)
+emit_and_settle(const struct batch *batch, uint64_t mask)
 {
 	const struct pool *pool = batch->pool;
-	uint64_t left = pool->syncing_mask;
+	uint64_t doubtful = mask & pool->syncing_mask;
 
-	while ((left = output_set_settle(pool->outputs, left)) != 0)
-		write_to(batch, left);
+	emit(batch, mask);
+	while (doubtful != 0) {
+		doubtful = output_set_settle(pool->outputs, doubtful);
+		if (doubtful != 0)
+			emit(batch, doubtful);
+	}
 }
 
 void
@@ -128,12 +132,15 @@ batch_emit(struct batch *batch)
 
 	if (batch->count == 0)
 		return;
-	write_to(batch, pool->output_mask);
-	if (pool->syncing_mask != 0)
-		settle(batch);
 	for (size_t i = 0; i < batch->count; i++)
 		finished += batch->records[i].tag != TAG_NOTE &&
 			    batch->records[i].tag != TAG_PIECE;
+	emit_and_settle(batch, pool->output_mask & ~pool->fold_mask);
+	if (pool->fold_mask) {
+		batch->count =
+			fold_empty(batch->records, batch->count, batch->notes);
+		emit_and_settle(batch, pool->fold_mask);
+	}
 	atomic_fetch_add(&pool->counters->records, finished);
 	batch->count = 0;
 }

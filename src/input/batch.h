@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "input/fold.h"
 #include "output/output_set.h"
 #include "record/record.h"
 #include "system/counters.h"
@@ -24,6 +25,7 @@ struct pool {
 	struct output_set *outputs; /* borrowed */
 	uint64_t output_mask;
 	uint64_t syncing_mask; /* of these: see output_set_syncing() */
+	uint64_t fold_mask; /* of these, for which empty records are folded */
 	struct listener_counters *counters; /* borrowed */
 	size_t input_size, scratch_size;    /* bytes of each batch */
 	pthread_mutex_t lock;
@@ -39,6 +41,7 @@ struct batch {
 	char *scratch;        /* for rendering: pool->scratch_size bytes */
 	size_t count;         /* of records */
 	struct record records[BATCH_RECORDS];
+	char notes[BATCH_RECORDS / FOLD_LEAST][FOLD_NOTE];
 };
 
 /*

@@ -198,6 +198,9 @@ listener_open(struct listener *listener, unsigned backlog, bool beside,
 	listener_continue(listener, previous);
 	pool_init(&listener->pool, outputs, config->output_mask,
 		  listener->counters, input_size, config->limits.max_record);
+	if (config->fold_empty)
+		listener->pool.fold_mask =
+			config->output_mask & output_set_with_notes(outputs);
 	listener->rates = rates_new(
 		&config->limits, listener->registry->source_prefix_v6,
 		listener_is_stream(listener) ? config->limits.max_connections

@@ -94,6 +94,17 @@ output_set_try(const struct config *config)
 	return all;
 }
 
+uint64_t
+output_set_with_notes(const struct output_set *outputs)
+{
+	uint64_t mask = 0;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		if (outputs->list[i].config->format != FORMAT_RAW)
+			mask |= UINT64_C(1) << i;
+	return mask;
+}
+
 size_t
 output_set_descriptors(const struct config *config)
 {

@@ -38,6 +38,9 @@ struct output_set *output_set_open(const struct config *, int wake_fd,
  */
 bool output_set_try(const struct config *);
 
+/* Bit n: output number n writes notes, as all do but raw.  Any thread. */
+uint64_t output_set_with_notes(const struct output_set *);
+
 /* How many descriptors they have open at the most.  Any thread. */
 size_t output_set_descriptors(const struct config *);
 
