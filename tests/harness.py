@@ -5,6 +5,7 @@ Nothing here sleeps for a fixed time.  A test polls for what it expects, and
 fails after PATIENCE seconds with the log in its message.  For what must not
 happen, it polls as long as it says.
 """
+import contextlib
 import codecs
 import ctypes
 import json
@@ -107,6 +108,7 @@ class Daemon:
             self.arguments += ["-c", path]
         self.process = None
         self.exits = 0  # what a Case expects of it
+        self.is_intruded = False  # it does what it never needs
         self.pass_fds = ()
         if start:
             self.start(stdout)
@@ -229,8 +231,19 @@ class Daemon:
     def threads(self):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
+    def open_files(self):
+        """What its descriptors lead to; only root may look into it."""
+        files = []
+        try:
+            for entry in os.scandir(f"/proc/{self.process.pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):
+                    files.append(os.readlink(entry.path))
+        except PermissionError as error:
+            raise unittest.SkipTest(str(error)) from None
+        return files
+
     def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        return len(self.open_files())
 
     def freeze(self):
         """Send SIGSTOP, and wait until none of its threads runs."""
@@ -278,18 +291,20 @@ class Daemon:
         return connect_udp((host, self.port(number)))
 
 
-def knows_systemd():
-    """Whether portlogd was built with libsystemd."""
-    return b"libsystemd" in subprocess.run(
-        ["ldd", PORTLOGD], stdout=subprocess.PIPE, check=False,
+def knows(library):
+    """Whether portlogd was built with a library."""
+    return library in subprocess.run(
+        ["ldd", PORTLOGD], stdout=subprocess.PIPE, check=False, text=True,
         timeout=PATIENCE).stdout
 
 
 def knows_tls():
     """Whether portlogd was built with OpenSSL."""
-    return b"libssl" in subprocess.run(
-        ["ldd", PORTLOGD], stdout=subprocess.PIPE, check=False,
-        timeout=PATIENCE).stdout
+    return knows("libssl")
+
+
+def knows_systemd():
+    return knows("libsystemd")
 
 
 def connect_tcp(to):
@@ -430,6 +445,8 @@ class Case(unittest.TestCase):
                 daemon.stop()
             self.assertEqual(daemon.process.returncode, daemon.exits,
                              daemon.errors())
+            if not daemon.is_intruded:
+                self.assertNotIn("confinement: refused", daemon.errors())
         finally:
             daemon.close()
 

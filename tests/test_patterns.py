@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """A path that is a pattern: a file for each sender or day."""
-import contextlib
 import glob
 import os
 import re
@@ -60,11 +59,8 @@ class Patterns(Case):
 
     def open_files(self, daemon):
         """How many of its files are open, removed ones too."""
-        count = 0
-        for link in glob.glob(f"/proc/{daemon.process.pid}/fd/*"):
-            with contextlib.suppress(FileNotFoundError):
-                count += os.readlink(link).startswith(daemon.logs)
-        return count
+        return sum(path.startswith(daemon.logs)
+                   for path in daemon.open_files())
 
     def names(self, daemon):
         return sorted(os.path.relpath(path, daemon.logs) for path in glob.glob(

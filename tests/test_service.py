@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from harness import PATIENCE, TOP, end_of, main, wait_for
+from harness import PATIENCE, TOP, end_of, knows, main, wait_for
 from machine import (CONFIG, LOGROTATE, SYSCONFDIR, MachineCase, exposure,
                      needs)
 
@@ -509,6 +509,18 @@ class Sandbox(MachineCase):
         else:
             self.check(ALLOWED | {"bind_low_port"}, "0000000000000400")
             self.assertLessEqual(self.score(), 1.4)
+
+    @unittest.skipUnless(knows("libseccomp"), "built without libseccomp")
+    def test_the_daemon_confines_itself_in_there(self):
+        self.machine.configure(TO_FILE)
+        status = self.machine.read(f"/proc/{self.machine.main_pid()}/status")
+        filters = int(re.search(r"Seccomp_filters:\t(\d+)", status).group(1))
+        self.machine.configure("confine = false;\n" + TO_FILE)
+        status = self.machine.read(f"/proc/{self.machine.main_pid()}/status")
+        self.assertEqual(filters, 1 + int(re.search(
+            r"Seccomp_filters:\t(\d+)", status).group(1)))
+        self.assertFalse([message for message in self.machine.messages(
+            "-u", "portlogd") if "cannot confine itself" in message])
 
     def test_what_is_left_open_is_needed(self):
         self.needs_libsystemd()

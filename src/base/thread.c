@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/thread.h"
 
-/*
- * No thread has a large buffer on its stack; calls into libsystemd go deepest.
- * Sanitizers widen every frame.
- */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STACK_BYTES 524288
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define STACK_BYTES 524288
-#endif
-#endif
-#ifndef STACK_BYTES
-#define STACK_BYTES 65536
-#endif
+#include "base/sanitizers.h"
+
+/* No thread has a large buffer on its stack; libsystemd's calls go deepest. */
+#define STACK_BYTES (SANITIZED ? 524288 : 65536)
 
 size_t
 thread_stack_size(void)

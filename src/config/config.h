@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/address.h"
 #include "base/prefix_table.h"
@@ -110,7 +111,8 @@ struct listener_config {
 	struct names groups; /* UDP: multicast addresses */
 	char *path;          /* of a Unix socket, as the next two */
 	unsigned mode;
-	char *group; /* NULL: that of the process */
+	char *group;    /* NULL: that of the process */
+	gid_t group_id; /* of it */
 	enum framing framing;
 	struct framing_settings framing_settings;
 	struct names outputs;
@@ -162,6 +164,7 @@ struct config {
 	unsigned backlog;
 	unsigned shutdown_timeout_s;
 	unsigned source_prefix_v6; /* bits: what is one source */
+	unsigned confine;          /* boolean: see confine.h */
 };
 
 #endif

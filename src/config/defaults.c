@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/user_group.h"
 #include "config/options.h"
 #include "config/peer_names.h"
 
@@ -257,6 +258,9 @@ config_complete_listeners(struct config *config)
 					   ? FRAMING_LINE
 					   : FRAMING_DATAGRAM;
 		l->output_mask = output_mask(config, l);
+		/* Now, for once it is confined it cannot look it up. */
+		if (l->group)
+			user_group_find(l->group, &l->group_id);
 		if (!l->path)
 			l->peer_names = &config->peer_names;
 		if (!l->name && l->path)

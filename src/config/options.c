@@ -113,6 +113,10 @@ const struct option config_top_options[] = {
 	{ CHOICE("connection_notes",
 		 offsetof(struct config, limits.connection_notes), notes,
 		 NOTES_CLOSED) },
+	{ .name = "confine",
+	  .type = OPTION_BOOLEAN,
+	  .offset = offsetof(struct config, confine),
+	  .initial = true },
 	{ 0 },
 };
 

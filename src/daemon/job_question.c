@@ -15,7 +15,7 @@ find_answer(const struct job_question *question)
 		fdstore_barrier();
 	if (!job_is_restart(question->descriptors))
 		return JOB_STOP;
-	return question->is_again || restart_check(question->arguments,
+	return question->is_again || restart_check(question->check_fd,
 						   question->listeners)
 		     ? JOB_RESTART
 		     : JOB_RESTART_REFUSED;

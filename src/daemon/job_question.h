@@ -23,7 +23,7 @@ enum job_answer {
 };
 
 struct job_question {
-	char *const *arguments;            /* of main() */
+	int check_fd;                      /* of restart_check_prepare() */
 	const struct listeners *listeners; /* borrowed, and not to change */
 	size_t descriptors;                /* that the fd store has to hold */
 	int done_fd;       /* an eventfd, rung with the answer; borrowed */

@@ -16,6 +16,7 @@
 #include "base/diag.h"
 #include "base/memory.h"
 #include "daemon/certificates.h"
+#include "daemon/confine.h"
 #include "daemon/drain.h"
 #include "daemon/fd_limit.h"
 #include "daemon/job_question.h"
@@ -49,7 +50,6 @@ enum {
 struct server {
 	const struct config *config;
 	const char *config_name;
-	char *const *arguments; /* of main() */
 	struct output_set *outputs;
 	struct listeners listeners;
 	struct retired retired;
@@ -59,6 +59,7 @@ struct server {
 	struct pollfd *polled;
 	struct reopen reopen;
 	int handover_fd; /* an eventfd, rung when threads are to end */
+	int check_fd;    /* of restart_check_prepare(); -1: none */
 	bool broken;     /* stdout has lost its reader */
 };
 
@@ -204,7 +205,7 @@ ask(struct server *s, bool is_again, enum job_answer *answer)
 
 	/* It reads the listeners, so none is bound anew meanwhile. */
 	s->listeners.look_at_ms = LLONG_MAX;
-	s->question.arguments = s->arguments;
+	s->question.check_fd = s->check_fd;
 	s->question.listeners = &s->listeners;
 	s->question.descriptors = restart_fd_count(&s->listeners);
 	s->question.done_fd = s->polled[POLLED_WAKE].fd;
@@ -345,15 +346,25 @@ open_status(struct server *s)
 	s->status = status_open(&view);
 }
 
+/* What a peer sends is read by these alone. */
+static bool
+start_threads(struct server *s)
+{
+	confine(s->config);
+	return output_set_start(s->outputs) && listeners_start(&s->listeners) &&
+	       retired_start(&s->retired);
+}
+
 /* Open everything and start all threads; false: stderr has the reason. */
 static bool
-start(struct server *s)
+start(struct server *s, char *const arguments[])
 {
 	struct listen_fds in;
 
+	if (fdstore_available())
+		s->check_fd = restart_check_prepare(arguments);
 	listen_fds_open(&in);
-	if (!open_all(s, &in) || !listeners_start(&s->listeners) ||
-	    !retired_start(&s->retired)) {
+	if (!open_all(s, &in) || !start_threads(s)) {
 		restart_log_waiting(&in);
 		return false;
 	}
@@ -377,15 +388,14 @@ server_run(const struct config *config, const char *config_name,
 	   char *const arguments[])
 {
 	/* A thread that opens files may outlive this call. */
-	static struct server s;
+	static struct server s = { .check_fd = -1 };
 	unsigned long long unwritten;
 
 	s.config = config;
 	s.config_name = config_name;
-	s.arguments = arguments;
 
 	/* Where it fails, what was opened so far closes with the process. */
-	if (!open_descriptors(&s) || !start(&s)) {
+	if (!open_descriptors(&s) || !start(&s, arguments)) {
 		server_refuse();
 		return SERVER_ABANDONED;
 	}

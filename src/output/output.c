@@ -304,7 +304,7 @@ output_open(struct output *output, const struct output_config *config,
 	output->broken_fd = broken_fd;
 	if (!open_sink(output))
 		return false;
-	if (config->sync == SYNC_NONE || sync_start(output, write_notes))
+	if (config->sync == SYNC_NONE || sync_open(output, write_notes))
 		return true;
 	output_close(output);
 	return false;
@@ -331,6 +331,12 @@ output_send(struct output *output, const struct record *records, size_t count)
 }
 
 bool
+output_start(struct output *output)
+{
+	return !output->sync || sync_start(output);
+}
+
+bool
 output_settle(struct output *output)
 {
 	return !output->sync || sync_wait(output);
@@ -354,7 +360,7 @@ output_close(struct output *output)
 {
 	bool is_closed;
 
-	sync_stop(output);
+	sync_close(output);
 	if (output->files) {
 		is_closed = files_free(output);
 	} else {

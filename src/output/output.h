@@ -30,6 +30,9 @@
 bool output_open(struct output *, const struct output_config *, int wake_fd,
 		 int broken_fd);
 
+/* Start its thread, if it has one.  false: as output_open().  Main thread. */
+bool output_start(struct output *);
+
 /*
  * Open the output in the same way and close it again; its file stays as it is,
  * or absent.  false: stderr has the reason.  Any thread; may block in open(2).

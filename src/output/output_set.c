@@ -85,6 +85,15 @@ output_set_open(const struct config *config, int wake_fd, int broken_fd)
 }
 
 bool
+output_set_start(struct output_set *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (!output_start(&outputs->list[i]))
+			return false;
+	return true;
+}
+
+bool
 output_set_try(const struct config *config)
 {
 	bool all = true;

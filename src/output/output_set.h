@@ -32,6 +32,12 @@ struct output_set *output_set_open(const struct config *, int wake_fd,
 				   int broken_fd);
 
 /*
+ * Start the threads of those that have one.  false: stderr has the reason.
+ * Main thread.
+ */
+bool output_set_start(struct output_set *);
+
+/*
  * Open each output as output_set_open() does, and close it again; files stay as
  * they are, or absent.  false: stderr has the reason for each that could not be
  * opened.  Any thread; may block in open(2).

@@ -152,25 +152,6 @@ sync_main(void *argument)
 	return NULL;
 }
 
-static bool
-start_thread(struct output *output)
-{
-	struct sync *sync = output->sync;
-
-	if (output->config->sync != SYNC_RECEIPT ||
-	    output->config->sync_interval_ms == 0)
-		return true;
-	sync->stop_fd = eventfd(0, EFD_CLOEXEC);
-	if (sync->stop_fd < 0)
-		return false;
-	errno = thread_start(&sync->thread, sync_main, output);
-	if (errno == 0)
-		return true;
-	close(sync->stop_fd);
-	sync->stop_fd = -1;
-	return false;
-}
-
 /* What a file system in memory calls synced is gone with the power. */
 static void
 warn_of_memory(const struct output *output)
@@ -187,7 +168,7 @@ warn_of_memory(const struct output *output)
 }
 
 bool
-sync_start(struct output *output, void (*note)(struct output *, struct sink *))
+sync_open(struct output *output, void (*note)(struct output *, struct sink *))
 {
 	const char *name = output->config->name;
 
@@ -203,15 +184,32 @@ sync_start(struct output *output, void (*note)(struct output *, struct sink *))
 	output->sync->note = note;
 	output->sync->stop_fd = -1;
 	commit_init(&output->commit, sync_all, output);
-	if (start_thread(output))
+	return true;
+}
+
+bool
+sync_start(struct output *output)
+{
+	struct sync *sync = output->sync;
+
+	if (output->config->sync != SYNC_RECEIPT ||
+	    output->config->sync_interval_ms == 0)
 		return true;
-	diag(LOG_ERR, "cannot open output %s: its thread for syncs: %s", name,
-	     strerror(errno));
+	sync->stop_fd = eventfd(0, EFD_CLOEXEC);
+	if (sync->stop_fd >= 0) {
+		errno = thread_start(&sync->thread, sync_main, output);
+		if (errno == 0)
+			return true;
+		close(sync->stop_fd);
+		sync->stop_fd = -1;
+	}
+	diag(LOG_ERR, "output %s: cannot start its thread: %s",
+	     output->config->name, strerror(errno));
 	return false;
 }
 
 void
-sync_stop(struct output *output)
+sync_close(struct output *output)
 {
 	struct sync *sync = output->sync;
 

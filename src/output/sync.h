@@ -16,18 +16,23 @@
 #include "output/output_state.h"
 
 /*
- * For an output that is open.  Where it has an interval, a thread syncs at that
- * pace.  note writes what is not noted of the output yet: to this sink, if it
- * is still open.  It is called without the lock.  false: the output is not on a
- * disk, or there is no thread; logged.  Main thread.
+ * For an output that is open.  note writes what is not noted of the output yet:
+ * to this sink, if it is still open.  It is called without the lock.  false:
+ * the output is not on a disk; logged.  Main thread.
  */
-bool sync_start(struct output *, void (*note)(struct output *, struct sink *));
+bool sync_open(struct output *, void (*note)(struct output *, struct sink *));
+
+/*
+ * Where it has an interval, start a thread that syncs at that pace.  false:
+ * there is none; logged.  Main thread.
+ */
+bool sync_start(struct output *);
 
 /*
  * End the thread.  What was written since is synced by the close.
  * Main thread.
  */
-void sync_stop(struct output *);
+void sync_close(struct output *);
 
 /*
  * Wait until all that was written before is on the disk.  false: that is in

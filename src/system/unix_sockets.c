@@ -9,8 +9,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/user_group.h"
-
 static_assert(CONFIG_UNIX_PATH == sizeof((struct sockaddr_un){ 0 }.sun_path),
 	      "a path of another size than the kernel takes");
 static_assert(UNIX_CONTROL == CMSG_SPACE(sizeof(struct ucred)),
@@ -66,13 +64,11 @@ const char *
 unix_bind(int fd, const struct listener_config *config)
 {
 	const char *path = config->path, *failed = NULL;
-	gid_t group = (gid_t)-1;
 	int error;
 
 	if (fchmod(fd, 0) != 0 || !bind_to_path(fd, path))
 		return "listen on";
-	if (config->group && (!user_group_find(config->group, &group) ||
-			      chown(path, (uid_t)-1, group) != 0))
+	if (config->group && chown(path, (uid_t)-1, config->group_id) != 0)
 		failed = "set the group of";
 	else if (chmod(path, config->mode) != 0)
 		failed = "set the mode of";
