@@ -30,12 +30,6 @@ struct run {
 
 static long long now_ms;
 
-static long long
-clock_ms(void)
-{
-	return now_ms;
-}
-
 static struct address
 peer_of(unsigned source)
 {
@@ -103,7 +97,7 @@ step(struct run *r, const uint8_t *data)
 	} else {
 		s = rates_hold(r->rates, &peer, now_ms);
 		REQUIRE(s->address.size > 0);
-		taken = rates_take(r->rates, s, wanted, clock_ms);
+		taken = rates_take(r->rates, s, wanted, now_ms);
 		if (can.records == 0 || can.bytes == 0)
 			REQUIRE(taken.records == 0 && taken.bytes == 0);
 		else

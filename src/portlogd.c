@@ -263,8 +263,10 @@ run(const struct config *config, const char *name, char *const arguments[])
 	switch (server_run(config, name, arguments)) {
 	case SERVER_STOPPED:
 		return EX_OK;
+	case SERVER_LEFT:
+		_exit(EX_OK); /* threads still use all memory */
 	case SERVER_ABANDONED:
-		_exit(EXIT_FAILURE); /* threads still use all memory */
+		_exit(EXIT_FAILURE);
 	case SERVER_FAILED:
 		break;
 	}

@@ -141,12 +141,6 @@ START_TEST(no_time_and_no_rate_is_too_large)
 }
 END_TEST
 
-static long long
-now_ms(void)
-{
-	return NOW_MS;
-}
-
 static struct address
 host(unsigned number)
 {
@@ -264,7 +258,7 @@ START_TEST(a_source_that_is_held_keeps_its_place)
 
 		ck_assert_ptr_eq(rates_hold(rates, &peer, NOW_MS), held[i]);
 		rates_release(rates, held[i]);
-		taken = rates_take(rates, held[i], all, now_ms);
+		taken = rates_take(rates, held[i], all, NOW_MS);
 		ck_assert_uint_eq(taken.records, 30);
 		ck_assert_uint_eq(taken.bytes, 3000);
 		rates_settle(rates, held[i], all, none, NOW_MS);
@@ -280,17 +274,17 @@ START_TEST(a_stream_takes_what_is_left_and_settles)
 	struct address peer = host(1);
 	struct rate_source *s = rates_hold(rates, &peer, NOW_MS);
 	const struct rate_amount wanted = { 20, 65536 };
-	struct rate_amount taken = rates_take(rates, s, wanted, now_ms);
+	struct rate_amount taken = rates_take(rates, s, wanted, NOW_MS);
 
 	ck_assert_uint_eq(taken.records, 20);
 	ck_assert_uint_eq(taken.bytes, 3000);
 	/* Nothing of one is nothing at all. */
-	taken = rates_take(rates, s, wanted, now_ms);
+	taken = rates_take(rates, s, wanted, NOW_MS);
 	ck_assert_uint_eq(taken.records, 0);
 	ck_assert_uint_eq(taken.bytes, 0);
 	rates_settle(rates, s, (struct rate_amount){ 20, 3000 },
 		     (struct rate_amount){ 21, 500 }, NOW_MS);
-	taken = rates_take(rates, s, wanted, now_ms);
+	taken = rates_take(rates, s, wanted, NOW_MS);
 	ck_assert_uint_eq(taken.records, 9);
 	ck_assert_uint_eq(taken.bytes, 2500);
 	rates_free(rates);

@@ -190,7 +190,7 @@ class Datagrams(NetworkCase):
                 daemon.listening[0][0]]["refused"] == 200, "all")
             self.assertEqual(daemon.counters()[daemon.listening[0][0]], {
                 "records": 100, "bytes": 190, "lost": 0, "truncated": 0,
-                "refused": 200})
+                "refused": 200, "limited": 0})
             self.assertEqual(daemon.stop(), 0)
             self.assertEqual(daemon.data(), expected)
             self.assertEqual(self.notes(daemon),

@@ -229,7 +229,8 @@ class Listening(Case):
 
     def test_start_lines_are_one_for_each_listener_and_output(self):
         daemon = self.daemon("-l", "tcp:127.0.0.1:0", "-l", "udp:127.0.0.1:0")
-        said = daemon.errors().splitlines()
+        said = [line for line in daemon.errors().splitlines()
+                if "cannot confine itself" not in line]
         self.assertEqual(len(said), 4, said)
         for line in said:
             self.assertTrue(line.startswith("portlogd: "), line)

@@ -648,8 +648,8 @@ class Without(unittest.TestCase):
     def test_a_build_without_openssl_says_so(self):
         if has_tls():
             self.skipTest("portlog is built with OpenSSL")
-        for command in ("send",), ("replay", "-"):
-            ran = portlog(*command, "--tls", "127.0.0.1", "1")
+        for command, *files in ("send",), ("replay", "-"):
+            ran = portlog(command, "--tls", *files, "127.0.0.1", "1")
             self.assertEqual(ran.returncode, 1)
             self.assertEqual(ran.stderr, b"portlog: --tls: this portlog was "
                              b"built without OpenSSL\n")

@@ -252,6 +252,53 @@ def manual_example(beginning):
                          file.read()).group(1)
 
 
+class Check(MachineCase):
+    """portlog check, of the service as it is installed."""
+
+    AS = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--groups")
+
+    def check(self, *wrap):
+        """Its lines, and what fails or is warned of but for the clock."""
+        shown = self.machine.run(*wrap, "portlog", "check", "-j",
+                                 check=False).stdout
+        lines = [json.loads(line) for line in shown.splitlines()[:-1]]
+        return lines, [(line["check"], line["result"], line["seen"])
+                       for line in lines if line["result"] in
+                       ("warn", "fail") and line["check"] not in
+                       ("clock", "receive-buffer")]
+
+    def test_all_works_whoever_asks(self):
+        self.machine.configure(TO_FILE)
+        for wrap, proved in (((), True), ((*self.AS, "adm"), True),
+                             ((*self.AS, "nogroup"), False)):
+            lines, wrong = self.check(*wrap)
+            self.assertEqual(wrong, [])
+            found = {line["check"]: line["result"] for line in lines}
+            self.assertEqual(found["listens"], "ok")
+            self.assertEqual(found["stream"], "ok")
+            self.assertEqual(found["unit"], "ok")
+            for check in "datagram", "output":
+                self.assertEqual(found[check], "ok" if proved else "unknown")
+
+    def test_the_unit_takes_nothing_from_here(self):
+        self.machine.configure(TO_FILE)
+        self.machine.write("/etc/systemd/system/portlogd.service.d/f.conf",
+                           "[Service]\nIPAddressDeny=any\n")
+        self.machine.systemctl("daemon-reload")
+        self.machine.systemctl("restart", "portlogd")
+        wrong = self.check()[1]
+        self.assertEqual([(check, word) for check, word, _ in wrong],
+                         [("unit", "warn")])
+        self.assertIn("systemd drops what comes from ", wrong[0][2])
+
+    def test_the_service_was_stopped(self):
+        self.machine.configure(TO_FILE)
+        self.machine.systemctl("stop", "portlogd")
+        wrong = self.check()[1]
+        self.assertEqual(wrong[0][:2], ("listens", "fail"))
+        self.assertIn("nobody listens on tcp port 8888", wrong[0][2])
+
+
 class Installed(MachineCase):
     """The configuration as installed keeps peers out of the journal."""
 
@@ -280,7 +327,7 @@ class Journal(MachineCase):
     def setUp(self):
         self.machine.write("/etc/systemd/journald@portlog.conf",
                            manual_example("[Journal]"))
-        self.drop_in("journal", manual_example("[Service]"))
+        self.drop_in("journal", manual_example("[Service]\nLogNamespace=portlog"))
 
     def test_the_system_s_journal_has_none_of_it(self):
         self.machine.configure(TO_STDOUT)

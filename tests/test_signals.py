@@ -294,7 +294,8 @@ class Counters(Case):
                                "connections": 2, "total": 3, "refused": 1,
                                "waiting": 0})
         self.assertEqual(udp, {"records": 2, "bytes": 158, "lost": 0,
-                               "truncated": 1, "refused": 0})
+                               "truncated": 1, "refused": 0,
+                               "limited": 0})
         for name, path in (("text", log), ("stdout", daemon.out)):
             counted = counters[name]
             self.assertEqual(counted["records"],

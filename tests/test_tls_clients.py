@@ -268,14 +268,19 @@ class Load(Case):
             f'key = "{files["key"]}"; }};')))
         shown, failed, stop = set(), [], threading.Event()
 
+        def reloads():
+            return len(re.findall("certificate valid until|is used on",
+                                  daemon.errors()))
+
         def exchange():
             turn = 0
             while not stop.is_set():
                 turn += 1
                 for name, path in files.items():
+                    before = reloads()
                     shutil.copy(getattr(both[turn % 2], name), path)
                     daemon.signal(signal.SIGHUP)
-                    stop.wait(0.02)
+                    wait_for(lambda n=before: reloads() > n, "a reload")
         exchanging = threading.Thread(target=exchange)
         exchanging.start()
         try:
@@ -293,9 +298,11 @@ class Load(Case):
         self.assertEqual(failed, [])
         lines = daemon.wait_for_data(total)
         self.assertEqual(sorted(map(int, lines)), list(range(total)))
-        self.assertEqual(shown, {
-            ssl.PEM_cert_to_DER_cert(open(made.certificate).read())
-            for made in both})
+        expected = set()
+        for made in both:
+            with open(made.certificate, encoding="ascii") as file:
+                expected.add(ssl.PEM_cert_to_DER_cert(file.read()))
+        self.assertEqual(shown, expected)
         self.assertIn("what was read before is used on", daemon.errors())
 
 

@@ -170,7 +170,8 @@ class Mounted:
             raise
 
     def close(self):
-        run("umount", self.directory)
+        # A child of another thread has our files until it runs its program.
+        run("umount", "--lazy", self.directory)
         run("losetup", "--detach", self.device)
         os.rmdir(self.directory)
 

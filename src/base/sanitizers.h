@@ -2,7 +2,7 @@
 /*
  * sanitizers: SANITIZED is 1 where the program was built with one that watches
  * its memory: such a program has wider frames, and reads /proc and runs other
- * programs to say what it has found.
+ * programs to say what it has found.  Data alone.
  */
 #ifndef PORTLOG_BASE_SANITIZERS_H
 #define PORTLOG_BASE_SANITIZERS_H

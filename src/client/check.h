@@ -18,6 +18,7 @@
 #include "client/own_addresses.h"
 #include "client/probe.h"
 #include "client/report.h"
+#include "client/unit.h"
 #include "config/config.h"
 
 struct check_listener {
@@ -51,6 +52,7 @@ struct check {
 	struct check_output *outputs;
 	struct daemon_status status; /* before the probes, and after them */
 	struct daemon_status after;
+	struct unit unit; /* not loaded: it is another daemon, or none */
 	struct net_sockets sockets;
 	struct own_addresses addresses;
 	char token[PROBE_TOKEN];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The last lines: what is likely wrong, and how another host finds out. */
+#include <stdio.h>
 #include <string.h>
 
 #include "client/check.h"
@@ -26,7 +27,7 @@ format_own(const struct check *c, const struct check_listener *l,
 {
 	const struct address *bound = &l->socket->address;
 
-	strcpy(host, "HOST");
+	snprintf(host, ADDRESS_TEXT, "HOST");
 	if (!address_is_any(bound)) {
 		address_format_host(bound, host);
 		return;

@@ -196,5 +196,7 @@ check_configuration(struct check *c)
 				  ANSWER_MS);
 		(c->status.has_answered ? report_daemon : report_silence)(c);
 	}
+	if (strcmp(c->path, CONFIG_DEFAULT) == 0)
+		unit_read(&c->unit);
 	prepare(c);
 }

@@ -8,9 +8,7 @@
 
 #include "client/check.h"
 #include "client/child.h"
-#include "config/load.h"
 
-#define UNIT "portlogd.service"
 #define CHILD_MS 5000
 
 void
@@ -28,76 +26,34 @@ check_clock(struct check *c)
 	report_advise(&c->report, "timedatectl; or chronyc tracking");
 }
 
-/* The value of a property in what systemctl shows; "": none. */
-static const char *
-find_property(const struct buffer *shown, const char *name, char value[256])
-{
-	size_t length = strlen(name);
-	const char *line = shown->data, *end = line + shown->size;
-
-	*value = '\0';
-	while (line < end) {
-		const char *stop = memchr(line, '\n', (size_t)(end - line));
-		size_t size = (size_t)((stop ? stop : end) - line);
-
-		if (size > length && memcmp(line, name, length) == 0 &&
-		    line[length] == '=')
-			snprintf(value, 256, "%.*s", (int)(size - length - 1),
-				 line + length + 1);
-		line += size + 1;
-	}
-	return value;
-}
-
 static void
-report_filters(struct check *c, const struct buffer *shown)
+report_filters(struct check *c)
 {
-	char allowed[256], denied[256];
+	const struct unit *unit = &c->unit;
 
-	find_property(shown, "IPAddressAllow", allowed);
-	if (!*find_property(shown, "IPAddressDeny", denied))
-		return;
-	report_say(&c->report, REPORT_WARN, UNIT,
-		   "systemd drops what comes from %s, but from %s", denied,
-		   *allowed ? allowed : "nobody");
+	report_say(&c->report, REPORT_WARN, UNIT_NAME,
+		   "systemd drops what comes from %s, but from %s",
+		   unit->denied, *unit->allowed ? unit->allowed : "nobody");
 	report_advise(&c->report, "systemctl edit portlogd: IPAddressAllow= "
 				  "and IPAddressDeny=");
 }
 
-static void
-report_unit(struct check *c, const struct buffer *shown)
-{
-	char value[256], state[256];
-	bool has_restarted =
-		strcmp(find_property(shown, "NRestarts", value), "0") != 0 &&
-		*value;
-
-	find_property(shown, "ActiveState", state);
-	report_filters(c, shown);
-	report_say(&c->report, has_restarted ? REPORT_WARN : REPORT_OK, UNIT,
-		   "%s, %s restarts after a failure", state, value);
-	if (has_restarted)
-		report_advise(&c->report, "journalctl -u portlogd -p warning");
-}
-
-/* That of another daemon than the service's tells nothing. */
 void
 check_unit(struct check *c)
 {
-	const char *const arguments[] = {
-		"systemctl", "show",
-		"--property=LoadState,ActiveState,"
-		"NRestarts,IPAddressAllow,IPAddressDeny",
-		UNIT, NULL
-	};
-	struct buffer shown = { 0 };
-	char value[256];
+	const struct unit *unit = &c->unit;
+	bool has_restarted =
+		*unit->restarts && strcmp(unit->restarts, "0") != 0;
 
-	if (strcmp(c->path, CONFIG_DEFAULT) == 0 &&
-	    child_run(arguments, &shown, CHILD_MS) &&
-	    strcmp(find_property(&shown, "LoadState", value), "loaded") == 0)
-		report_unit(c, &shown);
-	buffer_free(&shown);
+	if (!unit->is_loaded)
+		return;
+	if (*unit->denied)
+		report_filters(c);
+	report_say(&c->report, has_restarted ? REPORT_WARN : REPORT_OK,
+		   UNIT_NAME, "%s; restarts after a failure: %s", unit->state,
+		   unit->restarts);
+	if (has_restarted)
+		report_advise(&c->report, "journalctl -u portlogd -p warning");
 }
 
 /* Sets, jumps and marks are not followed: it is a hint. */

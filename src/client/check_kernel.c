@@ -17,9 +17,10 @@ read_number(const char *path)
 {
 	FILE *file = fopen(path, "re");
 	unsigned long number = 0;
+	char line[32];
 
-	if (file && fscanf(file, "%lu", &number) != 1)
-		number = 0;
+	if (file && fgets(line, sizeof line, file))
+		number = strtoul(line, NULL, 10);
 	if (file)
 		fclose(file);
 	return number;

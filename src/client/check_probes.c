@@ -9,6 +9,7 @@
 #include "client/probe_all.h"
 
 #define CAUSE 256
+#define FILTERED "the unit has IPAddressDeny="
 
 /* Why this output takes nothing, as far as it is known. */
 static bool
@@ -56,15 +57,24 @@ find_cause(struct check *c, const struct check_listener *l, char cause[CAUSE])
 	proc_net_free(&now);
 }
 
+/* systemd may drop what comes, from this host too. */
+static bool
+is_filtered(const struct check *c, const struct check_listener *l)
+{
+	return !l->config->path && *c->unit.denied;
+}
+
 static void
-report_untried(struct check *c, const struct check_listener *l)
+report_untried(struct check *c, const struct check_listener *l, const char *why)
 {
 	report_say(&c->report, REPORT_UNKNOWN, l->name,
-		   "cannot be tried from here: %s", l->untried);
+		   "cannot be tried from here: %s", why);
 	report_advise(&c->report,
 		      "from a host that may send to it: echo probe | portlog "
 		      "send%s -w 3 HOST %u",
-		      l->config->protocol == PROTOCOL_UDP ? " -u" : "",
+		      l->config->protocol == PROTOCOL_UDP ? " -u"
+		      : l->config->tls                    ? " --tls --ca FILE"
+							  : "",
 		      l->port);
 }
 
@@ -78,6 +88,8 @@ report_failed(struct check *c, const struct check_listener *l)
 			   "this user may not send to it");
 		report_advise(&c->report, "as root, or in the group of its "
 					  "socket; ls -l shows it");
+	} else if (error == ETIMEDOUT && is_filtered(c, l)) {
+		report_untried(c, l, FILTERED);
 	} else if (error == EAGAIN && l->config->path) {
 		report_say(&c->report, REPORT_FAIL, l->name,
 			   "its queue is full: portlogd does not read it");
@@ -180,6 +192,8 @@ report_datagram(struct check *c, const struct check_listener *l)
 		report_say(&c->report, REPORT_OK, l->name,
 			   "a probe was written to output %s",
 			   found->config->name);
+	else if (is_filtered(c, l))
+		report_untried(c, l, FILTERED);
 	else if (is_readable(c, l))
 		report_unanswered(c, l, "the probe was sent, and not written",
 				  PROBE_MARKERS_MS);
@@ -197,7 +211,7 @@ report_probes(struct check *c, bool streams)
 		    !l->listens)
 			continue;
 		if (l->untried)
-			report_untried(c, l);
+			report_untried(c, l, l->untried);
 		else
 			(streams ? report_stream : report_datagram)(c, l);
 		probe_close(&l->probe);

@@ -18,7 +18,7 @@
 
 /* 0, or an error. */
 static int
-spawn_with(pid_t *child, char *const arguments[], int to)
+spawn_with(pid_t *child, const char *program, char *const arguments[], int to)
 {
 	posix_spawn_file_actions_t actions;
 	int error = posix_spawn_file_actions_init(&actions);
@@ -34,8 +34,8 @@ spawn_with(pid_t *child, char *const arguments[], int to)
 		error = posix_spawn_file_actions_addopen(
 			&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	if (error == 0)
-		error = posix_spawnp(child, arguments[0], &actions, NULL,
-				     arguments, environ);
+		error = posix_spawnp(child, program, &actions, NULL, arguments,
+				     environ);
 	posix_spawn_file_actions_destroy(&actions);
 	return error;
 }
@@ -44,16 +44,16 @@ spawn_with(pid_t *child, char *const arguments[], int to)
 static int
 spawn(pid_t *child, const char *const arguments[], int to)
 {
-	char **copies = NULL;
-	size_t count = 0;
+	char **copies;
+	size_t count = 1; /* the program */
 	int error;
 
-	do {
-		copies = memory_append(copies, count, sizeof *copies);
-		copies[count] =
-			arguments[count] ? memory_copy(arguments[count]) : NULL;
-	} while (arguments[count++]);
-	error = spawn_with(child, copies, to);
+	while (arguments[count])
+		count++;
+	copies = memory_zeroed(count + 1, sizeof(char *));
+	for (size_t i = 0; i < count; i++)
+		copies[i] = memory_copy(arguments[i]);
+	error = spawn_with(child, arguments[0], copies, to);
 	for (size_t i = 0; i < count; i++)
 		free(copies[i]);
 	free(copies);

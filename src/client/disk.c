@@ -22,7 +22,7 @@ go_up(char *directory)
 	while (size > 1 && directory[size - 1] != '/')
 		directory[--size] = '\0';
 	if (directory[0] != '/' && (size == 0 || directory[size - 1] != '/'))
-		strcpy(directory, ".");
+		memcpy(directory, ".", sizeof ".");
 }
 
 bool

@@ -83,6 +83,9 @@ find_obstacle(const struct check *c, struct check_listener *l,
 		return "it takes nothing but from its interface";
 	if (!l->config->path && !find_address(c, l))
 		return "its allow or deny refuses this host";
+	/* Whose certificate it would trust, and show, nobody has said. */
+	if (l->config->tls)
+		return "it speaks TLS";
 	if (l->config->limits.max_record < strlen(marker))
 		return "its max_record is shorter than a probe";
 	if (l->status && protocol_is_stream(l->config->protocol) &&

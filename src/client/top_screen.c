@@ -73,7 +73,7 @@ next_line(struct place *at)
 }
 
 /* Put a line of text, as much of it as fits. */
-static void
+static void __attribute__((format(printf, 2, 3)))
 put(const struct place *at, const char *format, ...)
 {
 	char text[512];
@@ -225,7 +225,7 @@ static void
 put_peers(struct place *at, const struct top_screen *screen,
 	  const struct top_rows *rows)
 {
-	struct top_row **shown = calloc(rows->count + 1, sizeof *shown);
+	struct top_row **shown = calloc(rows->count + 1, sizeof(void *));
 	size_t count = 0;
 
 	put_heading(at,
@@ -236,7 +236,7 @@ put_peers(struct place *at, const struct top_screen *screen,
 			shown[count++] = &rows->list[i];
 	sorted_by = screen->sort;
 	if (shown)
-		qsort(shown, count, sizeof *shown, compare);
+		qsort(shown, count, sizeof(void *), compare);
 	for (size_t i = screen->first; i < count && at->left > 0; i++)
 		put_peer(at, shown[i]);
 	free(shown);

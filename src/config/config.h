@@ -122,7 +122,7 @@ struct listener_config {
 	struct prefix_table proxies; /* sorted: who sends a PROXY header */
 	unsigned admission_timeout_s;
 	struct config_tls *tls; /* NULL: none */
-	unsigned fold_empty; /* boolean */
+	unsigned fold_empty;    /* boolean */
 	struct limits limits;
 	const struct peer_names *peer_names; /* of the whole configuration */
 };

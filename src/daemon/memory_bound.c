@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "input/connection.h"
 #include "input/rates.h"
+#include "input/senders.h"
 
 /* The program, its libraries, its outputs, and what a few more threads take. */
 #define OTHER_BYTES (16U << 20)
@@ -40,8 +41,10 @@ memory_bound_log(const struct listeners *ls)
 		/* The poller of TCP, the thread of UDP. */
 		own += pool_batch_size(&l->pool) + thread_stack_size() +
 		       rates_bytes(l->rates);
-		if (!listener_is_stream(l))
+		if (!listener_is_stream(l)) {
+			own += sizeof(struct senders);
 			continue;
+		}
 		all += l->config->limits.max_connections * of_connection(l);
 		if (of_connection(l) > largest)
 			largest = of_connection(l);

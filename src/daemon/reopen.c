@@ -24,7 +24,7 @@ reopen_main(void *argument)
 
 	output_set_reopen(reopen->outputs);
 	certificates_reload(reopen->listeners);
-	/* Do not use listeners or outputs after this: they may be freed. */
+	/* Use nothing of the server after this: it may be freed. */
 	atomic_fetch_sub(&reopen->threads, 1);
 	eventfd_write(done_fd, 1);
 	return NULL;

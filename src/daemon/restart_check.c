@@ -24,6 +24,7 @@ restart_check_prepare(char *const arguments[])
 {
 	int pair[2];
 	pid_t pid;
+	char ready;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return -1;
@@ -31,7 +32,8 @@ restart_check_prepare(char *const arguments[])
 	if (pid == 0)
 		restart_checker_run(pair[1], arguments);
 	close(pair[1]);
-	if (pid > 0)
+	/* From then on what we close is closed. */
+	if (pid > 0 && recv(pair[0], &ready, 1, 0) == 1)
 		return pair[0];
 	close(pair[0]);
 	return -1;

@@ -80,17 +80,20 @@ set_arguments(struct start *s, char *const arguments[])
 static bool
 set_environment(struct start *s, const struct checker *c)
 {
-	size_t count = length(environ);
+	size_t count = length(environ), used = 0;
 
 	s->environment = calloc(count + 4, sizeof *s->environment);
 	if (!s->environment ||
 	    asprintf(&s->count, "LISTEN_FDS=%zu", c->fd_count) < 0 ||
 	    asprintf(&s->pid, "LISTEN_PID=%d", (int)getpid()) < 0)
 		return false;
-	memcpy(s->environment, environ, count * sizeof *s->environment);
-	s->environment[count] = c->names;
-	s->environment[count + 1] = s->count;
-	s->environment[count + 2] = s->pid;
+	/* Without those by which systemd passed the daemon its sockets. */
+	for (size_t i = 0; i < count; i++)
+		if (strncmp(environ[i], "LISTEN_", 7) != 0)
+			s->environment[used++] = environ[i];
+	s->environment[used++] = c->names;
+	s->environment[used++] = s->count;
+	s->environment[used] = s->pid;
 	return true;
 }
 
@@ -272,7 +275,7 @@ restart_checker_run(int fd, char *const arguments[])
 {
 	struct checker checker = { 0 };
 
-	if (leave_descriptors(&fd)) {
+	if (leave_descriptors(&fd) && send(fd, "", 1, MSG_NOSIGNAL) == 1) {
 		checker.fd = fd;
 		while (serve(&checker, arguments))
 			;

@@ -288,10 +288,6 @@ clean_up(struct server *s)
 {
 	bool closed;
 
-	status_close(s->status);
-	/* A file that does not open is waited for no longer: all is written. */
-	if (!reopen_finish(&s->reopen))
-		return true;
 	listeners_close(&s->listeners);
 	retired_close(&s->retired);
 	closed = output_set_close(s->outputs);
@@ -390,6 +386,7 @@ server_run(const struct config *config, const char *config_name,
 	/* A thread that opens files may outlive this call. */
 	static struct server s = { .check_fd = -1 };
 	unsigned long long unwritten;
+	bool is_idle;
 
 	s.config = config;
 	s.config_name = config_name;
@@ -403,8 +400,13 @@ server_run(const struct config *config, const char *config_name,
 	if (!end(&s, serve(&s)))
 		return abandon(&s);
 	unwritten = output_set_log_unwritten(s.outputs);
-	if (!clean_up(&s))
+	status_close(s.status);
+	/* A file that does not open is waited for no longer: all is written. */
+	is_idle = reopen_finish(&s.reopen);
+	if (is_idle && !clean_up(&s))
 		unwritten++;
 	diag(LOG_INFO, "stopped");
-	return unwritten > 0 || s.broken ? SERVER_FAILED : SERVER_STOPPED;
+	if (unwritten > 0 || s.broken)
+		return is_idle ? SERVER_FAILED : SERVER_ABANDONED;
+	return is_idle ? SERVER_STOPPED : SERVER_LEFT;
 }

@@ -6,9 +6,11 @@
 #include "config/config.h"
 
 enum server_end {
-	SERVER_STOPPED,   /* all that was received is written */
-	SERVER_FAILED,    /* some is not: stdout has lost its reader */
-	SERVER_ABANDONED, /* threads may still run: end the process at once */
+	SERVER_STOPPED, /* all that was received is written */
+	SERVER_FAILED,  /* some is not: stdout has lost its reader */
+	/* The same, but threads may still run: end the process at once. */
+	SERVER_LEFT,
+	SERVER_ABANDONED,
 };
 
 /* Have `systemctl status` show the last error: with it no start is possible. */

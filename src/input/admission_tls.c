@@ -137,10 +137,10 @@ shake_hands(struct admission *a)
 {
 	const struct connection *c = a->connection;
 	enum admission_result waited = ADMISSION_GRANTED;
-	enum transport_result result;
 
 	do {
-		result = tls_stream_handshake(c->tls);
+		enum transport_result result = tls_stream_handshake(c->tls);
+
 		if (result != TRANSPORT_AGAIN)
 			return judge(a, result);
 		/* There may be more without end, and never all of it. */

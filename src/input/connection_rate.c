@@ -84,7 +84,7 @@ connection_rate_take(struct connection *c, size_t bytes)
 	c->limited_until_ms = 0;
 	if (has_plenty(c))
 		return bytes;
-	taken = rates_take(c->listener->rates, c->source, most, clock_now_ms);
+	taken = rates_take(c->listener->rates, c->source, most, clock_now_ms());
 	c->counted.records += taken.records;
 	c->counted.bytes += taken.bytes;
 	if (taken.bytes > 0)

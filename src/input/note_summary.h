@@ -47,7 +47,7 @@ struct note_summary {
 		enum state_event event;
 		const char *reason;
 		char detail[NOTE_SUMMARY_DETAIL];
-		struct address source; /* size 0: all others */
+		struct address source;    /* size 0: all others */
 		unsigned long long count; /* 0: the first is noted */
 		unsigned long long bytes;
 		bool at_once;

@@ -160,16 +160,13 @@ smaller(uint64_t a, uint64_t b)
 
 struct rate_amount
 rates_take(struct rates *r, struct rate_source *s, struct rate_amount wanted,
-	   long long (*clock_ms)(void))
+	   long long now_ms)
 {
 	struct rate_amount left;
 
 	pthread_mutex_lock(&r->lock);
+	rate_fill(&s->rate, r->limits, now_ms);
 	left = rate_left(&s->rate, r->limits);
-	if (left.records < wanted.records || left.bytes < wanted.bytes) {
-		rate_fill(&s->rate, r->limits, clock_ms());
-		left = rate_left(&s->rate, r->limits);
-	}
 	if (left.records == 0 || left.bytes == 0)
 		wanted = (struct rate_amount){ 0 };
 	wanted.records = smaller(left.records, wanted.records);
@@ -195,9 +192,9 @@ rates_settle(struct rates *r, struct rate_source *s, struct rate_amount taken,
 					  less(used.bytes, taken.bytes) };
 
 	pthread_mutex_lock(&r->lock);
+	rate_fill(&s->rate, r->limits, now_ms);
 	rate_put_back(&s->rate, unused);
 	rate_take(&s->rate, r->limits, more);
-	rate_fill(&s->rate, r->limits, now_ms);
 	see_plenty(r, s);
 	pthread_mutex_unlock(&r->lock);
 }

@@ -60,12 +60,10 @@ rates_has_plenty(const struct rate_source *s)
 
 /*
  * Take as much of an amount as is left: returns what was taken, or 0 of both.
- * The clock, such as clock_now_ms(), is asked only if that is less.  Afterwards
- * settle for what was used of it, which may be more.
+ * Afterwards settle for what was used of it, which may be more.
  */
 struct rate_amount rates_take(struct rates *, struct rate_source *,
-			      struct rate_amount wanted,
-			      long long (*clock_ms)(void));
+			      struct rate_amount wanted, long long now_ms);
 void rates_settle(struct rates *, struct rate_source *,
 		  struct rate_amount taken, struct rate_amount used,
 		  long long now_ms);
