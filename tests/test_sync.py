@@ -22,7 +22,8 @@ class Syncing(Case):
 
     def start(self, settings, *inject, path="@DIR@/log", **options):
         daemon = self.daemon(start=False, config=harness.to_file(
-            harness.tcp(), path=path, more=settings, **options),
+            harness.tcp(), harness.udp(), path=path, more=settings,
+            **options),
             env=environment())
         self.trace = daemon.dir + "/trace"
         try:
@@ -130,6 +131,16 @@ class Times(Syncing):
             at_rest = len(self.calls("fdatasync"))
             harness.watch(0.3, lambda: len(self.calls("fdatasync")) ==
                           at_rest, "no sync of nothing")
+
+    def test_a_stop_syncs_what_no_receipt_asked_for(self):
+        daemon = self.start('sync = "receipt"; sync_interval = 0;')
+        with daemon.udp(1) as sender:
+            sender.send(b"a datagram")
+            daemon.wait_for_data(1, path=daemon.dir + "/log")
+        self.assertEqual(self.calls("fdatasync"), [])
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(len(self.calls("fdatasync")), 1)
+        self.assertNotIn("not synced", daemon.errors())
 
     def test_a_stop_ends_while_the_disk_does_not_answer(self):
         daemon = self.start('sync = "always";',

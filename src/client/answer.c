@@ -57,14 +57,14 @@ dial(const char *path)
 	}
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
 	/* Of connect(2) too, while too many others ask. */
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	if (fd >= 0 &&
-	    connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
 		return fd;
 	error = errno;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	errno = error;
 	return -1;
 }

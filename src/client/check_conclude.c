@@ -60,8 +60,7 @@ tell_command(struct check *c)
 	report_tell(&c->report, "Whether another host reaches it only that "
 				"host can tell.  There:");
 	report_tell(&c->report, "    echo %s | portlog send%s -w 3 %s %u",
-		    token, l->config->protocol == PROTOCOL_UDP ? " -u" : "",
-		    host, l->port);
+		    token, probe_options(l->config), host, l->port);
 	report_tell(&c->report, "and here:");
 	report_tell(&c->report, "    portlog tail -f -g %s%s%s", token,
 		    is_default ? "" : " -c ", is_default ? "" : c->path);

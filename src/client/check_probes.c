@@ -72,10 +72,7 @@ report_untried(struct check *c, const struct check_listener *l, const char *why)
 	report_advise(&c->report,
 		      "from a host that may send to it: echo probe | portlog "
 		      "send%s -w 3 HOST %u",
-		      l->config->protocol == PROTOCOL_UDP ? " -u"
-		      : l->config->tls                    ? " --tls --ca FILE"
-							  : "",
-		      l->port);
+		      probe_options(l->config), l->port);
 }
 
 static void

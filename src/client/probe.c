@@ -108,6 +108,14 @@ fail(struct probe *p)
 	probe_close(p);
 }
 
+const char *
+probe_options(const struct listener_config *config)
+{
+	if (config->tls)
+		return " --tls --ca FILE";
+	return config->protocol == PROTOCOL_UDP ? " -u" : "";
+}
+
 void
 probe_send(struct probe *p, const struct listener_config *l,
 	   const struct address *address, const char *marker,

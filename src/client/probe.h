@@ -35,6 +35,9 @@ struct probe {
 
 void probe_marker(char marker[PROBE_MARKER], const char *token, size_t number);
 
+/* What "portlog send" needs for a listener: "", or " -u" and its like. */
+const char *probe_options(const struct listener_config *);
+
 /*
  * Connect to a listener at one of our addresses (NULL: a Unix socket) and send.
  * It blocks until the deadline, on CLOCK_MONOTONIC, at most.

@@ -172,10 +172,8 @@ put_outputs(struct place *at, const struct top_rows *rows)
 	attrset(A_NORMAL);
 }
 
-static enum top_sort sorted_by;
-
 static double
-value_of(const struct top_row *row)
+value_of(const struct top_row *row, enum top_sort sort)
 {
 	const double values[TOP_SORTS] = {
 		[TOP_RATE] = row->byte_rate,
@@ -184,15 +182,16 @@ value_of(const struct top_row *row)
 		[TOP_IDLE] = row->idle_seconds,
 	};
 
-	return values[sorted_by];
+	return values[sort];
 }
 
 /* The largest first, and equals where they were. */
 static int
-compare(const void *left, const void *right)
+compare(const void *left, const void *right, void *sort)
 {
 	const struct top_row *const *a = left, *const *b = right;
-	double x = value_of(*a), y = value_of(*b);
+	double x = value_of(*a, *(const enum top_sort *)sort);
+	double y = value_of(*b, *(const enum top_sort *)sort);
 
 	return x != y ? (x < y) - (x > y) : (*a > *b) - (*a < *b);
 }
@@ -226,6 +225,7 @@ put_peers(struct place *at, const struct top_screen *screen,
 	  const struct top_rows *rows)
 {
 	struct top_row **shown = calloc(rows->count + 1, sizeof(void *));
+	enum top_sort sort = screen->sort;
 	size_t count = 0;
 
 	put_heading(at,
@@ -234,9 +234,8 @@ put_peers(struct place *at, const struct top_screen *screen,
 	for (size_t i = 0; shown && i < rows->count; i++)
 		if (is_shown(screen, &rows->list[i]))
 			shown[count++] = &rows->list[i];
-	sorted_by = screen->sort;
 	if (shown)
-		qsort(shown, count, sizeof(void *), compare);
+		qsort_r(shown, count, sizeof(void *), compare, &sort);
 	for (size_t i = screen->first; i < count && at->left > 0; i++)
 		put_peer(at, shown[i]);
 	free(shown);

@@ -279,6 +279,7 @@ abandon(struct server *s)
 	output_set_abandon(s->outputs);
 	drain_log_unread(&s->listeners, &s->retired);
 	output_set_log_unwritten(s->outputs);
+	output_set_log_unsynced(s->outputs);
 	return SERVER_ABANDONED;
 }
 

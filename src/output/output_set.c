@@ -409,17 +409,26 @@ output_set_log_unwritten(struct output_set *outputs)
 	for (size_t i = 0; i < outputs->count; i++) {
 		struct output *output = &outputs->list[i];
 		unsigned long long n = atomic_load(&output->counters.waiting);
-		long long unsynced = sync_unsynced(output);
 
 		if (n > 0)
 			diag(LOG_ERR, "output %s: %llu records unwritten",
 			     output->config->name, n);
-		if (unsynced > 0)
-			diag(LOG_ERR, "output %s: %lld bytes not synced",
-			     output->config->name, unsynced);
 		sum += n;
 	}
 	return sum;
+}
+
+void
+output_set_log_unsynced(struct output_set *outputs)
+{
+	for (size_t i = 0; i < outputs->count; i++) {
+		struct output *output = &outputs->list[i];
+		long long bytes = sync_unsynced(output);
+
+		if (bytes > 0)
+			diag(LOG_ERR, "output %s: %lld bytes not synced",
+			     output->config->name, bytes);
+	}
 }
 
 bool

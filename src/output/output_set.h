@@ -108,11 +108,16 @@ void output_set_log_counters(struct output_set *);
 void output_set_abandon(struct output_set *);
 
 /*
- * Log on stderr, for each output, how many records it has not written, and how
- * many bytes are not on the disk yet though they should be.
+ * Log on stderr, for each output, how many records it has not written.
  * Returns their sum.  Main thread.
  */
 unsigned long long output_set_log_unwritten(struct output_set *);
+
+/*
+ * Log on stderr, for each output that syncs, how many bytes it has not.  Once
+ * it is abandoned: else the close syncs them.  Main thread.
+ */
+void output_set_log_unsynced(struct output_set *);
 
 /*
  * Close all and free the set.  No other thread may use it any more.  false:
