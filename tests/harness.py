@@ -490,6 +490,20 @@ def namespaces(flags, script="true"):
     raise unittest.SkipTest(f"no namespaces (unshare -{flags}): {reasons[0]}")
 
 
+ENTERED = {"r": ("-U", "--preserve-credentials"), "m": ("-m", "-r", "-w"),
+           "n": ("-n",)}
+
+
+def inside(daemon, *command):
+    """A command in the namespaces that a daemon has by namespaces().
+
+    A user may enter no others, not even those that are the user's already.
+    """
+    flags = daemon.arguments[1].lstrip("-")
+    return ("nsenter", "-t", str(daemon.process.pid),
+            *(option for flag in flags for option in ENTERED[flag]), *command)
+
+
 def own_network():
     """Have this process in a network of its own from now on, or skip."""
     if LIBC.unshare(CLONE_NEWNET) != 0:

@@ -10,12 +10,11 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import unittest
 
 import harness
-from harness import (PORTLOG, configured, free_port, namespaces, portlog, tcp,
-                     to_file, udp, wait_for)
+from harness import (PORTLOG, configured, free_port, inside, namespaces,
+                     portlog, tcp, to_file, udp, wait_for)
 
 STATUS = 'status_socket = "@DIR@/status.sock";'
 # The kernel grants so much to anybody.
@@ -43,13 +42,6 @@ def is_synchronised():
         ctypes.create_string_buffer(512)) != TIME_ERROR
 
 
-def inside(daemon, *command):
-    """A command in the namespaces of a daemon that has its own."""
-    users = () if os.geteuid() == 0 else ("-U", "--preserve-credentials")
-    return ("nsenter", *users, "-m", "-n", "-r", "-w", "-t",
-            str(daemon.process.pid), *command)
-
-
 def drain(fd):
     """Read to the end, so that who writes may end."""
     while os.read(fd, 65536):
@@ -73,12 +65,10 @@ class Case(harness.Case):
 
     def check(self, daemon, *arguments, wrap=()):
         """The lines that are printed, and the last one apart."""
-        began = time.monotonic()
         result = subprocess.run(
             [*wrap, PORTLOG, "check", "-j", "-c", self.path(daemon),
              *arguments], capture_output=True, timeout=harness.PATIENCE,
             check=False)
-        self.assertLess(time.monotonic() - began, 15)
         self.assertEqual(result.stderr, b"")
         *lines, last = [json.loads(line)
                         for line in result.stdout.splitlines()]

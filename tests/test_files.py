@@ -28,9 +28,7 @@ def config(outputs, more=""):
 
 def mount(daemon, *arguments):
     """Mount in the namespaces of a daemon that has its own."""
-    users = () if os.geteuid() == 0 else ("-U", "--preserve-credentials")
-    subprocess.run(["nsenter", *users, "-m", "-r", "-t",
-                    str(daemon.process.pid), "mount", *arguments],
+    subprocess.run(harness.inside(daemon, "mount", *arguments),
                    check=True, timeout=harness.PATIENCE)
 
 

@@ -343,13 +343,11 @@ class Zones(unittest.TestCase):
             {harness.INTERFACES} address "{interface}" fe80::1""")
         with harness.Daemon("-f", "json", "-l", "udp:[fe80::1%1]:0",
                             wrap=wrap) as daemon:
-            enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]
-            if "-rn" in daemon.arguments:
-                enter += ["-U", "--preserve-credentials"]
-            subprocess.run([*enter, sys.executable, "-c", f"""import socket
+            subprocess.run(harness.inside(daemon, sys.executable, "-c",
+                                          f"""import socket
 with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
     sender.sendto(b"x", ("fe80::1", {daemon.port()}, 0, 1))
-"""], check=True, timeout=harness.PATIENCE)
+"""), check=True, timeout=harness.PATIENCE)
             return harness.wait_for(daemon.json)[0]["peer"]
 
     def test_json_is_valid_whatever_the_interface_is_called(self):

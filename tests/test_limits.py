@@ -208,12 +208,10 @@ for peer in reversed(peers):  # the first stays to the end
             f"{ip} address lo {host}" for host in (*hosts, "fd09::100")))
         daemon = self.daemon(wrap=wrap, config=configured(
             tcp(), limits=limits))
-        enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]
-        if "-rn" in daemon.arguments:
-            enter += ["-U", "--preserve-credentials"]
-        subprocess.run([*enter, sys.executable, "-c", self.CONNECTIONS,
-                        str(daemon.port()), *hosts], check=True,
-                       timeout=harness.PATIENCE)
+        subprocess.run(harness.inside(daemon, sys.executable, "-c",
+                                      self.CONNECTIONS, str(daemon.port()),
+                                      *hosts),
+                       check=True, timeout=harness.PATIENCE)
         self.assertEqual(daemon.stop(), 0)
         return daemon
 

@@ -730,12 +730,9 @@ class Default(unittest.TestCase):
 
     def talk(self, daemon, code):
         """Run Python in the daemon's network namespace."""
-        enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]
-        if "-rmn" in daemon.arguments:
-            enter += ["-U", "--preserve-credentials"]
-        subprocess.run([*enter, sys.executable, "-c",
-                        "import socket\n" + code], check=True,
-                       timeout=harness.PATIENCE)
+        subprocess.run(harness.inside(daemon, sys.executable, "-c",
+                                      "import socket\n" + code),
+                       check=True, timeout=harness.PATIENCE)
 
     def test_without_a_file_it_is_port_8888_and_text_on_stdout(self):
         wrap = harness.namespaces("mn", f"{harness.INTERFACES} up lo && {self.own}")

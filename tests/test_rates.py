@@ -304,12 +304,10 @@ for host in hosts:
                 ("source_prefix_v6 = 128;", {host: 95 for host in hosts})):
             daemon = self.daemon(wrap=wrap, config=configured(
                 udp(), limits=limited(1, 0, 5) + prefix))
-            enter = ["nsenter", "-t", str(daemon.process.pid), "-n"]
-            if "-rn" in daemon.arguments:
-                enter += ["-U", "--preserve-credentials"]
-            subprocess.run([*enter, sys.executable, "-c", self.FLOOD,
-                            str(daemon.port()), *hosts], check=True,
-                           timeout=harness.PATIENCE)
+            subprocess.run(harness.inside(daemon, sys.executable, "-c",
+                                          self.FLOOD, str(daemon.port()),
+                                          *hosts),
+                           check=True, timeout=harness.PATIENCE)
             self.assertEqual(daemon.stop(), 0)
             told = {r.note()[1]["peer"]: r.note()[1] for r in daemon.records()
                     if r.tag == "*"}

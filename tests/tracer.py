@@ -91,9 +91,9 @@ class Steps:
 
     def __init__(self, daemon):
         self.pid = daemon.process.pid
-        self.counts = os.path.samefile(f"/proc/{self.pid}/exe",
-                                       harness.PORTLOGD)
         try:
+            self.counts = os.path.samefile(f"/proc/{self.pid}/exe",
+                                           harness.PORTLOGD)
             for task in os.listdir(f"/proc/{self.pid}/task"):
                 with contextlib.suppress(ProcessLookupError):
                     ptrace(PTRACE_SEIZE, int(task), None, self.OPTIONS)
