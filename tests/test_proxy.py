@@ -497,7 +497,7 @@ class Kept(keeper.Case):
         stream.sendall(b"this is no header\n")
         with self.assertRaises(ConnectionResetError):
             end_of_reset(stream)
-        self.assertEqual(daemon.open(), [])
+        wait_for(lambda: daemon.open() == [], "the register to forget it")
 
     def test_a_kill_at_each_step_of_it(self):
         daemon = self.behind()

@@ -76,11 +76,12 @@ class Watchdog(keeper.Case):
     def test_the_watchdog_sees_who_reads_for_many_stand_still(self):
         limit_s = 1.2
         daemon = self.serve(LINE, watchdog_us=int(limit_s * 1e6))
-        pings, idle = daemon.keeper, polled(daemon)
+        pings = daemon.keeper
         wait_for(lambda: len(pings.heard("WATCHDOG")) >= 2, "pings")
         # No connection yet: the last thread is the poller's, which waits for
         # the first.  A connection that it serves from now on stays with it.
         with Tracer(daemon):
+            idle = polled(daemon)
             for name in "abcdefgh":
                 self.stream(daemon, name, burst=1, rate=2000)
             wait_for(lambda: polled(daemon) > idle, "the poller to serve one")

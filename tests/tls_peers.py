@@ -33,6 +33,8 @@ def context(version=None, certificate=None):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
     made.verify_mode = ssl.CERT_NONE
+    # Python has the end of the stream look like close_notify otherwise.
+    made.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if version:
         made.minimum_version = made.maximum_version = version
     if certificate:

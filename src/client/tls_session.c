@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/tls_cause.h"
 
 /* OpenSSL asks here what it finds wrong with a certificate. */
 static int
@@ -51,7 +52,7 @@ begin(void)
 static void
 fail(struct tls_session *t, int kind)
 {
-	unsigned long code = ERR_peek_last_error();
+	unsigned long code;
 
 	if (kind == SSL_ERROR_SYSCALL) {
 		errno = errno ? errno : EIO;
@@ -60,6 +61,7 @@ fail(struct tls_session *t, int kind)
 				 "in the TLS handshake: %s", strerror(errno));
 		return;
 	}
+	code = tls_cause();
 	if (!t->reason[0])
 		tls_words_failed(t->reason, code, !t->is_open);
 	errno = ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING

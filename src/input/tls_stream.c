@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/tls_cause.h"
 #include "system/sockets.h"
 
 /* What one system call reads. */
@@ -230,7 +231,7 @@ name_failure(struct tls_stream *t, const char *prefix, const char *text)
 static void
 explain(struct tls_stream *t)
 {
-	unsigned long error = ERR_peek_last_error();
+	unsigned long error = tls_cause();
 	int reason = ERR_GET_REASON(error);
 
 	switch (ERR_GET_LIB(error) == ERR_LIB_SSL ? reason : 0) {
