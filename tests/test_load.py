@@ -127,9 +127,10 @@ class UnderLoad(accounting.Case):
             try:
                 daemon.signal(SIGHUP)
                 daemon.err = daemon.dir + ".gone/err"
-                wait_for(lambda t=told: len(re.findall(
-                    "cannot reopen, keeping the old: .*No such file",
-                    daemon.errors()[t:])) == 3, "each to be told")
+                # Who looks at the path just before the signal tells it too.
+                wait_for(lambda t=told: len(set(re.findall(
+                    "(.*): cannot reopen, keeping the old: .*No such file",
+                    daemon.errors()[t:]))) == 3, "each to be told")
                 self.run_for(turn)
             finally:
                 os.rename(daemon.dir + ".gone", daemon.dir)
