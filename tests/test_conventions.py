@@ -139,7 +139,7 @@ class Folders(unittest.TestCase):
 
     def test_only_tls_files_include_openssl(self):
         for path in all_sources():
-            if not re.fullmatch(r"src/(client|input)/tls\w*\.c", path):
+            if not re.fullmatch(r"src/(base|client|input)/tls\w*\.c", path):
                 with self.subTest(file=path):
                     self.assertNotRegex(
                         read(path), r"(?m)^\s*#\s*include\s*[<\"]openssl/")
