@@ -579,6 +579,24 @@ class Streams(Case):
         self.assertEqual(data(daemon.of(client.socket)),
                          ["one", "twelve bytes"])
 
+    def test_short_ones_do_not_wait_for_an_acknowledgement(self):
+        """The kernel delays one by 40 ms at least where no answer takes it,
+        and a sender with Nagle's algorithm sends no second part before it."""
+        daemon = self.tls()
+        for version in BOTH:
+            # A machine that is busy may well be late, but not each time.
+            wait_for(lambda v=version: self.seconds(daemon, v) < 0.03,
+                     "a connection that does not wait")
+
+    def seconds(self, daemon, version):
+        client = self.client(daemon, version, handshake=False)
+        client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        began = time.monotonic()
+        client.handshake()
+        client.send(b"a line\n")
+        self.assertEqual(client.close(), RECEIPT)
+        return time.monotonic() - began
+
     def test_an_unfinished_record_is_shown_after_a_while(self):
         daemon = self.tls("", limits="flush_timeout = 100;")
         client = self.client(daemon)

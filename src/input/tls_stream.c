@@ -308,6 +308,11 @@ tls_stream_handshake(struct tls_stream *t)
 	if (returned != 1)
 		return result_of(t, returned);
 	settle(t);
+	/*
+	 * Of 1.3 the last word is the peer's, and nothing answers it: a peer
+	 * with Nagle's algorithm would keep its data until it is acknowledged.
+	 */
+	sockets_acknowledge(t->fd);
 	return TRANSPORT_BYTES;
 }
 

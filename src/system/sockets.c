@@ -310,6 +310,12 @@ sockets_set_low_water(int fd, size_t bytes)
 	set(fd, SOL_SOCKET, SO_RCVLOWAT, (int)bytes);
 }
 
+void
+sockets_acknowledge(int fd)
+{
+	set(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
 bool
 sockets_get_interface(int fd, char interface[IF_NAMESIZE])
 {

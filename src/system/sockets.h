@@ -104,6 +104,12 @@ void sockets_reset(int fd);
 void sockets_set_low_water(int fd, size_t bytes);
 
 /*
+ * Acknowledge now what a TCP connection has received, and at once what comes
+ * next, rather than 40 ms later for want of an answer to send it with.
+ */
+void sockets_acknowledge(int fd);
+
+/*
  * Leave the port of a UDP socket.  The kernel refuses what arrives from now on
  * as if the socket were closed: with an ICMP error to the sender, or EPIPE over
  * a Unix socket.  What is queued can still be read.  false: the kernel refused,
