@@ -9,10 +9,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import unittest
 
+import certificates
 import harness
+import tls_peers
 from harness import (PORTLOG, configured, free_port, inside, namespaces,
                      portlog, tcp, to_file, udp, wait_for)
 
@@ -284,6 +287,101 @@ class Healthy(Case):
             self.assertEqual((result.returncode, result.stdout,
                               result.stderr), (code, b"", b""))
             daemon.process.poll() is None and daemon.stop()
+
+
+class Encrypted(Case):
+    """Probes through TLS, which trust the listener's own certificate alone."""
+
+    @classmethod
+    def setUpClass(cls):
+        certificates.needs_openssl()
+        if not harness.knows_tls():
+            raise unittest.SkipTest("built without OpenSSL")
+        directory = tempfile.TemporaryDirectory(prefix="portlog-check-")
+        cls.addClassCleanup(directory.cleanup)
+        cls.root = certificates.Authority(directory.name)
+        below = cls.root.authority("below")
+        # That it is for another host is no matter here.
+        cls.chained = below.issue("chained", names=("DNS:log.example",))
+        cls.other = below.issue("other")
+        cls.expired = below.issue(
+            "expired", valid=(-2 * certificates.DAY, -certificates.DAY))
+        cls.alone = certificates.self_signed(directory.name, "alone")
+
+    def assert_stream(self, daemon, word, seen, advice="", **options):
+        lines, last = self.check(daemon, **options)
+        line, = self.of(lines, "stream")
+        self.assertEqual(line["result"], word, lines)
+        self.assertRegex(line["seen"], seen)
+        self.assertIn(advice, line.get("advice", ""))
+        return last
+
+    def fixed(self):
+        """That of a daemon whose port is known without asking it."""
+        return to_file(tls_peers.listener(self.chained).replace(
+            "port = 0;", f"port = {free_port()};"))
+
+    def test_each_listener_takes_its_probe(self):
+        daemon = self.serve(to_file(
+            tls_peers.listener(self.chained),
+            tls_peers.listener(self.alone, 'framing = "octet-counted";'),
+            tls_peers.listener(self.alone, tls='versions = "1.3";'),
+            tls_peers.listener(self.chained, tls='clients = "optional"; '
+                               f'authorities = "{self.root.chain}";'),
+            tls_peers.listener(
+                self.chained, 'proxies = [ "127.0.0.1", "::1" ];'),
+            tcp()))
+        lines = self.assert_healthy(daemon)
+        self.assertEqual(self.words(lines, "stream"), ["ok"] * 6)
+        self.assertEqual([line["seen"] for line in self.of(lines, "output")],
+                         ["it has all 6 probes that were sent for it"])
+        text = daemon.text(self.path(daemon, "log"))
+        self.assertEqual(text.count(" * secured version=1.3"), 5)
+        self.assertNotIn("refused", text)
+
+    def test_a_certificate_of_ours_is_not_at_hand(self):
+        daemon = self.serve(to_file(tls_peers.listener(
+            self.chained, tls='clients = "required"; '
+            f'authorities = "{self.root.chain}";')))
+        self.assert_stream(
+            daemon, "unknown", "it requires a certificate of whoever sends",
+            "portlog send --tls --ca FILE --cert FILE --key FILE -w 3 HOST")
+        self.assertEqual(daemon.text(self.path(daemon, "log")), "")
+
+    def test_its_certificate_has_expired(self):
+        daemon = self.serve(to_file(tls_peers.listener(self.expired)))
+        last = self.assert_stream(daemon, "fail", "expired")
+        self.assertIn("expired", last["cause"])
+
+    def test_it_has_not_read_its_certificate_anew(self):
+        daemon = self.serve(to_file(tcp(
+            'tls = { certificate = "@DIR@/chain"; key = "@DIR@/key"; };')),
+            start=False)
+        for name in ("chain", "key"):
+            shutil.copy(getattr(self.alone, name), self.path(daemon, name))
+        daemon.start()
+        self.assert_stream(daemon, "ok", "receipt")
+        for name in ("chain", "key"):
+            shutil.copy(getattr(self.other, name), self.path(daemon, name))
+        self.assert_stream(daemon, "fail", "the probe was not taken: .*certif",
+                           "reload")
+        daemon.signal(signal.SIGHUP)
+        wait_for(lambda: self.words(self.check(daemon)[0],
+                                    "stream") == ["ok"])
+
+    def test_a_user_who_may_not_read_its_certificate(self):
+        wrap = nobody()
+        daemon = self.serve(self.fixed(), start=False)
+        os.chmod(daemon.dir, 0o755)
+        daemon.start()
+        self.assert_stream(daemon, "unknown", "cannot read its certificate",
+                           wrap=wrap)
+
+    def test_no_handshake_within_the_time(self):
+        daemon = self.serve(self.fixed())
+        daemon.freeze()
+        self.assert_stream(daemon, "fail", "no TLS handshake within 5 s")
+        daemon.signal(signal.SIGCONT)
 
 
 class People(Case):

@@ -53,6 +53,29 @@ wait_ready(const struct channel *c, int timeout_ms, long long until_ms)
 	return true;
 }
 
+/* Have what TLS says of a failure said by channel_reason(). */
+static void
+take_reason(struct channel *c)
+{
+	if (c->tls->reason[0])
+		c->reason = c->tls->reason;
+}
+
+void
+channel_begin_tls(struct channel *c, const struct tls *tls)
+{
+	c->tls = tls_session_new(tls, c->fd);
+}
+
+bool
+channel_handshake(struct channel *c)
+{
+	if (!c->tls || c->tls->is_open || tls_session_handshake(c->tls))
+		return true;
+	take_reason(c);
+	return false;
+}
+
 bool
 channel_secure(struct channel *c, const struct tls *tls, int timeout_ms)
 {
@@ -61,25 +84,16 @@ channel_secure(struct channel *c, const struct tls *tls, int timeout_ms)
 	if (timeout_ms < 0)
 		timeout_ms = CHANNEL_HANDSHAKE_MS;
 	until_ms = clock_now_ms() + timeout_ms;
-	c->tls = tls_session_new(tls, c->fd);
-	while (!tls_session_handshake(c->tls)) {
+	channel_begin_tls(c, tls);
+	while (!channel_handshake(c)) {
 		if (errno == EAGAIN && wait_ready(c, timeout_ms, until_ms))
 			continue;
-		c->reason = errno == ETIMEDOUT
-				  ? "no TLS handshake in time: does the other "
-				    "side speak TLS?"
-				  : c->tls->reason;
+		if (errno == ETIMEDOUT)
+			c->reason = "no TLS handshake in time: does the other "
+				    "side speak TLS?";
 		return false;
 	}
 	return true;
-}
-
-/* Have what TLS says of a failure said by channel_reason(). */
-static void
-take_reason(struct channel *c)
-{
-	if (c->tls->reason[0])
-		c->reason = c->tls->reason;
 }
 
 ssize_t

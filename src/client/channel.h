@@ -27,9 +27,18 @@ struct channel {
 /* A channel over a connected socket, which it takes over. */
 struct channel channel_of(int fd);
 
+/* From now on it goes over TLS; nothing was read from it yet. */
+void channel_begin_tls(struct channel *, const struct tls *);
+
 /*
- * Have it go over TLS, before anything else is done with it; waits for the
- * handshake, timeout_ms at most (-1: CHANNEL_HANDSHAKE_MS).  false: it failed.
+ * The handshake, if it goes over TLS, without waiting; true: it is done.
+ * EAGAIN: call again once poll returns one of channel_events(c, false).
+ */
+bool channel_handshake(struct channel *);
+
+/*
+ * Both, and wait for the handshake, timeout_ms at most (-1:
+ * CHANNEL_HANDSHAKE_MS).  false: it failed.
  */
 bool channel_secure(struct channel *, const struct tls *, int timeout_ms);
 

@@ -97,6 +97,12 @@ report_failed(struct check *c, const struct check_listener *l)
 		report_advise(&c->report,
 			      "look at max_connections_per_source, allow and "
 			      "deny; portlog tail -N shows who is refused");
+	} else if (*l->probe.reason) {
+		report_say(&c->report, REPORT_FAIL, l->name,
+			   "the probe was not taken: %s", l->probe.reason);
+		report_advise(&c->report,
+			      "systemctl reload portlogd reads certificates "
+			      "anew; journalctl -u portlogd -n 20");
 	} else {
 		report_say(&c->report, REPORT_FAIL, l->name,
 			   "the probe was not taken: %s", strerror(error));
@@ -130,7 +136,10 @@ report_stream(struct check *c, const struct check_listener *l)
 	else if (l->probe.state == PROBE_FAILED)
 		report_failed(c, l);
 	else
-		report_unanswered(c, l, "the probe got no receipt",
+		report_unanswered(c, l,
+				  l->probe.unsent.size > 0
+					  ? "there was no TLS handshake"
+					  : "the probe got no receipt",
 				  PROBE_RECEIPTS_MS);
 }
 

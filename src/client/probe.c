@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "client/dial.h"
 #include "config/networks.h"
@@ -103,40 +102,56 @@ dial(const struct listener_config *l, const struct address *address,
 static void
 fail(struct probe *p)
 {
+	const char *reason = p->channel.reason;
+
 	p->state = PROBE_FAILED;
 	p->error = errno;
+	snprintf(p->reason, sizeof p->reason, "%s", reason ? reason : "");
 	probe_close(p);
 }
 
 const char *
 probe_options(const struct listener_config *config)
 {
+	if (config->tls && config->tls->clients == TLS_CLIENTS_REQUIRED)
+		return " --tls --ca FILE --cert FILE --key FILE";
 	if (config->tls)
 		return " --tls --ca FILE";
 	return config->protocol == PROTOCOL_UDP ? " -u" : "";
 }
 
+/* false: errno; EAGAIN: of TLS, it is to be called again. */
+static bool
+send_rest(struct probe *p)
+{
+	if (p->unsent.size == 0)
+		return true;
+	/* So few bytes are taken at once, or not at all. */
+	if (!channel_handshake(&p->channel) ||
+	    channel_send(&p->channel, p->unsent.data, p->unsent.size) < 0)
+		return false;
+	buffer_free(&p->unsent);
+	return true;
+}
+
 void
 probe_send(struct probe *p, const struct listener_config *l,
-	   const struct address *address, const char *marker,
-	   long long until_ms)
+	   const struct address *address, const struct tls *tls,
+	   const char *marker, long long until_ms)
 {
-	struct buffer out = { 0 };
-	ssize_t sent;
-
 	p->channel = channel_of(dial(l, address, until_ms));
 	if (p->channel.fd < 0) {
 		fail(p);
 		return;
 	}
 	if (address && networks_has_proxy(l, address))
-		buffer_add(&out, proxy_header, sizeof proxy_header - 1);
-	add_framed(&out, l, marker);
-	/* So few bytes are taken at once, or not at all. */
-	sent = channel_send(&p->channel, out.data, out.size);
-	buffer_free(&out);
+		channel_send(&p->channel, proxy_header,
+			     sizeof proxy_header - 1);
+	if (tls)
+		channel_begin_tls(&p->channel, tls);
+	add_framed(&p->unsent, l, marker);
 	p->state = PROBE_SENT;
-	if (sent < 0)
+	if (!send_rest(p) && !(tls && errno == EAGAIN))
 		fail(p);
 }
 
@@ -144,8 +159,14 @@ probe_send(struct probe *p, const struct listener_config *l,
 static bool
 look(struct probe *p)
 {
-	if (p->state != PROBE_SENT || channel_end(&p->channel))
-		return p->state == PROBE_SENT;
+	if (p->state != PROBE_SENT)
+		return false;
+	if (!send_rest(p)) {
+		if (errno == EAGAIN)
+			return true;
+	} else if (channel_end(&p->channel)) {
+		return true;
+	}
 	if (errno != 0) {
 		fail(p);
 		return false;
@@ -194,5 +215,6 @@ probe_close(struct probe *p)
 {
 	if (p->channel.fd >= 0 && p->state != PROBE_UNSENT)
 		channel_close(&p->channel);
-	p->channel.fd = -1;
+	p->channel = channel_of(-1);
+	buffer_free(&p->unsent);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "base/address.h"
+#include "base/buffer.h"
 #include "client/channel.h"
 #include "config/config.h"
 
@@ -30,6 +31,8 @@ enum probe_state {
 struct probe {
 	enum probe_state state;
 	int error;
+	char reason[TLS_WORDS]; /* of the failure; "": error says it all */
+	struct buffer unsent;   /* it waits for the handshake of TLS */
 	struct channel channel;
 };
 
@@ -39,11 +42,13 @@ void probe_marker(char marker[PROBE_MARKER], const char *token, size_t number);
 const char *probe_options(const struct listener_config *);
 
 /*
- * Connect to a listener at one of our addresses (NULL: a Unix socket) and send.
- * It blocks until the deadline, on CLOCK_MONOTONIC, at most.
+ * Connect to a listener at one of our addresses (NULL: a Unix socket) and send,
+ * over TLS if that is not NULL.  It blocks until the deadline, on
+ * CLOCK_MONOTONIC, at most, and not for the handshake.
  */
 void probe_send(struct probe *, const struct listener_config *,
-		const struct address *, const char *marker, long long until_ms);
+		const struct address *, const struct tls *, const char *marker,
+		long long until_ms);
 
 /* Wait until each that was sent on a stream is taken, or the deadline. */
 void probe_wait(struct probe *const probes[], size_t count, long long until_ms);

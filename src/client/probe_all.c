@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -83,9 +84,10 @@ find_obstacle(const struct check *c, struct check_listener *l,
 		return "it takes nothing but from its interface";
 	if (!l->config->path && !find_address(c, l))
 		return "its allow or deny refuses this host";
-	/* Whose certificate it would trust, and show, nobody has said. */
-	if (l->config->tls)
-		return "it speaks TLS";
+	if (l->config->tls && l->config->tls->clients == TLS_CLIENTS_REQUIRED)
+		return "it requires a certificate of whoever sends";
+	if (l->config->tls && access(l->config->tls->certificate, R_OK) != 0)
+		return "this user cannot read its certificate";
 	if (l->config->limits.max_record < strlen(marker))
 		return "its max_record is shorter than a probe";
 	if (l->status && protocol_is_stream(l->config->protocol) &&
@@ -93,6 +95,34 @@ find_obstacle(const struct check *c, struct check_listener *l,
 	     c->status.connections >= c->status.max_connections))
 		return "max_connections is reached";
 	return NULL;
+}
+
+/* Whoever has the listener's own certificate is it.  NULL: logged. */
+static struct tls *
+open_tls(const struct config_tls *config)
+{
+	const struct tls_options options = { .ca = config->certificate };
+
+	return tls_open(&options, NULL);
+}
+
+static void
+send_one(struct check *c, struct check_listener *l, long long until_ms)
+{
+	struct tls *tls = NULL;
+	char marker[PROBE_MARKER];
+
+	probe_marker(marker, c->token, (size_t)(l - c->listeners));
+	l->untried = l->listens ? find_obstacle(c, l, marker) : "";
+	if (l->untried)
+		return;
+	if (l->config->tls && !(tls = open_tls(l->config->tls))) {
+		l->untried = "its certificate file has none";
+		return;
+	}
+	probe_send(&l->probe, l->config, l->config->path ? NULL : &l->address,
+		   tls, marker, until_ms);
+	tls_close(tls);
 }
 
 static void
@@ -104,16 +134,9 @@ send_all(struct check *c)
 
 	for (size_t i = 0; i < c->config.listener_count; i++) {
 		struct check_listener *l = &c->listeners[i];
-		char marker[PROBE_MARKER];
 
-		probe_marker(marker, c->token, i);
-		l->untried = l->listens ? find_obstacle(c, l, marker) : "";
-		if (l->untried)
-			continue;
-		probe_send(&l->probe, l->config,
-			   l->config->path ? NULL : &l->address, marker,
-			   until_ms);
-		if (protocol_is_stream(l->config->protocol))
+		send_one(c, l, until_ms);
+		if (!l->untried && protocol_is_stream(l->config->protocol))
 			awaited[count++] = &l->probe;
 		if (count == AT_ONCE) {
 			probe_wait(awaited, count, until_ms);

@@ -147,7 +147,7 @@ tls_open(const struct tls_options *o, const char *host)
 	t->context = new_context();
 	ERR_clear_error();
 	if (load_trust(t->context, o->ca) && load_identity(t->context, o) &&
-	    expect_host(t, host))
+	    (!host || expect_host(t, host)))
 		return t;
 	tls_close(t);
 	return NULL;

@@ -18,8 +18,9 @@ struct tls_options {
 struct tls;
 
 /*
- * host is a name or an address, as dial_resolve() has it, and borrowed.  From
- * now on the process ignores SIGPIPE.  NULL: logged; so it is without OpenSSL.
+ * host is a name or an address, as dial_resolve() has it, and borrowed; NULL:
+ * whoever has a certificate that is trusted.  From now on the process ignores
+ * SIGPIPE.  NULL: logged; so it is without OpenSSL.
  */
 struct tls *tls_open(const struct tls_options *, const char *host);
 
