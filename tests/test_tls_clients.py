@@ -15,6 +15,7 @@ import unittest
 
 import certificates
 import harness
+import programs
 import tls_peers
 from harness import configured, tcp, wait_for
 
@@ -309,30 +310,95 @@ class Load(Case):
 class Readme(Case):
     """What README says to paste."""
 
-    def test_its_commands_make_what_its_configuration_and_sender_need(self):
+    @classmethod
+    def setUpClass(cls):
         with open(os.path.join(harness.TOP, "README.md"),
                   encoding="utf-8") as file:
-            readme = file.read()
-        section = re.search(r"(?s)\n## TLS\n(.*?)\n## ", readme).group(1)
-        commands = re.search(r"(?s)```sh\n(.*?)```", section).group(1)
-        config = re.search(r"(?s)```libconfig\n(.*?)```", section).group(1)
-        sender = re.search(r"(?m)^ +(echo hello .*)$", section).group(1)
+            section = re.search(r"(?s)\n## TLS\n(.*?)\n## ",
+                                file.read()).group(1)
+        commands, config = (re.search(f"(?s)```{kind}\n(.*?)```",
+                                      section).group(1)
+                            for kind in ("sh", "libconfig"))
+        cls.senders = re.findall(r"(?m)^    (\S.*)$", section)
         directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
-        self.addCleanup(directory.cleanup)
+        cls.addClassCleanup(directory.cleanup)
+        cls.made = directory.name
+        cls.shell(commands)
+        cls.config = cls.replaced(config, "/etc/portlog/tls", cls.made)
+        cls.config = cls.replaced(cls.config, "port = 6514", "port = 0")
 
-        def shell(text):
-            subprocess.run(["sh", "-ec", text], cwd=directory.name, check=True,
-                           capture_output=True, timeout=harness.PATIENCE)
-        shell(commands)
-        self.assertIn("/etc/portlog/tls/", config)
-        daemon = self.daemon(config=config.replace("6514", "0").replace(
-            "/etc/portlog/tls", directory.name))
-        self.assertIn(" log.example:6514 ", sender)
-        shell(sender.replace("log.example:6514",
-                             f"127.0.0.1:{daemon.port()}"))
+    @classmethod
+    def shell(cls, text, wrap=()):
+        subprocess.run([*wrap, "sh", "-ec", text], cwd=cls.made, check=True,
+                       capture_output=True, timeout=harness.PATIENCE)
+
+    @staticmethod
+    def replaced(text, *pairs):
+        for old, new in zip(pairs[::2], pairs[1::2]):
+            assert old in text, (old, text)
+            text = text.replace(old, new)
+        return text
+
+    def begin(self, word):
+        """A daemon, the line for the sender that begins so, and the prefix of
+        a command that knows log.example."""
+        hosts = os.path.join(self.made, "hosts")
+        with open(hosts, "w", encoding="ascii") as file:
+            file.write("127.0.0.1 localhost log.example\n")
+        wrap = harness.namespaces("m", f"mount --bind {hosts} /etc/hosts")
+        daemon = self.daemon(config=self.config)
+        line, = (line for line in self.senders if line.startswith(word))
+        return daemon, self.replaced(line, "/etc/ssl", self.made, "6514",
+                                     str(daemon.port())), wrap
+
+    def assert_sent(self, daemon, reason="eof"):
         self.assertEqual(daemon.wait_for_data(1), ["hello"])
         self.assertIn("secured version=1.3 name=sensor7.example fingerprint=",
                       daemon.text())
+        wait_for(lambda: f"closed reason={reason}" in daemon.text())
+
+    def directory(self):
+        directory = tempfile.TemporaryDirectory(prefix="portlog-sender-")
+        self.addCleanup(directory.cleanup)
+        return directory.name
+
+    def test_each_sender_is_run(self):
+        self.assertEqual([line.split("(")[0].split()[0]
+                          for line in self.senders],
+                         ["echo", "action", "destination"])
+
+    def test_openssl(self):
+        daemon, line, wrap = self.begin("echo")
+        self.shell(line, wrap)
+        self.assert_sent(daemon)
+
+    def test_rsyslog(self):
+        daemon, line, wrap = self.begin("action")
+        sender = programs.rsyslog(
+            self, self.directory(), "ossl", self.replaced(
+                line, "target=", 'template="line" target='), wrap)
+        sender.send(["hello"])
+        daemon.wait_for_data(1)
+        sender.stop()
+        self.assert_sent(daemon)
+
+    def test_syslog_ng(self):
+        daemon, line, wrap = self.begin("destination")
+        sender = programs.syslog_ng(
+            self, self.directory(), "d_log", self.replaced(
+                line, " port(", ' template("$MSG\\n") port('), wrap)
+        sender.send(["hello"])
+        daemon.wait_for_data(1)
+        sender.stop()
+        self.assert_sent(daemon, "truncated")  # it says no close_notify
+
+    def test_a_certificate_of_a_sender_is_no_authority(self):
+        """Or it could make others, with any name."""
+        for name in "log.example", "sensor7.example":
+            said = certificates.openssl("x509", "-in", f"{self.made}/{name}.pem",
+                                        "-noout", "-ext", "basicConstraints")
+            self.assertIn("CA:FALSE", said)
+            self.assertNotIn("CA:TRUE", said)
 
 
 if __name__ == "__main__":
