@@ -81,6 +81,7 @@ static const struct call {
 	{ SYS_ioctl, { 0, FIONREAD }, ALLOWED },
 	{ SYS_ioctl, { 0, TIOCSTI }, REFUSED },
 	{ SYS_prctl, { PR_GET_NAME }, ALLOWED },
+	{ SYS_prctl, { PR_SET_NAME }, ALLOWED },
 	{ SYS_prctl, { PR_SET_DUMPABLE, 1 }, REFUSED },
 	{ SYS_clone3, { 0 }, SECCOMP_RET_ERRNO | ENOSYS },
 	{ -1, { 0 }, ALLOWED },

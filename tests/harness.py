@@ -228,8 +228,22 @@ class Daemon:
         wait_for(lambda: self.counters()[name]["bytes"] >= count,
                  f"{count} bytes read")
 
-    def threads(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/task"))
+    def tasks(self, work=""):
+        """The numbers of its threads, or of those that do this work.
+
+        In the order of their starts; the numbers themselves may begin anew.
+        """
+        tasks, found = f"/proc/{self.process.pid}/task", []
+        for task in os.listdir(tasks):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(f"{tasks}/{task}/comm", encoding="utf-8",
+                          errors="replace") as file:
+                    if not work or file.read().split()[0] == work:
+                        found.append(int(task))
+        return found
+
+    def threads(self, work=""):
+        return len(self.tasks(work))
 
     def open_files(self):
         """What its descriptors lead to; only root may look into it."""

@@ -351,7 +351,7 @@ class BetweenReads(keeper.Case):
         if restarts:
             daemon.restart()
         daemon.wait_until_sent()
-        with Tracer(daemon) as tracer:
+        with Tracer(daemon, "conn") as tracer:
             stream.sendall(given)
             for _ in range(calls):
                 self.assertEqual(tracer.run_until_it_has("recvfrom"),

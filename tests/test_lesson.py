@@ -135,18 +135,17 @@ class Lesson(harness.Case):
         daemon = self.daemon(config="""
             listeners = ({ protocol = "tcp"; port = 0; flush_timeout = 50; });
             """)
-        before = daemon.threads()
         clients = [self.client(TCP_CLIENT, daemon.port()) for _ in range(5)]
-        wait_for(lambda: daemon.threads() == before + 5, "5 more threads")
+        wait_for(lambda: daemon.threads("conn") == 5, "5 threads")
         for number in (4, 0, 2, 1, 3, 0, 4):
             shown = len(daemon.data())
             self.say(clients[number], f"I am {number}")
             self.assertEqual(daemon.wait_for_data(shown + 1)[shown:],
                              [f"I am {number}"])
-        self.assertEqual(daemon.threads(), before + 5)
+        self.assertEqual(daemon.threads("conn"), 5)
         self.assertEqual(len({r.peer for r in daemon.records()}), 5)
         clients[2].stdin.close()
-        wait_for(lambda: daemon.threads() == before + 4, "a thread less")
+        wait_for(lambda: daemon.threads("conn") == 4, "a thread less")
         self.say(clients[3], "still here")
         wait_for(lambda: "still here" in daemon.data(), "the others")
 

@@ -373,7 +373,7 @@ class Datagrams(keeper.Case):
         sender = self.udp(daemon)
         sender.send(b"first")
         self.wait_until_told(daemon, sender, ["first"])
-        with Tracer(daemon) as tracer:
+        with Tracer(daemon, "recv") as tracer:
             for number in range(100):
                 sender.send(b"%d" % number)
             tracer.run_until_it_has(call)

@@ -205,7 +205,7 @@ class Deadline(Case):
                       encoding="utf-8") as file:
                 fields = file.read().rpartition(")")[2].split()
             return int(fields[11]) + int(fields[12])
-        wait_for(lambda: daemon.threads() >= 5)
+        wait_for(lambda: daemon.threads("conn") == 4)
         before = ticks()
         watch(1, lambda: ticks() - before < os.sysconf("SC_CLK_TCK") / 5,
               "less than a fifth of a core")
@@ -370,7 +370,7 @@ class Ends(Case):
         daemon = self.behind()
         silent, part = self.tcp(daemon), self.tcp(daemon)
         part.sendall(v1()[:30])
-        wait_for(lambda: daemon.threads() >= 4)
+        wait_for(lambda: daemon.threads("conn") == 2)
         whole = self.tcp(daemon)
         daemon.freeze()
         whole.sendall(v1() + b"to the end\nand")

@@ -233,13 +233,12 @@ class Signs(MachineCase):
         pid = self.machine.main_pid()
         watch(5, lambda: self.machine.main_pid() == pid, "the same process")
         self.machine.write("/run/stopper.py", STOPPER)
-        # The UDP thread: the last one before those of the status socket and
-        # of the connection.
-        threads = sorted(int(t) for t in self.machine.output(
-            "ls", f"/proc/{pid}/task").split())
+        task = self.machine.output(
+            "sh", "-c", f"grep -l '^recv ' /proc/{pid}/task/*/comm"
+        ).split("/")[4]
         with subprocess.Popen(
                 self.machine.inside("python3", "/run/stopper.py",
-                                    str(threads[-3])),
+                                    task),
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 text=True) as stopper:
             self.assertEqual(stopper.stdout.readline(), "stopped\n")

@@ -23,6 +23,7 @@ TO_RECEIVE = "out of memory to receive into: trying again every second"
 DEEP = harness.TURNS >= 20
 
 BOTH = """
+status_socket = "";
 listeners = ( { protocol = "tcp"; port = 0; address = "127.0.0.1"; },
               { protocol = "udp"; port = 0; address = "127.0.0.1"; } );
 outputs = ( { type = "file"; path = "@DIR@/text"; },

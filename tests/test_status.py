@@ -181,12 +181,22 @@ class Clients(Case):
         for client in silent:
             client.close()
 
+    def test_threads_are_named_by_what_they_do_and_for_whom(self):
+        daemon = self.serve(tcp('name = "t";'), udp('name = "u";'))
+        with self.tcp(daemon):
+            wait_for(lambda: daemon.tasks("conn"), "a connection")
+            names = set()
+            for task in daemon.tasks():
+                with open(f"/proc/{task}/comm", encoding="utf-8") as file:
+                    names.add(file.read().strip())
+        self.assertLessEqual({"portlogd", "poll t", "recv u", "conn t",
+                              "status"}, names)
+
     def test_at_most_eight_at_one_time(self):
         daemon = self.serve()
-        before = daemon.threads()
         silent = [dial(self.path) for _ in range(16)]
-        wait_for(lambda: daemon.threads() == before + 8)
-        harness.watch(0.3, lambda: daemon.threads() <= before + 8)
+        wait_for(lambda: daemon.threads("request") == 8)
+        harness.watch(0.3, lambda: daemon.threads("request") <= 8)
         for client in silent:
             client.close()
 

@@ -706,7 +706,7 @@ class BetweenReads(Case):
             end = self.unix(daemon, STREAM)
             end.sendall(sent[0])
             daemon.wait_for_bytes(0, len(sent[0]))
-            with Tracer(daemon) as tracer:
+            with Tracer(daemon, "conn") as tracer:
                 end.sendall(sent[1])
                 tracer.run_until_it_has("recvmmsg")
                 tracer.kill()
@@ -726,7 +726,7 @@ class BetweenReads(Case):
         sender = self.unix(daemon, DGRAM)
         sender.send(b"one")
         self.wait_for_data(daemon, "one")
-        with Tracer(daemon) as tracer:
+        with Tracer(daemon, "recv") as tracer:
             sender.send(b"two")
             tracer.run_until_it_has("recvmmsg")
             tracer.kill()

@@ -31,12 +31,11 @@ def ptrace(request, task, address=None, data=None):
 
 
 class Tracer:
-    """Traces the thread that was started last; stopped within `with`."""
+    """Traces the last thread that does this work; stopped within `with`."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, work):
         self.pid = daemon.process.pid
-        # In the order of their starts; their numbers may begin anew.
-        self.task = int(os.listdir(f"/proc/{self.pid}/task")[-1])
+        self.task = daemon.tasks(work)[-1]
 
     def request(self, request, address=None, data=None):
         ptrace(request, self.task, address, data)

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/thread.h"
 
+#include <stdio.h>
+
 #include "base/sanitizers.h"
+
+/* Of the kernel, with the final NUL. */
+#define NAME_BYTES 16
 
 /* No thread has a large buffer on its stack; libsystemd's calls go deepest. */
 #define STACK_BYTES (SANITIZED ? 524288 : 65536)
@@ -29,4 +34,13 @@ thread_start(pthread_t *thread, void *(*main)(void *), void *argument)
 			       argument);
 	pthread_attr_destroy(&attributes);
 	return error;
+}
+
+void
+thread_name(const char *work, const char *whom)
+{
+	char name[NAME_BYTES];
+
+	snprintf(name, sizeof name, "%s%s%s", work, *whom ? " " : "", whom);
+	pthread_setname_np(pthread_self(), name);
 }

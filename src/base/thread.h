@@ -15,4 +15,10 @@ size_t thread_stack_size(void);
  */
 int thread_start(pthread_t *thread, void *(*main)(void *), void *argument);
 
+/*
+ * Name the calling thread, for "top -H" and others: what it does and for whom,
+ * such as "poll tcp/8888".  The kernel takes 15 bytes.
+ */
+void thread_name(const char *work, const char *whom);
+
 #endif

@@ -91,6 +91,7 @@ static const struct restricted {
 	{ "ioctl", { { 1, ALL, SECCOMP_IOCTL_NOTIF_RECV } } },
 	{ "ioctl", { { 1, ALL, SECCOMP_IOCTL_NOTIF_SEND } } },
 	{ "prctl", { { 0, ALL, PR_GET_NAME } } },
+	{ "prctl", { { 0, ALL, PR_SET_NAME } } },
 	{ "prlimit64", { { 0, ALL, 0 } } },
 	/* A filter more only refuses more. */
 	{ "seccomp", { { 0, ALL, SECCOMP_SET_MODE_FILTER } } },

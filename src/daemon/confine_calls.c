@@ -93,6 +93,7 @@ watch_main(void *argument)
 	struct watch *w = argument;
 	bool goes_on = load(&w->own, 0) == 0;
 
+	thread_name("calls", "");
 	while (goes_on && answer_one(w->fd))
 		;
 	close(w->fd);

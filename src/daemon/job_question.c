@@ -3,6 +3,7 @@
 
 #include <sys/eventfd.h>
 
+#include "base/thread.h"
 #include "daemon/restart_check.h"
 #include "system/fdstore.h"
 #include "system/job.h"
@@ -26,6 +27,7 @@ ask(void *argument)
 {
 	struct job_question *question = argument;
 
+	thread_name("ask systemd", "");
 	atomic_store(&question->answer, (int)find_answer(question));
 	eventfd_write(question->done_fd, 1);
 	return NULL;

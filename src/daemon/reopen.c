@@ -16,10 +16,9 @@
 /* At the end, for a file that is being reopened. */
 #define SETTLE_MS 200
 
-static void *
-reopen_main(void *argument)
+static void
+reopen_all(struct reopen *reopen)
 {
-	struct reopen *reopen = argument;
 	int done_fd = reopen->done_fd;
 
 	output_set_reopen(reopen->outputs);
@@ -27,6 +26,13 @@ reopen_main(void *argument)
 	/* Use nothing of the server after this: it may be freed. */
 	atomic_fetch_sub(&reopen->threads, 1);
 	eventfd_write(done_fd, 1);
+}
+
+static void *
+reopen_main(void *argument)
+{
+	thread_name("reopen", "");
+	reopen_all(argument);
 	return NULL;
 }
 
@@ -44,7 +50,7 @@ reopen_begin(struct reopen *reopen)
 	reopen->until_ms = clock_now_ms() + REOPEN_MS;
 	atomic_fetch_add(&reopen->threads, 1);
 	if (thread_start(NULL, reopen_main, reopen) != 0)
-		reopen_main(reopen);
+		reopen_all(reopen);
 }
 
 /* An output that was at a write reopens its file after that, and rings. */

@@ -41,6 +41,7 @@ request_main(void *argument)
 	char line[STATUS_REQUEST_LINE];
 
 	free(argument);
+	thread_name("request", "");
 	if (status_request_read(task.request, line))
 		status_answer(&task.status->view, task.request, line);
 	status_request_free(task.request);
@@ -71,6 +72,7 @@ status_main(void *argument)
 {
 	struct status *s = argument;
 
+	thread_name("status", "");
 	for (;;) {
 		int fd;
 

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/thread.h"
 #include "input/admission.h"
 #include "input/connection_io.h"
 #include "input/connection_progress.h"
@@ -311,6 +312,7 @@ connection_main(void *argument)
 	struct connection *c = argument;
 	enum ending ending;
 
+	thread_name("conn", c->listener->name);
 	if (connection_progress_was_closed(c)) {
 		leave(c); /* an earlier process was about to do so */
 		return NULL;

@@ -227,6 +227,7 @@ poller_main(void *argument)
 	struct poller *poller = argument;
 	struct registry *registry = poller->registry;
 
+	thread_name("poll", poller->listener->name);
 	/* What the process before this one left. */
 	note_summary_write(&poller->summary, clock_now_ms());
 	while (atomic_load(&poller->phase) == SERVING) {

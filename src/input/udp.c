@@ -178,6 +178,7 @@ udp_main(void *argument)
 		{ .fd = u->stop_fd, .events = POLLIN },
 	};
 
+	thread_name("recv", u->listener->name);
 	/* Not in udp_start(): the main thread must not block on outputs. */
 	udp_note_lost_at_kill(u);
 	udp_write_summaries(u, clock_now_ms());

@@ -147,6 +147,7 @@ sync_main(void *argument)
 	struct pollfd stop = { .fd = output->sync->stop_fd, .events = POLLIN };
 	int interval_ms = (int)output->config->sync_interval_ms;
 
+	thread_name("sync", output->config->name);
 	while (poll(&stop, 1, interval_ms) == 0)
 		sync_wait(output);
 	return NULL;
