@@ -82,7 +82,7 @@ serve(struct stream *s, struct trace *chunks)
 	REQUIRE(c);
 	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
 	send_stream(pair[0], s, chunks);
-	pool_init(&listener.pool, host.log.outputs, 3, listener.counters,
+	pool_init(&listener.pool, host.log.outputs, 3, listener.state_entry,
 		  framer_capacity(s->max_record), s->max_record);
 	c->entry.fd = pair[1];
 	c->entry.peer = (struct address){ .size = sizeof c->entry.peer.in6 };

@@ -318,8 +318,8 @@ run_open(struct run *r)
 	snprintf(r->listener.name, sizeof r->listener.name, NAME);
 	REQUIRE(state_open(&r->state, 1, 1, 1));
 	REQUIRE(listener_enter_state(&r->listener, &r->state));
-	pool_init(&r->listener.pool, host_log.outputs, 3, r->listener.counters,
-		  0, r->config.limits.max_record);
+	pool_init(&r->listener.pool, host_log.outputs, 3,
+		  r->listener.state_entry, 0, r->config.limits.max_record);
 	r->udp = fuzz_memory(sizeof *r->udp);
 	*r->udp =
 		(struct udp){ .listener = &r->listener,

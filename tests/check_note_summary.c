@@ -37,7 +37,7 @@ set_up_for(enum protocol protocol)
 	listener = (struct listener){ .config = &config, .name = "here" };
 	ck_assert(listener_enter_state(&listener, &state));
 	pool_init(&listener.pool, output_set_open(&all, -1, -1), 1,
-		  listener.counters, MAX_RECORD, MAX_RECORD);
+		  listener.state_entry, MAX_RECORD, MAX_RECORD);
 	note_summary_init(&summary, &listener, wake_fd);
 }
 

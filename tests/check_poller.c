@@ -54,7 +54,7 @@ set_up(void)
 				      .registry = &registry };
 	ck_assert(listener_enter_state(&listener, &state));
 	pool_init(&listener.pool, output_set_open(&all, -1, -1), 1,
-		  listener.counters, framer_capacity(100), 100);
+		  listener.state_entry, framer_capacity(100), 100);
 	listener.poller = poller_start(&listener);
 	ck_assert_ptr_nonnull(listener.poller);
 }

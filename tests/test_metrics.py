@@ -95,15 +95,16 @@ class Metrics(Case):
             self.udp(daemon, 1).send(b"x")
         wait_for(lambda: len(daemon.data(path=daemon.dir + "/log")) == 40)
         after = samples(self.metrics())
-        written = "portlog_output_last_write_timestamp_seconds"
-        self.assertEqual(set(after) - set(before), {written})
+        self.assertEqual(set(after) - set(before), {
+            "portlog_output_last_write_timestamp_seconds",
+            "portlog_listener_last_record_timestamp_seconds"})
         for name, values in before.items():
             self.assertEqual(set(values), set(after[name]), name)
         names = {name for values in after.values() for labels in values
                  for name, _ in labels}
         self.assertEqual(names, {"version", "listener", "output", "protocol",
                                  "address", "framing", "type", "format",
-                                 "path"})
+                                 "path", "reason"})
 
     def test_whatever_an_output_is_called_its_label_is_one(self):
         name = r'a\"b\\c\nd\xff'

@@ -21,14 +21,17 @@ KEYS = {
     "daemon": "daemon pid started uptime_seconds generation configuration "
               "connections max_connections",
     "tcp": "listener key protocol address framing absent records bytes refused "
-           "connections max_connections total waiting",
+           "connections max_connections total waiting max_waiting "
+           "closed_eof closed_reset closed_idle closed_shutdown "
+           "closed_bad_frame closed_error closed_killed probes lost_bytes",
     "udp": "listener key protocol address framing absent records bytes refused "
            "lost truncated receive_buffer receive_buffer_asked "
            "receive_buffer_used",
     "unix-stream": "listener key protocol path framing absent records bytes "
-                   "refused connections max_connections total waiting",
+                   "refused connections max_connections total waiting "
+                   "closed_eof probes lost_bytes",
     "output": "output type format path records bytes errors waiting stalled "
-              "stalled_seconds free",
+              "stalled_seconds free rotations file_replaced",
     "end": "end",
 }
 
@@ -346,7 +349,7 @@ class Command(Case):
         self.assertRegex(lines[0], r"^serving, pid \d+, up \d+s since "
                          r"\d{4}-.*Z, 1 of 1024 connections, /")
         self.assertRegex(lines[1], r"^LISTENER +WHERE +RECORDS +BYTES ")
-        self.assertRegex(lines[2], r"^plant +\S+:\d+ +12\.3k +24\.7k +1/1024 ")
+        self.assertRegex(lines[2], r"^plant +\S+:\d+ +12\.3k +24\.7k +\d+s +1/1024 ")
         self.assertRegex(lines[4], r"^OUTPUT +TYPE ")
         self.assertRegex(lines[5], r" ok$")
 

@@ -121,3 +121,15 @@ log_view_set(struct log_view *view, struct buffer *buffer, const char *line,
 		view->text_size = view->size = size;
 	}
 }
+
+double
+log_view_seconds(const char *text)
+{
+	struct log_line line = { .time = text };
+	struct timespec time;
+
+	if (!text || strlen(text) != LOG_VIEW_TIME ||
+	    !log_line_time(&line, &time))
+		return 0;
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}

@@ -45,4 +45,7 @@ void log_view_add_columns(struct buffer *, const struct log_line *);
 /* The time of a line, text or JSON, where it begins as these do; or NULL. */
 const char *log_view_time(const char *line, size_t size);
 
+/* Seconds since 1970 of such a time; 0: text is NULL or none. */
+double log_view_seconds(const char *text);
+
 #endif

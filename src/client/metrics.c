@@ -7,15 +7,15 @@
 #include <time.h>
 
 #include "client/log_view.h"
-#include "record/log_line.h"
 
 /* How a member of the answer becomes a value. */
 enum value {
 	VALUE_NUMBER,
 	VALUE_BOOL,
-	VALUE_ONE,  /* there is only the information in the labels */
-	VALUE_TIME, /* of day: seconds since 1970 */
-	VALUE_AGO,  /* seconds before the answer: the time of day */
+	VALUE_ONE,     /* there is only the information in the labels */
+	VALUE_TIME,    /* of day: seconds since 1970 */
+	VALUE_AGO,     /* seconds before the answer: the time of day */
+	VALUE_ENDINGS, /* a sample for each of `endings` */
 };
 
 struct metric {
@@ -44,6 +44,8 @@ static const struct metric metrics[] = {
 	  "Records received." },
 	{ "portlog_listener_received_bytes_total", "listener", "bytes",
 	  VALUE_NUMBER, "Bytes received." },
+	{ "portlog_listener_last_record_timestamp_seconds", "listener",
+	  "last_record", VALUE_TIME, "When the last record was received." },
 	{ "portlog_listener_connections", "total", "connections", VALUE_NUMBER,
 	  "Connections now." },
 	{ "portlog_listener_connections_limit", "total", "max_connections",
@@ -52,8 +54,16 @@ static const struct metric metrics[] = {
 	  VALUE_NUMBER, "Connections accepted." },
 	{ "portlog_listener_connections_refused_total", "total", "refused",
 	  VALUE_NUMBER, "Connections refused." },
+	{ "portlog_listener_connections_closed_total", "total", "closed_eof",
+	  VALUE_ENDINGS, "Connections that ended, by reason." },
+	{ "portlog_listener_probes_total", "total", "probes", VALUE_NUMBER,
+	  "Connections that ended and had sent nothing." },
 	{ "portlog_listener_accept_queue", "total", "waiting", VALUE_NUMBER,
 	  "Connections that wait to be accepted." },
+	{ "portlog_listener_accept_queue_limit", "total", "max_waiting",
+	  VALUE_NUMBER, "The most that can wait." },
+	{ "portlog_listener_lost_bytes_total", "total", "lost_bytes",
+	  VALUE_NUMBER, "Bytes of streams that a kill lost, at the most." },
 	{ "portlog_listener_lost_datagrams_total", "lost", "lost", VALUE_NUMBER,
 	  "Datagrams that the kernel dropped, or that a kill lost." },
 	{ "portlog_listener_truncated_datagrams_total", "lost", "truncated",
@@ -76,6 +86,10 @@ static const struct metric metrics[] = {
 	  "Records written." },
 	{ "portlog_output_written_bytes_total", "output", "bytes", VALUE_NUMBER,
 	  "Bytes written." },
+	{ "portlog_output_rotations_total", "output", "rotations", VALUE_NUMBER,
+	  "How often its path led to another file, which was opened." },
+	{ "portlog_output_file_replaced", "output", "file_replaced", VALUE_BOOL,
+	  "Whether its path cannot be opened again: the old file goes on." },
 	{ "portlog_output_errors_total", "output", "errors", VALUE_NUMBER,
 	  "Writes that failed and began a stall." },
 	{ "portlog_output_stalled", "output", "stalled", VALUE_BOOL,
@@ -87,6 +101,12 @@ static const struct metric metrics[] = {
 	{ "portlog_output_last_write_timestamp_seconds", "output",
 	  "written_seconds_ago", VALUE_AGO, "When a write ended last." },
 };
+
+/* Label `reason` of a sample; its member is "closed_", and "_" for "-". */
+static const char *const endings[] = { "eof",       "reset",     "idle",
+				       "shutdown",  "bad-frame", "error",
+				       "truncated", "restart",   "tls-error",
+				       "killed" };
 
 /* What VALUE_ONE has as labels, where it is a member. */
 static const char *const labels[] = { "protocol", "address", "path",
@@ -126,7 +146,8 @@ put_label(struct buffer *out, const char *separator, const char *key,
 }
 
 static void
-put_labels(struct buffer *out, const struct metric *m, const struct answer *a)
+put_labels(struct buffer *out, const struct metric *m, const struct answer *a,
+	   const char *reason)
 {
 	const char *listener = answer_text(a, "listener");
 	const char *output = answer_text(a, "output");
@@ -140,24 +161,13 @@ put_labels(struct buffer *out, const struct metric *m, const struct answer *a)
 		put_label(out, "{", "version", version);
 	else
 		return;
+	if (reason)
+		put_label(out, ",", "reason", reason);
 	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
 		if (m->value == VALUE_ONE && answer_text(a, labels[i]))
 			put_label(out, ",", labels[i],
 				  answer_text(a, labels[i]));
 	put(out, "}");
-}
-
-/* A time as format_time() has it, in seconds since 1970. */
-static double
-parse_time(const char *text)
-{
-	struct log_line line = { .time = text };
-	struct timespec time;
-
-	if (!text || strlen(text) != LOG_VIEW_TIME ||
-	    !log_line_time(&line, &time))
-		return 0;
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 static double
@@ -169,10 +179,11 @@ value_of(const struct metric *m, const struct answer *a, double now)
 	case VALUE_BOOL:
 		return answer_is_true(a, m->key);
 	case VALUE_TIME:
-		return parse_time(answer_text(a, m->key));
+		return log_view_seconds(answer_text(a, m->key));
 	case VALUE_AGO:
 		return now - answer_number(a, m->key);
 	case VALUE_NUMBER:
+	case VALUE_ENDINGS:
 		break;
 	}
 	return answer_number(a, m->key);
@@ -197,6 +208,23 @@ put_value(struct buffer *out, double value)
 	put(out, " %.*f\n", is_whole ? 0 : 3, value);
 }
 
+static void
+put_endings(struct buffer *out, const struct metric *m, const struct answer *a)
+{
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		char key[32], *dash;
+
+		snprintf(key, sizeof key, "closed_%s", endings[i]);
+		while ((dash = strchr(key, '-')))
+			*dash = '_';
+		if (!answer_has(a, key))
+			continue;
+		put(out, "%s", m->name);
+		put_labels(out, m, a, endings[i]);
+		put_value(out, answer_number(a, key));
+	}
+}
+
 /* All samples of one name stand together. */
 static void
 put_metric(struct buffer *out, const struct metric *m, struct answer *a,
@@ -211,8 +239,12 @@ put_metric(struct buffer *out, const struct metric *m, struct answer *a,
 		if (!has_head)
 			put_head(out, m->name, m->help);
 		has_head = true;
+		if (m->value == VALUE_ENDINGS) {
+			put_endings(out, m, a);
+			continue;
+		}
 		put(out, "%s", m->name);
-		put_labels(out, m, a);
+		put_labels(out, m, a, NULL);
 		put_value(out, value_of(m, a, now));
 	}
 }
@@ -221,8 +253,8 @@ void
 metrics_put(struct answer *a, struct buffer *out)
 {
 	bool is_up = answer_next(a);
-	double now =
-		is_up ? parse_time(answer_text(a, "time")) : (double)time(NULL);
+	double now = is_up ? log_view_seconds(answer_text(a, "time"))
+			   : (double)time(NULL);
 
 	put_head(out, "portlog_up", "Whether the daemon answered.");
 	put(out, "portlog_up %d\n", is_up);

@@ -13,6 +13,7 @@ struct report {
 	struct buffer *out;
 	struct buffer warnings;
 	struct table listeners, outputs;
+	double now; /* of the daemon's clock, since 1970 */
 };
 
 /* A line, what is not printable escaped. */
@@ -88,6 +89,7 @@ warn_of_listener(struct report *r)
 {
 	const char *name = text_of(r, "listener");
 	double lost = number_of(r, "lost"), waiting = number_of(r, "waiting");
+	double lost_bytes = number_of(r, "lost_bytes");
 	double got = number_of(r, "receive_buffer");
 	double asked = number_of(r, "receive_buffer_asked");
 
@@ -98,6 +100,11 @@ warn_of_listener(struct report *r)
 		    name, number_of(r, "absent_seconds"));
 	if (lost > 0)
 		put(&r->warnings, "%s: %.0f datagrams were lost", name, lost);
+	if (lost_bytes > 0)
+		put(&r->warnings,
+		    "%s: %.0f bytes of streams were lost at the most, when "
+		    "portlogd was killed",
+		    name, lost_bytes);
 	if (number_of(r, "connections") >= number_of(r, "max_connections") &&
 	    waiting > 0)
 		put(&r->warnings,
@@ -110,6 +117,19 @@ warn_of_listener(struct report *r)
 		    name, asked, got);
 }
 
+/* How long ago the last record came. */
+static void
+add_last(struct report *r)
+{
+	double ago_s = r->now -
+		       log_view_seconds(answer_text(r->answer, "last_record"));
+
+	if (answer_has(r->answer, "last_record"))
+		table_add_seconds(&r->listeners, ago_s > 0 ? ago_s : 0);
+	else
+		table_add(&r->listeners, "-");
+}
+
 static void
 add_listener(struct report *r)
 {
@@ -120,6 +140,7 @@ add_listener(struct report *r)
 						   : text_of(r, "address"));
 	table_add_count(t, number_of(r, "records"));
 	table_add_count(t, number_of(r, "bytes"));
+	add_last(r);
 	add_load(r);
 	table_add_count(t, number_of(r, "waiting"));
 	table_add_count(t, number_of(r, "refused"));
@@ -133,6 +154,10 @@ warn_of_output(struct report *r)
 {
 	char time[TABLE_NUMBER];
 
+	if (answer_is_true(r->answer, "file_replaced"))
+		put(&r->warnings,
+		    "%s: its path cannot be opened again: the old file goes on",
+		    text_of(r, "output"));
 	if (!answer_is_true(r->answer, "stalled"))
 		return;
 	table_format_seconds(time, number_of(r, "stalled_now_seconds"));
@@ -166,7 +191,7 @@ void
 status_print(struct answer *answer, struct buffer *out)
 {
 	static const char *const of_listeners[] = {
-		"LISTENER", "WHERE",   "RECORDS", "BYTES",     "LOAD",
+		"LISTENER", "WHERE",   "RECORDS", "BYTES",     "LAST", "LOAD",
 		"WAITING",  "REFUSED", "LOST",    "TRUNCATED", NULL
 	};
 	static const char *const of_outputs[] = {
@@ -175,13 +200,15 @@ status_print(struct answer *answer, struct buffer *out)
 	};
 	struct report r = { .answer = answer,
 			    .out = out,
-			    .listeners = { .numeric = 0x1fc },
+			    .listeners = { .numeric = 0x3fc },
 			    .outputs = { .numeric = 0x0fc } };
 
 	add_headings(&r.listeners, of_listeners);
 	add_headings(&r.outputs, of_outputs);
 	while (answer_next(answer)) {
-		if (answer_has(answer, "daemon"))
+		if (answer_has(answer, "time"))
+			r.now = log_view_seconds(answer_text(answer, "time"));
+		else if (answer_has(answer, "daemon"))
 			put_daemon(&r);
 		else if (answer_has(answer, "listener"))
 			add_listener(&r);

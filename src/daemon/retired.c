@@ -51,7 +51,7 @@ make(struct retired *retired, const char *key, enum protocol protocol)
 	snprintf(l->key, sizeof l->key, "%s", key);
 	snprintf(l->name, sizeof l->name, "%.*s", (int)strcspn(key, " "), key);
 	snprintf(l->state_entry->key, sizeof l->state_entry->key, "%s", key);
-	pool_init(&l->pool, ls->outputs, UINT64_MAX, l->counters,
+	pool_init(&l->pool, ls->outputs, UINT64_MAX, l->state_entry,
 		  is_stream ? framer_capacity(r->config.limits.max_record)
 			    : udp_input_size(&r->config),
 		  r->config.limits.max_record);

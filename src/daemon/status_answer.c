@@ -15,6 +15,7 @@
 #include "output/output_state.h"
 #include "record/format_time.h"
 #include "record/path_pattern.h"
+#include "system/sockets_input.h"
 
 static void
 add_time(struct json_line *line, const char *key, const struct timespec *time)
@@ -76,10 +77,39 @@ put_daemon(const struct status_view *view, struct status_request *r)
 	json_line_end(line);
 }
 
+/* "closed_bad_frame", of those that this listener can have. */
+static void
+add_closed(struct json_line *line, const struct listener *l, enum ending ending)
+{
+	const char *name = ending_name(ending);
+	bool is_of_tls = ending == ENDING_TRUNCATED ||
+			 ending == ENDING_RESTART || ending == ENDING_TLS_ERROR;
+	char key[32], *dash;
+
+	if (!name || (is_of_tls && !l->tls))
+		return;
+	snprintf(key, sizeof key, "closed_%s", name);
+	while ((dash = strchr(key, '-')))
+		*dash = '_';
+	json_line_add_number(line, key,
+			     atomic_load(&l->events->closed[ending]));
+}
+
+static void
+add_ends(struct json_line *line, const struct listener *l)
+{
+	for (enum ending ending = 0; ending < COUNTED_ENDINGS; ending++)
+		add_closed(line, l, ending);
+	json_line_add_number(line, "probes", atomic_load(&l->events->probes));
+	json_line_add_number(line, "lost_bytes",
+			     atomic_load(&l->events->lost_bytes));
+}
+
 static void
 add_connections(struct json_line *line, const struct listener *l)
 {
 	const struct listener_counters *c = l->counters;
+	unsigned most = l->is_absent ? 0 : sockets_pending_limit(l->socket.fd);
 
 	json_line_add_number(line, "connections", atomic_load(&c->connections));
 	json_line_add_number(line, "max_connections",
@@ -87,9 +117,12 @@ add_connections(struct json_line *line, const struct listener *l)
 	json_line_add_number(line, "total", atomic_load(&c->accepted));
 	json_line_add_number(line, "waiting",
 			     l->is_absent ? 0 : listener_waiting(l));
+	if (most > 0)
+		json_line_add_number(line, "max_waiting", most);
 	if (l->config->proxies.count > 0)
 		json_line_add_number(line, "unadmitted",
 				     atomic_load(&l->unadmitted));
+	add_ends(line, l);
 }
 
 static void
@@ -136,6 +169,17 @@ add_place(struct json_line *line, const struct listener *l)
 }
 
 static void
+add_last_record(struct json_line *line, const struct listener *l)
+{
+	struct timespec time = {
+		.tv_sec = atomic_load(&l->events->last_record_s),
+	};
+
+	if (time.tv_sec > 0)
+		add_time(line, "last_record", &time);
+}
+
+static void
 put_listener(const struct listener *l, struct status_request *r)
 {
 	struct json_line *line = &r->line;
@@ -147,6 +191,7 @@ put_listener(const struct listener *l, struct status_request *r)
 	json_line_add_number(line, "records",
 			     atomic_load(&l->counters->records));
 	json_line_add_number(line, "bytes", atomic_load(&l->counters->bytes));
+	add_last_record(line, l);
 	json_line_add_number(line, "refused",
 			     atomic_load(&l->counters->refused));
 	if (listener_is_stream(l))
@@ -198,6 +243,12 @@ put_output(const struct output *output, const struct statvfs *system,
 	json_line_add_number(line, "bytes", atomic_load(&c->bytes));
 	json_line_add_number(line, "errors", atomic_load(&c->errors));
 	json_line_add_number(line, "waiting", atomic_load(&c->waiting));
+	if (output->ops->reopen) {
+		json_line_add_number(line, "rotations",
+				     atomic_load(&c->rotations));
+		json_line_add_bool(line, "file_replaced",
+				   atomic_load(&c->is_replaced));
+	}
 	add_stall(line, output);
 	if (system->f_blocks > 0)
 		json_line_add_number(line, "free",

@@ -62,9 +62,15 @@ admission_leave(const struct admission *a)
 	struct connection *c = a->connection;
 	const struct listener *l = c->listener;
 	const struct note_event probe = { .event = EVENT_PROBES };
+	bool is_stopped = registry_is_stopped(c->registry, &c->entry);
 
-	if (l->config->limits.connection_notes != NOTES_NONE && l->poller &&
-	    !registry_is_stopped(c->registry, &c->entry))
+	atomic_fetch_add(
+		&l->events->closed[is_stopped ? ENDING_SHUTDOWN : ENDING_EOF],
+		1);
+	if (is_stopped)
+		return ADMISSION_LEFT;
+	atomic_fetch_add(&l->events->probes, 1);
+	if (l->config->limits.connection_notes != NOTES_NONE && l->poller)
 		note_summary_count(poller_summary(l->poller), &probe,
 				   &c->entry.peer);
 	return ADMISSION_LEFT;

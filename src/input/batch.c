@@ -13,14 +13,13 @@ static struct diag_limit short_of_memory;
 
 void
 pool_init(struct pool *pool, struct output_set *outputs, uint64_t output_mask,
-	  struct listener_counters *counters, size_t input_size,
-	  size_t max_record)
+	  struct state_listener *entry, size_t input_size, size_t max_record)
 {
 	*pool = (struct pool){
 		.outputs = outputs,
 		.output_mask = output_mask,
 		.syncing_mask = output_set_syncing(outputs, output_mask),
-		.counters = counters,
+		.entry = entry,
 		.input_size = input_size,
 		.scratch_size = output_set_scratch_size(max_record),
 	};
@@ -128,19 +127,27 @@ void
 batch_emit(struct batch *batch)
 {
 	const struct pool *pool = batch->pool;
+	long long second = 0;
 	size_t finished = 0;
 
 	if (batch->count == 0)
 		return;
-	for (size_t i = 0; i < batch->count; i++)
-		finished += batch->records[i].tag != TAG_NOTE &&
-			    batch->records[i].tag != TAG_PIECE;
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct record *record = &batch->records[i];
+
+		if (record->tag == TAG_NOTE || record->tag == TAG_PIECE)
+			continue;
+		finished++;
+		second = record->time.tv_sec;
+	}
 	emit_and_settle(batch, pool->output_mask & ~pool->fold_mask);
 	if (pool->fold_mask) {
 		batch->count =
 			fold_empty(batch->records, batch->count, batch->notes);
 		emit_and_settle(batch, pool->fold_mask);
 	}
-	atomic_fetch_add(&pool->counters->records, finished);
+	if (finished > 0)
+		counters_note_record(&pool->entry->events, second);
+	atomic_fetch_add(&pool->entry->counters.records, finished);
 	batch->count = 0;
 }

@@ -16,7 +16,7 @@
 #include "input/fold.h"
 #include "output/output_set.h"
 #include "record/record.h"
-#include "system/counters.h"
+#include "system/state.h"
 
 #define BATCH_RECORDS 512
 
@@ -26,8 +26,8 @@ struct pool {
 	uint64_t output_mask;
 	uint64_t syncing_mask; /* of these: see output_set_syncing() */
 	uint64_t fold_mask; /* of these, for which empty records are folded */
-	struct listener_counters *counters; /* borrowed */
-	size_t input_size, scratch_size;    /* bytes of each batch */
+	struct state_listener *entry;    /* has its counters; borrowed */
+	size_t input_size, scratch_size; /* bytes of each batch */
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct batch *spare;
@@ -45,12 +45,11 @@ struct batch {
 };
 
 /*
- * Outputs and counters are borrowed.  input_size is in bytes; max_record is the
- * largest record's size in bytes.  Main thread.
+ * Outputs and the entry are borrowed.  input_size is in bytes; max_record is
+ * the largest record's size in bytes.  Main thread.
  */
 void pool_init(struct pool *, struct output_set *, uint64_t output_mask,
-	       struct listener_counters *, size_t input_size,
-	       size_t max_record);
+	       struct state_listener *, size_t input_size, size_t max_record);
 
 /* Free the pool; every batch must have been returned.  Main thread. */
 void pool_destroy(struct pool *);

@@ -15,22 +15,6 @@
 #include "input/tls_stream.h"
 #include "record/framer.h"
 
-/* How a connection ended; ENDING_NONE: it lasts. */
-enum ending {
-	ENDING_NONE,
-	ENDING_EOF,
-	ENDING_RESET,
-	ENDING_IDLE,
-	ENDING_SHUTDOWN,
-	ENDING_BAD_FRAME,
-	ENDING_ERROR,
-	ENDING_TRUNCATED, /* TLS: without close_notify, as the next two */
-	ENDING_RESTART,
-	ENDING_TLS_ERROR,
-	ENDING_KILLED,   /* with the process before this one */
-	ENDING_HANDOVER, /* it goes on in the next process */
-};
-
 enum connection_state {
 	CONNECTION_OPEN,
 	CONNECTION_FRAMING_FAILED, /* to be stopped */

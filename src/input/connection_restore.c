@@ -243,5 +243,6 @@ connection_resume(struct connection *c)
 	/* `done` follows with the note: if we die first, the loss remains. */
 	connection_progress_read(c);
 	connection_note(c, text);
+	atomic_fetch_add(&c->listener->events->lost_bytes, c->lost);
 	c->lost = 0;
 }

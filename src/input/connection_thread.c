@@ -20,19 +20,6 @@
 /* The bytes of the longest "closed", with a NUL. */
 #define CLOSED_TEXT 512
 
-static const char *const ending_names[] = {
-	[ENDING_EOF] = "eof",
-	[ENDING_RESET] = "reset",
-	[ENDING_IDLE] = "idle",
-	[ENDING_SHUTDOWN] = "shutdown",
-	[ENDING_BAD_FRAME] = "bad-frame",
-	[ENDING_ERROR] = "error",
-	[ENDING_TRUNCATED] = "truncated",
-	[ENDING_RESTART] = "restart",
-	[ENDING_TLS_ERROR] = "tls-error",
-	[ENDING_KILLED] = "killed",
-};
-
 static long long
 idle_at_ms(const struct connection *c)
 {
@@ -185,7 +172,7 @@ describe_end(const struct connection *c, enum ending ending,
 	snprintf(text, CLOSED_TEXT,
 		 "closed reason=%s%s%s records=%llu bytes=%llu "
 		 "seconds=%lld.%03lld%s%s%s%s%s",
-		 ending_names[ending],
+		 ending_name(ending),
 		 ending == ENDING_TLS_ERROR ? " detail=" : "",
 		 ending == ENDING_TLS_ERROR ? tls_stream_failure(c->tls) : "",
 		 (unsigned long long)c->records, (unsigned long long)c->bytes,
@@ -200,13 +187,15 @@ note_closed(struct connection *c, enum ending ending)
 		c->listener->config->limits.connection_notes;
 	const struct note_event probe = { .event = EVENT_PROBES };
 	uint64_t missing = undeciphered(c, ending);
+	bool is_silent = is_probe(c, ending, missing);
 	char text[CLOSED_TEXT];
 
+	if (is_silent)
+		atomic_fetch_add(&c->listener->events->probes, 1);
 	/* What is missing is told in any case. */
 	if (notes == NOTES_NONE && missing == 0)
 		return;
-	if (notes != NOTES_ALL && is_probe(c, ending, missing) &&
-	    c->listener->poller) {
+	if (notes != NOTES_ALL && is_silent && c->listener->poller) {
 		note_summary_count(poller_summary(c->listener->poller), &probe,
 				   &c->entry.peer);
 		return;
@@ -311,6 +300,7 @@ connection_main(void *argument)
 {
 	struct connection *c = argument;
 	enum ending ending;
+	bool all_settled;
 
 	thread_name("conn", c->listener->name);
 	if (connection_progress_was_closed(c)) {
@@ -346,7 +336,10 @@ connection_main(void *argument)
 	/* An end in order is a receipt: there is none if an output failed. */
 	c->entry.unconfirmed = output_set_is_broken(
 		c->listener->pool.outputs, c->listener->pool.output_mask);
-	if (!is_settled(c)) {
+	all_settled = is_settled(c);
+	if (!c->entry.unconfirmed)
+		atomic_fetch_add(&c->listener->events->closed[ending], 1);
+	if (!all_settled) {
 		turn_away(c);
 		return NULL;
 	}
@@ -354,7 +347,7 @@ connection_main(void *argument)
 		connection_progress_closed(c);
 	diag(LOG_DEBUG, "listener %s: connection %llu closed: %s",
 	     c->listener->name, (unsigned long long)c->origin.connection,
-	     ending_names[ending]);
+	     ending_name(ending));
 	if (ending == ENDING_KILLED && !c->entry.unconfirmed)
 		turn_away(c);
 	else

@@ -81,6 +81,7 @@ listener_enter_state(struct listener *listener, struct state *state)
 	if (!listener->state_entry)
 		return false;
 	listener->counters = &listener->state_entry->counters;
+	listener->events = &listener->state_entry->events;
 	return true;
 }
 
@@ -96,6 +97,7 @@ continue_counters(struct listener *listener,
 		return;
 	*listener->counters = before.counters;
 	atomic_store(&listener->counters->connections, 0);
+	*listener->events = before.events;
 	memcpy(p->unnoted, state_position(&before.progress)->unnoted,
 	       sizeof p->unnoted);
 	p->unnoted_bytes = state_position(&before.progress)->unnoted_bytes;
@@ -197,7 +199,7 @@ listener_open(struct listener *listener, unsigned backlog, bool beside,
 		store_socket(listener);
 	listener_continue(listener, previous);
 	pool_init(&listener->pool, outputs, config->output_mask,
-		  listener->counters, input_size, config->limits.max_record);
+		  listener->state_entry, input_size, config->limits.max_record);
 	if (config->fold_empty)
 		listener->pool.fold_mask =
 			config->output_mask & output_set_with_notes(outputs);

@@ -48,6 +48,7 @@ struct listener {
 	long long absent_since_ms;          /* on CLOCK_MONOTONIC */
 	struct diag_limit absent;           /* of what is logged of that */
 	struct listener_counters *counters; /* in its entry of the state */
+	struct listener_events *events;     /* likewise */
 	struct pool pool;
 	struct rates *rates; /* NULL: no source is limited */
 	struct state *state; /* borrowed */

@@ -110,6 +110,8 @@ reopen(struct output *output, struct writing *w, enum reason reason)
 		     "none",
 		     name);
 	output->sink->reopen_failed = !is_open;
+	atomic_store(&output->counters.is_replaced, !is_open);
+	atomic_fetch_add(&output->counters.rotations, is_other);
 	doubt_closed(output, output->sink);
 	if (is_other && w)
 		begin_line_again(output, w);

@@ -7,6 +7,7 @@
 #define PORTLOG_OUTPUT_OUTPUT_COUNTERS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct output_counters {
@@ -15,6 +16,8 @@ struct output_counters {
 	atomic_ullong errors;     /* the beginnings of stalls */
 	atomic_ullong stalled_ms; /* of stalls that are over */
 	atomic_ullong waiting;    /* records to be written */
+	atomic_ullong rotations;  /* its path was opened as another file */
+	atomic_bool is_replaced;  /* its path could not be opened again */
 	/* These on CLOCK_MONOTONIC: */
 	atomic_llong busy_since_ms;    /* 0: no write goes on */
 	atomic_llong stalled_since_ms; /* a write that failed; 0: none */

@@ -3,6 +3,34 @@
 
 #include <stdio.h>
 
+static const char *const endings[COUNTED_ENDINGS] = {
+	[ENDING_EOF] = "eof",
+	[ENDING_RESET] = "reset",
+	[ENDING_IDLE] = "idle",
+	[ENDING_SHUTDOWN] = "shutdown",
+	[ENDING_BAD_FRAME] = "bad-frame",
+	[ENDING_ERROR] = "error",
+	[ENDING_TRUNCATED] = "truncated",
+	[ENDING_RESTART] = "restart",
+	[ENDING_TLS_ERROR] = "tls-error",
+	[ENDING_KILLED] = "killed",
+};
+
+const char *
+ending_name(enum ending ending)
+{
+	return endings[ending];
+}
+
+void
+counters_note_record(struct listener_events *events, long long second)
+{
+	atomic_llong *last = &events->last_record_s;
+
+	if (atomic_load_explicit(last, memory_order_relaxed) != second)
+		atomic_store_explicit(last, second, memory_order_relaxed);
+}
+
 void
 counters_format(const struct listener_counters *c, enum protocol protocol,
 		char *out, size_t size)

@@ -87,6 +87,17 @@ sockets_pending(int fd)
 	return info.tcpi_unacked;
 }
 
+unsigned
+sockets_pending_limit(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+
+	/* Of a listener. */
+	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	return info.tcpi_sacked;
+}
+
 /*
  * The kernel's states of TCP.  <netinet/tcp.h> has them, but lacks the counters
  * in struct tcp_info and conflicts with <linux/tcp.h>.

@@ -49,4 +49,7 @@ uint64_t sockets_bytes_received(int fd);
  */
 unsigned sockets_pending(int fd);
 
+/* How many can, before the kernel ignores new peers; 0: unknown. */
+unsigned sockets_pending_limit(int fd);
+
 #endif

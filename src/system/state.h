@@ -154,6 +154,7 @@ struct state_listener {
 	atomic_uint messages_turn;
 	struct mmsghdr messages[STATE_DATAGRAMS];
 	struct groups groups; /* UDP: that its socket was to join */
+	struct listener_events events;
 };
 
 /* The msg_len of a message that the kernel has not filled. */
