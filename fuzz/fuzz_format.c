@@ -88,6 +88,8 @@ take_origin(struct input *in, struct origin *origin, char name[NAME_BYTES + 1])
 		origin->name = name;
 	if (kind / 18 % 2 == 1)
 		origin->by = name;
+	if (kind / 36 % 2 == 1)
+		origin->run = "0123456789abcdef";
 }
 
 /*
@@ -206,12 +208,16 @@ check_json(const char *line, size_t size, const struct record *r)
 		json_text(&j, "by", origin->by);
 	if (origin->name)
 		json_text(&j, "name", origin->name);
+	if (origin->run)
+		json_text(&j, "run", origin->run);
 	if (origin->connection > 0)
 		json_count(&j, "connection", origin->connection);
 	if (r->tag == TAG_NOTE) {
 		check_json_note(&j, r);
 	} else {
 		json_count(&j, "record", r->number);
+		if (r->tag == TAG_PIECE || r->begin > 0)
+			json_count(&j, "piece", r->begin);
 		json_text(&j, "tag", tag);
 		check_json_data(&j, r);
 	}
@@ -347,6 +353,7 @@ check_pieces(enum format format, const struct record *r, size_t max_line)
 
 		REQUIRE(format_lines(&rendering, out, max_line, &size) == 1);
 		REQUIRE(size <= max_line);
+		piece.begin += begin;
 		piece.data += begin;
 		piece.size -= begin;
 		if (rendering.count > 0) {
@@ -435,6 +442,7 @@ take_records(struct input *in, struct record records[RECORDS],
 		/* Records of one read have the same time; the next differs. */
 		records[i].time.tv_sec -= i > 1 && time.tv_sec > 0;
 		records[i].number = UINT64_MAX >> (tag + i) % 64;
+		records[i].begin = i % 2 ? UINT64_MAX >> (8 + tag % 56) : 0;
 		memcpy(data, in->data, size);
 		if (records[i].tag == TAG_NOTE)
 			records[i].size = make_note(data, in->data, size);

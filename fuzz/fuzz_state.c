@@ -79,6 +79,10 @@ check_listener(const struct state_reader *reader, size_t i,
 	REQUIRE(listener.cookie == cookie);
 	REQUIRE(memchr(listener.key, '\0', sizeof listener.key) != NULL);
 	REQUIRE(state_reader_uncounted(&listener) <= STATE_DATAGRAMS);
+	if (strchr(listener.key, ' ') &&
+	    reader->header.listener_size >= sizeof listener)
+		REQUIRE(state_reader_last_record(reader, listener.key) >=
+			state_position(&listener.progress)->records);
 	/* Where an entry ends within its cookie, it has none. */
 	REQUIRE(state_reader_find_listener(reader, cookie, &found) ==
 		(cookie != 0 && layout->listener >= COOKIE_OF_LISTENER + 8));

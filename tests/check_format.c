@@ -31,6 +31,14 @@ static const struct origin proxied = {
 	.connection = 3,
 	.protocol = PROTOCOL_TCP,
 };
+static const struct origin of_a_run = {
+	.listener = "tcp/8888",
+	.run = "0123456789abcdef",
+	.peer = "192.0.2.7:51034",
+	.name = "pump3",
+	.connection = 3,
+	.protocol = PROTOCOL_TCP,
+};
 static const struct origin no_peer = {
 	.listener = "udp/8888",
 	.peer = "-",
@@ -38,6 +46,7 @@ static const struct origin no_peer = {
 };
 static const struct origin no_origin = {
 	.listener = "-",
+	.run = "00c0ffee00c0ffee",
 	.peer = "-",
 	.protocol = PROTOCOL_NONE,
 };
@@ -66,7 +75,8 @@ static const struct {
 	{ FORMAT_JSON, &udp_origin, TAG_PIECE, "\"\\\n\r\t\x01Ω",
 	  "{\"time\":\"" TIME "\",\"listener\":\"a\\\"b\\\\c\",\"protocol\":"
 	  "\"udp\",\"peer\":\"2001:db8::7\",\"port\":40000,\"record\":12,"
-	  "\"tag\":\"P\",\"data\":\"\\\"\\\\\\n\\r\\t\\u0001Ω\"}\n" },
+	  "\"piece\":0,\"tag\":\"P\",\"data\":\"\\\"\\\\\\n\\r\\t\\u0001Ω\"}"
+	  "\n" },
 	{ FORMAT_JSON, &udp_origin, TAG_WHOLE,
 	  "\xe2\x80\xa8\xc2\x9b\xf0\x9f\xbf\xbf",
 	  "{\"time\":\"" TIME "\",\"listener\":\"a\\\"b\\\\c\",\"protocol\":"
@@ -111,8 +121,20 @@ static const struct {
 	  "\"udp\",\"event\":\"probes\",\"peer\":\"192.0.2.7\",\"a\":\"01\","
 	  "\"b\":\"1.\"}\n" },
 	{ FORMAT_JSON, &no_origin, TAG_NOTE, "resumed seconds=3.000",
-	  "{\"time\":\"" TIME "\",\"listener\":\"-\",\"event\":\"resumed\","
-	  "\"seconds\":3.000}\n" },
+	  "{\"time\":\"" TIME "\",\"listener\":\"-\",\"run\":"
+	  "\"00c0ffee00c0ffee\",\"event\":\"resumed\",\"seconds\":3.000}\n" },
+	{ FORMAT_JSON, &of_a_run, TAG_WHOLE, "hi",
+	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
+	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,"
+	  "\"name\":\"pump3\",\"run\":\"0123456789abcdef\",\"connection\":3,"
+	  "\"record\":12,\"tag\":\"F\",\"data\":\"hi\"}\n" },
+	{ FORMAT_JSON, &of_a_run, TAG_NOTE, "opened",
+	  "{\"time\":\"" TIME "\",\"listener\":\"tcp/8888\",\"protocol\":"
+	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,"
+	  "\"name\":\"pump3\",\"run\":\"0123456789abcdef\",\"connection\":3,"
+	  "\"event\":\"opened\"}\n" },
+	{ FORMAT_TEXT, &of_a_run, TAG_PIECE, "hi",
+	  TIME " tcp/8888 192.0.2.7:51034 P hi\n" },
 	{ FORMAT_RAW, &tcp_origin, TAG_WHOLE, "a\x1b", "a\x1b\n" },
 	{ FORMAT_RAW, &tcp_origin, TAG_PIECE, "a", "a" },
 	{ FORMAT_RAW, &tcp_origin, TAG_NOTE, "opened", "" },
@@ -315,6 +337,69 @@ START_TEST(cuts_a_long_record_into_lines_that_fit)
 }
 END_TEST
 
+/* Of a record of 5000 bytes: where the parts of it begin that have lines. */
+static const struct {
+	enum tag tag;
+	size_t begin, size, max_line;
+	const char *lines; /* their tags, and which pieces they are */
+} parts[] = {
+	{ TAG_WHOLE, 0, 100, 0, "F-" },
+	{ TAG_END, 0, 0, 0, "E-" },
+	{ TAG_TRUNCATED, 0, 5000, 0, "T-" },
+	{ TAG_PIECE, 0, 100, 0, "P0" },
+	{ TAG_PIECE, 100, 4000, 0, "P100" },
+	{ TAG_WHOLE, 4100, 900, 0, "F4100" },
+	{ TAG_END, 5000, 0, 0, "E5000" },
+	{ TAG_PIECE, UINT64_MAX, 1, 0, "P18446744073709551615" },
+	{ TAG_WHOLE, 0, 1843, 2000, "F-" }, /* it just fits */
+	{ TAG_WHOLE, 0, 1844, 2000, "P0 F1833" },
+	{ TAG_WHOLE, 0, 5000, 2000, "P0 P1833 F3663" },
+	{ TAG_PIECE, 0, 3000, 2000, "P0 P1833" },
+	{ TAG_END, 98, 3000, 2000, "P98 E1930" },
+};
+
+/* The tag and the piece of each line of JSON: "P0 F4096", "F-". */
+static void
+list_lines(char out[128], const char *lines)
+{
+	const char *end = lines + strlen(lines), *next;
+
+	for (*out = '\0'; lines < end; lines = next + 1) {
+		const char *tag = strstr(lines, "\"tag\":\"");
+		const char *piece = strstr(lines, "\"piece\":");
+
+		next = strchr(lines, '\n');
+		out += sprintf(out, "%c", tag[7]);
+		if (piece && piece < next)
+			out += sprintf(out, "%.*s",
+				       (int)strcspn(piece + 8, ","), piece + 8);
+		else
+			out += sprintf(out, "-");
+		if (next + 1 < end)
+			out += sprintf(out, " ");
+	}
+}
+
+START_TEST(a_piece_is_told_by_the_byte_it_begins_with)
+{
+	struct record record = make_long("x", parts[_i].size);
+	struct rendering rendering = { .format = FORMAT_JSON,
+				       .max_line = parts[_i].max_line,
+				       .records = &record,
+				       .count = 1 };
+	char out[FORMAT_BOUND(8000)], found[128];
+	size_t size;
+
+	record.tag = parts[_i].tag;
+	record.begin = parts[_i].begin;
+	format_lines(&rendering, out, sizeof out - 1, &size);
+	ck_assert_uint_eq(rendering.count, 0);
+	out[size] = '\0';
+	list_lines(found, out);
+	ck_assert_str_eq(found, parts[_i].lines);
+}
+END_TEST
+
 /* The rest of a record may begin in the next buffer. */
 START_TEST(goes_on_in_a_long_record)
 {
@@ -378,6 +463,8 @@ SUITE(format)
 	tcase_add_test(tests, no_record_exceeds_the_bound);
 	tcase_add_loop_test(tests, cuts_a_long_record_into_lines_that_fit, 0,
 			    sizeof long_records / sizeof *long_records);
+	tcase_add_loop_test(tests, a_piece_is_told_by_the_byte_it_begins_with,
+			    0, sizeof parts / sizeof *parts);
 	tcase_add_test(tests, goes_on_in_a_long_record);
 	tcase_add_test(tests, leaves_what_fits_and_what_has_no_pieces_whole);
 	suite_add_tcase(suite, tests);

@@ -57,6 +57,49 @@ START_TEST(there_are_places_for_so_many_listeners)
 }
 END_TEST
 
+START_TEST(each_state_has_a_run_of_its_own)
+{
+	const char *run = state.header->run;
+	struct state other;
+
+	ck_assert(state_open(&other, LISTENERS, PLACES, 8));
+	ck_assert_uint_eq(strlen(run), STATE_RUN - 1);
+	ck_assert_uint_eq(strspn(run, "0123456789abcdef"), STATE_RUN - 1);
+	ck_assert_str_ne(run, other.header->run);
+	state_close(&other);
+}
+END_TEST
+
+static const struct {
+	const char *keys[LISTENERS];
+	bool is_same;
+} names[] = {
+	{ { "a udp [::]:1", "a unix-datagram /x" }, true },
+	{ { "udp/1 udp 127.0.0.1:1", "udp/1 udp 127.0.0.2:1" }, true },
+	{ { "a udp [::]:1", "b udp [::]:1" }, false },
+	{ { "a udp [::]:1", "aa udp [::]:1" }, false },
+	{ { "aa udp [::]:1", "a udp [::]:1" }, false },
+	{ { "a udp [::]:1", "" }, false },
+	{ { "", "a udp [::]:1" }, false },
+};
+
+START_TEST(listeners_of_one_name_share_a_number)
+{
+	struct state_listener *a = state_add_listener(&state);
+	struct state_listener *b = state_add_listener(&state);
+	atomic_ullong *expected = names[_i].is_same ? &a->last_record : NULL;
+
+	strcpy(a->key, names[_i].keys[0]);
+	strcpy(b->key, names[_i].keys[1]);
+	ck_assert_ptr_eq(state_shared_number(&state, a), expected);
+	ck_assert_ptr_eq(state_shared_number(&state, b), expected);
+	if (b->key[0])
+		ck_assert_ptr_eq(state_find_name(&state, b->key),
+				 names[_i].is_same ? a : b);
+	ck_assert_ptr_null(state_find_name(&state, "c udp [::]:1"));
+}
+END_TEST
+
 START_TEST(a_change_is_seen_once_it_is_published)
 {
 	struct state_progress progress = { 0 };
@@ -133,6 +176,9 @@ SUITE(state)
 	tcase_add_test(tests, a_place_that_was_used_is_zero_but_for_its_socket);
 	tcase_add_test(tests, each_socket_has_a_cookie_of_its_own);
 	tcase_add_test(tests, there_are_places_for_so_many_listeners);
+	tcase_add_test(tests, each_state_has_a_run_of_its_own);
+	tcase_add_loop_test(tests, listeners_of_one_name_share_a_number, 0,
+			    sizeof names / sizeof *names);
 	tcase_add_test(tests, a_change_is_seen_once_it_is_published);
 	tcase_add_loop_test(
 		tests, a_kill_at_any_moment_leaves_one_whole_position, 0, 20);

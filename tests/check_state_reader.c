@@ -137,6 +137,89 @@ START_TEST(what_a_newer_version_has_beyond_ours_is_left_out)
 }
 END_TEST
 
+START_TEST(a_run_is_taken_once_and_only_where_its_process_has_ended)
+{
+	struct state_reader reader;
+	char run[STATE_RUN] = "";
+
+	fill();
+	if (state.fd < 0)
+		return;
+	for (int turn = 0; turn < 3; turn++) {
+		atomic_store(&state.header->is_at_rest, turn > 0);
+		ck_assert(state_reader_open(&reader, state.fd));
+		ck_assert(state_reader_take_run(&reader, run) == (turn > 0));
+		ck_assert_str_eq(run, turn > 0 ? state.header->run : "");
+		ck_assert(!atomic_load(&state.header->is_at_rest));
+		state_reader_close(&reader);
+		ck_assert(state_reader_open(&reader, state.fd));
+		ck_assert(!state_reader_take_run(&reader, run));
+		state_reader_close(&reader);
+	}
+}
+END_TEST
+
+static const char damaged[][STATE_RUN] = {
+	{ "" },
+	{ "0123456789abcde" },
+	{ "0123456789abcdeF" },
+	{ "01234567\"9abcdef" },
+	{ '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd',
+	  'e', 'f', '0' },
+};
+
+START_TEST(a_run_that_is_damaged_is_not_taken)
+{
+	struct state_reader reader;
+	char run[STATE_RUN] = "";
+
+	fill();
+	if (state.fd < 0)
+		return;
+	atomic_store(&state.header->is_at_rest, true);
+	memcpy(state.header->run, damaged[_i], STATE_RUN);
+	ck_assert(state_reader_open(&reader, state.fd));
+	ck_assert(!state_reader_take_run(&reader, run));
+	ck_assert_str_eq(run, "");
+	state_reader_close(&reader);
+}
+END_TEST
+
+START_TEST(the_last_record_is_that_of_a_name)
+{
+	static const struct {
+		const char *keys[LISTENERS], *key;
+		uint64_t records[LISTENERS], last;
+	} cases[] = {
+		{ { "a udp 1", "b udp 2" }, "a udp 3", { 5, 9 }, 5 },
+		{ { "a udp 1", "b udp 2" }, "b udp 1", { 5, 9 }, 9 },
+		{ { "a udp 1", "a udp 2" }, "a udp 3", { 5, 9 }, 9 },
+		{ { "a udp 1", "a udp 2" }, "a udp 1", { 9, 5 }, 9 },
+		{ { "a udp 1", "aa udp 2" }, "a udp 1", { 5, 9 }, 5 },
+		{ { "a udp 1", "b udp 2" }, "c udp 1", { 5, 9 }, 0 },
+		{ { "a", "" }, "a udp 1", { 5, 9 }, 0 },
+	};
+	struct state_reader reader;
+
+	fill();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		for (size_t l = 0; l < LISTENERS; l++) {
+			struct state_listener *entry = &state.listeners[l];
+
+			strcpy(entry->key, cases[i].keys[l]);
+			state_next(&entry->progress)->records =
+				cases[i].records[l];
+			state_publish(&entry->progress);
+		}
+		take(&reader);
+		ck_assert_msg(state_reader_last_record(&reader, cases[i].key) ==
+				      cases[i].last,
+			      "%zu", i);
+		state_reader_close(&reader);
+	}
+}
+END_TEST
+
 START_TEST(what_the_kernel_gave_in_the_last_read_is_counted)
 {
 	static const struct {
@@ -198,6 +281,12 @@ SUITE(state_reader)
 	tcase_add_test(tests, those_that_had_not_ended_are_left);
 	tcase_add_test(tests, what_an_older_version_did_not_have_is_zero);
 	tcase_add_test(tests, what_a_newer_version_has_beyond_ours_is_left_out);
+	tcase_add_test(
+		tests,
+		a_run_is_taken_once_and_only_where_its_process_has_ended);
+	tcase_add_loop_test(tests, a_run_that_is_damaged_is_not_taken, 0,
+			    sizeof damaged / sizeof *damaged);
+	tcase_add_test(tests, the_last_record_is_that_of_a_name);
 	tcase_add_test(tests, what_the_kernel_gave_in_the_last_read_is_counted);
 	tcase_add_test(tests, it_is_read_from_the_file_that_is_stored);
 	suite_add_tcase(suite, tests);

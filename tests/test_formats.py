@@ -201,6 +201,7 @@ class Formats(harness.Case):
         for number, (line, data) in enumerate(zip(lines, sent), 1):
             made = json.loads(line, object_pairs_hook=without_duplicates)
             self.assertRegex(made.pop("time"), r"\A%s\Z" % TIME)
+            self.assertRegex(made.pop("run"), r"\A[0-9a-f]{16}\Z")
             if is_text(data):
                 self.assertEqual(made.pop("data").encode("utf-8"), data)
             else:
@@ -278,6 +279,7 @@ class Notes(harness.Case):
         self.assertRegex(opened.pop("time"), r"\A%s\Z" % TIME)
         origin = {"listener": daemon.listening[0][0], "protocol": "tcp",
                   "peer": "127.0.0.1", "connection": 1,
+                  "run": opened["run"],
                   "port": connection.getsockname()[1]}
         self.assertEqual(opened, dict(origin, event="opened"))
         closed.pop("time")
@@ -292,7 +294,7 @@ class Notes(harness.Case):
                          ("T", "01234567", 1))
         note.pop("time")
         self.assertEqual(note, {
-            "listener": daemon.listening[1][0], "protocol": "udp",
+            "run": opened["run"], "listener": daemon.listening[1][0], "protocol": "udp",
             "peer": "127.0.0.2", "port": sender.getsockname()[1],
             "event": "truncated", "size": 10, "kept": 8})
 

@@ -575,6 +575,8 @@ class Journal(Messages):
             connection.sendall(b"hello\ttab\nsecond")
             peer = connection.getsockname()
         first, second, closed = (self.parse(server.get()) for _ in range(3))
+        self.assertRegex(first["PORTLOG_RUN"], rb"\A[0-9a-f]{16}\Z")
+        self.assertEqual(closed["PORTLOG_RUN"], first.pop("PORTLOG_RUN"))
         self.assertEqual(first, {
             "MESSAGE": b"tcp/%d 127.0.0.1:%d F hello\ttab" % (
                 daemon.port(), peer[1]),
@@ -592,6 +594,20 @@ class Journal(Messages):
         self.assertNotIn("PORTLOG_RECORD", closed)
         self.assertIn("output journal: writing records to the journal",
                       daemon.errors())
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_each_entry_of_a_record_in_pieces_is_told_apart(self):
+        daemon, server = self.start('{ type = "journal"; }', TCP.replace(
+            "}", "max_record = 8; }"))
+        with daemon.tcp() as connection:
+            connection.sendall(b"x" * 20 + b"\nshort\n")
+        entries = [self.parse(server.get()) for _ in range(5)]
+        self.assertEqual(
+            [(e.get("PORTLOG_RECORD"), e.get("PORTLOG_PIECE"),
+              e["PORTLOG_TAG"]) for e in entries],
+            [(b"1", b"0", b"P"), (b"1", b"8", b"P"), (b"1", b"16", b"F"),
+             (b"2", None, b"F"), (None, None, b"*")])
+        self.assertEqual(len({e["PORTLOG_RUN"] for e in entries}), 1)
         self.assertEqual(daemon.stop(), 0)
 
     def test_a_record_of_udp_has_no_connection(self):

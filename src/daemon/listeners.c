@@ -32,6 +32,7 @@ static bool
 open_state(struct listeners *ls, const struct listen_fds *in)
 {
 	const struct state_header *before = &in->previous.header;
+	struct state_header *header;
 
 	if (!state_open(&ls->state,
 			ls->count + in->count + in->previous.listener_count,
@@ -42,7 +43,10 @@ open_state(struct listeners *ls, const struct listen_fds *in)
 		     strerror(errno));
 		return false;
 	}
-	atomic_store(&ls->state.header->numbers, atomic_load(&before->numbers));
+	header = ls->state.header;
+	atomic_store(&header->numbers, atomic_load(&before->numbers));
+	atomic_store(&header->is_at_rest,
+		     state_reader_take_run(&in->previous, header->run));
 	return true;
 }
 

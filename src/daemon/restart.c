@@ -84,9 +84,12 @@ free_entry(struct registry_entry *entry, void *unused)
 	connection_free((struct connection *)entry);
 }
 
+/* An output that is broken keeps us from saying what the others have. */
 void
 restart_free(struct listeners *ls)
 {
+	atomic_store(&ls->state.header->is_at_rest,
+		     !output_set_is_broken(ls->outputs, UINT64_MAX));
 	registry_take_back(&ls->registry, free_entry, NULL);
 }
 
@@ -217,6 +220,29 @@ take_over_inflight(struct listeners *ls, struct retired *retired,
 	registry_send_anew(&ls->registry);
 }
 
+/*
+ * A listener that is not configured any more may be so again, in the same run:
+ * then its records go on being counted.
+ */
+static void
+keep_counts(struct state *state, const struct state_reader *previous)
+{
+	for (size_t i = 0; i < previous->listener_count; i++) {
+		struct state_listener before, *entry;
+		uint64_t last;
+
+		state_reader_listener(previous, i, &before);
+		last = state_reader_last_record(previous, before.key);
+		if (last == 0 || state_find_name(state, before.key))
+			continue;
+		entry = state_add_listener(state);
+		if (!entry)
+			return;
+		memcpy(entry->key, before.key, sizeof entry->key);
+		entry->progress.position[0].records = last;
+	}
+}
+
 void
 restart_take_over(struct listeners *ls, struct retired *retired,
 		  struct listen_fds *in)
@@ -234,6 +260,8 @@ restart_take_over(struct listeners *ls, struct retired *retired,
 	/* Of those that were not in flight, what they had in hand is noted. */
 	while (state_reader_take_left(&in->previous, &entry))
 		take_over(retired, in, -1, 0, &entry);
+	if (atomic_load(&ls->state.header->is_at_rest))
+		keep_counts(&ls->state, &in->previous);
 	registry_send_all(&ls->registry);
 	state_store(&ls->state);
 }

@@ -19,7 +19,7 @@ bool restart_is_ready(struct listeners *, struct retired *);
 /* Leave all connections in flight. */
 void restart_hand_over(struct listeners *);
 
-/* Free the connections, which are the next process's. */
+/* Free the connections, which are the next process's; the run is, too. */
 void restart_free(struct listeners *);
 
 /* It becomes a stop: start all threads again.  false: one cannot be. */

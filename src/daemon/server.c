@@ -347,9 +347,12 @@ open_status(struct server *s)
 static bool
 start_threads(struct server *s)
 {
+	struct state_header *state = s->listeners.state.header;
+
 	confine(s->config);
-	return output_set_start(s->outputs) && listeners_start(&s->listeners) &&
-	       retired_start(&s->retired);
+	atomic_store(&state->is_at_rest, false);
+	return output_set_start(s->outputs, state->run) &&
+	       listeners_start(&s->listeners) && retired_start(&s->retired);
 }
 
 /* Open everything and start all threads; false: stderr has the reason. */

@@ -45,6 +45,7 @@ connection_accepted(struct connection *c, uint64_t number)
 	const struct listener_config *config = c->listener->config;
 
 	c->origin = (struct origin){ .listener = c->listener->name,
+				     .run = c->listener->state->header->run,
 				     .connection = number,
 				     .protocol = PROTOCOL_TCP };
 	if (c->entry.peer.any.sa_family == AF_UNIX)

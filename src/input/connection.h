@@ -61,6 +61,7 @@ struct connection {
 	long long received_ms;
 	long long unfinished_ms; /* of the oldest byte not shown; 0: none */
 	uint64_t records;
+	uint64_t begin; /* bytes of the next one that were pieces */
 	uint64_t bytes;
 	uint64_t lost; /* of these by a killed process, and not noted yet */
 	unsigned char *unfinished; /* record of an earlier process; owned */

@@ -65,11 +65,14 @@ add(struct connection *c, struct batch *batch, enum tag tag, const void *data,
 				 .time = c->time,
 				 .origin = &c->origin,
 				 .number = tag == TAG_NOTE ? 0 : c->records + 1,
+				 .begin = tag == TAG_NOTE ? 0 : c->begin,
 				 .data = data,
 				 .size = size,
 				 .tag = tag,
 			 });
 	c->records += tag == TAG_WHOLE || tag == TAG_END;
+	if (tag != TAG_NOTE)
+		c->begin = tag == TAG_PIECE ? c->begin + size : 0;
 	if (is_written)
 		connection_progress_written(c);
 }

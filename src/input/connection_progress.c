@@ -33,6 +33,7 @@ connection_progress_begin(struct connection *c,
 	if (previous) {
 		entry->progress = previous->progress;
 		entry->saved = previous->saved;
+		entry->begin = previous->begin;
 		continue_header(entry, previous);
 	} else {
 		entry->progress.position[0].framing =
@@ -157,6 +158,7 @@ connection_progress_written(struct connection *c)
 	p->done = c->bytes - connection_held(c);
 	p->records = c->records;
 	p->is_saved = false;
+	c->state_entry->begin = c->begin;
 	state_publish(progress);
 }
 

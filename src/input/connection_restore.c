@@ -159,6 +159,7 @@ connection_restore(struct connection *c, struct state_connection *previous,
 		connection_describe_proxy(c, NULL);
 	c->resumed = !c->entry.unadmitted || c->entry.fd < 0;
 	c->records = p->records;
+	c->begin = previous->begin;
 	c->bytes = p->read;
 	c->wire = p->wire;
 	atomic_store(&c->entry.records, c->records);

@@ -109,6 +109,7 @@ listener_continue(struct listener *listener,
 {
 	struct state_listener *entry = listener->state_entry, before;
 	struct state_position *p = &entry->progress.position[0];
+	uint64_t last = state_reader_last_record(previous, listener->key);
 
 	entry->cookie = state_cookie(listener->socket.fd);
 	groups_save(&entry->groups, listener->config);
@@ -116,11 +117,14 @@ listener_continue(struct listener *listener,
 	continue_counters(listener, previous);
 	listener->is_known =
 		state_reader_find_listener(previous, entry->cookie, &before);
-	if (!listener->is_known)
-		return;
-	*p = *state_position(&before.progress);
-	p->read += state_reader_uncounted(&before);
-	atomic_store(&entry->messages_turn, p->turn);
+	if (listener->is_known) {
+		*p = *state_position(&before.progress);
+		p->read += state_reader_uncounted(&before);
+		atomic_store(&entry->messages_turn, p->turn);
+	}
+	/* Records count by the name, whichever socket that had. */
+	p->records = last;
+	atomic_store(&entry->last_record, last);
 }
 
 /* Bind a socket; false: it is absent, or stderr has another reason. */
@@ -223,8 +227,10 @@ listener_bind_again(struct listener *listener, unsigned backlog)
 		return false;
 	listener->is_absent = false;
 	/* Threads of its connections read its name, which stays the same. */
-	if (!was_bound)
+	if (!was_bound) {
 		set_key(listener);
+		snprintf(entry->key, sizeof entry->key, "%s", listener->key);
+	}
 	find_what_may_go(listener);
 	state_next(&entry->progress)->dropped = 0;
 	state_publish(&entry->progress);
@@ -370,6 +376,7 @@ listener_note(struct listener *listener, const char *text)
 {
 	struct origin origin = {
 		.listener = listener->name,
+		.run = listener->state->header->run,
 		.peer = "-",
 		.protocol = listener->config->protocol,
 	};

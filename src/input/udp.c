@@ -166,6 +166,7 @@ resume(struct udp *u)
 			   : sockets_dropped(listener->socket.fd);
 	sockets_count_drops(listener->socket.fd);
 	u->records = p->records;
+	u->shared_number = state_shared_number(listener->state, entry);
 	u->lost_at_kill = p->read - p->done;
 }
 
@@ -206,6 +207,7 @@ udp_start(struct listener *listener, int done_fd)
 	u->listener = listener;
 	u->done_fd = done_fd;
 	u->self = (struct origin){ .listener = listener->name,
+				   .run = listener->state->header->run,
 				   .peer = "-",
 				   .protocol = listener->config->protocol };
 	for (size_t i = 0; i < STATE_DATAGRAMS; i++)

@@ -12,19 +12,32 @@
 #include "input/rates.h"
 #include "record/framer.h"
 
+/* Of the record that is to be added, or of which a piece was. */
+static uint64_t
+next_number(struct udp *u)
+{
+	if (u->shared_number && u->begin == 0)
+		u->records = atomic_fetch_add(u->shared_number, 1);
+	return u->records + 1;
+}
+
 static void
 add(struct udp *u, struct batch *batch, struct record *record, enum tag tag,
     const void *data, size_t size)
 {
 	record->tag = tag;
-	record->number = tag == TAG_NOTE ? 0 : u->records + 1;
+	record->number = tag == TAG_NOTE ? 0 : next_number(u);
+	record->begin = tag == TAG_NOTE ? 0 : u->begin;
 	record->data = data;
 	record->size = size;
 	/* batch_add() emits a full batch, and may block. */
 	if (batch_is_nearly_full(batch))
 		atomic_store(&u->unframed_at_emit, u->unframed);
 	batch_add(batch, *record);
-	u->records += tag != TAG_NOTE && tag != TAG_PIECE;
+	if (tag == TAG_NOTE)
+		return;
+	u->records += tag != TAG_PIECE;
+	u->begin = tag == TAG_PIECE ? u->begin + size : 0;
 }
 
 /*

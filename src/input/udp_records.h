@@ -48,7 +48,9 @@ struct udp {
 	unsigned long turns_seen; /* by udp_is_alive() */
 	_Atomic uint32_t dropped; /* of the kernel's count, what was noted */
 	uint64_t records;         /* the number of the last one */
-	uint64_t lost_at_kill;    /* datagrams, not noted yet */
+	uint64_t begin;           /* bytes of the next one that were pieces */
+	atomic_ullong *shared_number; /* see state_shared_number() */
+	uint64_t lost_at_kill;        /* datagrams, not noted yet */
 	struct note_summary summary;
 	struct senders senders;
 	struct state_progress *progress; /* in the state */

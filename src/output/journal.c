@@ -19,7 +19,7 @@
 
 #include "base/escape.h"
 
-#define FIELDS 15
+#define FIELDS 17
 #define FIELD_BYTES 160
 
 /* The names of both fields of add_message(), and the columns of MESSAGE. */
@@ -107,6 +107,8 @@ add_origin(struct entry *entry, const struct origin *origin)
 		add(entry, "PORTLOG_NAME", origin->name);
 	if (origin->fingerprint)
 		add(entry, "PORTLOG_FINGERPRINT", origin->fingerprint);
+	if (origin->run)
+		add(entry, "PORTLOG_RUN", origin->run);
 	if (origin->connection > 0)
 		add_number(entry, "PORTLOG_CONNECTION", origin->connection);
 }
@@ -173,6 +175,8 @@ send_journal(struct sink *sink, const struct record *record)
 	add_origin(&entry, record->origin);
 	if (record->number > 0)
 		add_number(&entry, "PORTLOG_RECORD", record->number);
+	if (record_has_pieces(record))
+		add_number(&entry, "PORTLOG_PIECE", record->begin);
 	add(&entry, "PORTLOG_TAG", tag);
 	add(&entry, "SYSLOG_IDENTIFIER", sink->config->ident);
 	add_number(&entry, "SYSLOG_FACILITY", sink->config->facility);

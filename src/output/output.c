@@ -181,9 +181,10 @@ send_all(struct output *output, const struct record *records, size_t count)
 static void
 note(struct output *output, const char *text)
 {
-	static const struct origin origin = { .listener = "-",
-					      .peer = "-",
-					      .protocol = PROTOCOL_NONE };
+	const struct origin origin = { .listener = "-",
+				       .run = output->run,
+				       .peer = "-",
+				       .protocol = PROTOCOL_NONE };
 	char line[FORMAT_BOUND(NOTE_SIZE)];
 	struct record record = { .origin = &origin,
 				 .data = (const unsigned char *)text,
@@ -331,8 +332,9 @@ output_send(struct output *output, const struct record *records, size_t count)
 }
 
 bool
-output_start(struct output *output)
+output_start(struct output *output, const char *run)
 {
+	output->run = run;
 	return !output->sync || sync_start(output);
 }
 

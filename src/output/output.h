@@ -30,8 +30,11 @@
 bool output_open(struct output *, const struct output_config *, int wake_fd,
 		 int broken_fd);
 
-/* Start its thread, if it has one.  false: as output_open().  Main thread. */
-bool output_start(struct output *);
+/*
+ * Start its thread, if it has one; run is for notes, and borrowed.  false: as
+ * output_open().  Main thread.
+ */
+bool output_start(struct output *, const char *run);
 
 /*
  * Open the output in the same way and close it again; its file stays as it is,

@@ -85,10 +85,10 @@ output_set_open(const struct config *config, int wake_fd, int broken_fd)
 }
 
 bool
-output_set_start(struct output_set *outputs)
+output_set_start(struct output_set *outputs, const char *run)
 {
 	for (size_t i = 0; i < outputs->count; i++)
-		if (!output_start(&outputs->list[i]))
+		if (!output_start(&outputs->list[i], run))
 			return false;
 	return true;
 }

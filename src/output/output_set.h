@@ -32,10 +32,10 @@ struct output_set *output_set_open(const struct config *, int wake_fd,
 				   int broken_fd);
 
 /*
- * Start the threads of those that have one.  false: stderr has the reason.
- * Main thread.
+ * Start the threads of those that have one.  false: stderr has the reason.  run
+ * is that of the state, for notes; borrowed.  Main thread.
  */
-bool output_set_start(struct output_set *);
+bool output_set_start(struct output_set *, const char *run);
 
 /*
  * Open each output as output_set_open() does, and close it again; files stay as

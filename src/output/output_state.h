@@ -25,6 +25,7 @@ struct output {
 	atomic_bool abandoned;    /* the process is about to give up */
 	atomic_bool broken;       /* stdout has lost its reader */
 	size_t max_line;          /* bytes of a rendered line; 0: no limit */
+	const char *run;          /* of notes; borrowed */
 	int broken_fd;            /* an eventfd, rung then; borrowed */
 	int wake_fd;           /* an eventfd, rung after a reopen; borrowed */
 	struct commit commit;  /* of what is to be on the disk: see sync.h */

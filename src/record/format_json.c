@@ -162,9 +162,39 @@ put_origin(char *out, const struct origin *origin)
 	if (origin->fingerprint)
 		used += put_member(out + used, "fingerprint",
 				   origin->fingerprint);
+	if (origin->run) {
+		used += put(out + used, ",\"run\":\"");
+		used += put(out + used, origin->run);
+		out[used++] = '"';
+	}
 	if (origin->connection > 0)
 		used += (size_t)sprintf(out + used, ",\"connection\":%llu",
 					(unsigned long long)origin->connection);
+	return used;
+}
+
+/*
+ * Write what a peer has sent, from done on, as put_data() does; is_piece: not
+ * all of the record is in this line.
+ */
+static size_t
+put_record(char *out, size_t limit, const struct record *record, size_t done,
+	   size_t *size, bool is_piece)
+{
+	size_t used = 0, tag;
+
+	if (record->number > 0)
+		used += (size_t)sprintf(out, ",\"record\":%llu",
+					(unsigned long long)record->number);
+	if (is_piece)
+		used += (size_t)sprintf(
+			out + used, ",\"piece\":%llu",
+			(unsigned long long)(record->begin + done));
+	used += put(out + used, ",\"tag\":");
+	tag = used + 1;
+	used += put(out + used, "\"F\"");
+	used += put_data(out + used, limit - used, record->data + done, size);
+	out[tag] = (char)record_line_tag(record, done + *size);
 	return used;
 }
 
@@ -182,18 +212,16 @@ format_json(char *out, size_t limit, const struct record *record, size_t done,
 		used += put_note(out + used, record->origin,
 				 (const char *)record->data, record->size);
 	} else {
-		size_t tag;
+		bool is_piece = record_has_pieces(record) || done > 0;
+		size_t head = used, left = limit - head - 2, all = *size;
 
-		if (record->number > 0)
-			used += (size_t)sprintf(
-				out + used, ",\"record\":%llu",
-				(unsigned long long)record->number);
-		used += put(out + used, ",\"tag\":");
-		tag = used + 1;
-		used += put(out + used, "\"F\"");
-		used += put_data(out + used, limit - used - 2,
-				 record->data + done, size);
-		out[tag] = (char)record_line_tag(record, done + *size);
+		used += put_record(out + head, left, record, done, size,
+				   is_piece);
+		if (!is_piece && *size < all) { /* it does not fit: once more */
+			*size = all;
+			used = head + put_record(out + head, left, record, done,
+						 size, true);
+		}
 	}
 	/* Without the NUL of put(), for which there may be no room. */
 	out[used++] = '}';

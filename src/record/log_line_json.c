@@ -72,10 +72,10 @@ take_data(struct log_line *log_line, const json_t *object)
 static bool
 is_column(const char *key)
 {
-	static const char *const columns[] = { "time",       "listener",
-					       "protocol",   "peer",
-					       "port",       "event",
-					       "connection", "record" };
+	static const char *const columns[] = {
+		"time",  "listener",   "protocol", "peer", "port",
+		"event", "connection", "record",   "run",  "piece"
+	};
 
 	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
 		if (strcmp(key, columns[i]) == 0)

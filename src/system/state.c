@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 static size_t
@@ -48,6 +50,17 @@ map(struct state *state)
 	return true;
 }
 
+static bool
+make_run(char run[STATE_RUN])
+{
+	uint64_t number;
+
+	if (getrandom(&number, sizeof number, 0) != sizeof number)
+		return false;
+	snprintf(run, STATE_RUN, "%016" PRIx64, number);
+	return true;
+}
+
 bool
 state_open(struct state *state, size_t listeners, size_t connections,
 	   uint64_t generation)
@@ -78,7 +91,10 @@ state_open(struct state *state, size_t listeners, size_t connections,
 	state->listeners = (struct state_listener *)(state->header + 1);
 	state->connections =
 		(struct state_connection *)(state->listeners + listeners);
-	return true;
+	if (make_run(state->header->run))
+		return true;
+	state_close(state);
+	return false;
 }
 
 void
@@ -127,6 +143,36 @@ state_add_listener(struct state *state)
 		return NULL;
 	atomic_store(&state->header->listeners_used, (unsigned)used + 1);
 	return &state->listeners[used];
+}
+
+bool
+state_is_same_name(const char *key, const char *other)
+{
+	size_t size = strcspn(key, " ");
+
+	return strncmp(key, other, size) == 0 && other[size] == ' ';
+}
+
+struct state_listener *
+state_find_name(struct state *state, const char *key)
+{
+	size_t used = atomic_load(&state->header->listeners_used);
+
+	for (size_t i = 0; i < used; i++)
+		if (state_is_same_name(key, state->listeners[i].key))
+			return &state->listeners[i];
+	return NULL;
+}
+
+atomic_ullong *
+state_shared_number(struct state *state, const struct state_listener *entry)
+{
+	size_t used = atomic_load(&state->header->listeners_used), same = 0;
+
+	for (size_t i = 0; i < used; i++)
+		same += state_is_same_name(entry->key, state->listeners[i].key);
+	return same > 1 ? &state_find_name(state, entry->key)->last_record
+			: NULL;
 }
 
 /* The number of a free place; the number of places: there is none. */

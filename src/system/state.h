@@ -139,6 +139,7 @@ struct state_connection {
 	uint8_t told[28];         /* the peer of which it told, as peer */
 	uint32_t told_size;       /* 0: of none */
 	atomic_uint tls;          /* enum state_tls */
+	uint64_t begin; /* bytes of its next record that the log has */
 };
 
 struct state_listener {
@@ -155,10 +156,19 @@ struct state_listener {
 	struct mmsghdr messages[STATE_DATAGRAMS];
 	struct groups groups; /* UDP: that its socket was to join */
 	struct listener_events events;
+	/* UDP: of all that have its name; only the first of these counts. */
+	atomic_ullong last_record;
 };
 
 /* The msg_len of a message that the kernel has not filled. */
 #define STATE_UNFILLED UINT32_MAX
+
+/*
+ * A run: all numbers of listeners, connections and records are given once in
+ * it.  A process that ends in order, without a stop, leaves its run to the next
+ * one.  After a kill nobody knows which numbers are in the log, so a run ends.
+ */
+#define STATE_RUN 17 /* hexadecimal digits and a NUL */
 
 /* Before the listeners and the connections. */
 struct state_header {
@@ -170,6 +180,8 @@ struct state_header {
 	atomic_uint listeners_used; /* likewise */
 	uint64_t generation;        /* counts from 1, one a process */
 	atomic_ullong numbers;      /* given to connections so far */
+	char run[STATE_RUN];
+	atomic_uint is_at_rest; /* boolean: the next process goes on with it */
 };
 
 #define STATE_MAGIC "portlog state 2"
@@ -189,7 +201,8 @@ struct state {
 
 /*
  * Make one with all entries free, with places for so many listeners and
- * connections.  false and errno: there is no memory.
+ * connections, and a run that no other has.  false and errno: there is no
+ * memory.
  */
 bool state_open(struct state *, size_t listeners, size_t connections,
 		uint64_t generation);
@@ -204,6 +217,19 @@ void state_close(struct state *);
 
 /* A new entry for a listener, all zero; NULL: there is no place. */
 struct state_listener *state_add_listener(struct state *);
+
+/* Whether two listeners have one name, by their keys, which begin with it. */
+bool state_is_same_name(const char *key, const char *other);
+
+/* The first one of that name.  NULL: there is none. */
+struct state_listener *state_find_name(struct state *, const char *key);
+
+/*
+ * The number of the last record of all listeners of one name, to be counted
+ * up by each of them.  NULL: no other has its name.  Any thread.
+ */
+atomic_ullong *state_shared_number(struct state *,
+				   const struct state_listener *);
 
 /*
  * A free entry for a connection, all else zero, of this socket; to be

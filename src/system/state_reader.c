@@ -100,7 +100,7 @@ read_header(struct state_reader *reader)
 bool
 state_reader_take(struct state_reader *reader, unsigned char *data, size_t size)
 {
-	*reader = (struct state_reader){ .data = data, .size = size };
+	*reader = (struct state_reader){ .data = data, .size = size, .fd = -1 };
 	read_header(reader);
 	if (is_sound(reader) && sort_places(reader))
 		return true;
@@ -134,10 +134,14 @@ state_reader_open(struct state_reader *reader, int fd)
 	*reader = (struct state_reader){ 0 };
 	if (!data)
 		return false;
-	if (size > 0 && pread(fd, data, size, 0) == (ssize_t)size)
-		return state_reader_take(reader, data, size);
-	free(data);
-	return false;
+	if (size == 0 || pread(fd, data, size, 0) != (ssize_t)size) {
+		free(data);
+		return false;
+	}
+	if (!state_reader_take(reader, data, size))
+		return false;
+	reader->fd = fd;
+	return true;
 }
 
 void
@@ -246,6 +250,51 @@ state_reader_find_key(const struct state_reader *reader, const char *key,
 {
 	return find_listener(reader, offsetof(struct state_listener, key), key,
 			     strlen(key) + 1, out);
+}
+
+/* It stands in the log: what is damaged must not. */
+static bool
+is_run(const char run[STATE_RUN])
+{
+	return run[STATE_RUN - 1] == '\0' &&
+	       strspn(run, "0123456789abcdef") == STATE_RUN - 1;
+}
+
+bool
+state_reader_take_run(const struct state_reader *reader, char run[STATE_RUN])
+{
+	const struct state_header *h = &reader->header;
+	const size_t at = offsetof(struct state_header, is_at_rest);
+	const unsigned none = 0;
+
+	/* Should systemd not get our state, it still has this one. */
+	if (!atomic_load(&h->is_at_rest) || !is_run(h->run) ||
+	    pwrite(reader->fd, &none, sizeof none, (off_t)at) != sizeof none)
+		return false;
+	memcpy(run, h->run, STATE_RUN);
+	return true;
+}
+
+uint64_t
+state_reader_last_record(const struct state_reader *reader, const char *key)
+{
+	const struct state_header *h = &reader->header;
+	const size_t at = offsetof(struct state_listener, key);
+	struct state_listener l;
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < reader->listener_count; i++) {
+		size_t entry = h->header_size + i * h->listener_size;
+
+		if (h->listener_size < at + sizeof l.key ||
+		    !state_is_same_name(key, (const char *)reader->data +
+						     entry + at))
+			continue;
+		state_reader_listener(reader, i, &l);
+		if (state_position(&l.progress)->records > last)
+			last = state_position(&l.progress)->records;
+	}
+	return last;
 }
 
 bool

@@ -12,6 +12,7 @@
 struct state_reader {
 	unsigned char *data; /* owned; NULL: there is none, and all else is 0 */
 	size_t size;
+	int fd; /* of its file, as long as that is open; -1: none; borrowed */
 	struct state_header header;
 	size_t listener_count; /* entries */
 	struct state_place
@@ -20,7 +21,10 @@ struct state_reader {
 	size_t next_left; /* of these, to look at */
 };
 
-/* Read it from a file; false: it has none that is whole and understood. */
+/*
+ * Read it from a file, which is borrowed; false: it has none that is whole and
+ * understood.
+ */
 bool state_reader_open(struct state_reader *, int fd);
 
 /* The same of a copy that the caller allocated and no longer owns.  Pure. */
@@ -39,6 +43,15 @@ bool state_reader_find_listener(const struct state_reader *, uint64_t cookie,
 				struct state_listener *);
 bool state_reader_find_key(const struct state_reader *, const char *key,
 			   struct state_listener *);
+
+/*
+ * Take over the run; no other process can take it from there once more.  false:
+ * its process has not ended in order.
+ */
+bool state_reader_take_run(const struct state_reader *, char run[STATE_RUN]);
+
+/* The number of the last record of any listener that has this key's name. */
+uint64_t state_reader_last_record(const struct state_reader *, const char *key);
 
 /*
  * Take the entry of a socket, once; then those that were not taken and whose
