@@ -116,6 +116,10 @@ static const struct {
 	  "\"tcp\",\"peer\":\"192.0.2.7\",\"port\":51034,"
 	  "\"by\":\"[fe80::1%q\\\"z]:40112\",\"connection\":3,"
 	  "\"event\":\"proxied\",\"bytes\":1}\n" },
+	{ FORMAT_JSON, &no_peer, TAG_NOTE, "lost datagrams<=37",
+	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
+	  "\"udp\",\"event\":\"lost\",\"datagrams\":37,"
+	  "\"at_most\":true}\n" },
 	{ FORMAT_JSON, &no_peer, TAG_NOTE, "probes peer=192.0.2.7 a=01 b=1.",
 	  "{\"time\":\"" TIME "\",\"listener\":\"udp/8888\",\"protocol\":"
 	  "\"udp\",\"event\":\"probes\",\"peer\":\"192.0.2.7\",\"a\":\"01\","

@@ -192,6 +192,48 @@ START_TEST(reads_a_formatted_record_back)
 }
 END_TEST
 
+static const char *const notes[] = {
+	"opened",
+	"lost bytes=7",
+	"lost bytes<=7",
+	"lost datagrams<=0",
+	"proxied by=192.0.2.1:5 told-name=a<",
+	"closed reason=eof records=2 bytes=7 seconds=0.877",
+};
+
+/* What stands in no column of text, as the run, is no word of it. */
+START_TEST(reads_a_formatted_note_back)
+{
+	const struct origin origin = { .listener = "a",
+				       .run = "0123456789abcdef",
+				       .peer = "-",
+				       .connection = 7,
+				       .protocol = PROTOCOL_TCP };
+	struct record record = { .origin = &origin,
+				 .data = (const unsigned char *)notes[_i],
+				 .size = strlen(notes[_i]),
+				 .tag = TAG_NOTE };
+	struct rendering rendering = { .format = FORMAT_JSON,
+				       .records = &record,
+				       .count = 1 };
+	char line[FORMAT_BOUND(80)];
+	struct log_line log_line;
+	const char *expected;
+	size_t size;
+
+	format_lines(&rendering, line, sizeof line, &size);
+	ck_assert_ptr_null(memchr(line, '<', size - strlen("a<\"}\n")));
+	expected = log_line_parse_json(&log_line, line, size - 1);
+	if (expected && strstr(expected, "without jansson"))
+		return;
+	ck_assert_ptr_null(expected);
+	ck_assert_int_eq(log_line.tag, TAG_NOTE);
+	ck_assert_uint_eq(log_line.size, record.size);
+	ck_assert_mem_eq(log_line.data, notes[_i], record.size);
+	log_line_free(&log_line);
+}
+END_TEST
+
 static const char *const faulty_json[] = {
 	"",
 	"{",
@@ -273,6 +315,8 @@ SUITE(log_line)
 			    sizeof times / sizeof *times);
 	tcase_add_test(tests, finds_the_event_of_a_note);
 	tcase_add_loop_test(tests, reads_a_formatted_record_back, 0, 8);
+	tcase_add_loop_test(tests, reads_a_formatted_note_back, 0,
+			    sizeof notes / sizeof *notes);
 	tcase_add_loop_test(tests, refuses_other_lines_than_json, 0,
 			    sizeof faulty_json / sizeof *faulty_json);
 	tcase_add_loop_test(tests, codes_the_examples_of_rfc_4648, 0,

@@ -73,21 +73,26 @@ is_number(const char *value, size_t size)
 	       (size == 1 || value[0] != '0' || value[1] == '.');
 }
 
-/* Write "KEY=VALUE" of a note as a member, and its first word as "event". */
+/*
+ * Write "KEY=VALUE" of a note as a member, and its first word as "event".
+ * "KEY<=VALUE" has a second member, for no key is called so.
+ */
 static size_t
 put_word(char *out, const char *text, const char *end)
 {
 	const char *equals = memchr(text, '=', (size_t)(end - text));
 	const char *value = equals ? equals + 1 : text;
 	size_t length = (size_t)(end - value), used;
+	bool is_most = equals && equals > text && equals[-1] == '<';
 	const char *quote =
 		equals && length > 0 && is_number(value, length) ? "" : "\"";
 
 	used = (size_t)sprintf(out, ",\"%.*s\":%s",
-			       equals ? (int)(equals - text) : 5,
+			       equals ? (int)(equals - text) - is_most : 5,
 			       equals ? text : "event", quote);
 	used += put_text(out + used, value, length);
-	return used + put(out + used, quote);
+	used += put(out + used, quote);
+	return used + put(out + used, is_most ? ",\"at_most\":true" : "");
 }
 
 /* Text shows it in notes alone; put_origin() has written it. */

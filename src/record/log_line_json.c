@@ -68,13 +68,16 @@ take_data(struct log_line *log_line, const json_t *object)
 	return NULL;
 }
 
-/* Whether a member is a column of the text format, or stands in none. */
+/*
+ * Whether a member is a column of the text format, or stands in none.  at_most
+ * is part of the word that the number of its note becomes.
+ */
 static bool
 is_column(const char *key)
 {
 	static const char *const columns[] = {
-		"time",  "listener",   "protocol", "peer", "port",
-		"event", "connection", "record",   "run",  "piece"
+		"time",       "listener", "protocol", "peer", "port",   "event",
+		"connection", "record",   "piece",    "run",  "at_most"
 	};
 
 	for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
@@ -85,13 +88,15 @@ is_column(const char *key)
 
 /* " KEY=VALUE"; numbers with decimals have three of them. */
 static void
-add_word(struct buffer *text, const char *key, const json_t *value)
+add_word(struct buffer *text, const char *key, const json_t *value,
+	 bool is_most)
 {
+	const char *equals = is_most && json_is_integer(value) ? "<=" : "=";
 	char number[64];
 
 	buffer_add(text, " ", 1);
 	buffer_add(text, key, strlen(key));
-	buffer_add(text, "=", 1);
+	buffer_add(text, equals, strlen(equals));
 	if (json_is_integer(value))
 		snprintf(number, sizeof number, "%lld",
 			 (long long)json_integer_value(value));
@@ -109,13 +114,14 @@ add_word(struct buffer *text, const char *key, const json_t *value)
 static void
 take_note(struct log_line *log_line, json_t *object)
 {
+	bool is_most = json_is_true(json_object_get(object, "at_most"));
 	struct buffer text = { 0 };
 	const char *key;
 	json_t *value;
 
 	buffer_add(&text, log_line->data, log_line->size);
 	json_object_foreach(object, key, value) if (!is_column(key))
-		add_word(&text, key, value);
+		add_word(&text, key, value, is_most);
 	log_line->tag = TAG_NOTE;
 	log_line->decoded = (unsigned char *)text.data;
 	log_line->data = text.data;
