@@ -489,6 +489,41 @@ class Broken(Case):
         self.assert_first(daemon, "warn", "configuration",
                           "it was changed since the start")
 
+    def test_an_included_file_was_changed_since_the_start(self):
+        config = to_file(at("tcp", free_port())) + '@include "d/*.conf"\n'
+        daemon = self.serve(config, start=False)
+        directory = daemon.dir + "/d"
+        os.mkdir(directory)
+
+        def assert_known():
+            lines, _ = self.check(daemon, "-n")
+            self.assertRegex(str(lines), "has run it for")
+            self.assertNotIn("changed", str(lines))
+
+        def write(name, text):
+            with open(f"{directory}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
+        write("a.conf", "confine = false; # as it was\n")
+        daemon.start()
+        # What says the same is no change.
+        write("a.conf", "# as it is\nconfine  =  false;\n")
+        write("b.conf", "")
+        write("a.swp", "confine = true;\n")
+        assert_known()
+        for name, text in (("a.conf", "confine = true;"),
+                           ("b.conf", "connection_notes = \"all\";")):
+            with self.subTest(name):
+                with open(f"{directory}/{name}", encoding="utf-8") as file:
+                    before = file.read()
+                write(name, text)
+                self.assert_first(daemon, "warn", "configuration",
+                                  "it was changed since the start", "-n")
+                write(name, before)
+                assert_known()
+        os.rename(directory + "/a.conf", directory + "/a.off")
+        self.assert_first(daemon, "warn", "configuration",
+                          "it was changed since the start", "-n")
+
     def test_another_program_has_the_port(self):
         port = free_port()
         daemon = self.serve(to_file(at("tcp", free_port()), at("tcp", port)))

@@ -19,7 +19,7 @@ SOCKET = 'status_socket = "@DIR@/s";'
 KEYS = {
     "portlog": "portlog format time monotonic_ms",
     "daemon": "daemon pid started uptime_seconds generation configuration "
-              "connections max_connections",
+              "configuration_hash connections max_connections",
     "tcp": "listener key protocol address framing absent records bytes refused "
            "connections max_connections total waiting max_waiting "
            "closed_eof closed_reset closed_idle closed_shutdown "

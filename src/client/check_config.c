@@ -126,15 +126,15 @@ report_silence(struct check *c)
 			"systemctl status portlogd shows whether it runs");
 }
 
+/* The file, or one that it includes, or which these are. */
 static bool
 has_changed(const struct check *c)
 {
-	struct stat file;
+	const char *known = c->status.configuration_hash;
+	char hash[CONFIG_HASH];
 
-	return stat(c->path, &file) == 0 &&
-	       (double)file.st_mtim.tv_sec +
-			       (double)file.st_mtim.tv_nsec / 1e9 >
-		       c->status.started;
+	snprintf(hash, sizeof hash, CONFIG_HASH_FORMAT, c->config.hash);
+	return !known || strcmp(known, hash) != 0;
 }
 
 /* A relative path is one of the daemon's directory: nothing is known then. */

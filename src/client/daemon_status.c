@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/address.h"
 #include "base/memory.h"
@@ -66,23 +65,15 @@ add_output(struct daemon_status *s, const struct answer *a)
 	};
 }
 
-static double
-now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_REALTIME, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 static void
 set_daemon(struct daemon_status *s, const struct answer *a)
 {
 	s->pid = (int)answer_number(a, "pid");
 	s->uptime_s = answer_number(a, "uptime_seconds");
-	s->started = now() - s->uptime_s;
 	free(s->configuration);
+	free(s->configuration_hash);
 	s->configuration = copy(a, "configuration");
+	s->configuration_hash = copy(a, "configuration_hash");
 	s->connections = answer_number(a, "connections");
 	s->max_connections = answer_number(a, "max_connections");
 }
@@ -144,5 +135,6 @@ daemon_status_free(struct daemon_status *s)
 	free(s->listeners);
 	free(s->outputs);
 	free(s->configuration);
+	free(s->configuration_hash);
 	*s = (struct daemon_status){ 0 };
 }

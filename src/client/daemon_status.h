@@ -31,9 +31,8 @@ struct daemon_status {
 	bool has_answered;
 	int error; /* why it has not */
 	int pid;
-	double started; /* seconds since 1970 */
 	double uptime_s;
-	char *configuration;
+	char *configuration, *configuration_hash;
 	double connections, max_connections;
 	struct listener_status *listeners;
 	size_t listener_count;

@@ -165,6 +165,11 @@ struct config {
 	unsigned shutdown_timeout_s;
 	unsigned source_prefix_v6; /* bits: what is one source */
 	unsigned confine;          /* boolean: see confine.h */
+	/*
+	 * Of what its file and those that it includes say, without comments
+	 * and spaces, however it is spread over them; 0: there is no file.
+	 */
+	uint64_t hash;
 };
 
 #endif

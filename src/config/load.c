@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "config/defaults.h"
 #include "config/read.h"
 #include "config/read_file.h"
@@ -57,6 +58,8 @@ config_parse(struct config *config, const char *path, const char *text,
 	config_set_defaults(config);
 	if (config_scan(&reader.scanned, path, text, size, errors))
 		parse(&reader);
+	config->hash =
+		bytes_hash(reader.scanned.text.data, reader.scanned.text.size);
 	scanned_free(&reader.scanned);
 	errors_sort(errors);
 }

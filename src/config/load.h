@@ -6,11 +6,17 @@
 #ifndef PORTLOG_CONFIG_LOAD_H
 #define PORTLOG_CONFIG_LOAD_H
 
+#include <inttypes.h>
+
 #include "config/config.h"
 #include "config/errors.h"
 
 /* What is read where no other is named. */
 #define CONFIG_DEFAULT SYSCONFDIR "/portlogd.conf"
+
+/* A hash as text, with its NUL. */
+#define CONFIG_HASH_FORMAT "%016" PRIx64
+#define CONFIG_HASH 17
 
 /*
  * Read a file, or size bytes of text as if they were that file's; a NUL is

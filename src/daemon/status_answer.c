@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "config/load.h"
 #include "config/options.h"
 #include "daemon/status_who.h"
 #include "input/poller.h"
@@ -60,6 +61,7 @@ put_daemon(const struct status_view *view, struct status_request *r)
 	};
 	struct listeners *ls = view->listeners;
 	struct json_line *line = &r->line;
+	char hash[CONFIG_HASH];
 
 	json_line_begin(line);
 	json_line_add_text(line, "daemon", phases[ls->phase]);
@@ -68,6 +70,8 @@ put_daemon(const struct status_view *view, struct status_request *r)
 	add_age(line, "uptime_seconds", view->started_ms);
 	json_line_add_number(line, "generation", ls->state.header->generation);
 	json_line_add_text(line, "configuration", view->config_name);
+	snprintf(hash, sizeof hash, CONFIG_HASH_FORMAT, ls->config->hash);
+	json_line_add_text(line, "configuration_hash", hash);
 	if (view->watchdog_ms > 0)
 		json_line_add_ms(line, "watchdog_seconds",
 				 (unsigned long long)view->watchdog_ms);
