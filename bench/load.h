@@ -12,6 +12,7 @@ struct load {
 	long port;
 	bool is_udp;
 	bool is_tls;
+	bool is_invalid;  /* each line has a byte that is no UTF-8 */
 	bool is_short;    /* a connection for each line */
 	bool stays;       /* keep the connections open until stdin ends */
 	long connections; /* or sockets */

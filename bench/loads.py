@@ -17,6 +17,7 @@ class Load:
     probes: int = 0  # connections on which the delay is measured
     quiet: int = 0  # connections that send only probes
     tls: bool = False
+    invalid: bool = False  # each line has a byte that is no UTF-8
 
     @property
     def protocol(self):
@@ -34,7 +35,7 @@ class Load:
                  "-r", self.rate, "-p", self.probes, "-q", self.quiet]
         words += {"datagrams": ["-u"], "idle": ["-k"],
                   "line": ["-l"], "short": ["-o"]}.get(self.kind, [])
-        words += ["-t"] * self.tls
+        words += ["-t"] * self.tls + ["-x"] * self.invalid
         return [str(word) for word in words]
 
 
@@ -69,6 +70,10 @@ MAIN = [
          "delay", connections=84, lines=200_000, rate=50_000, quiet=20),
 ]
 
+INVALID = Load("tcp-128-invalid", "1 connection, lines of 128 bytes, one of "
+               "them no UTF-8, large writes", write_lines=large_writes(128),
+               invalid=True)
+
 CONNECTIONS = [
     Load(f"connections-{count}", f"{count:,} connections, 16 lines a write",
          connections=count, lines=400_000, write_lines=16)
@@ -93,7 +98,8 @@ TLS = [
          "idle", connections=1000, lines=1000, tls=True),
 ]
 
-ALL = {load.name: load for load in MAIN + CONNECTIONS + LENGTHS + TLS}
+ALL = {load.name: load for load in MAIN + [INVALID] + CONNECTIONS +
+       LENGTHS + TLS}
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,8 @@ SECTIONS = [
     Section("lengths", "By length of a line, one connection", tuple(LENGTHS),
             "portlogd,limit,rsyslog"),
     Section("formats", "What a format costs",
-            tuple(ALL[name] for name in ("tcp-128", "tcp-64x64", "udp-100k")),
+            tuple(ALL[name] for name in ("tcp-128", "tcp-128-invalid",
+                                         "tcp-64x64", "udp-100k")),
             "portlogd,portlogd-json,portlogd-raw,limit"),
     Section("tls", "Over TLS 1.3", tuple(TLS),
             "portlogd,rsyslog,syslog-ng,stunnel"),

@@ -4,6 +4,7 @@
 Each has the same receive buffer for UDP, no DNS, and room for the connections
 of all loads; all else is the default.
 """
+import base64
 import glob
 import os
 import re
@@ -66,7 +67,6 @@ class Receiver:
     protocols = ("tcp", "udp")
     speaks_tls = False
     frames = True  # its log has lines; else count bytes
-    ending = b"\n"  # follows the data of a record in the log
     environment = {}
     version_option = "--version"
 
@@ -85,6 +85,10 @@ class Receiver:
     def is_there(self):
         return self.program is not None
 
+    def shown(self, line):
+        """The end of a line of the log, or the last that is sure of it."""
+        return line + b"\n"
+
     def command(self, setup):
         raise NotImplementedError
 
@@ -96,8 +100,15 @@ class Portlogd(Receiver):
     def __init__(self, program=PORTLOGD, format="text"):
         self.program = find(program)
         self.format = format
-        if format == "json":
-            self.ending = b'"'
+
+    def shown(self, line):
+        if self.format == "raw":
+            return line + b"\n"
+        if self.format == "text":
+            return line.replace(b"\xff", b"\\xff") + b"\n"
+        if b"\xff" in line:
+            line = base64.b64encode(line)
+        return line + b'"}\n'
 
     def command(self, setup):
         tls = ('tls = {{ certificate = "{}"; key = "{}"; }};'

@@ -34,6 +34,8 @@ make_lines(const struct load *load)
 	for (size_t i = 0; i < size; i++)
 		data[i] = i % line == line - 1 ? '\n'
 					       : (char)('a' + i % line % 26);
+	for (size_t i = line / 2; load->is_invalid && i < size; i += line)
+		data[i] = (char)0xff;
 	return data;
 }
 
@@ -184,7 +186,8 @@ wait_for_log(const struct load *load)
 static void
 usage(void)
 {
-	fputs("usage: sender [-t] [-u | -o | -k | -l | -p PROBED-CONNECTIONS "
+	fputs("usage: sender [-t] [-x] [-u | -o | -k | -l | -p "
+	      "PROBED-CONNECTIONS "
 	      "|\n"
 	      "              -q QUIET-CONNECTIONS]\n"
 	      "              [-c CONNECTIONS] [-n LINES] [-s BYTES]\n"
@@ -213,6 +216,9 @@ set_option(struct load *load, int option)
 		break;
 	case 't':
 		load->is_tls = true;
+		break;
+	case 'x':
+		load->is_invalid = true;
 		break;
 	case 'o':
 		load->is_short = true;
@@ -261,7 +267,7 @@ main(int argc, char **argv)
 	char *data;
 	int option;
 
-	while ((option = getopt(argc, argv, "utoklc:n:s:b:r:p:q:")) >= 0)
+	while ((option = getopt(argc, argv, "utxoklc:n:s:b:r:p:q:")) >= 0)
 		set_option(&load, option);
 	if (optind != argc - 2)
 		usage();

@@ -69,14 +69,17 @@ def started(receiver, setup):
 
 def line_of(load):
     """The line that the sender sends, without its newline."""
-    return bytes(ord("a") + i % 26 for i in range(load.line_bytes - 1))
+    line = bytearray(ord("a") + i % 26 for i in range(load.line_bytes - 1))
+    if load.invalid:
+        line[load.line_bytes // 2] = 0xff
+    return bytes(line)
 
 
 def count(receiver, load, log):
     """How many records were delivered."""
     if not receiver.frames:
         return os.path.getsize(log) // load.line_bytes
-    sought, found, rest = line_of(load) + receiver.ending, 0, b""
+    sought, found, rest = receiver.shown(line_of(load)), 0, b""
     with open(log, "rb") as file:
         while data := file.read(1 << 24):
             lines, newline, rest = (rest + data).rpartition(b"\n")

@@ -237,6 +237,40 @@ START_TEST(each_record_has_its_own_prefix)
 }
 END_TEST
 
+/* Of times only what has changed is written anew. */
+START_TEST(a_record_among_others_is_rendered_as_alone)
+{
+	struct record records[] = {
+		make_record(&tcp_origin, TAG_WHOLE, "a"),
+		make_record(&tcp_origin, TAG_WHOLE, "another second"),
+		make_record(&tcp_origin, TAG_WHOLE, "the same, later"),
+		make_record(&udp_origin, TAG_WHOLE, "another origin"),
+		make_record(&proxied, TAG_NOTE, "opened"),
+		make_record(&proxied, TAG_WHOLE, "b"),
+		make_record(&proxied, TAG_WHOLE, "the first second again"),
+		make_record(&no_origin, TAG_NOTE, "and another origin=1"),
+	};
+	const size_t count = sizeof records / sizeof *records;
+	char out[8 * FORMAT_BOUND(64)], alone[8 * FORMAT_BOUND(64)];
+	size_t size, used = 0, n;
+
+	for (size_t i = 1; i < 6; i++)
+		records[i].time.tv_sec += 86400;
+	for (size_t i = 2; i < 6; i++)
+		records[i].time.tv_nsec = 999999999 - (long)i * 250000000;
+	for (size_t i = 0; i < count; i++) {
+		render((enum format)_i, alone + used, sizeof alone - used, &n,
+		       &records[i], 1);
+		used += n;
+	}
+	ck_assert_uint_eq(
+		render((enum format)_i, out, sizeof out, &size, records, count),
+		count);
+	ck_assert_uint_eq(size, used);
+	ck_assert_mem_eq(out, alone, size);
+}
+END_TEST
+
 START_TEST(renders_only_records_that_fit)
 {
 	struct record records[3];
@@ -463,6 +497,8 @@ SUITE(format)
 	tcase_add_loop_test(tests, encodes_other_data_than_utf8_in_base64, 0,
 			    sizeof base64 / sizeof *base64);
 	tcase_add_test(tests, each_record_has_its_own_prefix);
+	tcase_add_loop_test(tests, a_record_among_others_is_rendered_as_alone,
+			    FORMAT_TEXT, FORMAT_RAW + 1);
 	tcase_add_test(tests, renders_only_records_that_fit);
 	tcase_add_test(tests, no_record_exceeds_the_bound);
 	tcase_add_loop_test(tests, cuts_a_long_record_into_lines_that_fit, 0,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/base64.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -8,25 +9,69 @@
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			     "abcdefghijklmnopqrstuvwxyz0123456789+/";
 
+static void
+put_four(char *out, uint32_t bits)
+{
+	out[0] = digits[bits >> 18];
+	out[1] = digits[bits >> 12 & 63];
+	out[2] = digits[bits >> 6 & 63];
+	out[3] = digits[bits & 63];
+}
+
+/* Six bytes, the first ones of eight, as eight numbers of six bits. */
+static uint64_t
+spread(const unsigned char *data)
+{
+	uint64_t bits;
+
+	memcpy(&bits, data, sizeof bits);
+	bits = be64toh(bits) >> 16;
+	bits = (bits & 0xffffff000000) << 8 | (bits & 0xffffff);
+	bits = (bits & 0x00fff00000fff000) << 4 | (bits & 0x00000fff00000fff);
+	bits = (bits & 0x0fc00fc00fc00fc0) << 2 | (bits & 0x003f003f003f003f);
+	return htobe64(bits);
+}
+
+/*
+ * Twelve bytes, the first ones of BLOCK_READ, as sixteen digits: that takes
+ * half as long as one digit after another.
+ */
+#define BLOCK_READ 14
+static void
+put_block(char *out, const unsigned char *data)
+{
+	typedef uint64_t pair __attribute__((vector_size(16)));
+	typedef unsigned char block __attribute__((vector_size(16)));
+	const block n = (block)(pair){ spread(data), spread(data + 6) };
+	block text = n + 'A';
+
+	text += (block)(n > 25) & ('a' - 'Z' - 1);
+	text -= (block)(n > 51) & ('z' + 1 - '0');
+	text -= (block)(n > 61) & ('9' + 1 - '+');
+	text += (block)(n > 62) & ('/' - '+' - 1);
+	memcpy(out, &text, sizeof text);
+}
+
 size_t
 base64_encode(char *out, const unsigned char *data, size_t size)
 {
-	size_t used = 0;
+	const unsigned char *end;
+	char *begin = out;
 
-	for (size_t i = 0; i < size; i += 3) {
-		size_t left = size - i;
-		uint32_t bits = (uint32_t)data[i] << 16;
-
-		if (left > 1)
-			bits |= (uint32_t)data[i + 1] << 8;
-		if (left > 2)
-			bits |= data[i + 2];
-		out[used++] = digits[bits >> 18];
-		out[used++] = digits[bits >> 12 & 63];
-		out[used++] = left > 1 ? digits[bits >> 6 & 63] : '=';
-		out[used++] = left > 2 ? digits[bits & 63] : '=';
+	for (; size >= BLOCK_READ; data += 12, size -= 12, out += 16)
+		put_block(out, data);
+	end = data + size / 3 * 3;
+	for (; data < end; data += 3, out += 4)
+		put_four(out, (uint32_t)data[0] << 16 | (uint32_t)data[1] << 8 |
+				      data[2]);
+	size %= 3;
+	if (size > 0) {
+		put_four(out, (uint32_t)data[0] << 16 |
+				      (size == 2 ? (uint32_t)data[1] << 8 : 0));
+		memset(out + 1 + size, '=', 3 - size);
+		out += 4;
 	}
-	return used;
+	return (size_t)(out - begin);
 }
 
 /*

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ignorable.h"
+#include "base/plain.h"
 #include "base/utf8.h"
 
 static const char hexadecimal[] = "0123456789abcdef";
@@ -11,17 +12,13 @@ static const char hexadecimal[] = "0123456789abcdef";
 static bool
 is_ignorable(uint32_t c)
 {
-	size_t begin = 0, end = sizeof ignorable / sizeof *ignorable;
+	const size_t count = sizeof ignorable / sizeof *ignorable;
+	size_t i = 0;
 
-	while (end - begin > 1) {
-		size_t middle = (begin + end) / 2;
-
-		if (c < ignorable[middle].first)
-			end = middle;
-		else
-			begin = middle;
-	}
-	return c >= ignorable[begin].first && c <= ignorable[begin].last;
+	/* Most scripts end this early, and always at the same place. */
+	while (i < count && c > ignorable[i].last)
+		i++;
+	return i < count && c >= ignorable[i].first;
 }
 
 bool
@@ -38,66 +35,6 @@ escape_is_harmless(uint32_t c)
 	if (c >= 0xfdd0 && c <= 0xfdef)
 		return false;
 	return (c & 0xfffe) != 0xfffe && !is_ignorable(c);
-}
-
-static bool
-is_plain(unsigned char byte)
-{
-	return (byte >= 0x20 && byte < 0x7f && byte != '\\') || byte == '\t';
-}
-
-/*
- * Most data is plain text, so sixteen bytes are tested at once.  GCC compiles
- * the vector to one register, or to two of eight bytes.  A TAB is not plain to
- * block_is_plain(): it is tested again by is_plain().
- */
-#define BLOCK 16
-typedef unsigned char block __attribute__((vector_size(BLOCK)));
-
-static bool
-block_is_plain(block bytes)
-{
-	uint64_t other[BLOCK / 8];
-	block mask;
-
-	mask = (block)(bytes - 0x20 > 0x7e - 0x20) | (block)(bytes == '\\');
-	memcpy(other, &mask, BLOCK);
-	return (other[0] | other[1]) == 0;
-}
-
-/* Copy a block, plain or not; whether all of it is plain. */
-static inline bool
-copy_block(char *out, const unsigned char *data)
-{
-	block bytes;
-
-	memcpy(&bytes, data, BLOCK);
-	memcpy(out, &bytes, BLOCK);
-	return block_is_plain(bytes);
-}
-
-/*
- * Copy the plain bytes that data begins with, and return how many.  Both data
- * and out have size bytes; whole blocks may be copied past the plain ones.
- */
-static size_t
-copy_plain(char *out, const unsigned char *data, size_t size)
-{
-	size_t n = 0;
-
-	for (;;) {
-		while (size - n >= BLOCK && copy_block(out + n, data + n))
-			n += BLOCK;
-		/* The last block may be copied twice, in part. */
-		if (n > 0 && size - n < BLOCK &&
-		    copy_block(out + size - BLOCK, data + size - BLOCK))
-			return size;
-		for (size_t end = n + BLOCK; n < end; n++) {
-			if (n == size || !is_plain(data[n]))
-				return n;
-			out[n] = (char)data[n];
-		}
-	}
 }
 
 static size_t
@@ -171,7 +108,12 @@ escape(char *out, size_t capacity, const unsigned char *data, size_t *size)
 
 		if (plain > capacity - written)
 			plain = capacity - written;
-		plain = copy_plain(out + written, data + used, plain);
+		/* After one character beyond ASCII there is mostly another. */
+		if (data[used] < 0x80)
+			plain = plain_copy(out + written, data + used, plain,
+					   '\\', true);
+		else
+			plain = 0;
 		used += plain;
 		written += plain;
 		if (used == *size || written == capacity)

@@ -46,17 +46,23 @@ utf8_decode(const unsigned char *data, size_t size, uint32_t *code_point)
 {
 	unsigned char low, high;
 	size_t length;
+	uint32_t c;
 
 	if (size == 0)
 		return 0;
 	length = announced_length(data[0], &low, &high);
-	if (length == 0 || length > size ||
-	    !begins_character(data, length, &length))
+	if (length == 0 || length > size)
 		return 0;
 	/* The first byte of n > 1 bytes carries 7 - n bits. */
-	*code_point = length == 1 ? data[0] : data[0] & (0x7fU >> length);
-	for (size_t i = 1; i < length; i++)
-		*code_point = *code_point << 6 | (data[i] & 0x3f);
+	c = length == 1 ? data[0] : data[0] & (0x7fU >> length);
+	for (size_t i = 1; i < length; i++) {
+		if (data[i] < low || data[i] > high)
+			return 0;
+		c = c << 6 | (data[i] & 0x3f);
+		low = 0x80; /* of all bytes but the second */
+		high = 0xbf;
+	}
+	*code_point = c;
 	return length;
 }
 

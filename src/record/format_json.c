@@ -3,18 +3,30 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/decimal.h"
 #include "base/json_string.h"
 #include "base/utf8.h"
 #include "record/format_time.h"
 
-static size_t
+/* Constant text, which needs no escape; without a NUL. */
+static inline size_t
 put(char *out, const char *text)
 {
-	return (size_t)(stpcpy(out, text) - out);
+	size_t size = strlen(text);
+
+	memcpy(out, text, size);
+	return size;
+}
+
+static size_t
+put_number(char *out, const char *key, uint64_t value)
+{
+	size_t used = put(out, key);
+
+	return (size_t)(decimal_put(out + used, value) - out);
 }
 
 /* Text of portlogd is valid UTF-8. */
@@ -82,20 +94,23 @@ put_word(char *out, const char *text, const char *end)
 {
 	const char *equals = memchr(text, '=', (size_t)(end - text));
 	const char *value = equals ? equals + 1 : text;
+	size_t key = equals ? (size_t)(equals - text) : sizeof "event" - 1;
 	size_t length = (size_t)(end - value), used;
 	bool is_most = equals && equals > text && equals[-1] == '<';
 	const char *quote =
 		equals && length > 0 && is_number(value, length) ? "" : "\"";
 
-	used = (size_t)sprintf(out, ",\"%.*s\":%s",
-			       equals ? (int)(equals - text) - is_most : 5,
-			       equals ? text : "event", quote);
+	used = put(out, ",\"");
+	memcpy(out + used, equals ? text : "event", key - is_most);
+	used += key - is_most;
+	used += put(out + used, "\":");
+	used += put(out + used, quote);
 	used += put_text(out + used, value, length);
 	used += put(out + used, quote);
 	return used + put(out + used, is_most ? ",\"at_most\":true" : "");
 }
 
-/* Text shows it in notes alone; put_origin() has written it. */
+/* Text shows it in notes alone; the prefix has it. */
 static bool
 is_of_origin(const struct origin *origin, const char *word, size_t size)
 {
@@ -124,57 +139,57 @@ put_note(char *out, const struct origin *origin, const char *text, size_t size)
 }
 
 static size_t
-put_member(char *out, const char *key, const char *text)
+put_member(char *out, const char *key, const char *text, size_t size)
 {
-	size_t used = (size_t)sprintf(out, ",\"%s\":\"", key);
+	size_t used = put(out, key);
 
-	used += put_text(out + used, text, strlen(text));
+	used += put_text(out + used, text, size);
 	out[used++] = '"';
 	return used;
 }
 
 static size_t
-put_origin(char *out, const struct origin *origin)
+put_optional(char *out, const char *key, const char *text)
 {
-	size_t used = put(out, ",\"listener\":\"");
+	return text ? put_member(out, key, text, strlen(text)) : 0;
+}
 
-	used += put_text(out + used, origin->listener,
-			 strlen(origin->listener));
-	out[used++] = '"';
+static size_t
+put_peer(char *out, const struct origin *origin)
+{
+	const char *host, *port;
+	size_t used, size;
+
+	if (strcmp(origin->peer, "-") == 0)
+		return 0;
+	if (protocol_is_unix(origin->protocol))
+		return put_optional(out, ",\"peer\":\"", origin->peer);
+	address_split(origin->peer, &host, &size, &port);
+	/* A zone is a name of an interface and may have a quote. */
+	used = put_member(out, ",\"peer\":\"", host, size);
+	used += put(out + used, ",\"port\":");
+	return used + put(out + used, port);
+}
+
+size_t
+format_json_prefix(char *out, const struct origin *origin)
+{
+	size_t used = put(out, "{\"time\":\"") + FORMAT_TIME - 1;
+
+	used += put(out + used, "\"");
+	used += put_optional(out + used, ",\"listener\":\"", origin->listener);
 	if (origin->protocol != PROTOCOL_NONE)
-		used += (size_t)sprintf(out + used, ",\"protocol\":\"%s\"",
-					address_protocol(origin->protocol));
-	if (strcmp(origin->peer, "-") != 0) {
-		const char *host, *port;
-		size_t size;
-
-		bool is_process = protocol_is_unix(origin->protocol);
-
-		address_split(origin->peer, &host, &size, &port);
-		if (is_process)
-			size = strlen(origin->peer);
-		/* A zone is a name of an interface and may have a quote. */
-		used += put(out + used, ",\"peer\":\"");
-		used += put_text(out + used, host, size);
-		used += (size_t)sprintf(
-			out + used, "\"%s%s",
-			is_process ? "" : ",\"port\":", is_process ? "" : port);
-	}
-	if (origin->by)
-		used += put_member(out + used, "by", origin->by);
-	if (origin->name)
-		used += put_member(out + used, "name", origin->name);
-	if (origin->fingerprint)
-		used += put_member(out + used, "fingerprint",
-				   origin->fingerprint);
-	if (origin->run) {
-		used += put(out + used, ",\"run\":\"");
-		used += put(out + used, origin->run);
-		out[used++] = '"';
-	}
+		used += put_optional(out + used, ",\"protocol\":\"",
+				     address_protocol(origin->protocol));
+	used += put_peer(out + used, origin);
+	used += put_optional(out + used, ",\"by\":\"", origin->by);
+	used += put_optional(out + used, ",\"name\":\"", origin->name);
+	used += put_optional(out + used, ",\"fingerprint\":\"",
+			     origin->fingerprint);
+	used += put_optional(out + used, ",\"run\":\"", origin->run);
 	if (origin->connection > 0)
-		used += (size_t)sprintf(out + used, ",\"connection\":%llu",
-					(unsigned long long)origin->connection);
+		used += put_number(out + used,
+				   ",\"connection\":", origin->connection);
 	return used;
 }
 
@@ -189,30 +204,22 @@ put_record(char *out, size_t limit, const struct record *record, size_t done,
 	size_t used = 0, tag;
 
 	if (record->number > 0)
-		used += (size_t)sprintf(out, ",\"record\":%llu",
-					(unsigned long long)record->number);
+		used += put_number(out, ",\"record\":", record->number);
 	if (is_piece)
-		used += (size_t)sprintf(
-			out + used, ",\"piece\":%llu",
-			(unsigned long long)(record->begin + done));
-	used += put(out + used, ",\"tag\":");
-	tag = used + 1;
-	used += put(out + used, "\"F\"");
+		used += put_number(out + used,
+				   ",\"piece\":", record->begin + done);
+	used += put(out + used, ",\"tag\":\"");
+	tag = used++;
+	out[used++] = '"';
 	used += put_data(out + used, limit - used, record->data + done, size);
 	out[tag] = (char)record_line_tag(record, done + *size);
 	return used;
 }
 
 size_t
-format_json(char *out, size_t limit, const struct record *record, size_t done,
-	    size_t *size)
+format_json(char *out, size_t used, size_t limit, const struct record *record,
+	    size_t done, size_t *size)
 {
-	size_t used = put(out, "{\"time\":\"");
-
-	format_time(out + used, &record->time);
-	used += FORMAT_TIME - 1;
-	out[used++] = '"';
-	used += put_origin(out + used, record->origin);
 	if (record->tag == TAG_NOTE) {
 		used += put_note(out + used, record->origin,
 				 (const char *)record->data, record->size);
@@ -228,7 +235,6 @@ format_json(char *out, size_t limit, const struct record *record, size_t done,
 						 size, true);
 		}
 	}
-	/* Without the NUL of put(), for which there may be no room. */
 	out[used++] = '}';
 	out[used++] = '\n';
 	return used;

@@ -27,3 +27,9 @@ format_time(char out[FORMAT_TIME], const struct timespec *time)
 	out = put(out, (int)(time->tv_nsec / 1000), 6, 'Z');
 	*out = '\0';
 }
+
+void
+format_time_fraction(char out[FORMAT_TIME], long ns)
+{
+	put(out + FORMAT_TIME - sizeof "123456Z", (int)(ns / 1000), 6, 'Z');
+}

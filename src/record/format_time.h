@@ -11,4 +11,7 @@
 /* UTC in microseconds (RFC 3339), years 1970 to 9999. */
 void format_time(char out[FORMAT_TIME], const struct timespec *);
 
+/* Write the microseconds of another time of the same second. */
+void format_time_fraction(char out[FORMAT_TIME], long ns);
+
 #endif
