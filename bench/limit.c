@@ -3,7 +3,8 @@
  * limit: the least work with which a receiver can log what arrives: the other
  * receivers are compared with it.  One thread for each connection, recv() and
  * write(); for datagrams recvmmsg() and writev().  No framing, time, address or
- * escaping.  Any error ends it.
+ * escaping.  Given the bytes of a line, it writes as many more for each as
+ * portlogd does, without a look at the data.  Any error ends it.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -22,18 +23,40 @@
 #define DATAGRAM_BYTES 2048
 #define RECEIVE_BUFFER 8388608
 
+/* "2026-11-29T12:00:00.123456Z tcp/34567 127.0.0.1:45678 F " */
+#define COLUMNS 56
+
 static int log_fd;
+static size_t line_bytes; /* 0: write what was read */
+
+/* How much to write of a stream, of which so much was read: rest and size. */
+static size_t
+wide(size_t *rest, size_t size)
+{
+	size_t ended = line_bytes > 0 ? (*rest + size) / line_bytes : 0;
+
+	*rest += size - ended * line_bytes;
+	return size + ended * COLUMNS;
+}
 
 static void *
 serve(void *argument)
 {
-	char data[READ_BYTES];
+	size_t rest = 0, most = READ_BYTES + COLUMNS;
+	char *data;
 	int fd = (int)(long)argument;
 	ssize_t size;
 
-	while ((size = recv(fd, data, sizeof data, 0)) > 0)
-		if (write(log_fd, data, (size_t)size) != size)
+	if (line_bytes > 0)
+		most += READ_BYTES / line_bytes * COLUMNS;
+	data = malloc(most);
+	if (!data)
+		err(1, "malloc");
+	memset(data, '-', most);
+	while ((size = recv(fd, data, READ_BYTES, 0)) > 0)
+		if (write(log_fd, data, wide(&rest, (size_t)size)) < 0)
 			err(1, "write");
+	free(data);
 	close(fd);
 	return NULL;
 }
@@ -46,7 +69,7 @@ serve_all(int fd)
 	int peer;
 
 	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, READ_BYTES + 32768);
+	pthread_attr_setstacksize(&attributes, 32768);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	listen(fd, 4096);
 	for (;;) {
@@ -93,8 +116,9 @@ main(int argc, char **argv)
 	bool is_udp;
 	int fd;
 
-	if (argc != 4)
-		errx(64, "usage: limit tcp|udp PORT FILE");
+	if (argc < 4 || argc > 5)
+		errx(64, "usage: limit tcp|udp PORT FILE [LINE-BYTES]");
+	line_bytes = argc == 5 ? (size_t)atoi(argv[4]) : 0;
 	is_udp = strcmp(argv[1], "udp") == 0;
 	at.sin_port = htons((unsigned short)atoi(argv[2]));
 	log_fd = open(argv[3], O_WRONLY | O_CREAT | O_APPEND, 0640);

@@ -31,6 +31,7 @@ class Setup:
     port: int
     protocol: str
     tls: bool = False
+    line_bytes: int = 0  # of the load
 
     @property
     def log(self):
@@ -67,6 +68,7 @@ class Receiver:
     protocols = ("tcp", "udp")
     speaks_tls = False
     frames = True  # its log has lines; else count bytes
+    columns = 0  # bytes that it writes more for each of these lines
     environment = {}
     version_option = "--version"
 
@@ -129,6 +131,15 @@ class Limit(Receiver):
 
     def command(self, setup):
         return [self.program, setup.protocol, str(setup.port), setup.log]
+
+
+class LimitOfLines(Limit):
+    """Writes as many bytes as portlogd: 56 more for each line."""
+    protocols = ("tcp",)
+    columns = 56
+
+    def command(self, setup):
+        return super().command(setup) + [str(setup.line_bytes)]
 
 
 class Stunnel(Portlogd):
@@ -273,6 +284,7 @@ ALL = {
     "portlogd-json": Portlogd(format="json"),
     "portlogd-raw": Portlogd(format="raw"),
     "limit": Limit(),
+    "limit-lines": LimitOfLines(),
     "rsyslog": Rsyslog(),
     "syslog-ng": SyslogNg(),
     "stunnel": Stunnel(),

@@ -78,7 +78,7 @@ def line_of(load):
 def count(receiver, load, log):
     """How many records were delivered."""
     if not receiver.frames:
-        return os.path.getsize(log) // load.line_bytes
+        return os.path.getsize(log) // (load.line_bytes + receiver.columns)
     sought, found, rest = receiver.shown(line_of(load)), 0, b""
     with open(log, "rb") as file:
         while data := file.read(1 << 24):
@@ -172,7 +172,8 @@ def run(receiver, load, directory):
     if load.tls and not receiver.speaks_tls:
         return {"failed": "no TLS"}
     with tempfile.TemporaryDirectory(prefix="bench-", dir=directory) as own:
-        setup = receivers.Setup(own, free_port(), load.protocol, load.tls)
+        setup = receivers.Setup(own, free_port(), load.protocol, load.tls,
+                                load.line_bytes)
         with open(setup.log, "wb"):
             pass  # some receivers create it late
         try:

@@ -169,7 +169,9 @@ next_delimited(struct framer *f, struct slice *out)
 			     terminator);
 	if (found)
 		size = (size_t)(found - start);
-	if (!found || f->framing == FRAMING_LINE)
+	/* Most lines have no CR: they take no call. */
+	if (!found ||
+	    (f->framing == FRAMING_LINE && size > 0 && start[size - 1] == '\r'))
 		begun = begun_terminator(f, size);
 	f->searched = found ? size : size - begun;
 	if (size - begun > f->max_record)
