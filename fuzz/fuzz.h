@@ -33,6 +33,7 @@ int fuzz_rates(const uint8_t *data, size_t size);
 int fuzz_state(const uint8_t *data, size_t size);
 int fuzz_state_legacy(const uint8_t *data, size_t size);
 int fuzz_tls_names(const uint8_t *data, size_t size);
+int fuzz_tls_stream(const uint8_t *data, size_t size);
 int fuzz_udp(const uint8_t *data, size_t size);
 int fuzz_utf8(const uint8_t *data, size_t size);
 
@@ -61,6 +62,7 @@ static const struct fuzz_target fuzz_targets[] = {
 	{ "state", fuzz_state },
 	{ "state_legacy", fuzz_state_legacy },
 	{ "tls_names", fuzz_tls_names },
+	{ "tls_stream", fuzz_tls_stream },
 	{ "udp", fuzz_udp },
 	{ "utf8", fuzz_utf8 },
 	{ NULL, NULL },

@@ -95,7 +95,7 @@ refuse_peer(const struct admission *a, enum transport_result result,
 		return admission_refuse(a, &c->entry.peer, verdict->reason,
 					*verdict->detail ? verdict->detail
 							 : NULL);
-	if (result == TRANSPORT_TRUNCATED)
+	if (result == TRANSPORT_TRUNCATED || result == TRANSPORT_END)
 		return refuse_end(a);
 	if (result == TRANSPORT_CORRUPT)
 		return refuse(a, "tls", tls_stream_failure(c->tls));
