@@ -676,16 +676,17 @@ class Journal(Messages):
         daemon, server = self.start('{ type = "journal"; }', TCP,
                                     "limits = { max_record = 1048576; "
                                     "flush_timeout = 0; };")
-        record = every_byte(1048576)
         with daemon.tcp() as connection:
-            feeder = threading.Thread(target=connection.sendall, daemon=True,
-                                      args=(record + b"\n",))
-            feeder.start()
-            got = self.parse(server.get())
-            feeder.join(harness.PATIENCE)
-            self.assertEqual(got["PORTLOG_TAG"], b"F")
-            self.assertEqual(got["PORTLOG_RAW"], record)
-            self.assertEqual(unescape(self.data(got).decode()), record)
+            every = every_byte(1048576)
+            for record, raw in ((every, every), (b"x" * 1048576, None)):
+                feeder = threading.Thread(target=connection.sendall,
+                                          daemon=True, args=(record + b"\n",))
+                feeder.start()
+                got = self.parse(server.get())
+                feeder.join(harness.PATIENCE)
+                self.assertEqual(got["PORTLOG_TAG"], b"F")
+                self.assertEqual(got.get("PORTLOG_RAW"), raw)
+                self.assertEqual(unescape(self.data(got).decode()), record)
 
     def test_a_journal_that_goes_away_and_comes_back_loses_nothing(self):
         daemon, server = self.start('{ type = "journal"; }', UDP)
@@ -703,24 +704,30 @@ class Journal(Messages):
 
     @unittest.skipUnless(shutil.which("strace"), "no strace")
     def test_a_socket_that_is_replaced_in_mid_send_loses_nothing(self):
+        for call, sent, shown in (("sendto", b"x", b"x"),
+                                  ("sendmsg", b"\xff", rb"\xff")):
+            with self.subTest(call):
+                self.replace_in_mid_send(call, sent, shown)
+
+    def replace_in_mid_send(self, call, sent, shown):
         options = os.environ.get("ASAN_OPTIONS", "")
         daemon, server = self.start(
             '{ type = "journal"; }', UDP, wrap=(
                 "strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o",
-                "/dev/null", "-e", "trace=sendmsg", "-e",
-                "inject=sendmsg:error=ENOENT:delay_enter=1000000:when=2"),
+                "/dev/null", "-e", f"trace={call}", "-e",
+                f"inject={call}:error=ENOENT:delay_enter=1000000:when=2"),
             env=dict(os.environ, ASAN_OPTIONS=f"{options}:detect_leaks=0"))
         with daemon.udp() as sender:
-            sender.send(b"first")
+            sender.send(sent)
             server.get()
             wait_for(lambda: self.states(daemon) == {"S"}, "all to wait")
-            sender.send(b"x")
+            sender.send(sent)
             wait_for(lambda: "t" in self.states(daemon), "strace to hold it")
             # Another inode: in /run none is soon used again.
             other = Server(server.path + ".new")
             self.addCleanup(other.close)
             os.rename(other.path, server.path)
-            self.assertEqual(self.data(self.parse(other.get())), b"x")
+            self.assertEqual(self.data(self.parse(other.get())), shown)
             self.assertEqual(daemon.stop(), 0)
         self.assertIn("stalled reason=ENOENT", daemon.errors())
 
