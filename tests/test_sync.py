@@ -122,6 +122,32 @@ class Groups(Syncing):
         self.assertLess(len(self.calls("fdatasync")), self.COUNT / 2)
 
 
+    def test_a_read_is_one_sync_however_many_records_it_has(self):
+        daemon = self.start('sync = "always";',
+                            "fdatasync:delay_enter=300000:when=1")
+        with self.tcp(daemon) as connection:
+            connection.sendall(b"first\n")
+            daemon.wait_for_data(1, path=daemon.dir + "/log")
+            connection.sendall(DATA * 40)
+            daemon.wait_for_data(1 + 40 * len(LINES),
+                                 path=daemon.dir + "/log")
+            connection.shutdown(socket.SHUT_WR)
+            harness.end_of(connection)
+        # Of the first line, of the others, of the note that it was closed.
+        self.assertEqual(len(self.calls("fdatasync")), 3)
+
+    def test_more_threads_than_cores_wait_for_one_sync(self):
+        """Else the poller would read for the others, and wait as they do."""
+        daemon = self.start('sync = "always";',
+                            "fdatasync:delay_enter=2000000:when=1")
+        for count in range(1, 4 + os.cpu_count()):
+            self.tcp(daemon).sendall(DATA)
+            daemon.wait_for_data(count * len(LINES),
+                                 path=daemon.dir + "/log")
+        self.assertLessEqual(len(self.calls("fdatasync")), 1)
+        wait_for(lambda: len(self.calls("fdatasync")) > 1, "the next sync")
+
+
 class Times(Syncing):
     def test_an_idle_stream_is_synced_after_the_interval(self):
         daemon = self.start('sync = "receipt"; sync_interval = 50;')

@@ -86,6 +86,10 @@ open_listener(struct listeners *ls, struct listener *l, bool beside,
 			     ? framer_capacity(l->config->limits.max_record)
 			     : udp_input_size(l->config);
 
+	/* One sync for all that came while the disk was busy. */
+	if (listener_is_stream(l) &&
+	    output_set_syncing(ls->outputs, l->config->output_mask) != 0)
+		input += IN_HAND_BYTES;
 	return listener_open(l, ls->config->backlog, beside, ls->outputs, input,
 			     &in->previous);
 }

@@ -6,6 +6,7 @@
 #include "input/connection.h"
 #include "input/rates.h"
 #include "input/senders.h"
+#include "record/framer.h"
 
 /* The program, its libraries, its outputs, and what a few more threads take. */
 #define OTHER_BYTES (16U << 20)
@@ -24,7 +25,8 @@
 static size_t
 of_connection(const struct listener *l)
 {
-	return pool_batch_size(&l->pool) + l->pool.input_size +
+	return pool_batch_size(&l->pool) +
+	       framer_capacity(l->config->limits.max_record) +
 	       thread_stack_size() + sizeof(struct connection) +
 	       sizeof(struct state_connection) +
 	       (l->config->tls ? TLS_BYTES : 0);

@@ -22,7 +22,10 @@ pool_init(struct pool *pool, struct output_set *outputs, uint64_t output_mask,
 		.entry = entry,
 		.input_size = input_size,
 		.scratch_size = output_set_scratch_size(max_record),
+		.records = BATCH_RECORDS,
 	};
+	if (pool->syncing_mask != 0)
+		pool->records = IN_HAND_RECORDS;
 	pthread_mutex_init(&pool->lock, NULL);
 }
 
@@ -61,10 +64,12 @@ new_batch(struct pool *pool)
 
 	if (!batch)
 		return NULL;
-	batch->pool = pool;
-	batch->input = (unsigned char *)(batch + 1);
+	*batch = (struct batch){
+		.pool = pool,
+		.input = (unsigned char *)(batch->all + pool->records),
+		.records = batch->all,
+	};
 	batch->scratch = (char *)batch->input + pool->input_size;
-	batch->count = 0;
 	return batch;
 }
 
@@ -100,54 +105,112 @@ batch_return(struct batch *batch)
 }
 
 static void
-emit(const struct batch *batch, uint64_t mask)
+emit(const struct batch *batch, uint64_t mask, const struct record *records,
+     size_t count)
 {
 	const struct pool *pool = batch->pool;
 
-	output_set_emit(pool->outputs, mask, batch->records, batch->count,
-			batch->scratch, pool->scratch_size);
+	output_set_emit(pool->outputs, mask, records, count, batch->scratch,
+			pool->scratch_size);
 }
 
 /* What is in doubt is written again, as long as we have the records. */
 static void
-emit_and_settle(const struct batch *batch, uint64_t mask)
+settle(const struct batch *batch, uint64_t mask, const struct record *records,
+       size_t count)
 {
 	const struct pool *pool = batch->pool;
 	uint64_t doubtful = mask & pool->syncing_mask;
 
-	emit(batch, mask);
 	while (doubtful != 0) {
 		doubtful = output_set_settle(pool->outputs, doubtful);
 		if (doubtful != 0)
-			emit(batch, doubtful);
+			emit(batch, doubtful, records, count);
 	}
 }
 
-void
-batch_emit(struct batch *batch)
+/* Folding changes the records: what is to be as they were settles before. */
+static void
+write_folded(struct batch *batch)
 {
 	const struct pool *pool = batch->pool;
-	long long second = 0;
-	size_t finished = 0;
+	const uint64_t others = pool->output_mask & ~pool->fold_mask;
+	struct record *records = batch->records;
+	size_t count = batch->count;
 
-	if (batch->count == 0)
-		return;
+	emit(batch, others, records, count);
+	settle(batch, others, records, count);
+	count = fold_empty(records, count, batch->notes);
+	emit(batch, pool->fold_mask, records, count);
+	settle(batch, pool->fold_mask, records, count);
+}
+
+static void
+count_finished(struct batch *batch)
+{
 	for (size_t i = 0; i < batch->count; i++) {
 		const struct record *record = &batch->records[i];
 
 		if (record->tag == TAG_NOTE || record->tag == TAG_PIECE)
 			continue;
-		finished++;
-		second = record->time.tv_sec;
+		batch->finished++;
+		batch->last_s = record->time.tv_sec;
 	}
-	emit_and_settle(batch, pool->output_mask & ~pool->fold_mask);
-	if (pool->fold_mask) {
-		batch->count =
-			fold_empty(batch->records, batch->count, batch->notes);
-		emit_and_settle(batch, pool->fold_mask);
-	}
-	if (finished > 0)
-		counters_note_record(&pool->entry->events, second);
-	atomic_fetch_add(&pool->entry->counters.records, finished);
+}
+
+static void
+clear(struct batch *batch)
+{
+	struct state_listener *entry = batch->pool->entry;
+
+	if (batch->finished > 0)
+		counters_note_record(&entry->events, batch->last_s);
+	atomic_fetch_add(&entry->counters.records, batch->finished);
+	batch->records = batch->all;
+	batch->count = batch->written = batch->finished = 0;
+}
+
+void
+batch_settle(struct batch *batch)
+{
+	if (batch->written == 0)
+		return;
+	settle(batch, batch->pool->output_mask, batch->all, batch->written);
+	clear(batch);
+}
+
+/* Keep what was written until it has settled; there is room for more. */
+static void
+keep(struct batch *batch)
+{
+	batch->written += batch->count;
+	batch->records += batch->count;
 	batch->count = 0;
+	if (batch->written + BATCH_RECORDS > batch->pool->records)
+		batch_settle(batch);
+}
+
+void
+batch_write(struct batch *batch)
+{
+	const struct pool *pool = batch->pool;
+
+	if (batch->count == 0)
+		return;
+	count_finished(batch);
+	if (pool->fold_mask != 0)
+		write_folded(batch);
+	else
+		emit(batch, pool->output_mask, batch->records, batch->count);
+	if (pool->fold_mask == 0 && pool->syncing_mask != 0)
+		keep(batch);
+	else
+		clear(batch);
+}
+
+void
+batch_emit(struct batch *batch)
+{
+	batch_write(batch);
+	batch_settle(batch);
 }

@@ -20,6 +20,13 @@
 
 #define BATCH_RECORDS 512
 
+/*
+ * Where outputs settle, a thread has more in hand: so many records in a batch
+ * that are written and not safe yet, and so many bytes more in its input.
+ */
+#define IN_HAND_RECORDS (16 * BATCH_RECORDS)
+#define IN_HAND_BYTES 1048576
+
 /* A listener's spare batches, and where their records go. */
 struct pool {
 	struct output_set *outputs; /* borrowed */
@@ -28,6 +35,7 @@ struct pool {
 	uint64_t fold_mask; /* of these, for which empty records are folded */
 	struct state_listener *entry;    /* has its counters; borrowed */
 	size_t input_size, scratch_size; /* bytes of each batch */
+	size_t records; /* room of each batch, a multiple of BATCH_RECORDS */
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct batch *spare;
@@ -36,12 +44,16 @@ struct pool {
 
 struct batch {
 	struct pool *pool;
-	struct batch *next;   /* in the list of spare batches */
-	unsigned char *input; /* receive into it: pool->input_size bytes */
-	char *scratch;        /* for rendering: pool->scratch_size bytes */
-	size_t count;         /* of records */
-	struct record records[BATCH_RECORDS];
+	struct batch *next;     /* in the list of spare batches */
+	unsigned char *input;   /* receive into it: pool->input_size bytes */
+	char *scratch;          /* for rendering: pool->scratch_size bytes */
+	struct record *records; /* that are to be written: BATCH_RECORDS */
+	size_t count;           /* of these */
+	size_t written;  /* records before these, which have not settled */
+	size_t finished; /* of those, for the counters */
+	time_t last_s;   /* of the last of these, since 1970 */
 	char notes[BATCH_RECORDS / FOLD_LEAST][FOLD_NOTE];
+	struct record all[]; /* pool->records */
 };
 
 /*
@@ -58,7 +70,8 @@ void pool_destroy(struct pool *);
 static inline size_t
 pool_batch_size(const struct pool *pool)
 {
-	return sizeof(struct batch) + pool->input_size + pool->scratch_size;
+	return sizeof(struct batch) + pool->records * sizeof(struct record) +
+	       pool->input_size + pool->scratch_size;
 }
 
 /*
@@ -80,10 +93,28 @@ struct batch *batch_borrow(struct pool *);
 /* Return a batch, which must be empty.  Any thread. */
 void batch_return(struct batch *);
 
-/* Write all records to the outputs, and empty the batch.  Blocks on outputs. */
+/*
+ * Write all records to the outputs, which blocks on these.  Where one is to
+ * settle, what was written is in the batch until it has.
+ */
+void batch_write(struct batch *);
+
+/*
+ * Wait until what was written has settled, for as long as it takes: the batch
+ * is empty then.  The caller has written all.
+ */
+void batch_settle(struct batch *);
+
+/* Both. */
 void batch_emit(struct batch *);
 
-/* Whether the next batch_add() fills the batch, and so emits it. */
+static inline bool
+batch_is_settled(const struct batch *batch)
+{
+	return batch->written + batch->count == 0;
+}
+
+/* Whether the next batch_add() fills the batch, and so writes it. */
 static inline bool
 batch_is_nearly_full(const struct batch *batch)
 {
@@ -91,16 +122,17 @@ batch_is_nearly_full(const struct batch *batch)
 }
 
 /*
- * Add a record.  Its data and origin are borrowed until the batch is emitted. A
- * full batch is emitted at once: this blocks on outputs.  Inline and by value,
- * so that the compiler builds the record in place.
+ * Add a record.  Its data and origin are borrowed until the batch has settled.
+ * A full batch is written at once, and settles if it has no more room: this
+ * blocks on outputs.  Inline and by value, so that the compiler builds the
+ * record in place.
  */
 static inline void
 batch_add(struct batch *batch, struct record record)
 {
 	batch->records[batch->count++] = record;
 	if (batch->count == BATCH_RECORDS)
-		batch_emit(batch);
+		batch_write(batch);
 }
 
 #endif

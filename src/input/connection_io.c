@@ -45,11 +45,18 @@ publish(struct connection *c)
 }
 
 void
+connection_settle(struct connection *c)
+{
+	batch_settle(c->batch);
+	connection_progress_written(c);
+}
+
+void
 connection_emit(struct connection *c)
 {
 	publish(c);
-	batch_emit(c->batch);
-	connection_progress_written(c);
+	batch_write(c->batch);
+	connection_settle(c);
 }
 
 /* batch_add() writes a full batch: publish before it blocks. */
@@ -73,7 +80,7 @@ add(struct connection *c, struct batch *batch, enum tag tag, const void *data,
 	c->records += tag == TAG_WHOLE || tag == TAG_END;
 	if (tag != TAG_NOTE)
 		c->begin = tag == TAG_PIECE ? c->begin + size : 0;
-	if (is_written)
+	if (is_written && batch_is_settled(batch))
 		connection_progress_written(c);
 }
 
@@ -352,13 +359,23 @@ receive(struct connection *c, struct batch *batch)
 }
 
 enum ending
-connection_receive(struct connection *c)
+connection_read(struct connection *c)
 {
 	enum ending ending;
 
 	connection_borrow(c);
 	ending = receive(c, c->batch);
-	connection_emit(c);
+	publish(c);
+	batch_write(c->batch);
+	return ending;
+}
+
+enum ending
+connection_receive(struct connection *c)
+{
+	enum ending ending = connection_read(c);
+
+	connection_settle(c);
 	return ending;
 }
 

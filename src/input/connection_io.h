@@ -43,6 +43,10 @@ long long connection_flush_at_ms(const struct connection *);
  */
 enum ending connection_receive(struct connection *);
 
+/* It in two: settle waits, where outputs do, for what was read to be safe. */
+enum ending connection_read(struct connection *);
+void connection_settle(struct connection *);
+
 /*
  * The same for a batch that several connections share: read into its input,
  * from *used on, and add records without writing them.  Call

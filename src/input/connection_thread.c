@@ -38,7 +38,10 @@ stop(struct connection *c, enum connection_state state)
 	registry_stop_one(c->registry, &c->entry);
 }
 
-/* While all cores read, one more thread would only be one more to wake. */
+/*
+ * While all cores read, one more thread would only be one more to wake; who
+ * waits for the disk takes none.
+ */
 static enum ending
 receive_or_poll(struct connection *c)
 {
@@ -52,8 +55,9 @@ receive_or_poll(struct connection *c)
 		c->coalesce.active = true;
 		return poller_serve(poller, c);
 	}
-	ending = connection_receive(c);
+	ending = connection_read(c);
 	poller_end_read(poller);
+	connection_settle(c);
 	return ending;
 }
 
@@ -286,13 +290,18 @@ serve(struct connection *c)
 	return ending;
 }
 
-/* What it sent is safe, as far as its outputs are set up for that. */
+/*
+ * What it sent is safe, as far as its outputs are set up for that.  With those
+ * where nothing may be read before, it has settled.
+ */
 static bool
 is_settled(const struct connection *c)
 {
+	const struct pool *pool = &c->listener->pool;
+
 	return c->bytes == 0 ||
-	       output_set_settle(c->listener->pool.outputs,
-				 c->listener->pool.output_mask) == 0;
+	       output_set_settle(pool->outputs,
+				 pool->output_mask & ~pool->syncing_mask) == 0;
 }
 
 void *

@@ -29,9 +29,9 @@ struct poller *poller_start(struct listener *);
 enum ending poller_serve(struct poller *, struct connection *);
 
 /*
- * Call begin before a connection's own thread reads, and end after it.  false:
- * as many read as there are cores, so that one more would be faster served by
- * the poller.
+ * Call begin before a connection's own thread reads, and end once it has
+ * written that, before it waits until it is safe.  false: as many read as there
+ * are cores, so that one more would be faster served by the poller.
  */
 bool poller_begin_read(struct poller *);
 void poller_end_read(struct poller *);
