@@ -2,10 +2,12 @@
 """sync: a file output whose lines are on the disk before they count."""
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -218,6 +220,62 @@ class Files(Syncing):
                          if re.search(rf"<{directory}/127\.0\.0\.1>", c)])
         self.assertTrue([c for c in self.calls("fdatasync")
                          if re.search(rf"<{directory}/127\.0\.0\.1/log>", c)])
+
+
+    def test_what_a_killed_process_has_left_is_synced_at_the_start(self):
+        self.start('sync = "receipt"; sync_interval = 0;')
+        self.assertTrue([c for c in self.calls("fsync") if "/log>" in c])
+
+    def test_a_doubtful_note_is_in_the_file_that_it_is_about(self):
+        """Though another is written to all the time."""
+        daemon = self.start('sync = "receipt"; sync_interval = 0;',
+                            "fdatasync:error=EIO:delay_exit=200000:when=1",
+                            path="@DIR@/%{peer}")
+        daemon.exits = 1  # the last sync may have failed too
+        addresses = ("127.0.0.1", "127.0.0.2")
+        first, second = (socket.create_connection(
+            ("127.0.0.1", daemon.port()), source_address=(address, 0))
+            for address in addresses)
+        paths = [f"{daemon.dir}/{address}" for address in addresses]
+        self.addCleanup(first.close)
+        stop = threading.Event()
+
+        def write():
+            with second:
+                while not stop.is_set():
+                    second.sendall(DATA)
+
+        first.sendall(DATA)
+        wait_for(lambda: os.path.exists(paths[0]), "the first file")
+        writer = threading.Thread(target=write, daemon=True)
+        self.addCleanup(lambda: (stop.set(), writer.join()))
+        writer.start()
+        wait_for(lambda: os.path.exists(paths[1]), "the second file")
+        first.shutdown(socket.SHUT_WR)
+        daemon.wait_for_error("cannot sync: Input/output error: .* in doubt")
+        self.assertEqual([daemon.bytes(path).count(b" - * doubtful bytes=")
+                          for path in paths], [1, 0])
+
+
+class Descriptors(Case):
+    def test_a_sync_needs_none_that_is_not_there_from_the_start(self):
+        daemon = self.daemon(config=harness.to_file(
+            harness.tcp(), more='sync = "receipt";'))
+        pid = daemon.process.pid
+        sender = self.tcp(daemon)
+        sender.sendall(DATA)
+        daemon.wait_for_data(len(LINES), path=daemon.dir + "/log")
+        most = max(map(int, os.listdir(f"/proc/{pid}/fd"))) + 1
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, before[1]))
+        others = [self.tcp(daemon) for _ in range(most)]
+        daemon.wait_for_error("Too many open files")
+        sender.sendall(DATA)
+        sender.shutdown(socket.SHUT_WR)
+        harness.end_of(sender)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        self.assertEqual(len(others), most)
+        self.assertNotIn("cannot sync", daemon.errors())
 
 
 class Faults(Case):

@@ -6,7 +6,7 @@ doubt_closed(struct output *output, struct sink *sink)
 {
 	if (sink->doubtful == 0)
 		return;
-	output->unnoted_doubtful += sink->doubtful;
+	output->doubtful += sink->doubtful;
 	sink->doubtful = 0;
 	commit_doubt(&output->commit);
 }

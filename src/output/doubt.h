@@ -8,7 +8,10 @@
 
 #include "output/output_state.h"
 
-/* If that is so: whoever waits for a sync learns it, and it is to be noted. */
+/*
+ * If that is so: whoever waits for a sync learns it, and it is to be noted in
+ * what is written to next.
+ */
 void doubt_closed(struct output *, struct sink *);
 
 #endif

@@ -97,8 +97,6 @@ sync_directory(const struct sink *sink)
 	bool is_synced;
 	int fd;
 
-	if (sink->config->sync == SYNC_NONE)
-		return true;
 	snprintf(directory, sizeof directory, "%s", sink->path);
 	fd = open(dirname(directory), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	is_synced = fd >= 0 && fsync(fd) == 0;
@@ -107,13 +105,21 @@ sync_directory(const struct sink *sink)
 	return is_synced;
 }
 
+/* What a process that was killed has left there too.  false: errno. */
+static bool
+sync_opened(const struct sink *sink, int fd)
+{
+	return sink->config->sync == SYNC_NONE ||
+	       ((fsync(fd) == 0 || errno == EINVAL) && sync_directory(sink));
+}
+
 /* -1: errno. */
 static int
 open_durably(const struct sink *sink)
 {
 	int fd = open_or_create(sink), error;
 
-	if (fd < 0 || sync_directory(sink))
+	if (fd < 0 || sync_opened(sink, fd))
 		return fd;
 	error = errno;
 	close(fd);

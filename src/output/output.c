@@ -220,16 +220,28 @@ note_stall(struct output *output)
 	}
 }
 
+/* Bytes in doubt of the file that is written to, and of those now closed. */
+static long long
+take_doubtful(struct output *output)
+{
+	long long bytes = output->doubtful;
+
+	if (!output->sink)
+		return 0;
+	bytes += output->sink->doubtful;
+	output->doubtful = output->sink->doubtful = 0;
+	return bytes;
+}
+
 /* Note what a sync has left in doubt, before that is written again. */
 static void
 note_doubtful(struct output *output)
 {
 	char text[NOTE_SIZE];
+	long long bytes;
 
-	while (output->unnoted_doubtful > 0 && output->sink) {
-		snprintf(text, sizeof text, "doubtful bytes=%lld",
-			 output->unnoted_doubtful);
-		output->unnoted_doubtful = 0;
+	while ((bytes = take_doubtful(output)) > 0) {
+		snprintf(text, sizeof text, "doubtful bytes=%lld", bytes);
 		note(output, text);
 	}
 }

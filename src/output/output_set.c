@@ -123,6 +123,7 @@ output_set_descriptors(const struct config *config)
 		const char *path = config->outputs[i].path;
 
 		count += path && path_pattern_is(path) ? FILES_OPEN : 1;
+		count += config->outputs[i].sync != SYNC_NONE;
 	}
 	return count;
 }

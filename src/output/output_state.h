@@ -36,8 +36,8 @@ struct output {
 	struct sink *sink;   /* that is written to; NULL: none of the files */
 	struct sink only;    /* the sink of an output without files */
 	struct files *files; /* owned; NULL: its path is no pattern */
-	long long unnoted_stall_ms;               /* of stalls that are over */
-	long long unnoted_doubtful;               /* bytes: see sync.h */
+	long long unnoted_stall_ms; /* of stalls that are over */
+	long long doubtful;         /* of files that are closed: see sink.h */
 	struct diag_limit rotate_failed, removed; /* of what is logged */
 };
 

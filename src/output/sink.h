@@ -27,7 +27,7 @@ struct sink {
 	bool ends_mid_line; /* the file ends in half a line: end it first */
 	/* Where it is to be on the disk: */
 	off_t synced;      /* end, when it was synced last, or opened */
-	off_t doubtful;    /* bytes of a sync that failed before close(2) */
+	off_t doubtful;    /* bytes of syncs that failed, not noted yet */
 	bool close_failed; /* close(2) failed: written bytes may be missing */
 	/* For line_writer; these on CLOCK_MONOTONIC. */
 	long long look_at_ms;   /* the next look */

@@ -26,11 +26,16 @@ struct sync {
 	void (*note)(struct output *, struct sink *);
 	pthread_t thread; /* of the interval */
 	int stop_fd;      /* an eventfd that ends it; -1: there is none */
+	/*
+	 * For the file whose sync goes on, so that others can close theirs; it
+	 * is there when no more can be opened.  Else an eventfd.
+	 */
+	int fd;
 };
 
 /* One file as it was when its sync began. */
 struct file_sync {
-	int fd; /* of its own, so that others can close theirs */
+	bool has_fd;
 	off_t end, unsynced;
 	dev_t device;
 	ino_t inode;
@@ -44,6 +49,18 @@ sink_at(struct output *output, size_t number)
 	return number == 0 ? &output->only : NULL;
 }
 
+/* false: errno, as where the limit is now below its number. */
+static bool
+set_fd(struct output *output, int fd)
+{
+	int result;
+
+	do
+		result = dup3(fd, output->sync->fd, O_CLOEXEC);
+	while (result < 0 && (errno == EBUSY || errno == EINTR));
+	return result >= 0;
+}
+
 /* false: there is nothing to sync. */
 static bool
 begin(struct output *output, const struct sink *sink, struct file_sync *sync)
@@ -54,7 +71,7 @@ begin(struct output *output, const struct sink *sink, struct file_sync *sync)
 	is_dirty = sink->fd >= 0 && sink->end != sink->synced;
 	if (is_dirty)
 		*sync = (struct file_sync){
-			.fd = fcntl(sink->fd, F_DUPFD_CLOEXEC, 0),
+			.has_fd = set_fd(output, sink->fd),
 			.end = sink->end,
 			.unsynced = sink_unsynced(sink),
 			.device = sink->device,
@@ -92,8 +109,10 @@ fail(struct output *output, struct sink *sink, const struct file_sync *sync,
 	if (is_open(sink, sync)) {
 		bytes = sink_unsynced(sink);
 		sink->synced = sink->end;
+		sink->doubtful += bytes;
+	} else {
+		output->doubtful += bytes;
 	}
-	output->unnoted_doubtful += bytes;
 	pthread_mutex_unlock(&output->lock);
 	atomic_fetch_add(&output->counters.errors, 1);
 	diag(LOG_ERR,
@@ -113,10 +132,9 @@ sync_file(struct output *output, struct sink *sink)
 
 	if (!begin(output, sink, &sync))
 		return true;
-	is_synced = sync.fd >= 0 && fdatasync(sync.fd) == 0;
+	is_synced = sync.has_fd && fdatasync(output->sync->fd) == 0;
 	error = errno;
-	if (sync.fd >= 0)
-		close(sync.fd);
+	set_fd(output, output->wake_fd);
 	if (is_synced)
 		succeed(output, sink, &sync);
 	else
@@ -184,6 +202,12 @@ sync_open(struct output *output, void (*note)(struct output *, struct sink *))
 	output->sync = memory_zeroed(1, sizeof *output->sync);
 	output->sync->note = note;
 	output->sync->stop_fd = -1;
+	output->sync->fd = fcntl(output->wake_fd, F_DUPFD_CLOEXEC, 0);
+	if (output->sync->fd < 0) {
+		diag(LOG_ERR, "cannot open output %s: %s", name,
+		     strerror(errno));
+		return false;
+	}
 	commit_init(&output->commit, sync_all, output);
 	return true;
 }
@@ -221,6 +245,8 @@ sync_close(struct output *output)
 		pthread_join(sync->thread, NULL);
 		close(sync->stop_fd);
 	}
+	if (sync->fd >= 0)
+		close(sync->fd);
 	free(sync);
 	output->sync = NULL;
 }
