@@ -170,6 +170,22 @@ class Times(Syncing):
         self.assertEqual(len(self.calls("fdatasync")), 1)
         self.assertNotIn("not synced", daemon.errors())
 
+    def test_a_stop_waits_for_a_slow_disk_and_gives_receipts(self):
+        for setting in ("receipt", "always"):
+            with self.subTest(sync=setting):
+                daemon = self.start(f'sync = "{setting}"; sync_interval = 0;',
+                                    "fdatasync:delay_enter=700000")
+                connections = [self.tcp(daemon) for _ in range(5)]
+                for connection in connections:
+                    connection.sendall(DATA)
+                    connection.shutdown(socket.SHUT_WR)
+                wait_for(lambda d=daemon: len(d.records(d.dir + "/log")) >=
+                         5 * len(LINES), "the lines in the page cache")
+                daemon.signal(signal.SIGTERM)
+                for connection in connections:
+                    self.assertEqual(connection.recv(1), b"")
+                self.assertEqual(daemon.wait(), 0)
+
     def test_a_stop_ends_while_the_disk_does_not_answer(self):
         daemon = self.start('sync = "always";',
                             "fdatasync:delay_enter=4000000",
@@ -211,6 +227,40 @@ class Files(Syncing):
             wait_for(lambda: self.notes(daemon, "doubtful bytes="),
                      "the note")
         daemon.wait_for_error("bytes of the file that is closed are in doubt")
+
+    def test_rotations_under_load_lose_nothing_and_sync_all(self):
+        for setting in ("receipt", "always"):
+            with self.subTest(sync=setting):
+                self.check_rotations(f'sync = "{setting}";')
+
+    def check_rotations(self, settings):
+        daemon = self.start(settings)
+        log, count = daemon.dir + "/log", 4
+        lines = [[b"%d.%d" % (i, j) for j in range(5000)]
+                 for i in range(count)]
+        results = []
+        senders = [threading.Thread(target=lambda own=own: results.append(
+            self.send(daemon, b"\n".join(own) + b"\n").returncode))
+            for own in lines]
+        for sender in senders:
+            sender.start()
+        for number in range(1, 6):
+            os.rename(log, f"{log}.{number}")
+            daemon.signal(signal.SIGHUP)
+            wait_for(lambda: os.path.exists(log), "the next file")
+        for sender in senders:
+            sender.join()
+        self.assertEqual(results, [0] * count)
+        self.assertEqual(daemon.stop(), 0)
+        found = [line.split(b" ", 4)[4] for path in
+                 [*(f"{log}.{i}" for i in range(1, 6)), log]
+                 for line in daemon.bytes(path).splitlines()
+                 if b" F " in line]
+        self.assertEqual(sorted(found), sorted(sum(lines, [])))
+        for own in lines:
+            self.assertEqual([f for f in found if f.split(b".")[0] ==
+                              own[0].split(b".")[0]], own)
+        self.assertNotIn("not synced", daemon.errors())
 
     def test_the_directory_is_synced_when_a_file_was_made(self):
         daemon = self.start('sync = "receipt";', path="@DIR@/%{peer}/log")

@@ -114,19 +114,39 @@ emit(const struct batch *batch, uint64_t mask, const struct record *records,
 			pool->scratch_size);
 }
 
-/* What is in doubt is written again, as long as we have the records. */
-static void
-settle(const struct batch *batch, uint64_t mask, const struct record *records,
-       size_t count)
+static unsigned
+doubts(const struct batch *batch, uint64_t mask)
 {
 	const struct pool *pool = batch->pool;
-	uint64_t doubtful = mask & pool->syncing_mask;
 
-	while (doubtful != 0) {
-		doubtful = output_set_settle(pool->outputs, doubtful);
-		if (doubtful != 0)
-			emit(batch, doubtful, records, count);
+	return output_set_doubts(pool->outputs, mask & pool->syncing_mask);
+}
+
+/*
+ * before: their doubts before these records were written.  What is in doubt is
+ * written again, as long as we have the records.
+ */
+static void
+settle(const struct batch *batch, uint64_t mask, unsigned before,
+       const struct record *records, size_t count)
+{
+	const struct pool *pool = batch->pool;
+
+	mask &= pool->syncing_mask;
+	while (output_set_settle(pool->outputs, mask) != before) {
+		before = doubts(batch, mask);
+		emit(batch, mask, records, count);
 	}
+}
+
+static void
+emit_and_settle(const struct batch *batch, uint64_t mask,
+		const struct record *records, size_t count)
+{
+	unsigned before = doubts(batch, mask);
+
+	emit(batch, mask, records, count);
+	settle(batch, mask, before, records, count);
 }
 
 /* Folding changes the records: what is to be as they were settles before. */
@@ -134,15 +154,12 @@ static void
 write_folded(struct batch *batch)
 {
 	const struct pool *pool = batch->pool;
-	const uint64_t others = pool->output_mask & ~pool->fold_mask;
-	struct record *records = batch->records;
 	size_t count = batch->count;
 
-	emit(batch, others, records, count);
-	settle(batch, others, records, count);
-	count = fold_empty(records, count, batch->notes);
-	emit(batch, pool->fold_mask, records, count);
-	settle(batch, pool->fold_mask, records, count);
+	emit_and_settle(batch, pool->output_mask & ~pool->fold_mask,
+			batch->records, count);
+	count = fold_empty(batch->records, count, batch->notes);
+	emit_and_settle(batch, pool->fold_mask, batch->records, count);
 }
 
 static void
@@ -175,7 +192,8 @@ batch_settle(struct batch *batch)
 {
 	if (batch->written == 0)
 		return;
-	settle(batch, batch->pool->output_mask, batch->all, batch->written);
+	settle(batch, batch->pool->output_mask, batch->doubts, batch->all,
+	       batch->written);
 	clear(batch);
 }
 
@@ -198,6 +216,8 @@ batch_write(struct batch *batch)
 	if (batch->count == 0)
 		return;
 	count_finished(batch);
+	if (batch->written == 0 && pool->syncing_mask != 0)
+		batch->doubts = doubts(batch, pool->output_mask);
 	if (pool->fold_mask != 0)
 		write_folded(batch);
 	else

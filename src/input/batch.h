@@ -52,6 +52,7 @@ struct batch {
 	size_t written;  /* records before these, which have not settled */
 	size_t finished; /* of those, for the counters */
 	time_t last_s;   /* of the last of these, since 1970 */
+	unsigned doubts; /* before the first of those was written */
 	char notes[BATCH_RECORDS / FOLD_LEAST][FOLD_NOTE];
 	struct record all[]; /* pool->records */
 };

@@ -66,9 +66,10 @@ struct connection {
 	uint64_t lost; /* of these by a killed process, and not noted yet */
 	unsigned char *unfinished; /* record of an earlier process; owned */
 	size_t unfinished_size;    /* what of it the framer has not received */
-	int error;      /* SO_ERROR, which the kernel reports once; or 0 */
-	bool resumed;   /* an earlier process has served it */
-	bool has_begun; /* its thread has noted that, or what was lost */
+	int error;       /* SO_ERROR, which the kernel reports once; or 0 */
+	bool resumed;    /* an earlier process has served it */
+	bool has_begun;  /* its thread has noted that, or what was lost */
+	unsigned doubts; /* of its outputs, before it was served */
 };
 
 /* The bytes that were read and are in no record yet. */

@@ -290,18 +290,19 @@ serve(struct connection *c)
 	return ending;
 }
 
-/*
- * What it sent is safe, as far as its outputs are set up for that.  With those
- * where nothing may be read before, it has settled.
- */
+/* Outputs that may not be safe yet: with the others all that was read is. */
+static uint64_t
+unsettled(const struct connection *c)
+{
+	return c->listener->pool.output_mask & ~c->listener->pool.syncing_mask;
+}
+
+/* All that it sent is safe, as far as its outputs are set up for that. */
 static bool
 is_settled(const struct connection *c)
 {
-	const struct pool *pool = &c->listener->pool;
-
-	return c->bytes == 0 ||
-	       output_set_settle(pool->outputs,
-				 pool->output_mask & ~pool->syncing_mask) == 0;
+	return c->bytes == 0 || output_set_settle(c->listener->pool.outputs,
+						  unsettled(c)) == c->doubts;
 }
 
 void *
@@ -329,6 +330,7 @@ connection_main(void *argument)
 		registry_leave_open(c->registry, &c->entry);
 		return NULL;
 	}
+	c->doubts = output_set_doubts(c->listener->pool.outputs, unsettled(c));
 	begin(c);
 	connection_rate_begin(c);
 	ending = serve(c);

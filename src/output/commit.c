@@ -2,7 +2,7 @@
 #include "output/commit.h"
 
 void
-commit_init(struct commit *c, bool (*act)(void *context), void *context)
+commit_init(struct commit *c, unsigned (*act)(void *context), void *context)
 {
 	*c = (struct commit){ .act = act, .context = context };
 	pthread_mutex_init(&c->lock, NULL);
@@ -16,57 +16,66 @@ commit_destroy(struct commit *c)
 	pthread_cond_destroy(&c->ended);
 }
 
+/* A thread that waits; on its stack. */
+struct waiter {
+	struct waiter *next;
+	unsigned long long turn;
+	unsigned result;
+	bool has_result;
+};
+
+/* The lock is held. */
+static void
+release(struct commit *c, unsigned result)
+{
+	struct waiter **link = &c->waiters, *w;
+
+	while ((w = *link)) {
+		if (w->turn > c->begun) {
+			link = &w->next;
+			continue;
+		}
+		*link = w->next;
+		w->result = result;
+		w->has_result = true;
+		c->waiting--;
+	}
+	pthread_cond_broadcast(&c->ended);
+}
+
 /* The lock is held, but not while it acts. */
 static void
 lead(struct commit *c)
 {
-	bool is_safe;
+	unsigned result;
 
 	c->begun++;
 	c->is_acting = true;
 	pthread_mutex_unlock(&c->lock);
-	is_safe = c->act(c->context);
+	result = c->act(c->context);
 	pthread_mutex_lock(&c->lock);
 	c->is_acting = false;
-	if (!is_safe && c->failed < c->begun)
-		c->failed = c->begun;
-	pthread_cond_broadcast(&c->ended);
+	release(c, result);
 }
 
-static bool
-has_ended(const struct commit *c, unsigned long long turn)
-{
-	return c->begun > turn || (c->begun == turn && !c->is_acting);
-}
-
-bool
+unsigned
 commit_wait(struct commit *c)
 {
-	unsigned long long turn;
-	bool is_safe;
+	struct waiter w = { 0 };
 
 	pthread_mutex_lock(&c->lock);
-	turn = c->begun + 1;
+	w.turn = c->begun + 1;
+	w.next = c->waiters;
+	c->waiters = &w;
 	c->waiting++;
-	while (!has_ended(c, turn)) {
+	while (!w.has_result) {
 		if (c->is_acting)
 			pthread_cond_wait(&c->ended, &c->lock);
 		else
 			lead(c);
 	}
-	c->waiting--;
-	/* A later turn that failed may have been about the same. */
-	is_safe = c->failed < turn;
 	pthread_mutex_unlock(&c->lock);
-	return is_safe;
-}
-
-void
-commit_doubt(struct commit *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->failed = c->begun + 1;
-	pthread_mutex_unlock(&c->lock);
+	return w.result;
 }
 
 size_t

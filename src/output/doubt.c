@@ -8,5 +8,5 @@ doubt_closed(struct output *output, struct sink *sink)
 		return;
 	output->doubtful += sink->doubtful;
 	sink->doubtful = 0;
-	commit_doubt(&output->commit);
+	atomic_fetch_add(&output->doubts, 1);
 }

@@ -350,10 +350,10 @@ output_start(struct output *output, const char *run)
 	return !output->sync || sync_start(output);
 }
 
-bool
+unsigned
 output_settle(struct output *output)
 {
-	return !output->sync || sync_wait(output);
+	return output->sync ? sync_wait(output) : 0;
 }
 
 bool

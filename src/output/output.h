@@ -80,10 +80,11 @@ void output_send(struct output *, const struct record *, size_t count);
 
 /*
  * Wait until all that was written before is safe: on the disk, if the output
- * has that setting.  false: it is in doubt, and is to be written again.  As
- * output_emit(); and whether a thread waits so.
+ * has that setting.  Returns output->doubts then: if it is not what it was
+ * before, that is in doubt, and to be written again.  As output_emit(); and
+ * whether a thread waits so.
  */
-bool output_settle(struct output *);
+unsigned output_settle(struct output *);
 bool output_is_settling(struct output *);
 
 /*

@@ -287,15 +287,26 @@ output_set_syncing(const struct output_set *outputs, uint64_t mask)
 	return syncing;
 }
 
-uint64_t
+unsigned
 output_set_settle(struct output_set *outputs, uint64_t mask)
 {
-	uint64_t doubtful = 0;
+	unsigned doubts = 0;
 
 	for (size_t i = 0; i < outputs->count; i++)
-		if (has_output(mask, i) && !output_settle(&outputs->list[i]))
-			doubtful |= UINT64_C(1) << i;
-	return doubtful;
+		if (has_output(mask, i))
+			doubts += output_settle(&outputs->list[i]);
+	return doubts;
+}
+
+unsigned
+output_set_doubts(const struct output_set *outputs, uint64_t mask)
+{
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < outputs->count; i++)
+		if (has_output(mask, i))
+			sum += atomic_load(&outputs->list[i].doubts);
+	return sum;
 }
 
 void

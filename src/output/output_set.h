@@ -66,11 +66,17 @@ void output_set_emit(struct output_set *, uint64_t mask, const struct record *,
 uint64_t output_set_syncing(const struct output_set *, uint64_t mask);
 
 /*
- * Wait until all that was written to these outputs is safe, as each is set up.
- * Returns those where it is in doubt: write there again what is in hand, and
- * give no receipt for what is not.  As output_set_emit().
+ * How often what was written to these outputs has come in doubt.  Any thread.
  */
-uint64_t output_set_settle(struct output_set *, uint64_t mask);
+unsigned output_set_doubts(const struct output_set *, uint64_t mask);
+
+/*
+ * Wait until all that was written to these outputs is safe, as each is set up,
+ * or in doubt; returns their doubts then.  Are these not what they were before
+ * it was written, write again what is in hand, and give no receipt for what is
+ * not.  As output_set_emit().
+ */
+unsigned output_set_settle(struct output_set *, uint64_t mask);
 
 /*
  * Have all files opened again by their paths; do it.  The second may block in

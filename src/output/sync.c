@@ -113,6 +113,7 @@ fail(struct output *output, struct sink *sink, const struct file_sync *sync,
 	} else {
 		output->doubtful += bytes;
 	}
+	atomic_fetch_add(&output->doubts, 1);
 	pthread_mutex_unlock(&output->lock);
 	atomic_fetch_add(&output->counters.errors, 1);
 	diag(LOG_ERR,
@@ -142,20 +143,23 @@ sync_file(struct output *output, struct sink *sink)
 	return is_synced;
 }
 
-static bool
+/* Returns the output's doubts when all are synced. */
+static unsigned
 sync_all(void *context)
 {
 	struct output *output = context;
 	struct sink *sink;
 	bool all = true;
+	unsigned doubts;
 
 	for (size_t i = 0; (sink = sink_at(output, i)); i++)
 		all &= sync_file(output, sink);
+	doubts = atomic_load(&output->doubts);
 	if (!all)
 		clock_sleep_ms(RETRY_MS);
 	while (atomic_load(&output->abandoned))
 		pause(); /* nobody may take it for done */
-	return all;
+	return doubts;
 }
 
 static void *
@@ -251,7 +255,7 @@ sync_close(struct output *output)
 	output->sync = NULL;
 }
 
-bool
+unsigned
 sync_wait(struct output *output)
 {
 	return commit_wait(&output->commit);

@@ -35,11 +35,12 @@ bool sync_start(struct output *);
 void sync_close(struct output *);
 
 /*
- * Wait until all that was written before is on the disk.  false: that is in
- * doubt.  Blocks on the disk, and for a second after a failure.  Any thread but
- * the main one, without the output's lock.
+ * Wait until all that was written before is on the disk, or in doubt; returns
+ * output->doubts then: it is on the disk if that is what it was before the
+ * first of it was written.  Blocks on the disk, and for a second after a
+ * failure.  Any thread but the main one, without the output's lock.
  */
-bool sync_wait(struct output *);
+unsigned sync_wait(struct output *);
 
 /* Whether a thread waits for the disk now.  Any thread. */
 bool sync_is_waiting(struct output *);
