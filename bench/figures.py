@@ -49,6 +49,9 @@ PSS = Figure("KiB a connection", lambda run: run["pss_kib"], "{:.1f}", True)
 A_SECOND = Figure("connections a second",
                   lambda run: run["delivered"] / run["seconds"], "{:,.0f}")
 A_CONNECTION = Figure("CPU µs a connection", CPU.of, "{:,.0f}", True)
+ANSWERED = Figure("records a second whose stream was ended",
+                  lambda run: run["answered"] / run["answered_seconds"],
+                  "{:,.0f}")
 P50 = Figure("p50 µs", lambda run: run["p50_us"], "{:,.1f}", True)
 P99 = Figure("p99 µs", lambda run: run["p99_us"], "{:,.1f}")
 
@@ -57,6 +60,7 @@ FIGURES = {
     "datagrams": [RECORDS, LOST, RATE, CPU, PEAK],
     "idle": [RECORDS, LOST, PSS, PEAK],
     "short": [RECORDS, LOST, A_SECOND, A_CONNECTION, PEAK],
+    "receipt": [RECORDS, LOST, ANSWERED, RATE, P50, P99, CPU],
     "line": [RECORDS, LOST, P50, P99, CPU],
     "delay": [RECORDS, LOST, P50, P99, CPU],
 }

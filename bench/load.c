@@ -66,3 +66,23 @@ load_push(const struct load *load, struct peer *peer, const char *data)
 		peer->sent += (size_t)sent;
 	return sent > 0;
 }
+
+static int
+compare(const void *a, const void *b)
+{
+	long long x = *(const long long *)a, y = *(const long long *)b;
+
+	return (x > y) - (x < y);
+}
+
+void
+load_print_delays(long long *delays_ns, long count)
+{
+	if (count == 0)
+		return;
+	qsort(delays_ns, (size_t)count, sizeof *delays_ns, compare);
+	printf("p50_us=%.1f p99_us=%.1f max_us=%.1f\n",
+	       (double)delays_ns[count / 2] / 1000,
+	       (double)delays_ns[count * 99 / 100] / 1000,
+	       (double)delays_ns[count - 1] / 1000);
+}

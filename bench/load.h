@@ -13,7 +13,7 @@ struct load {
 	bool is_udp;
 	bool is_tls;
 	bool is_invalid;  /* each line has a byte that is no UTF-8 */
-	bool is_short;    /* a connection for each line */
+	bool is_short;    /* a connection for each write */
 	bool stays;       /* keep the connections open until stdin ends */
 	long connections; /* or sockets */
 	long lines;       /* of all connections together */
@@ -50,5 +50,8 @@ void load_pause(void);
  * data is write_lines lines.  false: the kernel took nothing.
  */
 bool load_push(const struct load *, struct peer *, const char *data);
+
+/* Print their median, 99th percentile and maximum; sorts them. */
+void load_print_delays(long long *delays_ns, long count);
 
 #endif

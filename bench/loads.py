@@ -8,7 +8,8 @@ class Load:
     """All connections share the lines; line_bytes counts the newline."""
     name: str
     text: str
-    kind: str = "stream"  # "datagrams", "idle", "line", "delay", "short"
+    # "stream", "datagrams", "idle", "line", "delay", "short", "receipt"
+    kind: str = "stream"
     connections: int = 1
     lines: int = 2_000_000
     line_bytes: int = 128
@@ -26,6 +27,8 @@ class Load:
     def scaled(self, scale):
         """The same load with fewer lines, on as many connections."""
         lines = max(int(self.lines * scale), self.connections)
+        if self.kind == "receipt":
+            lines = max(lines // self.write_lines, 1) * self.write_lines
         return self if self.kind == "idle" else replace(self, lines=lines)
 
     def arguments(self):
@@ -34,7 +37,8 @@ class Load:
                  "-s", self.line_bytes, "-b", self.write_lines,
                  "-r", self.rate, "-p", self.probes, "-q", self.quiet]
         words += {"datagrams": ["-u"], "idle": ["-k"],
-                  "line": ["-l"], "short": ["-o"]}.get(self.kind, [])
+                  "line": ["-l"], "short": ["-o"],
+                  "receipt": ["-o"]}.get(self.kind, [])
         words += ["-t"] * self.tls + ["-x"] * self.invalid
         return [str(word) for word in words]
 
@@ -98,8 +102,16 @@ TLS = [
          "idle", connections=1000, lines=1000, tls=True),
 ]
 
+RECEIPTS = [
+    Load(f"receipts-{count}", f"{count:,} senders, a connection for each 16 "
+         "lines, until the receiver ends it", "receipt",
+         connections=count, lines=lines, write_lines=16)
+    for count, lines in ((1, 8_000), (8, 32_000), (64, 64_000),
+                         (1000, 64_000))
+]
+
 ALL = {load.name: load for load in MAIN + [INVALID] + CONNECTIONS +
-       LENGTHS + TLS}
+       LENGTHS + TLS + RECEIPTS}
 
 
 @dataclass(frozen=True)
@@ -110,11 +122,12 @@ class Section:
     loads: tuple
     receivers: str
     cores: int = 2
+    directory: str = "/dev/shm"  # where the logs go: a tmpfs
 
     @property
     def is_curve(self):
         """Whether its loads differ in one value, and share a table."""
-        return self.name not in ("peers", "tls", "chosen")
+        return self.name not in ("peers", "tls", "receipts", "chosen")
 
     def scaled(self, scale):
         return replace(self, loads=tuple(
@@ -140,4 +153,7 @@ SECTIONS = [
             "portlogd,limit,limit-lines"),
     Section("tls", "Over TLS 1.3", tuple(TLS),
             "portlogd,rsyslog,syslog-ng,stunnel"),
+    Section("receipts", "Receipts, on the disk or not", tuple(RECEIPTS),
+            "portlogd,portlogd-receipt,portlogd-always,rsyslog-sync,"
+            "syslog-ng-fsync", directory="."),
 ]

@@ -28,26 +28,6 @@ struct watch {
 };
 
 static int
-compare(const void *a, const void *b)
-{
-	long long x = *(const long long *)a, y = *(const long long *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void
-print_delays(long long *delays_ns, long count)
-{
-	if (count == 0)
-		return;
-	qsort(delays_ns, (size_t)count, sizeof *delays_ns, compare);
-	printf("p50_us=%.1f p99_us=%.1f max_us=%.1f\n",
-	       (double)delays_ns[count / 2] / 1000,
-	       (double)delays_ns[count * 99 / 100] / 1000,
-	       (double)delays_ns[count - 1] / 1000);
-}
-
-static int
 open_log(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -98,7 +78,7 @@ probe_each_line(const struct load *load, struct peer *peer, const char *data)
 			load_fail("a line did not come");
 		delays_ns[count++] = load_now_ns() - start_ns;
 	}
-	print_delays(delays_ns, count);
+	load_print_delays(delays_ns, count);
 	free(delays_ns);
 	close(fd);
 }
@@ -239,7 +219,7 @@ probe_under_load(const struct load *load, struct peer *peers, const char *data)
 		load_pause();
 	w.is_over = true;
 	pthread_join(thread, NULL);
-	print_delays(w.times_ns, w.seen);
+	load_print_delays(w.times_ns, w.seen);
 	printf("probes=%ld lost=%ld\n", w.sent, w.sent - w.seen);
 	free(w.sent_ns);
 	free(w.times_ns);

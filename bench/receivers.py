@@ -99,9 +99,10 @@ class Portlogd(Receiver):
     version_option = "-V"
     speaks_tls = True
 
-    def __init__(self, program=PORTLOGD, format="text"):
+    def __init__(self, program=PORTLOGD, format="text", sync=""):
         self.program = find(program)
         self.format = format
+        self.sync = sync and f'sync = "{sync}";'
 
     def shown(self, line):
         if self.format == "raw":
@@ -120,7 +121,7 @@ listeners = ( {{ protocol = "{setup.protocol}"; port = {setup.port};
                 {tls} }} );
 limits = {{ max_connections = {MAX_CONNECTIONS}; }};
 outputs = ( {{ type = "file"; path = "{setup.log}";
-               format = "{self.format}"; }} );
+               format = "{self.format}"; {self.sync} }} );
 """)]
 
 
@@ -172,6 +173,9 @@ class Rsyslog(Receiver):
     version_option = "-v"
     speaks_tls = True
 
+    def __init__(self, sync="off"):
+        self.sync = sync
+
     @staticmethod
     def tls_source(setup):
         certificate, key = setup.certify()
@@ -199,7 +203,7 @@ global(workDirectory="{setup.directory}" net.enableDNS="off"
 {source}
 template(name="line" type="string"
     string="%timegenerated:::date-rfc3339% %fromhost-ip% %rawmsg%\\n")
-action(type="omfile" file="{setup.log}" template="line")
+action(type="omfile" file="{setup.log}" template="line" sync="{self.sync}")
 """)
         return [self.program, "-n", "-f", conf, "-i",
                 os.path.join(setup.directory, "pid")]
@@ -211,7 +215,8 @@ class SyslogNg(Receiver):
     speaks_tls = True
     window = 100 * MAX_CONNECTIONS  # records: as its manual says
 
-    def __init__(self):
+    def __init__(self, fsync="no"):
+        self.fsync = fsync
         root = os.path.join(SYSLOG_NG, "usr")
         self.program = find("syslog-ng") or find(f"{root}/sbin/syslog-ng")
         self.is_unpacked = bool(self.program and
@@ -235,7 +240,7 @@ source in {{ network(transport("{kind}") port({setup.port}) {tls}
     flags(no-parse) max-connections({MAX_CONNECTIONS}) listen-backlog(4096)
     log-iw-size({self.window}) so-rcvbuf({RECEIVE_BUFFER})); }};
 destination out {{ file("{setup.log}" log-fifo-size({self.window})
-    template("$ISODATE $SOURCEIP $MSG\\n")); }};
+    fsync({self.fsync}) template("$ISODATE $SOURCEIP $MSG\\n")); }};
 log {{ source(in); destination(out); flags(flow-control); }};
 """)
         persist, pid, control = (os.path.join(setup.directory, name)
@@ -283,10 +288,14 @@ ALL = {
     "portlogd": Portlogd(),
     "portlogd-json": Portlogd(format="json"),
     "portlogd-raw": Portlogd(format="raw"),
+    "portlogd-receipt": Portlogd(sync="receipt"),
+    "portlogd-always": Portlogd(sync="always"),
     "limit": Limit(),
     "limit-lines": LimitOfLines(),
     "rsyslog": Rsyslog(),
+    "rsyslog-sync": Rsyslog(sync="on"),
     "syslog-ng": SyslogNg(),
+    "syslog-ng-fsync": SyslogNg(fsync="yes"),
     "stunnel": Stunnel(),
     "socat": Socat(),
     "ncat": Ncat(),
@@ -295,9 +304,12 @@ ALL = {
 
 
 def named(name):
-    """Find a receiver; NAME=PROGRAM is another build of portlogd."""
+    """Find a receiver; NAME=PROGRAM is another build of portlogd, and
+    NAME-always=PROGRAM or NAME-receipt=PROGRAM is it with that sync."""
     if "=" in name:
-        return Portlogd(name.split("=", 1)[1])
+        name, program = name.split("=", 1)
+        sync = re.search(r"-(always|receipt)$", name)
+        return Portlogd(program, sync=sync.group(1) if sync else "")
     if name not in ALL:
         raise SystemExit(f"no receiver {name}: " + ", ".join(ALL))
     return ALL[name]

@@ -68,12 +68,12 @@ def present(names, left_out):
     return found
 
 
-def warm_up(there, known, args):
+def warm_up(there, known, directory):
     """Ask each for its version, which also reads it from disk once."""
     load = loads.ALL["tcp-128"].scaled(0.01)
     for name in there:
         if name not in known:
-            trial.run(there[name], load, args.dir)
+            trial.run(there[name], load, directory)
             known[name] = there[name].version()
 
 
@@ -90,7 +90,7 @@ def run_once(receiver, load, directory):
     return {**result, "took": round(time.monotonic() - start, 3)}
 
 
-def run_section(section, there, args, cores):
+def run_section(section, there, args, cores, directory):
     """Receivers take turns, so that other load hits all of them."""
     os.sched_setaffinity(0, cores[:section.cores])
     results = {load.name: {name: [] for name in there}
@@ -101,7 +101,7 @@ def run_section(section, there, args, cores):
                 runs = results[load.name][name]
                 if runs and is_slow(name, runs[-1]):
                     continue
-                runs.append(run_once(there[name], load, args.dir))
+                runs.append(run_once(there[name], load, directory))
                 print(f"{turn + 1}/{args.turns} {load.name} {name}: "
                       + figures.brief(load, runs[-1]), file=sys.stderr)
     return results
@@ -122,8 +122,8 @@ def options():
                         help="shared by receiver and sender (default 2)")
     parser.add_argument("--nice", type=int, default=0,
                         help="-19: first in line on a busy machine, as root")
-    parser.add_argument("--dir", default="/dev/shm",
-                        help="where the logs go (default /dev/shm: a tmpfs)")
+    parser.add_argument("--dir", help="where the logs go (default /dev/shm, "
+                        "a tmpfs; for receipts the present directory)")
     parser.add_argument("--json", metavar="FILE",
                         help="all results, written after each section")
     parser.add_argument("--record", action="store_true",
@@ -153,9 +153,10 @@ def measure(args):
     for section in chosen_sections(args):
         section = section.scaled(args.scale)
         there = present(section.receivers, found["left_out"])
-        warm_up(there, found["versions"], args)
-        found["sections"][section.name] = run_section(section, there, args,
-                                                      cores)
+        directory = os.path.abspath(args.dir or section.directory)
+        warm_up(there, found["versions"], directory)
+        found["sections"][section.name] = run_section(
+            section, there, args, cores, directory)
         print(report.of_section(section, found["sections"]), flush=True)
         if args.json:
             with open(args.json, "w", encoding="utf-8") as file:
