@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
-#include "base/thread.h"
+#include "base/worker.h"
 #include "input/acceptor.h"
 #include "input/connection_thread.h"
 #include "input/poller.h"
@@ -151,7 +151,7 @@ listeners_log_counters(const struct listeners *ls)
 static bool
 is_full(struct listeners *ls, const struct listener *l)
 {
-	return registry_count(&ls->registry) >= ls->max_connections ||
+	return registry_has(&ls->registry, ls->max_connections) ||
 	       atomic_load(&l->counters->connections) >=
 		       l->config->limits.max_connections;
 }
@@ -262,7 +262,7 @@ look_for_room(struct listeners *ls)
 static void
 log_full(struct listeners *ls, const struct listener *l, unsigned waiting)
 {
-	bool is_own = registry_count(&ls->registry) < ls->max_connections;
+	bool is_own = !registry_has(&ls->registry, ls->max_connections);
 	struct address source = { 0 };
 	char host[ADDRESS_TEXT];
 	size_t largest;
@@ -359,7 +359,7 @@ start_waiting(struct listeners *ls)
 	while (ls->waiting && clock_now_ms() >= ls->start_at_ms) {
 		struct connection *c = ls->waiting;
 		struct connection *next = c->poll_entry.next;
-		int error = thread_start(NULL, connection_main, c);
+		int error = worker_start(connection_main, c);
 
 		if (error == 0) {
 			ls->waiting = next;

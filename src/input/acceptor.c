@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "base/thread.h"
+#include "base/worker.h"
 #include "config/networks.h"
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
@@ -100,7 +100,7 @@ start(struct listener *l)
 	/* A kill would look like an end in order: be in flight before that. */
 	if (l->config->path)
 		registry_send_all(l->registry);
-	error = thread_start(NULL, connection_main, c);
+	error = worker_start(connection_main, c);
 	if (error) {
 		registry_remove(l->registry, &c->entry);
 		return retry(l, error);

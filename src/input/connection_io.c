@@ -98,11 +98,17 @@ connection_add_frame(struct connection *c, struct batch *batch,
 }
 
 void
-connection_note(struct connection *c, const char *text)
+connection_add_note(struct connection *c, const char *text)
 {
 	connection_borrow(c);
 	clock_gettime(CLOCK_REALTIME, &c->time);
 	add(c, c->batch, TAG_NOTE, text, strlen(text));
+}
+
+void
+connection_note(struct connection *c, const char *text)
+{
+	connection_add_note(c, text);
 	connection_emit(c);
 }
 
@@ -261,7 +267,9 @@ ending_in_order(const struct connection *c)
 	if (c->entry.peer.any.sa_family == AF_UNIX)
 		return atomic_load(&c->entry.was_cut) ? ENDING_SHUTDOWN
 						      : ENDING_EOF;
-	getsockopt(c->entry.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+	/* If it was we, the kernel knows what came first. */
+	if (c->resumed || registry_is_stopped(c->registry, &c->entry))
+		getsockopt(c->entry.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
 	if (info.tcpi_state == TCP_ESTABLISHED)
 		return ENDING_SHUTDOWN;
 	return c->tls ? ENDING_TRUNCATED : ENDING_EOF;
@@ -376,6 +384,34 @@ connection_receive(struct connection *c)
 	enum ending ending = connection_read(c);
 
 	connection_settle(c);
+	return ending;
+}
+
+/* Whether the stream ends behind what was read, as connection_receive(). */
+static enum ending
+look_for_end(struct connection *c)
+{
+	unsigned char next;
+	size_t size;
+	enum transport_result result =
+		transport_receive(c->entry.fd, &next, sizeof next, true, &size);
+
+	return result == TRANSPORT_BYTES || result == TRANSPORT_AGAIN
+		     ? ENDING_NONE
+		     : ending_of(c, result);
+}
+
+enum ending
+connection_receive_first(struct connection *c)
+{
+	enum ending ending;
+
+	connection_borrow(c);
+	ending = receive(c, c->batch);
+	if (ending == ENDING_NONE && c->bytes > 0 && !c->tls)
+		ending = look_for_end(c);
+	if (ending == ENDING_NONE)
+		connection_emit(c);
 	return ending;
 }
 

@@ -24,8 +24,12 @@ void connection_add_frame(struct connection *, struct batch *, enum frame,
 			  const struct slice *);
 bool connection_take_records(struct connection *, struct batch *);
 
-/* Write its own batch, and a note into it.  Blocks on outputs. */
+/*
+ * Write its own batch; a note into it; both.  The text must hold until it is
+ * written.  Blocks on outputs.
+ */
 void connection_emit(struct connection *);
+void connection_add_note(struct connection *, const char *text);
 void connection_note(struct connection *, const char *text);
 
 /* Show what there is of an unfinished record, as a piece.  Blocks on outputs.
@@ -46,6 +50,12 @@ enum ending connection_receive(struct connection *);
 /* It in two: settle waits, where outputs do, for what was read to be safe. */
 enum ending connection_read(struct connection *);
 void connection_settle(struct connection *);
+
+/*
+ * The same, as the first of all.  If the stream has ended behind what was read,
+ * these records are not written yet: one write then takes them and the end.
+ */
+enum ending connection_receive_first(struct connection *);
 
 /*
  * The same for a batch that several connections share: read into its input,

@@ -185,14 +185,13 @@ describe_end(const struct connection *c, enum ending ending,
 }
 
 static void
-note_closed(struct connection *c, enum ending ending)
+add_closed(struct connection *c, enum ending ending, char text[CLOSED_TEXT])
 {
 	enum connection_notes notes =
 		c->listener->config->limits.connection_notes;
 	const struct note_event probe = { .event = EVENT_PROBES };
 	uint64_t missing = undeciphered(c, ending);
 	bool is_silent = is_probe(c, ending, missing);
-	char text[CLOSED_TEXT];
 
 	if (is_silent)
 		atomic_fetch_add(&c->listener->events->probes, 1);
@@ -205,13 +204,14 @@ note_closed(struct connection *c, enum ending ending)
 		return;
 	}
 	describe_end(c, ending, missing, text);
-	connection_note(c, text);
+	connection_add_note(c, text);
 }
 
 /* Write all before the peer sees us close. */
 static void
 finish(struct connection *c, enum ending ending)
 {
+	char closed[CLOSED_TEXT];
 	struct slice slice;
 	enum frame frame;
 
@@ -221,8 +221,8 @@ finish(struct connection *c, enum ending ending)
 		clock_gettime(CLOCK_REALTIME, &c->time);
 	while ((frame = framer_end(&c->framer, &slice)) != FRAME_NONE)
 		connection_add_frame(c, c->batch, frame, &slice);
+	add_closed(c, ending, closed);
 	connection_emit(c);
-	note_closed(c, ending);
 	connection_give_back(c);
 }
 
@@ -277,16 +277,19 @@ begin(struct connection *c)
 static enum ending
 serve(struct connection *c)
 {
-	enum ending ending;
+	enum ending ending = ENDING_NONE;
 
 	/* Older than a second, it would be in flight: see registry.h. */
 	if (c->entry.fd < 0 || connection_has_lost_keys(c))
 		return ENDING_KILLED;
-	do {
+	/* Most have something to read, and many nothing after that. */
+	if (!c->resumed && !atomic_load(&c->registry->handing_over))
+		ending = connection_receive_first(c);
+	while (ending == ENDING_NONE) {
 		if (c->batch && framer_held(&c->framer) == 0)
 			connection_give_back(c);
 		ending = serve_once(c);
-	} while (ending == ENDING_NONE);
+	}
 	return ending;
 }
 

@@ -38,9 +38,15 @@ registry_count(struct registry *registry)
 	size_t count;
 
 	pthread_mutex_lock(&registry->lock);
-	count = registry->count;
+	count = atomic_load(&registry->count);
 	pthread_mutex_unlock(&registry->lock);
 	return count;
+}
+
+bool
+registry_has(struct registry *registry, size_t count)
+{
+	return atomic_load(&registry->count) >= count;
 }
 
 /* The lock is held. */
@@ -171,7 +177,7 @@ registry_add(struct registry *registry, struct registry_entry *entry)
 	pthread_mutex_lock(&registry->lock);
 	link_entry(registry, entry);
 	flight_add(&registry->flight, &entry->flight, entry->fd);
-	registry->count++;
+	atomic_fetch_add(&registry->count, 1);
 	atomic_fetch_add(entry->count, 1);
 	if (entry->unadmitted)
 		atomic_fetch_add(entry->unadmitted, 1);
@@ -182,12 +188,19 @@ registry_add(struct registry *registry, struct registry_entry *entry)
 	pthread_mutex_unlock(&registry->lock);
 }
 
+/* From here on nobody else finds it, but it counts.  The lock is held. */
 static void
-remove_entry(struct registry *registry, struct registry_entry *entry)
+hide_entry(struct registry *registry, struct registry_entry *entry)
 {
 	unlink_entry(registry, entry);
 	flight_remove(&registry->flight, &entry->flight);
-	registry->count--;
+}
+
+/* The lock is held. */
+static void
+forget_entry(struct registry *registry, struct registry_entry *entry)
+{
+	atomic_fetch_sub(&registry->count, 1);
 	atomic_fetch_sub(entry->count, 1);
 	if (entry->unadmitted)
 		atomic_fetch_sub(entry->unadmitted, 1);
@@ -243,7 +256,8 @@ void
 registry_remove(struct registry *registry, struct registry_entry *entry)
 {
 	pthread_mutex_lock(&registry->lock);
-	remove_entry(registry, entry);
+	hide_entry(registry, entry);
+	forget_entry(registry, entry);
 	pthread_mutex_unlock(&registry->lock);
 }
 
@@ -265,14 +279,18 @@ close_in_order(const struct registry_entry *entry)
 void
 registry_close(struct registry *registry, struct registry_entry *entry)
 {
+	/* First: the kernel may give the number to another socket. */
 	pthread_mutex_lock(&registry->lock);
-	remove_entry(registry, entry);
-	/* Under the lock: the kernel may give the number to another socket. */
+	hide_entry(registry, entry);
+	pthread_mutex_unlock(&registry->lock);
+	/* Unlocked: the kernel wakes the peer meanwhile. */
 	if (entry->unconfirmed)
 		close(entry->fd); /* which resets it, unless it is in flight */
 	else
 		close_in_order(entry);
-	/* Under the lock too: the main thread frees the registry next. */
+	pthread_mutex_lock(&registry->lock);
+	forget_entry(registry, entry);
+	/* Under the lock: the main thread frees the registry next. */
 	if (atomic_load(&registry->wanted) ||
 	    (entry->flight.message && flight_is_sparse(&registry->flight)))
 		eventfd_write(registry->left_fd, 1);

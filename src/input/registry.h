@@ -56,7 +56,7 @@ struct registry {
 	pthread_mutex_t lock;
 	/* Under the lock: */
 	struct registry_entry *buckets[REGISTRY_BUCKETS]; /* by source */
-	size_t count;
+	atomic_size_t count;         /* changed under the lock */
 	size_t left_open;            /* of count, those in that state */
 	struct registry_walk *walks; /* that go on; borrowed */
 	struct flight flight;
@@ -75,7 +75,12 @@ void registry_init(struct registry *, struct inflight *, int left_fd,
 		   int handover_fd, unsigned source_prefix_v6);
 void registry_destroy(struct registry *);
 
+/*
+ * How many there are; whether there are so many, which does not wait for a
+ * thread that has just ended one.
+ */
 size_t registry_count(struct registry *);
+bool registry_has(struct registry *, size_t count);
 
 /* How many entries of this peer's source have that count. */
 size_t registry_count_source(struct registry *, const struct address *,

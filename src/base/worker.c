@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/thread.h"
+
+/* How many wait at the most, and for how long: their stacks take 1 MiB. */
+#define MOST_IDLE 64
+#define PATIENCE_S 1
+
+struct worker {
+	struct worker *next;
+	void *(*task)(void *);
+	void *argument;
+	sem_t begins;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Under the lock; first the one that was busy last: its memory is at hand. */
+static struct worker *idle;
+static size_t idle_count;
+
+static bool
+become_idle(struct worker *self)
+{
+	bool may;
+
+	pthread_mutex_lock(&lock);
+	may = idle_count < MOST_IDLE;
+	if (may) {
+		self->next = idle;
+		idle = self;
+		idle_count++;
+	}
+	pthread_mutex_unlock(&lock);
+	return may;
+}
+
+static struct worker *
+take_idle(void)
+{
+	struct worker *worker;
+
+	pthread_mutex_lock(&lock);
+	worker = idle;
+	if (worker) {
+		idle = worker->next;
+		idle_count--;
+	}
+	pthread_mutex_unlock(&lock);
+	return worker;
+}
+
+/* false: it was taken, and will have a task. */
+static bool
+leave(struct worker *self)
+{
+	struct worker **link;
+	bool is_there;
+
+	pthread_mutex_lock(&lock);
+	link = &idle;
+	while (*link && *link != self)
+		link = &(*link)->next;
+	is_there = *link;
+	if (is_there) {
+		*link = self->next;
+		idle_count--;
+	}
+	pthread_mutex_unlock(&lock);
+	return is_there;
+}
+
+/* Wait for the next task; false: there is none. */
+static bool
+wait_for_task(struct worker *self)
+{
+	struct timespec until;
+
+	if (!become_idle(self))
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE_S;
+	while (sem_clockwait(&self->begins, CLOCK_MONOTONIC, &until) != 0)
+		if (errno == ETIMEDOUT && leave(self))
+			return false;
+	return true;
+}
+
+static void *
+worker_main(void *argument)
+{
+	struct worker *self = argument;
+
+	do
+		self->task(self->argument);
+	while (wait_for_task(self));
+	sem_destroy(&self->begins);
+	free(self);
+	return NULL;
+}
+
+static int
+start_new(void *(*task)(void *), void *argument)
+{
+	struct worker *worker = malloc(sizeof *worker);
+	int error;
+
+	if (!worker)
+		return ENOMEM;
+	*worker = (struct worker){ .task = task, .argument = argument };
+	sem_init(&worker->begins, 0, 0);
+	error = thread_start(NULL, worker_main, worker);
+	if (error)
+		free(worker);
+	return error;
+}
+
+int
+worker_start(void *(*task)(void *), void *argument)
+{
+	struct worker *worker = take_idle();
+
+	if (!worker)
+		return start_new(task, argument);
+	worker->task = task;
+	worker->argument = argument;
+	sem_post(&worker->begins);
+	return 0;
+}
