@@ -10,6 +10,12 @@
 size_t thread_stack_size(void);
 
 /*
+ * So many threads may wait for semaphores: let the kernel find each fast, if it
+ * can be asked.
+ */
+void thread_expect(size_t count);
+
+/*
  * Start main(argument) in a thread, for the caller to join; thread NULL: in a
  * detached one.  Returns 0 or an error of pthread_create(), such as EAGAIN.
  */

@@ -2,6 +2,7 @@
 #include "base/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
@@ -14,6 +15,9 @@
 #define MOST_IDLE 64
 #define PATIENCE_S 1
 
+/* After so many threads the C library may hold memory that nobody needs. */
+#define MANY_THREADS 256
+
 struct worker {
 	struct worker *next;
 	void *(*task)(void *);
@@ -25,6 +29,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Under the lock; first the one that was busy last: its memory is at hand. */
 static struct worker *idle;
 static size_t idle_count;
+static size_t started; /* threads, since memory was given back */
 
 static bool
 become_idle(struct worker *self)
@@ -93,6 +98,21 @@ wait_for_task(struct worker *self)
 	return true;
 }
 
+/* To the kernel, now that none has had a task for a moment. */
+static void
+give_memory_back(void)
+{
+	bool is_due;
+
+	pthread_mutex_lock(&lock);
+	is_due = idle_count == 0 && started >= MANY_THREADS;
+	if (is_due)
+		started = 0;
+	pthread_mutex_unlock(&lock);
+	if (is_due)
+		malloc_trim(0);
+}
+
 static void *
 worker_main(void *argument)
 {
@@ -103,6 +123,7 @@ worker_main(void *argument)
 	while (wait_for_task(self));
 	sem_destroy(&self->begins);
 	free(self);
+	give_memory_back();
 	return NULL;
 }
 
@@ -117,9 +138,14 @@ start_new(void *(*task)(void *), void *argument)
 	*worker = (struct worker){ .task = task, .argument = argument };
 	sem_init(&worker->begins, 0, 0);
 	error = thread_start(NULL, worker_main, worker);
-	if (error)
+	if (error) {
 		free(worker);
-	return error;
+		return error;
+	}
+	pthread_mutex_lock(&lock);
+	started++;
+	pthread_mutex_unlock(&lock);
+	return 0;
 }
 
 int

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "base/worker.h"
 #include "input/acceptor.h"
 #include "input/connection_thread.h"
@@ -55,6 +56,7 @@ listeners_find(struct listeners *ls, const struct config *config,
 	       size_t max_connections, struct output_set *outputs, int wake_fd,
 	       int handover_fd, struct listen_fds *in)
 {
+	thread_expect(max_connections);
 	*ls = (struct listeners){
 		.config = config,
 		.outputs = outputs,
