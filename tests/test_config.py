@@ -33,7 +33,8 @@ OF_TCP = (*OF_ALL, "max_connections", "max_connections_per_source",
           "idle_timeout", "flush_timeout")
 OF_UDP = (*OF_ALL, "receive_buffer")
 LISTENER = dict({name: LIMITS[name] for name in {*OF_TCP, *OF_UDP}},
-                port=(0, 65535, None), admission_timeout=(3, 3600, 10))
+                port=(0, 65535, None), admission_timeout=(3, 3600, 10),
+                threads=(1, 64, 1))
 
 # Numbers that libconfig 1.5 reads as another one, or as the maximum.
 WRAPPED = ("4294967810", "70000000000", "99999999999999999999999",
@@ -210,7 +211,7 @@ class Integers(Case):
             {name: LIMITS[name][2] for name in OF_TCP}, port=8888,
             admission_timeout=10))
         self.assertEqual(integers(udp), dict(
-            {name: LIMITS[name][2] for name in OF_UDP}, port=8888))
+            {name: LIMITS[name][2] for name in OF_UDP}, port=8888, threads=1))
 
     def listener(self, protocol, values):
         lines = [f"    {name} = {value};" for name, value in values.items()]
@@ -228,7 +229,8 @@ class Integers(Case):
 
     def test_the_least_and_the_most_of_each_of_a_listener_are_accepted(self):
         for end in (0, 1):
-            for protocol, names in (("tcp", OF_TCP), ("udp", OF_UDP)):
+            for protocol, names in (("tcp", OF_TCP),
+                                    ("udp", (*OF_UDP, "threads"))):
                 wanted = {name: str(LISTENER[name][end])
                           for name in (*names, "port")}
                 found = self.settings(
@@ -252,7 +254,8 @@ class Integers(Case):
 
     def test_what_is_out_of_the_range_of_a_listener_is_refused(self):
         for end, step in ((0, -1), (1, 1)):
-            for protocol, names in (("tcp", OF_TCP), ("udp", OF_UDP)):
+            for protocol, names in (("tcp", OF_TCP),
+                                    ("udp", (*OF_UDP, "threads"))):
                 values = {name: LISTENER[name][end] + step
                           for name in (*names, "port")}
                 self.refused(self.listener(protocol, values), LISTENER,

@@ -176,6 +176,21 @@ class Multicast(keeper.Case):
         daemon.restart(harness.to_file(self.listener(ON)))
         self.assertEqual(self.members(), set())
 
+    def test_several_threads_log_it_once_also_after_restarts_and_kills(self):
+        daemon = self.serve(self.listener(joins(FOUR, SIX), ON,
+                                          "threads = 3;"))
+        self.assert_hears(FOUR, SIX)
+        for end in (daemon.restart, daemon.kill, daemon.restart):
+            end()
+            self.assert_hears(FOUR, SIX)
+        daemon.leave()
+        for group in (FOUR, SIX):
+            self.send(group, b"meanwhile")
+        daemon.start()
+        wait_for(lambda: self.told(daemon).count("meanwhile") >= 2)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertEqual(self.told(daemon).count("meanwhile"), 2)
+
     def test_a_kill_keeps_the_groups_and_the_next_process_knows_them(self):
         daemon = self.serve(self.listener(joins(FOUR, SIX), ON))
         daemon.kill()

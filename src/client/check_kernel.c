@@ -107,10 +107,29 @@ check_receive_buffers(struct check *c)
 	}
 }
 
+/* Of all that share its port: one for each of its threads. */
+static unsigned long
+sum_drops(const struct check *c, const struct check_listener *l)
+{
+	const struct address *address = &l->socket->address;
+	unsigned long drops = 0;
+
+	for (size_t i = 0; i < c->sockets.count; i++) {
+		const struct net_socket *s = &c->sockets.list[i];
+
+		if (s->protocol == PROTOCOL_UDP &&
+		    s->owner == l->socket->owner &&
+		    memcmp(&s->address.in6, &address->in6,
+			   sizeof address->in6) == 0)
+			drops += s->drops;
+	}
+	return drops;
+}
+
 static void
 check_drop(struct check *c, const struct check_listener *l)
 {
-	unsigned long drops = l->socket->drops;
+	unsigned long drops = sum_drops(c, l);
 	unsigned long long host =
 		read_counter("/proc/self/net/snmp", "Udp:", "RcvbufErrors");
 

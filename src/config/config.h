@@ -109,6 +109,7 @@ struct listener_config {
 	unsigned last_port;  /* while reading: of a range; 0: one port */
 	char *interface;     /* NULL: any */
 	struct names groups; /* UDP: multicast addresses */
+	unsigned threads;    /* UDP: that read, each from its own socket */
 	char *path;          /* of a Unix socket, as the next two */
 	unsigned mode;
 	char *group;    /* NULL: that of the process */

@@ -271,6 +271,16 @@ config_complete_listeners(struct config *config)
 	}
 }
 
+size_t
+config_count_sockets(const struct config *config)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->listener_count; i++)
+		count += config->listeners[i].threads;
+	return count;
+}
+
 int
 config_find_output(const struct config *config, const char *name)
 {

@@ -26,6 +26,9 @@ struct config_tls *config_add_tls(struct listener_config *);
 void config_complete_outputs(struct config *);
 void config_complete_listeners(struct config *);
 
+/* The sockets of all listeners: of UDP one for each thread. */
+size_t config_count_sockets(const struct config *);
+
 /* The index of the output of that name; -1: there is none. */
 int config_find_output(const struct config *, const char *name);
 

@@ -5,6 +5,7 @@
 
 #include "base/diag.h"
 #include "base/program.h"
+#include "config/defaults.h"
 #include "output/output_set.h"
 
 /* Descriptors for other things than connections and listeners. */
@@ -18,7 +19,7 @@ size_t
 fd_limit_raise(const struct config *config)
 {
 	size_t wanted = config->limits.max_connections;
-	size_t others = config->listener_count * 3 +
+	size_t others = config_count_sockets(config) * 3 +
 			output_set_descriptors(config) + OTHER_DESCRIPTORS;
 	size_t limit = program_raise_fd_limit(), fitting;
 
@@ -35,8 +36,8 @@ fd_limit_raise(const struct config *config)
 void
 fd_limit_reserve(const struct config *config)
 {
-	size_t last =
-		LAST_DESCRIPTORS + config->listener_count * THREAD_DESCRIPTORS;
+	size_t last = LAST_DESCRIPTORS +
+		      config_count_sockets(config) * THREAD_DESCRIPTORS;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= last)

@@ -11,8 +11,10 @@
 #include "base/memory.h"
 #include "base/thread.h"
 #include "base/worker.h"
+#include "config/defaults.h"
 #include "input/acceptor.h"
 #include "input/connection_thread.h"
+#include "input/listener_log.h"
 #include "input/poller.h"
 #include "input/udp.h"
 #include "record/framer.h"
@@ -51,6 +53,23 @@ open_state(struct listeners *ls, const struct listen_fds *in)
 	return true;
 }
 
+/* The one at this place of the list, and its followers. */
+static void
+find(struct listeners *ls, size_t place, const struct listener_config *config,
+     struct listen_fds *in)
+{
+	struct listener *first = &ls->list[place];
+
+	for (size_t i = 0; i < config->threads; i++) {
+		first[i].registry = &ls->registry;
+		if (i > 0)
+			listener_follow(&first[i], first);
+		listener_enter_state(&first[i], &ls->state);
+		listener_find(&first[i], config, in);
+	}
+	listener_prefer_first(first, &in->previous);
+}
+
 bool
 listeners_find(struct listeners *ls, const struct config *config,
 	       size_t max_connections, struct output_set *outputs, int wake_fd,
@@ -62,7 +81,7 @@ listeners_find(struct listeners *ls, const struct config *config,
 		.outputs = outputs,
 		.max_connections = max_connections,
 		.wake_fd = wake_fd,
-		.count = config->listener_count,
+		.count = config_count_sockets(config),
 	};
 	inflight_open(&ls->inflight, in);
 	registry_init(&ls->registry, &ls->inflight, wake_fd, handover_fd,
@@ -70,12 +89,9 @@ listeners_find(struct listeners *ls, const struct config *config,
 	if (!open_state(ls, in))
 		return false;
 	ls->list = memory_zeroed(ls->count, sizeof *ls->list);
-	for (size_t i = 0; i < ls->count; i++) {
-		struct listener *l = &ls->list[i];
-
-		l->registry = &ls->registry;
-		listener_enter_state(l, &ls->state);
-		listener_find(l, &config->listeners[i], in);
+	for (size_t i = 0, next = 0; i < config->listener_count; i++) {
+		find(ls, next, &config->listeners[i], in);
+		next += config->listeners[i].threads;
 	}
 	return true;
 }
@@ -113,8 +129,8 @@ start(struct listeners *ls, struct listener *l)
 		l->poller = poller_start(l);
 		return l->poller;
 	}
-	if (l->is_absent)
-		return true; /* see rebind.h */
+	if (l->socket.fd < 0)
+		return true; /* see rebind.h, and listener_follow() */
 	l->udp = udp_start(l, ls->wake_fd);
 	return l->udp;
 }
@@ -209,6 +225,8 @@ listeners_summarize(struct listeners *ls, char *out, size_t size)
 	for (size_t i = 0; i < ls->count; i++) {
 		struct listener_counters *c = ls->list[i].counters;
 
+		if (ls->list[i].first)
+			continue;
 		connections += atomic_load(&c->connections);
 		records += atomic_load(&c->records);
 		lost += atomic_load(&c->lost);
@@ -414,8 +432,10 @@ listeners_close(struct listeners *ls)
 			udp_join(l->udp);
 		if (l->poller)
 			poller_stop(l->poller);
-		acceptor_close(l);
-		listener_close(l);
+	}
+	for (size_t i = 0; i < ls->count; i++) {
+		acceptor_close(&ls->list[i]);
+		listener_close(&ls->list[i]);
 	}
 	free(ls->list);
 	registry_destroy(&ls->registry);

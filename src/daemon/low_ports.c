@@ -31,18 +31,32 @@ first_free_port(void)
  * port that is in use because systemd stores our socket is no error.
  */
 static bool
-store(const struct listener_config *config, unsigned backlog)
+store(const struct listener_config *config, unsigned backlog, bool beside,
+      bool *is_new)
 {
 	struct listener listener = { 0 };
-	const char *action = listener_store(&listener, config, backlog, true);
+	const char *action = listener_store(&listener, config, backlog, beside);
 	int error = errno;
 
+	*is_new = !action;
 	if (!action)
 		listener_close_socket(&listener, false);
 	else if (error == EADDRINUSE && sockets_are_ours(config))
 		action = NULL;
 	errno = error;
 	return !action || sockets_log_failure(config, action);
+}
+
+/* Where there are some already, they are as many as there were threads. */
+static bool
+store_each(const struct listener_config *config, unsigned backlog)
+{
+	bool is_new = true, all = true;
+
+	for (unsigned i = 0; i < config->threads && is_new; i++)
+		all &= store(config, backlog, config->threads == 1 || i > 0,
+			     &is_new);
+	return all;
 }
 
 bool
@@ -59,7 +73,7 @@ low_ports_bind(const struct config *config)
 		const struct listener_config *l = &config->listeners[i];
 
 		if (l->port != 0 && l->port < first_free)
-			all &= store(l, config->backlog);
+			all &= store_each(l, config->backlog);
 	}
 	fdstore_barrier();
 	return all;

@@ -42,7 +42,7 @@ memory_bound_log(const struct listeners *ls)
 
 		/* The poller of TCP, the thread of UDP. */
 		own += pool_batch_size(&l->pool) + thread_stack_size() +
-		       rates_bytes(l->rates);
+		       (l->first ? 0 : rates_bytes(l->rates));
 		if (!listener_is_stream(l)) {
 			own += sizeof(struct senders);
 			continue;

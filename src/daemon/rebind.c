@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "input/acceptor.h"
+#include "input/listener_log.h"
 #include "input/udp.h"
 #include "system/fdstore.h"
 #include "system/unix_sockets.h"
@@ -33,9 +34,11 @@ is_deaf(const struct listener *l)
 static void
 leave(struct listener *l)
 {
-	diag(LOG_WARNING,
-	     "listener %s: its %s is gone: trying to listen again every second",
-	     l->name, l->config->path ? "path" : "interface");
+	if (!l->first)
+		diag(LOG_WARNING,
+		     "listener %s: its %s is gone: trying to listen again "
+		     "every second",
+		     l->name, l->config->path ? "path" : "interface");
 	l->is_absent = true;
 	l->absent_since_ms = clock_now_ms();
 	if (l->udp)
@@ -73,8 +76,10 @@ try_again(struct listeners *ls, struct listener *l)
 		l->is_absent = true;
 		return;
 	}
-	diag(LOG_WARNING, "listener %s: it could not listen for %lld.%03lld s",
-	     l->name, absent_ms / 1000, absent_ms % 1000);
+	if (!l->first)
+		diag(LOG_WARNING,
+		     "listener %s: it could not listen for %lld.%03lld s",
+		     l->name, absent_ms / 1000, absent_ms % 1000);
 	listener_log(l);
 }
 

@@ -59,12 +59,13 @@ send_listener(int fd, const struct listener *l)
 	return sendmsg(fd, &message, MSG_NOSIGNAL) > 0;
 }
 
-/* One that is absent has no socket. */
+/* One that is absent has no socket; nor has a thread without one. */
 static bool
 send_all(int fd, const struct listeners *ls)
 {
 	for (size_t i = 0; i < ls->count; i++)
-		if (!ls->list[i].is_absent && !send_listener(fd, &ls->list[i]))
+		if (!ls->list[i].is_absent && ls->list[i].socket.fd >= 0 &&
+		    !send_listener(fd, &ls->list[i]))
 			return false;
 	return send(fd, "", 1, MSG_NOSIGNAL) == 1;
 }

@@ -26,32 +26,51 @@ struct retired_listener {
 };
 
 /* How its datagrams were framed is unknown: keep every byte. */
+static void
+configure(struct listener_config *config, const struct listeners *ls,
+	  enum protocol protocol)
+{
+	*config = (struct listener_config){
+		.protocol = protocol,
+		.framing = protocol_is_stream(protocol) ? FRAMING_LINE
+							: FRAMING_EXACT,
+		.output_mask = UINT64_MAX,
+		.limits = ls->list[0].config->limits,
+	};
+	if (!protocol_is_unix(protocol))
+		config->peer_names = &ls->config->peer_names;
+}
+
+/* first: not NULL where it is one of the threads that this had before. */
 static struct listener *
-make(struct retired *retired, const char *key, enum protocol protocol)
+make(struct retired *retired, const char *key, enum protocol protocol,
+     struct listener *first)
 {
 	struct listeners *ls = retired->listeners;
 	struct retired_listener *r = memory_zeroed(1, sizeof *r);
 	struct listener *l = &r->listener;
 	bool is_stream = protocol_is_stream(protocol);
 
+	l->first = first;
 	if (!listener_enter_state(l, &ls->state)) {
 		free(r);
 		return NULL;
 	}
 	r->next = retired->first;
 	retired->first = r;
-	r->config.limits = ls->list[0].config->limits;
-	if (!protocol_is_unix(protocol))
-		r->config.peer_names = &ls->config->peer_names;
-	r->config.protocol = protocol;
-	r->config.framing = is_stream ? FRAMING_LINE : FRAMING_EXACT;
+	configure(&r->config, ls, protocol);
+	if (first) {
+		r->config = *first->config;
+		r->config.groups = (struct names){ 0 };
+	}
 	l->config = &r->config;
 	l->socket.fd = -1;
 	l->registry = &ls->registry;
 	snprintf(l->key, sizeof l->key, "%s", key);
 	snprintf(l->name, sizeof l->name, "%.*s", (int)strcspn(key, " "), key);
 	snprintf(l->state_entry->key, sizeof l->state_entry->key, "%s", key);
-	pool_init(&l->pool, ls->outputs, UINT64_MAX, l->state_entry,
+	pool_init(&l->pool, ls->outputs, r->config.output_mask,
+		  listener_first(l)->state_entry,
 		  is_stream ? framer_capacity(r->config.limits.max_record)
 			    : udp_input_size(&r->config),
 		  r->config.limits.max_record);
@@ -65,7 +84,7 @@ retired_find(struct retired *retired, const char *key)
 
 	while (r && strcmp(r->listener.key, key) != 0)
 		r = r->next;
-	return r ? &r->listener : make(retired, key, PROTOCOL_TCP);
+	return r ? &r->listener : make(retired, key, PROTOCOL_TCP, NULL);
 }
 
 static bool
@@ -110,10 +129,10 @@ accept_waiting(struct listeners *ls, struct listener *l)
 
 static void
 retire(struct retired *retired, int fd, const char *key, const char *name,
-       const struct state_reader *previous)
+       struct listener *first, const struct state_reader *previous)
 {
 	enum protocol protocol = sockets_protocol(fd);
-	struct listener *l = make(retired, key, protocol);
+	struct listener *l = make(retired, key, protocol, first);
 
 	if (!l)
 		return;
@@ -168,11 +187,24 @@ describe(int fd, char text[FDSTORE_NAME])
 		 ntohs(bound.in.sin_port), address);
 }
 
+/* The listener that has fewer threads than before; NULL: there is none. */
+static struct listener *
+find_first(struct listeners *ls, int fd)
+{
+	for (size_t i = 0; i < ls->count; i++)
+		if (!listener_is_stream(&ls->list[i]) && !ls->list[i].first &&
+		    !ls->list[i].config->path &&
+		    sockets_match(fd, ls->list[i].config))
+			return &ls->list[i];
+	return NULL;
+}
+
 void
 retired_open(struct retired *retired, struct listeners *ls,
 	     struct listen_fds *in)
 {
 	char key[FDSTORE_NAME], name[FDSTORE_NAME], bound[FDSTORE_NAME];
+	struct listener *first;
 	int fd;
 
 	*retired = (struct retired){ .listeners = ls };
@@ -180,9 +212,11 @@ retired_open(struct retired *retired, struct listeners *ls,
 		describe(fd, bound);
 		find_key(in, fd, bound, key);
 		sockets_share_port(fd);
-		diag(LOG_WARNING, "%s is not configured any more: closed",
-		     bound);
-		retire(retired, fd, key, name, &in->previous);
+		first = find_first(ls, fd);
+		diag(LOG_WARNING, "%s %s: closed", bound,
+		     first ? "has fewer threads than before"
+			   : "is not configured any more");
+		retire(retired, fd, key, name, first, &in->previous);
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/memory.h"
+#include "config/defaults.h"
 #include "daemon/certificates.h"
 #include "daemon/confine.h"
 #include "daemon/drain.h"
@@ -72,7 +73,8 @@ open_descriptors(struct server *s)
 		[POLLED_BROKEN] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
 
-	s->polled = memory_zeroed(POLLED_LISTENERS + s->config->listener_count,
+	s->polled = memory_zeroed(POLLED_LISTENERS +
+					  config_count_sockets(s->config),
 				  sizeof *s->polled);
 	s->handover_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (int i = 0; i < POLLED_LISTENERS; i++) {

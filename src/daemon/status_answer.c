@@ -133,6 +133,7 @@ static void
 add_datagrams(struct json_line *line, const struct listener *l)
 {
 	const struct listener_counters *c = l->counters;
+	unsigned long long queued = 0;
 
 	json_line_add_number(line, "lost", atomic_load(&c->lost));
 	json_line_add_number(line, "truncated", atomic_load(&c->truncated));
@@ -145,8 +146,12 @@ add_datagrams(struct json_line *line, const struct listener *l)
 		json_line_add_number(line, "receive_buffer_asked",
 				     l->config->limits.receive_buffer);
 	}
-	json_line_add_number(line, "receive_buffer_used",
-			     sockets_queued(l->socket.fd));
+	for (size_t i = 0; i <= l->followers; i++)
+		queued += l[i].socket.fd >= 0 ? sockets_queued(l[i].socket.fd)
+					      : 0;
+	json_line_add_number(line, "receive_buffer_used", queued);
+	if (l->config->threads > 1)
+		json_line_add_number(line, "threads", listener_threads(l));
 }
 
 static void
@@ -288,6 +293,8 @@ answer_status(const struct status_view *view, struct status_request *r)
 	gate_enter(view->gate);
 	put_daemon(view, r);
 	for (size_t i = 0; i < ls->count; i++) {
+		if (ls->list[i].first)
+			continue;
 		put_listener(&ls->list[i], r);
 		gate_leave(view->gate);
 		status_request_write(r, false);

@@ -28,12 +28,15 @@ set_name(struct listener *listener, unsigned port)
 			 address_protocol(listener->config->protocol), port);
 }
 
+/* In the key of a follower, behind all else. */
+#define FOLLOWER " #"
+
 static void
 set_key(struct listener *listener)
 {
 	const char *interface = listener->config->interface;
 	const char *path = listener->config->path;
-	char address[ADDRESS_TEXT] = "", key[FDSTORE_NAME];
+	char address[ADDRESS_TEXT] = "", key[FDSTORE_NAME], place[32] = "";
 
 	if (listener->socket.fd < 0 && !path)
 		address_parse(&listener->socket.address,
@@ -44,10 +47,13 @@ set_key(struct listener *listener)
 	set_name(listener, ntohs(listener->socket.address.in.sin_port));
 	if (!path)
 		address_format(&listener->socket.address, address);
-	snprintf(key, sizeof key, "%s %s %s%s%.15s", listener->name,
+	if (listener->first)
+		snprintf(place, sizeof place, FOLLOWER "%td",
+			 listener - listener->first);
+	snprintf(key, sizeof key, "%s %s %s%s%.15s%s", listener->name,
 		 address_protocol(listener->config->protocol),
 		 path ? path : address, interface ? " " : "",
-		 interface ? interface : "");
+		 interface ? interface : "", place);
 	fdstore_name(listener->key, key);
 }
 
@@ -63,7 +69,7 @@ void
 listener_find(struct listener *listener, const struct listener_config *config,
 	      struct listen_fds *in)
 {
-	listener->config = config;
+	listener->config = listener->first ? &listener->alike : config;
 	set_name(listener, config->port);
 	listener->socket.fd = listen_fds_take_listener(
 		in, config, listener->name, listener->store_name);
@@ -73,6 +79,56 @@ listener_find(struct listener *listener, const struct listener_config *config,
 	listener->is_shared = listener->was_passed && !listener->store_name[0];
 }
 
+void
+listener_follow(struct listener *listener, struct listener *first)
+{
+	first->followers++;
+	listener->first = first;
+	listener->alike = *first->config;
+	listener->alike.groups = (struct names){ 0 };
+}
+
+static bool
+was_follower(const struct listener *listener,
+	     const struct state_reader *previous)
+{
+	struct state_listener before;
+
+	return state_reader_find_listener(
+		       previous, state_cookie(listener->socket.fd), &before) &&
+	       strstr(before.key, FOLLOWER);
+}
+
+/* What listener_find() has found. */
+static void
+swap_sockets(struct listener *a, struct listener *b)
+{
+	struct listener before = *a;
+
+	a->socket = b->socket;
+	memcpy(a->store_name, b->store_name, sizeof a->store_name);
+	a->is_counted = b->is_counted;
+	a->is_shared = b->is_shared;
+	b->socket = before.socket;
+	memcpy(b->store_name, before.store_name, sizeof b->store_name);
+	b->is_counted = before.is_counted;
+	b->is_shared = before.is_shared;
+}
+
+void
+listener_prefer_first(struct listener *listener,
+		      const struct state_reader *previous)
+{
+	if (!was_follower(listener, previous))
+		return;
+	for (size_t i = 1; i <= listener->followers; i++)
+		if (listener[i].was_passed &&
+		    !was_follower(&listener[i], previous)) {
+			swap_sockets(listener, &listener[i]);
+			return;
+		}
+}
+
 bool
 listener_enter_state(struct listener *listener, struct state *state)
 {
@@ -80,8 +136,10 @@ listener_enter_state(struct listener *listener, struct state *state)
 	listener->state_entry = state_add_listener(state);
 	if (!listener->state_entry)
 		return false;
-	listener->counters = &listener->state_entry->counters;
-	listener->events = &listener->state_entry->events;
+	listener->counters = listener->first ? listener->first->counters
+					     : &listener->state_entry->counters;
+	listener->events = listener->first ? listener->first->events
+					   : &listener->state_entry->events;
 	return true;
 }
 
@@ -95,9 +153,11 @@ continue_counters(struct listener *listener,
 
 	if (!state_reader_find_key(previous, listener->key, &before))
 		return;
-	*listener->counters = before.counters;
-	atomic_store(&listener->counters->connections, 0);
-	*listener->events = before.events;
+	if (!listener->first) {
+		*listener->counters = before.counters;
+		atomic_store(&listener->counters->connections, 0);
+		*listener->events = before.events;
+	}
 	memcpy(p->unnoted, state_position(&before.progress)->unnoted,
 	       sizeof p->unnoted);
 	p->unnoted_bytes = state_position(&before.progress)->unnoted_bytes;
@@ -153,6 +213,40 @@ bind_socket(struct listener *listener, unsigned backlog, bool beside)
 	return false;
 }
 
+/*
+ * Beside the first.  One that a socket unit owns, or at a low port, only its
+ * owner could share: then it stays without.
+ */
+static bool
+bind_follower(struct listener *listener, unsigned backlog)
+{
+	const struct listener *first = listener->first;
+	struct listener_config config = *listener->config;
+	const char *action = NULL;
+
+	listener->is_absent = first->is_absent;
+	listener->absent_since_ms = first->absent_since_ms;
+	if (first->is_absent)
+		return false;
+	config.port = ntohs(first->socket.address.in.sin_port);
+	errno = EPERM;
+	if (!first->is_shared)
+		action =
+			sockets_bind(&config, backlog, true, &listener->socket);
+	if (!action && !first->is_shared)
+		return true;
+	listener->socket.fd = -1;
+	listener->may_go = false;
+	listener->is_absent = sockets_is_absence(errno);
+	if (!listener->is_absent)
+		diag(LOG_WARNING,
+		     "listener %s: no socket for its thread %td of %u: %s; see "
+		     "\"threads\" in portlogd.conf(5)",
+		     listener->name, listener - first + 1, config.threads,
+		     strerror(errno));
+	return false;
+}
+
 static void
 find_what_may_go(struct listener *listener)
 {
@@ -193,7 +287,8 @@ listener_open(struct listener *listener, unsigned backlog, bool beside,
 	const struct listener_config *config = listener->config;
 	bool is_open = listener->was_passed
 			     ? adopt_socket(listener, backlog, previous)
-			     : bind_socket(listener, backlog, beside);
+		     : listener->first ? bind_follower(listener, backlog)
+				       : bind_socket(listener, backlog, beside);
 
 	/* Where it fails too: connections of it may have been passed. */
 	set_key(listener);
@@ -203,16 +298,22 @@ listener_open(struct listener *listener, unsigned backlog, bool beside,
 		store_socket(listener);
 	listener_continue(listener, previous);
 	pool_init(&listener->pool, outputs, config->output_mask,
-		  listener->state_entry, input_size, config->limits.max_record);
+		  listener_first(listener)->state_entry, input_size,
+		  config->limits.max_record);
 	if (config->fold_empty)
 		listener->pool.fold_mask =
 			config->output_mask & output_set_with_notes(outputs);
-	listener->rates = rates_new(
-		&config->limits, listener->registry->source_prefix_v6,
-		listener_is_stream(listener) ? config->limits.max_connections
-					     : 0,
-		input_size);
-	return is_open || listener->is_absent;
+	listener->rates =
+		listener->first
+			? listener->first->rates
+			: rates_new(&config->limits,
+				    listener->registry->source_prefix_v6,
+				    listener_is_stream(listener)
+					    ? config->limits.max_connections
+					    : 0,
+				    input_size);
+	return is_open || listener->is_absent ||
+	       (listener->first && !listener->was_passed);
 }
 
 /* A new socket, of which nothing was read and nothing was dropped. */
@@ -223,7 +324,9 @@ listener_bind_again(struct listener *listener, unsigned backlog)
 	bool was_bound = listener->config->path ||
 			 listener->socket.address.in.sin_port != 0;
 
-	if (!bind_socket(listener, backlog, false))
+	if (listener->first
+		    ? !bind_follower(listener, backlog)
+		    : !bind_socket(listener, backlog, listener->followers > 0))
 		return false;
 	listener->is_absent = false;
 	/* Threads of its connections read its name, which stays the same. */
@@ -269,85 +372,14 @@ listener_stop_listening(const struct listener *listener)
 		sockets_block_input(listener->socket.fd);
 }
 
-static void
-log_path(const struct listener *listener)
+size_t
+listener_threads(const struct listener *listener)
 {
-	const struct listener_config *config = listener->config;
-	char mode[16] = "";
+	size_t count = 0;
 
-	/* Of a socket unit's, systemd has set both. */
-	if (!listener->is_shared)
-		snprintf(mode, sizeof mode, ", mode %04o", config->mode);
-	diag(LOG_INFO, "listener %s: listening on %s %s%s%s%s", listener->name,
-	     address_protocol(config->protocol), config->path, mode,
-	     *mode && config->group ? ", group " : "",
-	     *mode && config->group ? config->group : "");
-	if (listener_is_stream(listener) && !fdstore_available())
-		diag(LOG_WARNING,
-		     "listener %s: to its peers a kill will look like an end "
-		     "in order, for no systemd keeps their connections",
-		     listener->name);
-}
-
-/* ", groups 239.1.2.3, ff15::514"; "": it has none. */
-static void
-describe_groups(const struct names *groups,
-		char text[CONFIG_GROUPS * ADDRESS_TEXT])
-{
-	size_t used = 0;
-
-	*text = '\0';
-	for (size_t i = 0; i < groups->count; i++)
-		used += (size_t)sprintf(text + used, "%s%.70s",
-					i > 0 ? ", " : ", groups ",
-					groups->list[i]);
-}
-
-/* "certificate valid until 2027-01-31"; "": it has no TLS. */
-static void
-describe_tls(const struct listener *listener, char text[TLS_DATES_TEXT])
-{
-	struct tls_dates dates;
-
-	*text = '\0';
-	if (!listener->tls)
-		return;
-	tls_context_dates(listener->tls, &dates);
-	tls_dates_describe(&dates, time(NULL), text);
-}
-
-void
-listener_log(const struct listener *listener)
-{
-	const struct bound *socket = &listener->socket;
-	unsigned requested = listener->config->limits.receive_buffer;
-	const char *interface = listener->config->interface;
-	const char *on = interface ? " on " : "";
-	char address[ADDRESS_TEXT], groups[CONFIG_GROUPS * ADDRESS_TEXT];
-	char tls[TLS_DATES_TEXT];
-
-	if (listener->config->path) {
-		log_path(listener);
-		return;
-	}
-	address_format(&socket->address, address);
-	interface = interface ? interface : "";
-	if (listener->config->protocol == PROTOCOL_TCP) {
-		describe_tls(listener, tls);
-		diag(LOG_INFO, "listener %s: listening on tcp %s%s%s%s%s",
-		     listener->name, address, on, interface,
-		     *tls ? ", TLS, " : "", tls);
-		return;
-	}
-	describe_groups(&listener->config->groups, groups);
-	diag(LOG_INFO,
-	     "listener %s: listening on udp %s%s%s, receive buffer: %u bytes "
-	     "asked for, %u granted%s%s",
-	     listener->name, address, on, interface, requested,
-	     socket->receive_buffer,
-	     socket->receive_buffer < requested ? " (net.core.rmem_max is less)"
-						: "",
-	     groups);
+	for (size_t i = 0; i <= listener->followers; i++)
+		count += listener[i].socket.fd >= 0;
+	return count;
 }
 
 unsigned
@@ -356,19 +388,6 @@ listener_waiting(const struct listener *listener)
 	return listener_is_stream(listener)
 		     ? sockets_pending(listener->socket.fd)
 		     : 0;
-}
-
-void
-listener_log_counters(const struct listener *listener)
-{
-	char text[256], waiting[32] = "";
-
-	counters_format(listener->counters, listener->config->protocol, text,
-			sizeof text);
-	if (listener_is_stream(listener))
-		snprintf(waiting, sizeof waiting, " waiting=%u",
-			 listener_waiting(listener));
-	diag(LOG_INFO, "listener %s: %s%s", listener->name, text, waiting);
 }
 
 void
@@ -416,5 +435,6 @@ listener_close(struct listener *listener)
 	if (listener->tls)
 		tls_context_close(listener->tls);
 	pool_destroy(&listener->pool);
-	rates_free(listener->rates);
+	if (!listener->first)
+		rates_free(listener->rates);
 }

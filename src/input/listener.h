@@ -66,7 +66,21 @@ struct listener {
 	struct diag_limit slowed; /* of what is logged of rates */
 	/* UDP: */
 	struct udp *udp; /* owned; NULL: no thread was started */
+	/*
+	 * Of several threads the first; NULL: it is that.  It has the counters,
+	 * and the rates for all, and the groups.  Borrowed.
+	 */
+	struct listener *first;
+	size_t followers; /* so many behind it in the list have it as first */
+	struct listener_config alike; /* of a follower: without groups */
 };
+
+/* The one that has what is for all of its threads. */
+static inline struct listener *
+listener_first(struct listener *listener)
+{
+	return listener->first ? listener->first : listener;
+}
 
 static inline bool
 listener_is_stream(const struct listener *listener)
@@ -80,6 +94,19 @@ listener_is_stream(const struct listener *listener)
  */
 void listener_find(struct listener *, const struct listener_config *,
 		   struct listen_fds *);
+
+/*
+ * Make one a follower, before it is in the state: it listens as `first` does.
+ * Then it is found and opened as others are, after that; but where there is no
+ * socket for it, it stays without, and that is no error.  Main thread.
+ */
+void listener_follow(struct listener *, struct listener *first);
+
+/*
+ * Of a listener and its followers, once they are found, let it have the socket
+ * that was the first before: that has the groups.  Main thread.
+ */
+void listener_prefer_first(struct listener *, const struct state_reader *);
 
 /*
  * Use that socket, or bind one; beside: see sockets_bind().  input_size is the
@@ -120,9 +147,8 @@ void listener_stop_listening(const struct listener *);
 /* How many connections wait in the kernel to be accepted.  Any thread. */
 unsigned listener_waiting(const struct listener *);
 
-/* Log where it listens, or its counters, on stderr.  Any thread. */
-void listener_log(const struct listener *);
-void listener_log_counters(const struct listener *);
+/* How many it has, with those of its followers, that have a socket. */
+size_t listener_threads(const struct listener *);
 
 /*
  * Write a note that is about no peer: "EVENT KEY=VALUE ...".  Any thread but

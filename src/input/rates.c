@@ -20,11 +20,10 @@ struct rates {
 	uint64_t seed; /* so that no peer knows whose place is next to whose */
 	size_t places; /* a power of 2 */
 	size_t read_bytes;
-	/* For rates_admit(): the last peer, and its source. */
-	struct address peer;
-	struct rate_source *last;
 	pthread_mutex_t lock;
 	/* Under the lock: */
+	struct address peer; /* for rates_admit(): the last, and its source */
+	struct rate_source *last;
 	struct rate_source others;
 	struct rate_source list[];
 };
@@ -214,15 +213,19 @@ bool
 rates_admit(struct rates *r, const struct address *peer,
 	    struct rate_amount amount, long long now_ms, struct address *source)
 {
-	struct rate_source *s = find_again(r, peer, now_ms);
+	struct rate_source *s;
 	struct rate_amount left;
+	bool is_admitted;
 
+	pthread_mutex_lock(&r->lock);
+	s = find_again(r, peer, now_ms);
 	rate_fill(&s->rate, r->limits, now_ms);
 	left = rate_left(&s->rate, r->limits);
-	if (left.records > 0 && left.bytes > 0) {
+	is_admitted = left.records > 0 && left.bytes > 0;
+	if (is_admitted)
 		rate_take(&s->rate, r->limits, amount);
-		return true;
-	}
-	*source = s->address;
-	return false;
+	else
+		*source = s->address;
+	pthread_mutex_unlock(&r->lock);
+	return is_admitted;
 }

@@ -71,7 +71,7 @@ void rates_settle(struct rates *, struct rate_source *,
 /*
  * Take all of an amount from a peer's source, if something of each is left: for
  * a datagram.  false: nothing is; *source is whose, of size 0 for all who find
- * no place.  Only one thread uses such a table, without the lock.
+ * no place.
  */
 bool rates_admit(struct rates *, const struct address *peer, struct rate_amount,
 		 long long now_ms, struct address *source);

@@ -50,6 +50,8 @@ static void
 prepare(struct udp *u, struct batch *batch)
 {
 	size_t slot = slot_size(u->listener->config);
+	size_t room =
+		u->listener->config->path ? UDP_CONTROL_UNIX : UDP_CONTROL;
 
 	for (size_t i = 0; i < STATE_DATAGRAMS; i++) {
 		struct datagram *d = &u->datagrams[i];
@@ -63,7 +65,7 @@ prepare(struct udp *u, struct batch *batch)
 			.msg_iov = &d->space,
 			.msg_iovlen = 1,
 			.msg_control = d->control,
-			.msg_controllen = sizeof d->control,
+			.msg_controllen = room,
 		};
 	}
 	udp_progress_begin(u);
@@ -167,6 +169,8 @@ resume(struct udp *u)
 	sockets_count_drops(listener->socket.fd);
 	u->records = p->records;
 	u->shared_number = state_shared_number(listener->state, entry);
+	if (!listener->config->path)
+		sockets_tell_destination(listener->socket.fd, listener->first);
 	u->lost_at_kill = p->read - p->done;
 }
 

@@ -151,19 +151,40 @@ add_whole(struct udp *u, struct batch *batch, struct record *record,
 }
 
 /*
- * Get the kernel's receive time, its count of drops if there is one, and the
- * sender where that is no address.
+ * A broadcast goes to each socket of a port, and the first has it: the address
+ * is not the one of this host at which it arrived.  Without that (0) the kernel
+ * was not asked yet.  What is sent to a group goes to the first or, as Linux
+ * 6.18 does, to one that a hash chooses, but never to two.
  */
-static void
+static bool
+is_broadcast(const struct cmsghdr *c)
+{
+	struct in_pktinfo info;
+
+	if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
+		return false;
+	memcpy(&info, CMSG_DATA(c), sizeof info);
+	return info.ipi_spec_dst.s_addr != 0 &&
+	       info.ipi_spec_dst.s_addr != info.ipi_addr.s_addr &&
+	       !IN_MULTICAST(ntohl(info.ipi_addr.s_addr));
+}
+
+/*
+ * Get the kernel's receive time, its count of drops if there is one, and the
+ * sender where that is no address.  false: another thread has the datagram too.
+ */
+static bool
 read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped,
 	     struct address *sender)
 {
-	bool timed = false;
+	bool timed = false, is_copy = false;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c;
 	     c = CMSG_NXTHDR(message, c)) {
-		if (c->cmsg_level != SOL_SOCKET)
+		if (c->cmsg_level != SOL_SOCKET) {
+			is_copy |= is_broadcast(c);
 			continue;
+		}
 		if (c->cmsg_type == SO_TIMESTAMPNS) {
 			memcpy(time, CMSG_DATA(c), sizeof *time);
 			timed = true;
@@ -175,6 +196,7 @@ read_control(struct msghdr *message, struct timespec *time, uint32_t *dropped,
 	}
 	if (!timed)
 		clock_gettime(CLOCK_REALTIME, time);
+	return !is_copy;
 }
 
 /*
@@ -269,10 +291,15 @@ udp_add_datagrams(struct udp *u, struct batch *batch, size_t count)
 		size_t size = u->messages[i].msg_len;
 		uint32_t dropped = u->dropped;
 		struct record record;
+		bool is_mine = read_control(&u->messages[i].msg_hdr,
+					    &record.time, &dropped, &d->peer);
 
-		read_control(&u->messages[i].msg_hdr, &record.time, &dropped,
-			     &d->peer);
 		udp_add_drops(u, batch, &record.time, dropped, d->lost_note);
+		if (!is_mine) {
+			u->unframed -= size;
+			bytes -= size;
+			continue;
+		}
 		if (!networks_allow(u->listener->config, &d->peer)) {
 			refuse(u, &d->peer, size);
 			bytes -= size;

@@ -6,6 +6,7 @@
 #ifndef PORTLOG_INPUT_UDP_RECORDS_H
 #define PORTLOG_INPUT_UDP_RECORDS_H
 
+#include <netinet/in.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -17,18 +18,20 @@
 #include "input/senders.h"
 #include "system/unix_sockets.h"
 
+#define UDP_CONTROL_UNIX (CMSG_SPACE(sizeof(struct timespec)) + UNIX_CONTROL)
+#define UDP_CONTROL (UDP_CONTROL_UNIX + CMSG_SPACE(sizeof(struct in_pktinfo)))
+
 /* The buffers of one datagram: for recvmmsg(2), and for its notes. */
 struct datagram {
 	struct address peer;
 	struct origin origin;
 	struct iovec space; /* in the batch */
 	/*
-	 * For the time, and the count of drops or the sender.  Over a Unix
-	 * socket there is room for no more: else the kernel would give us the
-	 * descriptors that come with a datagram.
+	 * For the time, the count of drops or the sender, and the destination.
+	 * Over a Unix socket there is room for no descriptors: the kernel would
+	 * give us those that come with a datagram.
 	 */
-	alignas(struct cmsghdr) char control
-		[CMSG_SPACE(sizeof(struct timespec)) + UNIX_CONTROL];
+	alignas(struct cmsghdr) char control[UDP_CONTROL];
 	char lost_note[40];
 	char truncated_note[64];
 };

@@ -168,10 +168,11 @@ sockets_share_port(int fd)
 	set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 }
 
+/* listen(2) needed it too; no other socket may take the port. */
 static void
-unshare_port(int fd)
+unshare_port(int fd, const struct listener_config *config)
 {
-	set(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+	set(fd, SOL_SOCKET, SO_REUSEPORT, config->threads > 1);
 }
 
 static bool
@@ -227,8 +228,7 @@ sockets_bind(const struct listener_config *config, unsigned backlog,
 		discard(fd);
 		return failed;
 	}
-	/* listen(2) needed it too; no third socket may take the port. */
-	unshare_port(fd);
+	unshare_port(fd, config);
 	finish(fd, config, bound);
 	return NULL;
 }
@@ -270,7 +270,7 @@ sockets_adopt(int fd, const struct listener_config *config, unsigned backlog,
 	     listen(fd, (int)backlog) != 0))
 		return sockets_log_failure(config, "use what was passed for");
 	sockets_unblock_input(fd);
-	unshare_port(fd);
+	unshare_port(fd, config);
 	finish(fd, config, bound);
 	return true;
 }
@@ -381,6 +381,12 @@ sockets_is_counted(int fd)
 
 	getsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &counted, &size);
 	return counted;
+}
+
+void
+sockets_tell_destination(int fd, bool tells)
+{
+	set(fd, IPPROTO_IP, IP_PKTINFO, tells);
 }
 
 void

@@ -31,7 +31,9 @@ struct bound {
  * UDP socket reports the time with each datagram.
  *
  * beside: if the port is taken by a socket of this user on which
- * sockets_share_port() was called, bind all the same.
+ * sockets_share_port() was called, bind all the same.  A UDP socket that is to
+ * have several threads is bound without such company, and shares from then on:
+ * the kernel sends all datagrams of a peer to one of those that share a port.
  *
  * NULL: done.  Else errno and the action that failed; pass that to
  * sockets_log_failure(), which logs both and returns false.
@@ -116,6 +118,12 @@ void sockets_acknowledge(int fd);
  * and nothing has changed.
  */
 bool sockets_leave_port(int fd);
+
+/*
+ * Whether a datagram of IPv4 comes with the address that it was sent to, as
+ * struct in_pktinfo.
+ */
+void sockets_tell_destination(int fd, bool);
 
 /* The bytes of the receive buffer of a UDP socket that are in use. */
 unsigned sockets_queued(int fd);
