@@ -110,8 +110,15 @@ RECEIPTS = [
                          (1000, 64_000))
 ]
 
+MANY = [
+    Load("short", "a connection for each line, 8 senders", "short",
+         connections=8, lines=20_000),
+    Load("udp-4", "UDP, 4 senders at full speed", "datagrams",
+         connections=4, lines=1_000_000),
+]
+
 ALL = {load.name: load for load in MAIN + [INVALID] + CONNECTIONS +
-       LENGTHS + TLS + RECEIPTS}
+       LENGTHS + TLS + RECEIPTS + MANY}
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,8 @@ class Section:
     @property
     def is_curve(self):
         """Whether its loads differ in one value, and share a table."""
-        return self.name not in ("peers", "tls", "receipts", "chosen")
+        return self.name not in ("peers", "tls", "receipts", "many",
+                                 "chosen")
 
     def scaled(self, scale):
         return replace(self, loads=tuple(
@@ -156,4 +164,6 @@ SECTIONS = [
     Section("receipts", "Receipts, on the disk or not", tuple(RECEIPTS),
             "portlogd,portlogd-receipt,portlogd-always,rsyslog-sync,"
             "syslog-ng-fsync", directory="."),
+    Section("many", "Many connections, many senders", tuple(MANY),
+            "portlogd,portlogd-threads,limit,rsyslog,syslog-ng,socat,ncat"),
 ]

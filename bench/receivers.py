@@ -99,10 +99,13 @@ class Portlogd(Receiver):
     version_option = "-V"
     speaks_tls = True
 
-    def __init__(self, program=PORTLOGD, format="text", sync=""):
+    def __init__(self, program=PORTLOGD, format="text", sync="", threads=1):
         self.program = find(program)
         self.format = format
         self.sync = sync and f'sync = "{sync}";'
+        self.threads = threads
+        if threads > 1:
+            self.protocols = ("udp",)
 
     def shown(self, line):
         if self.format == "raw":
@@ -116,9 +119,10 @@ class Portlogd(Receiver):
     def command(self, setup):
         tls = ('tls = {{ certificate = "{}"; key = "{}"; }};'
                .format(*setup.certify()) if setup.tls else "")
+        threads = f"threads = {self.threads};" if self.threads > 1 else ""
         return [self.program, "-c", setup.write(f"""
 listeners = ( {{ protocol = "{setup.protocol}"; port = {setup.port};
-                {tls} }} );
+                {tls} {threads} }} );
 limits = {{ max_connections = {MAX_CONNECTIONS}; }};
 outputs = ( {{ type = "file"; path = "{setup.log}";
                format = "{self.format}"; {self.sync} }} );
@@ -290,6 +294,7 @@ ALL = {
     "portlogd-raw": Portlogd(format="raw"),
     "portlogd-receipt": Portlogd(sync="receipt"),
     "portlogd-always": Portlogd(sync="always"),
+    "portlogd-threads": Portlogd(threads=2),
     "limit": Limit(),
     "limit-lines": LimitOfLines(),
     "rsyslog": Rsyslog(),

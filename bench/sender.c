@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,41 +98,58 @@ send_streams(const struct load *load, struct peer *peers, const char *data)
 	free(polled);
 }
 
-/* How many datagrams are to be sent now. */
+/* How many of so many datagrams are to be sent now. */
 static long
-due(const struct load *load, long sent, long long start_ns)
+due(const struct load *load, long lines, long sent, long long start_ns)
 {
-	long count = load->lines - sent;
+	long count = lines - sent, rate = load->rate / load->connections;
 	long long elapsed_us = (load_now_ns() - start_ns) / 1000;
 
-	if (load->rate > 0 && load->rate * elapsed_us / 1000000 - sent < count)
-		count = (long)(load->rate * elapsed_us / 1000000 - sent);
+	if (rate > 0 && rate * elapsed_us / 1000000 - sent < count)
+		count = (long)(rate * elapsed_us / 1000000 - sent);
 	return count < DATAGRAMS ? count : DATAGRAMS;
 }
 
 static void
-send_datagrams(const struct load *load, int fd, char *data)
+send_datagrams(const struct load *load, const struct peer *peer, char *data)
 {
 	struct iovec line = { data, (size_t)load->line_bytes };
 	struct mmsghdr messages[DATAGRAMS] = { 0 };
 	long long start_ns = load_now_ns();
-	long sent = 0, count;
+	long sent = 0, count, lines = (long)peer->total / load->line_bytes;
 	int taken;
 
 	for (int i = 0; i < DATAGRAMS; i++)
 		messages[i].msg_hdr =
 			(struct msghdr){ .msg_iov = &line, .msg_iovlen = 1 };
-	while (sent < load->lines) {
-		count = due(load, sent, start_ns);
+	while (sent < lines) {
+		count = due(load, lines, sent, start_ns);
 		if (count == 0) {
 			load_pause();
 			continue;
 		}
-		taken = sendmmsg(fd, messages, (unsigned)count, 0);
+		taken = sendmmsg(peer->fd, messages, (unsigned)count, 0);
 		if (taken < 0)
 			load_fail("sendmmsg");
 		sent += taken;
 	}
+}
+
+/* A process for each socket but the first, which is this one's. */
+static void
+send_from_all(const struct load *load, const struct peer *peers, char *data)
+{
+	long i = load->connections;
+	pid_t sender = 1;
+
+	while (sender > 0 && --i > 0)
+		if ((sender = fork()) < 0)
+			load_fail("fork");
+	send_datagrams(load, &peers[i], data);
+	if (sender == 0)
+		_exit(0);
+	while (wait(NULL) > 0)
+		;
 }
 
 static void
@@ -140,7 +158,7 @@ send_load(const struct load *load, struct peer *peers, char *data)
 	if (load->is_short)
 		short_send(load, data);
 	else if (load->is_udp)
-		send_datagrams(load, peers[0].fd, data);
+		send_from_all(load, peers, data);
 	else if (load->is_by_line)
 		probe_each_line(load, peers, data);
 	else if (load->probes > 0 || load->quiet > 0)
