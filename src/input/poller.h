@@ -13,8 +13,12 @@
 #include "input/connection.h"
 #include "input/note_summary.h"
 
-/* The pause after each turn: so much later a line may be written. */
-#define POLLER_PAUSE_NS 250000
+/*
+ * The pause after each turn: so much later a line may be written, and 50 us
+ * more, by which the kernel lets timers be late.  Less costs more: see delay in
+ * bench/README.md.
+ */
+#define POLLER_PAUSE_NS 150000
 
 /*
  * Start the thread for a listener, whose registry is set.  NULL and errno:
