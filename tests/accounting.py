@@ -278,7 +278,7 @@ def from_json(line):
         f"{host}:{o.get('port')}")
     if "event" in o:
         ours = ("time", "listener", "protocol", "peer", "port", "by",
-                "connection", "event")
+                "run", "connection", "event")
         return Entry(o["listener"], peer, "*", " ".join(
             [o["event"]] + [f"{k}={v}" for k, v in o.items()
                             if k not in ours]))
