@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/tls_cause.h"
 #include "certificates.h"
 #include "daemon/certificates.h"
 #include "daemon/listeners.h"
@@ -114,7 +115,7 @@ shake_hands(SSL *at_server, SSL *at_client)
 		ERR_clear_error();
 		result = SSL_do_handshake(at_server);
 		if (result == 1 || !waits(at_server, result)) {
-			tls_peer_judge(at_server, &verdict);
+			tls_peer_judge(at_server, tls_cause(), &verdict);
 			return result == 1;
 		}
 		ERR_clear_error();

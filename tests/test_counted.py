@@ -33,11 +33,10 @@ class Case(test_status.Case):
         return named(ask(self.path), "output")
 
     def ends(self, name, **expected):
-        """They are counted before the peer sees the end."""
-        found = self.listener(name)
-        self.assertEqual(closed(found), expected)
-        self.assertEqual(found["total"],
-                         sum(expected.values()) + found["connections"])
+        """They are counted before the peer sees the end, and leave behind."""
+        self.assertEqual(closed(self.listener(name)), expected)
+        wait_for(lambda: self.listener(name)["connections"] == 0, "its end")
+        self.assertEqual(self.listener(name)["total"], sum(expected.values()))
 
 
 class Connections(Case):

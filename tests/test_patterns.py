@@ -227,7 +227,7 @@ class Failure(Patterns):
         os.unlink(blocked)
         sender.join(harness.PATIENCE)
         self.assertEqual(self.data_of(blocked + "/log"), ["held"])
-        self.assertRegex(self.data_of(blocked + "/log", tags="*")[0],
+        self.assertRegex("\n".join(self.data_of(blocked + "/log", tags="*")),
                          "resumed seconds=")
         self.send(daemon, b"other\n")
         self.assertEqual(self.names(daemon), ["127.0.0.1/log",
@@ -271,8 +271,9 @@ class Failure(Patterns):
         inside = f"/proc/{daemon.process.pid}/root{daemon.logs}"
         for host in "127.0.0.1", "127.0.0.2":
             self.assertEqual(self.data_of(f"{inside}/{host}/log"), sent)
-        self.assertRegex(self.data_of(f"{inside}/127.0.0.2/log", tags="*")[0],
-                         "resumed seconds=")
+        self.assertRegex("\n".join(self.data_of(
+            f"{inside}/127.0.0.2/log", tags="*")),
+            "resumed seconds=")
 
 
 class Start(Patterns):

@@ -187,7 +187,8 @@ class Clients(Case):
     def test_threads_are_named_by_what_they_do_and_for_whom(self):
         daemon = self.serve(tcp('name = "t";'), udp('name = "u";'))
         with self.tcp(daemon):
-            wait_for(lambda: daemon.tasks("conn"), "a connection")
+            wait_for(lambda: daemon.tasks("conn") and daemon.tasks("status"),
+                     "both threads")
             names = set()
             for task in daemon.tasks():
                 with open(f"/proc/{task}/comm", encoding="utf-8") as file:

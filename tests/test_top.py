@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """portlog top, in a terminal of tmux."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -93,8 +94,8 @@ class Top(Terminal):
                 self.wait_for(name)
             self.keys("s")
             self.wait_for("by bytes")
-            text = self.screen()
-            self.assertLess(text.index(names[1]), text.index(names[0]))
+            wait_for(lambda: re.search(rf"(?s){names[1]}.*{names[0]}",
+                                       self.screen()), "this order")
             self.keys("/")
             self.keys(*names[0].rsplit(":", 1)[1], "Enter")
             self.wait_for(names[1], absent=True)

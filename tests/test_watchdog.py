@@ -34,8 +34,7 @@ class Watchdog(keeper.Case):
         daemons = [self.serve(LINE, UDP, watchdog_us=int(limit_s * 1e6))
                    for _ in range(3)]
         loaded, quiet, stopped = daemons
-        # No connection yet: the last thread is that of the UDP socket.
-        tracer = Tracer(stopped)
+        tracer = Tracer(stopped, "recv")
         self.stream(loaded, "load", burst=100, rate=20000)
         self.datagrams_of(loaded, "more", 1, rate=5000)
         self.tcp(quiet).sendall(b"one\ntwo\n")
@@ -78,9 +77,8 @@ class Watchdog(keeper.Case):
         daemon = self.serve(LINE, watchdog_us=int(limit_s * 1e6))
         pings = daemon.keeper
         wait_for(lambda: len(pings.heard("WATCHDOG")) >= 2, "pings")
-        # No connection yet: the last thread is the poller's, which waits for
-        # the first.  A connection that it serves from now on stays with it.
-        with Tracer(daemon):
+        # A connection that the poller serves from now on stays with it.
+        with Tracer(daemon, "poll"):
             idle = polled(daemon)
             for name in "abcdefgh":
                 self.stream(daemon, name, burst=1, rate=2000)

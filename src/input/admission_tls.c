@@ -108,7 +108,8 @@ judge(const struct admission *a, enum transport_result result)
 	struct connection *c = a->connection;
 	struct tls_verdict verdict;
 
-	tls_peer_judge(tls_stream_session(c->tls), &verdict);
+	tls_peer_judge(tls_stream_session(c->tls), tls_stream_cause(c->tls),
+		       &verdict);
 	if (result != TRANSPORT_BYTES || verdict.reason)
 		return refuse_peer(a, result, &verdict);
 	if (!connection_secured(c, &verdict.identity))

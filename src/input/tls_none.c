@@ -44,8 +44,10 @@ tls_context_close(struct tls_context *context)
 }
 
 void
-tls_peer_judge(const struct ssl_st *ssl, struct tls_verdict *verdict)
+tls_peer_judge(const struct ssl_st *ssl, unsigned long cause,
+	       struct tls_verdict *verdict)
 {
 	(void)ssl;
+	(void)cause;
 	*verdict = (struct tls_verdict){ 0 };
 }

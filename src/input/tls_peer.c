@@ -288,13 +288,13 @@ describe(struct tls_verdict *verdict, int error)
 }
 
 void
-tls_peer_judge(const SSL *ssl, struct tls_verdict *verdict)
+tls_peer_judge(const SSL *ssl, unsigned long cause, struct tls_verdict *verdict)
 {
 	const struct peer *peer = SSL_get_ex_data(ssl, peer_index);
 
 	*verdict = (struct tls_verdict){ 0 };
-	if (!peer && ERR_GET_REASON(ERR_peek_last_error()) ==
-			     SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
+	if (!peer &&
+	    ERR_GET_REASON(cause) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)
 		verdict->reason = "no-certificate";
 	/* Until the end of the handshake it has not proved to be its own. */
 	if (!peer || (!peer->reason && !SSL_is_init_finished(ssl)))

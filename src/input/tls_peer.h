@@ -41,8 +41,9 @@ void tls_peer_check(struct ssl_ctx_st *, const struct config_tls *);
 /*
  * Who the peer of a session is and, if the handshake has failed, whether its
  * certificate is the reason.  Call it once SSL_accept() has succeeded or
- * failed, before the errors of OpenSSL are cleared.
+ * failed; cause: see tls_stream_cause().
  */
-void tls_peer_judge(const struct ssl_st *, struct tls_verdict *);
+void tls_peer_judge(const struct ssl_st *, unsigned long cause,
+		    struct tls_verdict *);
 
 #endif

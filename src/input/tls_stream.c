@@ -41,7 +41,8 @@ struct tls_stream {
 	size_t begin, size;         /* of what is in it for OpenSSL */
 	uint64_t received, deciphered;
 	unsigned part, length; /* of a record: bytes given, and length told */
-	char failure[48];
+	unsigned long cause;   /* see tls_stream_cause() */
+	char failure[48];      /* the same in words */
 };
 
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
@@ -231,10 +232,11 @@ name_failure(struct tls_stream *t, const char *prefix, const char *text)
 static void
 explain(struct tls_stream *t)
 {
-	unsigned long error = tls_cause();
-	int reason = ERR_GET_REASON(error);
+	int reason;
 
-	switch (ERR_GET_LIB(error) == ERR_LIB_SSL ? reason : 0) {
+	t->cause = tls_cause();
+	reason = ERR_GET_REASON(t->cause);
+	switch (ERR_GET_LIB(t->cause) == ERR_LIB_SSL ? reason : 0) {
 	case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
 		name_failure(t, "", "bad-record-mac");
 		break;
@@ -252,7 +254,7 @@ explain(struct tls_stream *t)
 				     SSL_alert_desc_string_long(
 					     reason - SSL_AD_REASON_OFFSET));
 		else
-			name_failure(t, "", ERR_reason_error_string(error));
+			name_failure(t, "", ERR_reason_error_string(t->cause));
 	}
 }
 
@@ -428,6 +430,12 @@ const char *
 tls_stream_failure(const struct tls_stream *t)
 {
 	return t->failure;
+}
+
+unsigned long
+tls_stream_cause(const struct tls_stream *t)
+{
+	return t->cause;
 }
 
 struct ssl_st *

@@ -77,6 +77,8 @@ const char *tls_stream_version(const struct tls_stream *);
 
 /* Why it has failed, in one word: "bad-record-mac".  Borrowed, as the next. */
 const char *tls_stream_failure(const struct tls_stream *);
+/* The same as an error of OpenSSL; 0: OpenSSL knows of none. */
+unsigned long tls_stream_cause(const struct tls_stream *);
 struct ssl_st *tls_stream_session(const struct tls_stream *);
 
 #endif

@@ -86,6 +86,13 @@ tls_stream_version(const struct tls_stream *t)
 	return "";
 }
 
+unsigned long
+tls_stream_cause(const struct tls_stream *t)
+{
+	(void)t;
+	return 0;
+}
+
 const char *
 tls_stream_failure(const struct tls_stream *t)
 {
