@@ -269,7 +269,6 @@ class Files(Syncing):
         self.assertTrue([c for c in self.calls("fdatasync")
                          if re.search(rf"<{directory}/127\.0\.0\.1/log>", c)])
 
-
     def test_what_a_killed_process_has_left_is_synced_at_the_start(self):
         self.start('sync = "receipt"; sync_interval = 0;')
         self.assertTrue([c for c in self.calls("fsync") if "/log>" in c])
@@ -301,8 +300,12 @@ class Files(Syncing):
         wait_for(lambda: os.path.exists(paths[1]), "the second file")
         first.shutdown(socket.SHUT_WR)
         daemon.wait_for_error("cannot sync: Input/output error: .* in doubt")
-        self.assertEqual([daemon.bytes(path).count(b" - * doubtful bytes=")
-                          for path in paths], [1, 0])
+
+        def told():
+            return [daemon.bytes(path).count(b" - * doubtful bytes=")
+                    for path in paths]
+        wait_for(lambda: any(told()), "the note")
+        self.assertEqual(told(), [1, 0])
 
 
 class Descriptors(Case):
