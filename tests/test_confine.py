@@ -15,8 +15,7 @@ import tempfile
 import unittest
 
 import harness
-from harness import Case, PATIENCE, configured, main, tcp, to_file, udp, \
-    wait_for
+from harness import Case, configured, main, tcp, to_file, udp, wait_for
 
 INTRUDER = os.environ.get("INTRUDER", "tests/intruder.so")
 # Those that only root may do, or not every kernel has.

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """The command line: each option, each refusal, and the start."""
-import json
 import os
 import re
 import shutil

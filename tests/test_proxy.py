@@ -2,7 +2,6 @@
 """PROXY headers: who is behind a proxy, told by those that must tell it."""
 import os
 import socket
-import struct
 import time
 import unittest
 

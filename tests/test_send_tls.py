@@ -6,7 +6,6 @@ import pty
 import re
 import resource
 import shutil
-import signal
 import socket
 import ssl
 import subprocess

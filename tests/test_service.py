@@ -158,10 +158,10 @@ class Use(MachineCase):
                    path = "/run/portlog-in/{kind}"; }}""" for kind in kinds)
         self.machine.configure(f"""listeners = ( {listeners} );
             outputs = ( {{ type = "file"; path = "{LOG}"; }} );""")
-        for time in ("before", "after"):
+        for when in ("before", "after"):
             for kind, flag in kinds.items():
                 self.machine.run("logger", flag, "--socket-errors=on",
-                                 "--socket", f"/run/portlog-in/{kind}", time)
+                                 "--socket", f"/run/portlog-in/{kind}", when)
             self.machine.systemctl("restart", "portlogd")
         self.wait_for_lines(LOG, 4)
         self.assertEqual(

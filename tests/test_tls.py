@@ -10,7 +10,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,7 +21,7 @@ import interfaces
 import keeper
 import tls_peers
 from harness import TURNS, configured, name_of, reset, to_file, wait_for, watch
-from tls_peers import BOTH, FIN, RECEIPT, RESET, V13, Client, connect, records
+from tls_peers import BOTH, FIN, RECEIPT, RESET, V13, Client, connect
 
 # Two lines, and one that has no end.
 LINES = b"one\ntwo\nthr"

@@ -4,15 +4,13 @@ import json
 import os
 import resource
 import socket
-import subprocess
 import time
-from signal import SIGKILL
 
 import harness
 import keeper
 import proxies
 import test_status
-from harness import configured, name_of, portlog, tcp, udp, wait_for
+from harness import name_of, portlog, tcp, udp, wait_for
 from test_status import SOCKET, ask, dial
 
 # As many as descriptors, or threads of a sanitizer, allow here.
