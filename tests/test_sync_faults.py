@@ -13,6 +13,7 @@ import signal
 import socket
 
 import harness
+import keeper
 from harness import Case, wait_for
 
 FAILING_SYNC = os.environ.get("FAILING_SYNC", "tests/failing_sync.so")
@@ -125,8 +126,16 @@ class Log:
                    for text, doubt in self.lines)
 
 
+def failing_env(number, error=errno.EIO):
+    return {"LD_PRELOAD": os.path.abspath(FAILING_SYNC),
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
+            ":verify_asan_link_order=0",
+            "SYNC_FAILS_AT": str(number), "SYNC_ERROR": str(error)}
+
+
 class Faulty(Case):
     def setUp(self):
+        super().setUp()
         if not os.path.exists(FAILING_SYNC):
             self.skipTest(f"{FAILING_SYNC} is missing")
 
@@ -135,10 +144,30 @@ class Faulty(Case):
         return self.daemon(
             config=harness.to_file(harness.tcp(), harness.udp(),
                                    more=settings),
-            env={**os.environ, "LD_PRELOAD": os.path.abspath(FAILING_SYNC),
-                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
-                 ":verify_asan_link_order=0",
-                 "SYNC_FAILS_AT": str(number), "SYNC_ERROR": str(error)})
+            env={**os.environ, **failing_env(number, error)})
+
+
+class Kept(Faulty, keeper.Case):
+    def test_one_that_was_in_doubt_has_none_after_a_restart_either(self):
+        daemon = self.serve(
+            keeper.tcp("line"), more='sync = "receipt"; sync_interval = 0;',
+            wrap=("/usr/bin/env", *(f"{key}={value}" for key, value in
+                                    failing_env(1).items())))
+        with self.tcp(daemon) as first, self.tcp(daemon) as second:
+            first.sendall(b"in doubt\n")
+            self.wait_until_told(daemon, first, ["in doubt"])
+            second.sendall(b"in doubt too\n")
+            self.assertFalse(receipt(second))
+            daemon.wait_until_sent()
+            daemon.keeper.job = "restart"
+            daemon.leave()
+
+            daemon.arguments = daemon.arguments[len(failing_env(1)) + 1:]
+            daemon.start()
+            with self.tcp(daemon) as later:
+                later.sendall(b"not in doubt\n")
+                self.assertTrue(receipt(later))
+            self.assertFalse(receipt(first))
 
 
 class Streams(Faulty):

@@ -66,10 +66,11 @@ struct connection {
 	uint64_t lost; /* of these by a killed process, and not noted yet */
 	unsigned char *unfinished; /* record of an earlier process; owned */
 	size_t unfinished_size;    /* what of it the framer has not received */
-	int error;       /* SO_ERROR, which the kernel reports once; or 0 */
-	bool resumed;    /* an earlier process has served it */
-	bool has_begun;  /* its thread has noted that, or what was lost */
-	unsigned doubts; /* of its outputs, before it was served */
+	int error;         /* SO_ERROR, which the kernel reports once; or 0 */
+	bool resumed;      /* an earlier process has served it */
+	bool has_begun;    /* its thread has noted that, or what was lost */
+	unsigned doubts;   /* of its outputs, before it was served */
+	bool was_doubtful; /* an earlier process could not sync what it sent */
 };
 
 /* The bytes that were read and are in no record yet. */
@@ -77,6 +78,13 @@ static inline size_t
 connection_held(const struct connection *c)
 {
 	return framer_held(&c->framer) + c->unfinished_size;
+}
+
+/* Outputs that may not be safe yet: with the others all that was read is. */
+static inline uint64_t
+connection_unsettled(const struct connection *c)
+{
+	return c->listener->pool.output_mask & ~c->listener->pool.syncing_mask;
 }
 
 /* A connection that is not accepted yet; NULL: no memory.  Main thread. */

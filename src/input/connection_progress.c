@@ -34,6 +34,7 @@ connection_progress_begin(struct connection *c,
 		entry->progress = previous->progress;
 		entry->saved = previous->saved;
 		entry->begin = previous->begin;
+		entry->is_doubtful = previous->is_doubtful;
 		continue_header(entry, previous);
 	} else {
 		entry->progress.position[0].framing =
@@ -200,6 +201,16 @@ has_written_all(struct connection *c)
 	       c->bytes - framer_held(&c->framer);
 }
 
+/* Whether a sync of what it sent may have failed. */
+static bool
+is_doubtful(const struct connection *c)
+{
+	return c->was_doubtful ||
+	       (c->bytes > 0 &&
+		output_set_doubts(c->listener->pool.outputs,
+				  connection_unsettled(c)) != c->doubts);
+}
+
 void
 connection_progress_save(struct connection *c)
 {
@@ -207,6 +218,7 @@ connection_progress_save(struct connection *c)
 	struct state_saved *saved = &c->state_entry->saved;
 	struct state_position *p;
 
+	c->state_entry->is_doubtful = is_doubtful(c);
 	/* What is lost and not noted yet is found again as after a kill. */
 	if (c->lost > 0 || !has_written_all(c))
 		return;

@@ -160,6 +160,7 @@ connection_restore(struct connection *c, struct state_connection *previous,
 	c->resumed = !c->entry.unadmitted || c->entry.fd < 0;
 	c->records = p->records;
 	c->begin = previous->begin;
+	c->was_doubtful = previous->is_doubtful != 0;
 	c->bytes = p->read;
 	c->wire = p->wire;
 	atomic_store(&c->entry.records, c->records);

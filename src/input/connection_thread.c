@@ -267,6 +267,8 @@ begin(struct connection *c)
 	if (c->has_begun)
 		return;
 	c->has_begun = true;
+	c->doubts = output_set_doubts(c->listener->pool.outputs,
+				      connection_unsettled(c));
 	if (c->resumed)
 		connection_resume(c);
 	else if (c->listener->config->limits.connection_notes == NOTES_ALL)
@@ -293,19 +295,15 @@ serve(struct connection *c)
 	return ending;
 }
 
-/* Outputs that may not be safe yet: with the others all that was read is. */
-static uint64_t
-unsettled(const struct connection *c)
-{
-	return c->listener->pool.output_mask & ~c->listener->pool.syncing_mask;
-}
-
 /* All that it sent is safe, as far as its outputs are set up for that. */
 static bool
 is_settled(const struct connection *c)
 {
-	return c->bytes == 0 || output_set_settle(c->listener->pool.outputs,
-						  unsettled(c)) == c->doubts;
+	if (c->bytes == 0)
+		return true;
+	return output_set_settle(c->listener->pool.outputs,
+				 connection_unsettled(c)) == c->doubts &&
+	       !c->was_doubtful;
 }
 
 void *
@@ -333,7 +331,6 @@ connection_main(void *argument)
 		registry_leave_open(c->registry, &c->entry);
 		return NULL;
 	}
-	c->doubts = output_set_doubts(c->listener->pool.outputs, unsettled(c));
 	begin(c);
 	connection_rate_begin(c);
 	ending = serve(c);

@@ -139,7 +139,8 @@ struct state_connection {
 	uint8_t told[28];         /* the peer of which it told, as peer */
 	uint32_t told_size;       /* 0: of none */
 	atomic_uint tls;          /* enum state_tls */
-	uint64_t begin; /* bytes of its next record that the log has */
+	uint64_t begin;       /* bytes of its next record that the log has */
+	uint32_t is_doubtful; /* boolean: a sync of what it sent has failed */
 };
 
 struct state_listener {
