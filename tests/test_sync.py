@@ -309,6 +309,7 @@ class Files(Syncing):
 
 
 class Descriptors(Case):
+    @unittest.skipUnless(os.geteuid() == 0, "not root: sees no descriptors")
     def test_a_sync_needs_none_that_is_not_there_from_the_start(self):
         daemon = self.daemon(config=harness.to_file(
             harness.tcp(), more='sync = "receipt";'))

@@ -204,15 +204,15 @@ retired_open(struct retired *retired, struct listeners *ls,
 	     struct listen_fds *in)
 {
 	char key[FDSTORE_NAME], name[FDSTORE_NAME], bound[FDSTORE_NAME];
-	struct listener *first;
 	int fd;
 
 	*retired = (struct retired){ .listeners = ls };
 	while ((fd = listen_fds_take_unwanted(in, name)) >= 0) {
+		struct listener *first = find_first(ls, fd);
+
 		describe(fd, bound);
 		find_key(in, fd, bound, key);
 		sockets_share_port(fd);
-		first = find_first(ls, fd);
 		diag(LOG_WARNING, "%s %s: closed", bound,
 		     first ? "has fewer threads than before"
 			   : "is not configured any more");
