@@ -18,6 +18,9 @@ from test_short import environment
 LINES = [b"line %d" % i for i in range(50)]
 DATA = b"\n".join(LINES) + b"\n"
 
+SEES_FILES = unittest.skipUnless(
+    os.geteuid() == 0, "not root: sees not what a descriptor leads to")
+
 
 class Syncing(Case):
     """A daemon whose syncs are watched, and may be made to fail."""
@@ -200,6 +203,7 @@ class Times(Syncing):
 
 
 class Files(Syncing):
+    @SEES_FILES
     def test_a_full_file_is_synced_before_it_is_let_go(self):
         daemon = self.start('sync = "receipt"; sync_interval = 0; '
                             "max_size = 65536; keep = 3;")
@@ -260,6 +264,7 @@ class Files(Syncing):
                               own[0].split(b".")[0]], own)
         self.assertNotIn("not synced", daemon.errors())
 
+    @SEES_FILES
     def test_the_directory_is_synced_when_a_file_was_made(self):
         daemon = self.start('sync = "receipt";', path="@DIR@/%{peer}/log")
         self.assertEqual(self.send(daemon).returncode, 0)
@@ -309,7 +314,7 @@ class Files(Syncing):
 
 
 class Descriptors(Case):
-    @unittest.skipUnless(os.geteuid() == 0, "not root: sees no descriptors")
+    @SEES_FILES
     def test_a_sync_needs_none_that_is_not_there_from_the_start(self):
         daemon = self.daemon(config=harness.to_file(
             harness.tcp(), more='sync = "receipt";'))

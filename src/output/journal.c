@@ -26,7 +26,7 @@
 #define VALUE_BYTES 128
 
 /* All fields but the data, and the columns of MESSAGE. */
-#define COLUMN_BYTES ((FIELDS + 2) * (NAME_BYTES + VALUE_BYTES))
+#define COLUMN_BYTES ((size_t)(FIELDS + 2) * (NAME_BYTES + VALUE_BYTES))
 
 /*
  * sd_journal_sendv() returns success even where there is no journal.  Believe

@@ -174,6 +174,7 @@ format_lines(struct rendering *r, char *out, size_t capacity, size_t *written)
 	size_t used = 0, lines = 0;
 
 	prefix.origin = NULL;
+	prefix.size = prefix.time_at = 0;
 	prefix.time = (struct timespec){ .tv_sec = -1 };
 	for (; r->count > 0; lines++) {
 		const struct record *record = r->records;

@@ -15,10 +15,7 @@
 static inline size_t
 put(char *out, const char *text)
 {
-	size_t size = strlen(text);
-
-	memcpy(out, text, size);
-	return size;
+	return (size_t)((char *)mempcpy(out, text, strlen(text)) - out);
 }
 
 static size_t
