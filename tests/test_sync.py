@@ -14,6 +14,7 @@ import unittest
 import harness
 from harness import Case, portlog, wait_for
 from test_short import environment
+from test_sync_faults import FAILING_SYNC, failing_env
 
 LINES = [b"line %d" % i for i in range(50)]
 DATA = b"\n".join(LINES) + b"\n"
@@ -22,14 +23,25 @@ SEES_FILES = unittest.skipUnless(
     os.geteuid() == 0, "not root: sees not what a descriptor leads to")
 
 
+def preloaded(takes_us, slow_at):
+    if not os.path.exists(FAILING_SYNC):
+        raise unittest.SkipTest(f"{FAILING_SYNC} is missing")
+    return failing_env(0, takes_us=takes_us, slow_at=slow_at)
+
+
 class Syncing(Case):
     """A daemon whose syncs are watched, and may be made to fail."""
 
-    def start(self, settings, *inject, path="@DIR@/log", **options):
+    def start(self, settings, *inject, path="@DIR@/log", slow=None,
+              **options):
+        """slow: how many microseconds more which sync takes, or 0: each.
+
+        strace could do this too, but not to two threads at one time.
+        """
         daemon = self.daemon(start=False, config=harness.to_file(
             harness.tcp(), harness.udp(), path=path, more=settings,
             **options),
-            env=environment())
+            env={**environment(), **(preloaded(*slow) if slow else {})})
         self.trace = daemon.dir + "/trace"
         try:
             subprocess.run(["strace", "-o", "/dev/null", "true"], check=True,
@@ -63,7 +75,7 @@ class Receipts(Syncing):
             with self.subTest(sync=setting):
                 daemon = self.start(
                     f'sync = "{setting}";',
-                    "fdatasync:delay_enter=700000:when=1")
+                    slow=(700000, 1))
                 begun = time.monotonic()
                 self.assertEqual(self.send(daemon).returncode, 0)
                 self.assertGreaterEqual(time.monotonic() - begun, 0.7)
@@ -114,7 +126,7 @@ class Groups(Syncing):
 
     def test_streams_that_end_together_share_a_sync(self):
         daemon = self.start('sync = "receipt"; sync_interval = 0;',
-                            "fdatasync:delay_enter=300000")
+                            slow=(300000, 0))
         connections = [self.tcp(daemon) for _ in range(self.COUNT)]
         for connection in connections:
             connection.sendall(DATA)
@@ -124,10 +136,8 @@ class Groups(Syncing):
             harness.end_of(connection)
         self.assertLess(len(self.calls("fdatasync")), self.COUNT / 2)
 
-
     def test_a_read_is_one_sync_however_many_records_it_has(self):
-        daemon = self.start('sync = "always";',
-                            "fdatasync:delay_enter=300000:when=1")
+        daemon = self.start('sync = "always";', slow=(300000, 1))
         with self.tcp(daemon) as connection:
             connection.sendall(b"first\n")
             daemon.wait_for_data(1, path=daemon.dir + "/log")
@@ -141,8 +151,7 @@ class Groups(Syncing):
 
     def test_more_threads_than_cores_wait_for_one_sync(self):
         """Else the poller would read for the others, and wait as they do."""
-        daemon = self.start('sync = "always";',
-                            "fdatasync:delay_enter=2000000:when=1")
+        daemon = self.start('sync = "always";', slow=(2000000, 1))
         for count in range(1, 4 + os.cpu_count()):
             self.tcp(daemon).sendall(DATA)
             daemon.wait_for_data(count * len(LINES),
@@ -175,7 +184,7 @@ class Times(Syncing):
         for setting in ("receipt", "always"):
             with self.subTest(sync=setting):
                 daemon = self.start(f'sync = "{setting}"; sync_interval = 0;',
-                                    "fdatasync:delay_enter=700000")
+                                    slow=(700000, 0))
                 connections = [self.tcp(daemon) for _ in range(5)]
                 for connection in connections:
                     connection.sendall(DATA)
@@ -188,8 +197,7 @@ class Times(Syncing):
                 self.assertEqual(daemon.wait(), 0)
 
     def test_a_stop_ends_while_the_disk_does_not_answer(self):
-        daemon = self.start('sync = "always";',
-                            "fdatasync:delay_enter=4000000",
+        daemon = self.start('sync = "always";', slow=(4000000, 0),
                             limits="shutdown_timeout = 1;")
         with self.tcp(daemon) as connection:
             connection.sendall(DATA)
@@ -281,7 +289,7 @@ class Files(Syncing):
     def test_a_doubtful_note_is_in_the_file_that_it_is_about(self):
         """Though another is written to all the time."""
         daemon = self.start('sync = "receipt"; sync_interval = 0;',
-                            "fdatasync:error=EIO:delay_exit=200000:when=1",
+                            "fdatasync:error=EIO:when=1", slow=(200000, 1),
                             path="@DIR@/%{peer}")
         daemon.exits = 1  # the last sync may have failed too
         addresses = ("127.0.0.1", "127.0.0.2")

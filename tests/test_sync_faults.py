@@ -126,11 +126,12 @@ class Log:
                    for text, doubt in self.lines)
 
 
-def failing_env(number, error=errno.EIO):
+def failing_env(number, error=errno.EIO, takes_us=0, slow_at=-1):
     return {"LD_PRELOAD": os.path.abspath(FAILING_SYNC),
             "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
-            ":verify_asan_link_order=0",
-            "SYNC_FAILS_AT": str(number), "SYNC_ERROR": str(error)}
+            ":verify_asan_link_order=0:detect_leaks=0",
+            "SYNC_FAILS_AT": str(number), "SYNC_ERROR": str(error),
+            "SYNC_SLOW_AT": str(slow_at), "SYNC_TAKES_US": str(takes_us)}
 
 
 class Faulty(Case):
