@@ -13,6 +13,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -176,6 +177,16 @@ class Authority(Certificate):
         with self.alone() as config:
             openssl("ca", "-config", config, "-gencrl", "-out", path)
         return path
+
+
+def of_module():
+    """An authority for a module's tests, which are skipped without TLS."""
+    needs_openssl()
+    if not harness.knows_tls():
+        raise unittest.SkipTest("built without OpenSSL")
+    directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
+    unittest.addModuleCleanup(directory.cleanup)
+    return Authority(directory.name)
 
 
 def self_signed(directory, name, names=(), authority=False):

@@ -31,20 +31,9 @@ MADE = {}
 
 
 def setUpModule():
-    certificates.needs_openssl()
-    if not knows_tls():
-        raise unittest.SkipTest("built without OpenSSL")
-    directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
-    unittest.addModuleCleanup(directory.cleanup)
-    authority = certificates.Authority(directory.name)
+    authority = certificates.of_module()
     MADE["authority"] = authority
     MADE["server"] = authority.issue("server", names=("DNS:localhost",))
-
-
-def knows_tls():
-    return b"libssl" in subprocess.run(
-        ["ldd", harness.PORTLOGD], stdout=subprocess.PIPE, check=False,
-        timeout=harness.PATIENCE).stdout
 
 
 def listener(settings="", tls=""):

@@ -11,7 +11,6 @@ import ssl
 import subprocess
 import tempfile
 import threading
-import unittest
 
 import certificates
 import harness
@@ -26,22 +25,17 @@ MADE = {}
 
 
 def setUpModule():
-    certificates.needs_openssl()
-    if not harness.knows_tls():
-        raise unittest.SkipTest("built without OpenSSL")
-    directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
-    unittest.addModuleCleanup(directory.cleanup)
-    authority = certificates.Authority(directory.name)
-    stranger = certificates.Authority(directory.name, "stranger")
+    authority = certificates.of_module()
+    stranger = certificates.Authority(authority.parent, "stranger")
     MADE.update(
-        directory=directory.name, authority=authority,
+        directory=authority.parent, authority=authority,
         server=authority.issue("server", names=("DNS:localhost",)),
         good=authority.issue("sensor7.example"),
         unknown=stranger.issue("unknown"),
         expired=authority.issue("expired", valid=(-2 * DAY, -DAY)),
         early=authority.issue("early", valid=(DAY, 2 * DAY)),
         purpose=authority.issue("purpose", usage="serverAuth"),
-        self=certificates.self_signed(directory.name, "self"))
+        self=certificates.self_signed(authority.parent, "self"))
 
 
 def send(daemon, certificate=None, *options):

@@ -11,10 +11,8 @@ import os
 import random
 import socket
 import ssl
-import tempfile
 import threading
 import time
-import unittest
 
 import certificates
 import harness
@@ -39,12 +37,7 @@ STRANGE = (b"\x15\3\3\0\2\1\0", b"\x15\3\3\0\2\1\x5a", b"\x15\3\3\0\2\2\x28",
 
 
 def setUpModule():
-    certificates.needs_openssl()
-    if not harness.knows_tls():
-        raise unittest.SkipTest("built without OpenSSL")
-    directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
-    unittest.addModuleCleanup(directory.cleanup)
-    authority = certificates.Authority(directory.name)
+    authority = certificates.of_module()
     MADE.update(authority=authority.chain,
                 server=authority.issue("server", names=("DNS:localhost",)),
                 sender=authority.issue("sender"))

@@ -17,7 +17,6 @@ import tempfile
 import termios
 import threading
 import time
-import unittest
 
 import certificates
 import harness
@@ -63,12 +62,7 @@ stream { server {
 
 
 def setUpModule():
-    certificates.needs_openssl()
-    if not harness.knows_tls():
-        raise unittest.SkipTest("built without OpenSSL")
-    directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
-    unittest.addModuleCleanup(directory.cleanup)
-    authority = certificates.Authority(directory.name)
+    authority = certificates.of_module()
     MADE["authority"] = authority.chain
     MADE["server"] = authority.issue("server", names=("DNS:localhost",))
 
