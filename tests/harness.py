@@ -584,22 +584,23 @@ def run_alone(test, output):
 
 
 def side_by_side(tests, jobs):
-    """Run each test in a process of its own; how many have failed."""
-    running, failed = {}, 0
+    """Run each test in a process of its own; the names of those that fail."""
+    running, failed = {}, []
     while tests or running:
         if tests and len(running) < jobs:
             output = tempfile.TemporaryFile("w+", encoding="utf-8")
             pid = os.fork()
             if pid == 0:
                 run_alone(tests[0], output)
-            running[pid] = output
-            del tests[0]
+            running[pid] = tests.pop(0).id(), output
             continue
         pid, status = os.wait()
-        with running.pop(pid) as output:
+        name, output = running.pop(pid)
+        with output:
             output.seek(0)
             said = output.read()
-        failed += status != 0
+        if status != 0:
+            failed.append(name)
         # Of tests that pass, print the names only.
         print((said if status else said.partition("\n---")[0]).rstrip("\n"),
               flush=True)
@@ -619,6 +620,9 @@ def main(jobs=1):
         "__main__")))
     begin, count = time.monotonic(), len(tests)
     failed = side_by_side(tests, jobs)
+    # Last, where a log that is cut still has them.
+    for name in failed:
+        print(f"FAIL: {name}")
     print(f"Ran {count} tests in {time.monotonic() - begin:.1f} s, {jobs} at "
-          f"a time: {f'{failed} FAILED' if failed else 'OK'}")
-    sys.exit(failed > 0)
+          f"a time: {f'{len(failed)} FAILED' if failed else 'OK'}")
+    sys.exit(bool(failed))

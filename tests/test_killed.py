@@ -119,6 +119,7 @@ class InHand(keeper.Case):
     def test_the_rest_of_a_stream_that_was_no_frame(self):
         daemon = self.serve(COUNTED)
         stream = self.tcp(daemon)
+        wait_for(daemon.open, "it to be accepted")
         daemon.freeze()
         stream.sendall(b"3 onebad")
         daemon.fell()
