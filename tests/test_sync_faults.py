@@ -149,26 +149,69 @@ class Faulty(Case):
 
 
 class Kept(Faulty, keeper.Case):
-    def test_one_that_was_in_doubt_has_none_after_a_restart_either(self):
+    """What is in doubt is so for the next process too."""
+
+    def serve_failing(self, more):
+        """One whose first sync fails, and a connection that is in doubt."""
         daemon = self.serve(
-            keeper.tcp("line"), more='sync = "receipt"; sync_interval = 0;',
+            keeper.tcp("line"), more=more,
             wrap=("/usr/bin/env", *(f"{key}={value}" for key, value in
                                     failing_env(1).items())))
-        with self.tcp(daemon) as first, self.tcp(daemon) as second:
-            first.sendall(b"in doubt\n")
-            self.wait_until_told(daemon, first, ["in doubt"])
-            second.sendall(b"in doubt too\n")
-            self.assertFalse(receipt(second))
-            daemon.wait_until_sent()
-            daemon.keeper.job = "restart"
-            daemon.leave()
+        first = self.tcp(daemon)
+        first.sendall(b"in doubt\n")
+        self.wait_until_told(daemon, first, ["in doubt"])
+        return daemon, first
 
-            daemon.arguments = daemon.arguments[len(failing_env(1)) + 1:]
-            daemon.start()
-            with self.tcp(daemon) as later:
-                later.sendall(b"not in doubt\n")
-                self.assertTrue(receipt(later))
-            self.assertFalse(receipt(first))
+    def heal(self, daemon):
+        """The next process has no syncs that fail."""
+        daemon.arguments = daemon.arguments[len(failing_env(1)) + 1:]
+
+    def assert_in_doubt(self, daemon, first, silent):
+        """So is first; not one that sent nothing, and not one that is new."""
+        with self.tcp(daemon) as later:
+            later.sendall(b"not in doubt\n")
+            self.assertTrue(receipt(later))
+        self.assertFalse(receipt(first))
+        silent.sendall(b"not in doubt either\n")
+        self.assertTrue(receipt(silent))
+
+    def test_one_that_was_in_doubt_has_none_after_a_restart_either(self):
+        daemon, first = self.serve_failing(
+            'sync = "receipt"; sync_interval = 0;')
+        second, silent = self.tcp(daemon), self.tcp(daemon)
+        second.sendall(b"in doubt too\n")
+        self.assertFalse(receipt(second))
+        daemon.wait_until_sent()
+        daemon.keeper.job = "restart"
+        daemon.leave()
+        self.heal(daemon)
+        daemon.start()
+        self.assert_in_doubt(daemon, first, silent)
+
+    def test_a_sync_that_fails_at_the_very_end_of_a_process_counts_too(self):
+        daemon, first = self.serve_failing(
+            'sync = "receipt"; sync_interval = 0;')
+        silent = self.tcp(daemon)
+        daemon.wait_until_sent()
+        daemon.keeper.job = "restart"
+        daemon.signal(harness.SIGTERM)
+        self.assertEqual(daemon.wait(), 1)
+        self.assertIn("are in doubt", daemon.errors())
+        self.heal(daemon)
+        daemon.start()
+        self.assert_in_doubt(daemon, first, silent)
+
+    def test_one_that_was_in_doubt_has_none_after_kills_either(self):
+        daemon, first = self.serve_failing(
+            'sync = "receipt"; sync_interval = 50;')
+        silent = self.tcp(daemon)
+        daemon.wait_for_error("in doubt")
+        daemon.fell()
+        self.heal(daemon)
+        daemon.start()
+        daemon.kill()
+        daemon.restart()
+        self.assert_in_doubt(daemon, first, silent)
 
 
 class Streams(Faulty):

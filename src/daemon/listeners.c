@@ -48,6 +48,7 @@ open_state(struct listeners *ls, const struct listen_fds *in)
 	}
 	header = ls->state.header;
 	atomic_store(&header->numbers, atomic_load(&before->numbers));
+	atomic_store(&header->doubts, atomic_load(&before->doubts));
 	atomic_store(&header->is_at_rest,
 		     state_reader_take_run(&in->previous, header->run));
 	return true;
@@ -440,5 +441,4 @@ listeners_close(struct listeners *ls)
 	free(ls->list);
 	registry_destroy(&ls->registry);
 	inflight_close(&ls->inflight);
-	state_close(&ls->state);
 }

@@ -294,6 +294,7 @@ clean_up(struct server *s)
 	listeners_close(&s->listeners);
 	retired_close(&s->retired);
 	closed = output_set_close(s->outputs);
+	state_close(&s->listeners.state); /* in which they count their doubts */
 	for (int i = 0; i < POLLED_LISTENERS; i++)
 		close(s->polled[i].fd);
 	close(s->handover_fd);
@@ -353,7 +354,7 @@ start_threads(struct server *s)
 
 	confine(s->config);
 	atomic_store(&state->is_at_rest, false);
-	return output_set_start(s->outputs, state->run) &&
+	return output_set_start(s->outputs, state->run, &state->doubts) &&
 	       listeners_start(&s->listeners) && retired_start(&s->retired);
 }
 

@@ -34,7 +34,7 @@ connection_progress_begin(struct connection *c,
 		entry->progress = previous->progress;
 		entry->saved = previous->saved;
 		entry->begin = previous->begin;
-		entry->is_doubtful = previous->is_doubtful;
+		entry->doubts = previous->doubts;
 		continue_header(entry, previous);
 	} else {
 		entry->progress.position[0].framing =
@@ -201,6 +201,12 @@ has_written_all(struct connection *c)
 	       c->bytes - framer_held(&c->framer);
 }
 
+static struct state_header *
+header_of(const struct connection *c)
+{
+	return c->listener->state->header;
+}
+
 /* Whether a sync of what it sent may have failed. */
 static bool
 is_doubtful(const struct connection *c)
@@ -211,6 +217,25 @@ is_doubtful(const struct connection *c)
 				  connection_unsettled(c)) != c->doubts);
 }
 
+/* In this order: one that fails meanwhile is none of its own, or seen. */
+void
+connection_progress_trust(struct connection *c)
+{
+	c->state_entry->doubts = atomic_load(&header_of(c)->doubts);
+	c->doubts = output_set_doubts(c->listener->pool.outputs,
+				      connection_unsettled(c));
+}
+
+/* Only of its own outputs: of a kill it is told by those of any. */
+static void
+save_doubts(struct connection *c)
+{
+	unsigned doubts = atomic_load(&header_of(c)->doubts);
+
+	if (!is_doubtful(c))
+		c->state_entry->doubts = doubts;
+}
+
 void
 connection_progress_save(struct connection *c)
 {
@@ -218,7 +243,7 @@ connection_progress_save(struct connection *c)
 	struct state_saved *saved = &c->state_entry->saved;
 	struct state_position *p;
 
-	c->state_entry->is_doubtful = is_doubtful(c);
+	save_doubts(c);
 	/* What is lost and not noted yet is found again as after a kill. */
 	if (c->lost > 0 || !has_written_all(c))
 		return;

@@ -143,6 +143,7 @@ connection_restore(struct connection *c, struct state_connection *previous,
 		   unsigned char *bytes)
 {
 	struct state_position *p = previous->progress.position;
+	unsigned doubts = atomic_load(&c->listener->state->header->doubts);
 	uint64_t read;
 
 	c->proxy_header = atomic_load(&previous->proxy_header);
@@ -160,8 +161,8 @@ connection_restore(struct connection *c, struct state_connection *previous,
 	c->resumed = !c->entry.unadmitted || c->entry.fd < 0;
 	c->records = p->records;
 	c->begin = previous->begin;
-	c->was_doubtful = previous->is_doubtful != 0;
 	c->bytes = p->read;
+	c->was_doubtful = c->bytes > 0 && previous->doubts != doubts;
 	c->wire = p->wire;
 	atomic_store(&c->entry.records, c->records);
 	atomic_store(&c->entry.bytes, c->bytes);

@@ -267,8 +267,8 @@ begin(struct connection *c)
 	if (c->has_begun)
 		return;
 	c->has_begun = true;
-	c->doubts = output_set_doubts(c->listener->pool.outputs,
-				      connection_unsettled(c));
+	if (c->bytes == 0)
+		connection_progress_trust(c);
 	if (c->resumed)
 		connection_resume(c);
 	else if (c->listener->config->limits.connection_notes == NOTES_ALL)

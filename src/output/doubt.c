@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "output/doubt.h"
 
+/* In this order: of a kill between them the next process learns. */
+void
+doubt_count(struct output *output)
+{
+	atomic_fetch_add(output->all_doubts, 1);
+	atomic_fetch_add(&output->doubts, 1);
+}
+
 void
 doubt_closed(struct output *output, struct sink *sink)
 {
@@ -8,5 +16,5 @@ doubt_closed(struct output *output, struct sink *sink)
 		return;
 	output->doubtful += sink->doubtful;
 	sink->doubtful = 0;
-	atomic_fetch_add(&output->doubts, 1);
+	doubt_count(output);
 }

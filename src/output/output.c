@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "output/doubt.h"
 #include "output/files.h"
 #include "output/line_writer.h"
 #include "output/open_error.h"
@@ -344,9 +345,10 @@ output_send(struct output *output, const struct record *records, size_t count)
 }
 
 bool
-output_start(struct output *output, const char *run)
+output_start(struct output *output, const char *run, atomic_uint *all_doubts)
 {
 	output->run = run;
+	output->all_doubts = all_doubts;
 	return !output->sync || sync_start(output);
 }
 
@@ -379,6 +381,7 @@ output_close(struct output *output)
 		is_closed = files_free(output);
 	} else {
 		output->ops->close(output->sink);
+		doubt_closed(output, output->sink);
 		is_closed = !output->sink->close_failed;
 	}
 	if (output->config->sync != SYNC_NONE)

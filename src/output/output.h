@@ -15,6 +15,7 @@
 #ifndef PORTLOG_OUTPUT_OUTPUT_H
 #define PORTLOG_OUTPUT_OUTPUT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -31,10 +32,11 @@ bool output_open(struct output *, const struct output_config *, int wake_fd,
 		 int broken_fd);
 
 /*
- * Start its thread, if it has one; run is for notes, and borrowed.  false: as
+ * Start its thread, if it has one.  These two are of the state, and borrowed:
+ * run is for notes, and all_doubts counts syncs that failed.  false: as
  * output_open().  Main thread.
  */
-bool output_start(struct output *, const char *run);
+bool output_start(struct output *, const char *run, atomic_uint *all_doubts);
 
 /*
  * Open the output in the same way and close it again; its file stays as it is,

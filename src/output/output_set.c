@@ -85,10 +85,11 @@ output_set_open(const struct config *config, int wake_fd, int broken_fd)
 }
 
 bool
-output_set_start(struct output_set *outputs, const char *run)
+output_set_start(struct output_set *outputs, const char *run,
+		 atomic_uint *all_doubts)
 {
 	for (size_t i = 0; i < outputs->count; i++)
-		if (!output_start(&outputs->list[i], run))
+		if (!output_start(&outputs->list[i], run, all_doubts))
 			return false;
 	return true;
 }

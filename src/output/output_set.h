@@ -12,6 +12,7 @@
 #ifndef PORTLOG_OUTPUT_OUTPUT_SET_H
 #define PORTLOG_OUTPUT_OUTPUT_SET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,10 +33,12 @@ struct output_set *output_set_open(const struct config *, int wake_fd,
 				   int broken_fd);
 
 /*
- * Start the threads of those that have one.  false: stderr has the reason.  run
- * is that of the state, for notes; borrowed.  Main thread.
+ * Start the threads of those that have one.  false: stderr has the reason.
+ * These two are of the state, and borrowed: run is for notes, and all_doubts
+ * counts syncs that failed.  Main thread.
  */
-bool output_set_start(struct output_set *, const char *run);
+bool output_set_start(struct output_set *, const char *run,
+		      atomic_uint *all_doubts);
 
 /*
  * Open each output as output_set_open() does, and close it again; files stay as

@@ -23,6 +23,7 @@ struct output {
 	atomic_uint reopens_requested;
 	atomic_uint reopens_done; /* up to which request */
 	atomic_uint doubts;       /* syncs that failed: see sync.h */
+	atomic_uint *all_doubts;  /* of all outputs and processes; borrowed */
 	atomic_bool abandoned;    /* the process is about to give up */
 	atomic_bool broken;       /* stdout has lost its reader */
 	size_t max_line;          /* bytes of a rendered line; 0: no limit */

@@ -18,6 +18,7 @@
 #include "base/thread.h"
 #include "config/options.h"
 #include "output/commit.h"
+#include "output/doubt.h"
 #include "output/files.h"
 
 #define RETRY_MS 1000
@@ -113,7 +114,7 @@ fail(struct output *output, struct sink *sink, const struct file_sync *sync,
 	} else {
 		output->doubtful += bytes;
 	}
-	atomic_fetch_add(&output->doubts, 1);
+	doubt_count(output);
 	pthread_mutex_unlock(&output->lock);
 	atomic_fetch_add(&output->counters.errors, 1);
 	diag(LOG_ERR,

@@ -139,8 +139,8 @@ struct state_connection {
 	uint8_t told[28];         /* the peer of which it told, as peer */
 	uint32_t told_size;       /* 0: of none */
 	atomic_uint tls;          /* enum state_tls */
-	uint64_t begin;       /* bytes of its next record that the log has */
-	uint32_t is_doubtful; /* boolean: a sync of what it sent has failed */
+	uint64_t begin;  /* bytes of its next record that the log has */
+	uint32_t doubts; /* those of the header before its first byte */
 };
 
 struct state_listener {
@@ -183,6 +183,7 @@ struct state_header {
 	atomic_ullong numbers;      /* given to connections so far */
 	char run[STATE_RUN];
 	atomic_uint is_at_rest; /* boolean: the next process goes on with it */
+	atomic_uint doubts;     /* syncs that failed, of all processes so far */
 };
 
 #define STATE_MAGIC "portlog state 2"
