@@ -2,12 +2,13 @@
 #include "check.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -28,6 +29,17 @@ static struct listener listener;
 static char path[32];
 static int log_fd;
 
+static atomic_bool syncs_are_held;
+
+/* In the place of that of libc, for all of this program. */
+int
+fdatasync(int fd)
+{
+	while (atomic_load(&syncs_are_held))
+		usleep(1000);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 /* A connection whose own thread only lets the poller serve it. */
 static struct peer {
 	int fd; /* the peer's end */
@@ -43,8 +55,9 @@ set_up(void)
 {
 	struct config all = { .outputs = &output, .output_count = 1 };
 
-	log_fd = memfd_create("log", MFD_CLOEXEC);
-	snprintf(path, sizeof path, "/proc/self/fd/%d", log_fd);
+	strcpy(path, "/tmp/check-poller-XXXXXX");
+	log_fd = mkostemp(path, O_CLOEXEC);
+	ck_assert_int_ge(log_fd, 0);
 	output.name = output.path = path;
 	registry_init(&registry, &inflight, eventfd(0, EFD_NONBLOCK),
 		      eventfd(0, EFD_NONBLOCK), 64);
@@ -53,10 +66,19 @@ set_up(void)
 				      .name = "here",
 				      .registry = &registry };
 	ck_assert(listener_enter_state(&listener, &state));
-	pool_init(&listener.pool, output_set_open(&all, -1, -1), 1,
+	pool_init(&listener.pool,
+		  output_set_open(&all, registry.left_fd, registry.left_fd), 1,
 		  listener.state_entry, framer_capacity(100), 100);
 	listener.poller = poller_start(&listener);
 	ck_assert_ptr_nonnull(listener.poller);
+}
+
+static void
+set_up_synced(void)
+{
+	output.sync = SYNC_ALWAYS;
+	set_up();
+	output.sync = SYNC_NONE;
 }
 
 static void
@@ -70,6 +92,7 @@ clean_up(void)
 	registry_destroy(&registry);
 	state_close(&state);
 	close(log_fd);
+	unlink(path);
 }
 
 static void *
@@ -227,6 +250,29 @@ START_TEST(as_many_threads_may_read_as_there_are_cores)
 }
 END_TEST
 
+START_TEST(reads_for_others_while_it_waits_for_a_sync)
+{
+	atomic_store(&syncs_are_held, true);
+	for (int i = 0; i < 4; i++)
+		join(&peers[i], true);
+	send_text(&peers[0], "one\n");
+	ck_assert_int_eq(count("F one\n", 1), 1);
+	send_text(&peers[1], "two\n");
+	ck_assert_int_eq(count("F two\n", 1), 1);
+	/* Now both wait: no more is read than what two batches hold. */
+	send_text(&peers[2], "three\n");
+	send_text(&peers[3], "four\n");
+	usleep(50000);
+	ck_assert_int_eq(count("F three\n", 0) + count("F four\n", 0), 0);
+	atomic_store(&syncs_are_held, false);
+	ck_assert_int_eq(count("F three\n", 1) + count("F four\n", 1), 2);
+	for (int i = 0; i < 4; i++)
+		shutdown(peers[i].fd, SHUT_WR);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(leave(&peers[i]), ENDING_EOF);
+}
+END_TEST
+
 START_TEST(is_alive_while_it_works_or_has_nothing_to_do)
 {
 	for (int i = 0; i < 3; i++)
@@ -242,12 +288,9 @@ START_TEST(is_alive_while_it_works_or_has_nothing_to_do)
 }
 END_TEST
 
-SUITE(poller)
+static void
+add_tests(TCase *tests)
 {
-	Suite *suite = suite_create("poller");
-	TCase *tests = tcase_create("poller");
-
-	tcase_add_checked_fixture(tests, set_up, clean_up);
 	tcase_set_timeout(tests, 20);
 	tcase_add_test(tests, reads_for_all_its_connections);
 	tcase_add_test(tests, keeps_each_unfinished_record_apart);
@@ -256,6 +299,20 @@ SUITE(poller)
 	tcase_add_test(tests, returns_all_connections_for_a_restart);
 	tcase_add_test(tests, as_many_threads_may_read_as_there_are_cores);
 	tcase_add_test(tests, is_alive_while_it_works_or_has_nothing_to_do);
-	suite_add_tcase(suite, tests);
+}
+
+SUITE(poller)
+{
+	Suite *suite = suite_create("poller");
+	TCase *plain = tcase_create("poller");
+	TCase *synced = tcase_create("two pollers");
+
+	tcase_add_checked_fixture(plain, set_up, clean_up);
+	add_tests(plain);
+	suite_add_tcase(suite, plain);
+	tcase_add_checked_fixture(synced, set_up_synced, clean_up);
+	add_tests(synced);
+	tcase_add_test(synced, reads_for_others_while_it_waits_for_a_sync);
+	suite_add_tcase(suite, synced);
 	return suite;
 }

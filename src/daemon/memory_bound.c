@@ -32,6 +32,16 @@ of_connection(const struct listener *l)
 	       (l->config->tls ? TLS_BYTES : 0);
 }
 
+/* The thread of UDP; of TCP the pollers. */
+static size_t
+of_readers(const struct listener *l)
+{
+	size_t each = pool_batch_size(&l->pool) + thread_stack_size();
+
+	return listener_is_stream(l) && l->pool.syncing_mask != 0 ? 2 * each
+								  : each;
+}
+
 void
 memory_bound_log(const struct listeners *ls)
 {
@@ -40,9 +50,7 @@ memory_bound_log(const struct listeners *ls)
 	for (size_t i = 0; i < ls->count; i++) {
 		const struct listener *l = &ls->list[i];
 
-		/* The poller of TCP, the thread of UDP. */
-		own += pool_batch_size(&l->pool) + thread_stack_size() +
-		       (l->first ? 0 : rates_bytes(l->rates));
+		own += of_readers(l) + (l->first ? 0 : rates_bytes(l->rates));
 		if (!listener_is_stream(l)) {
 			own += sizeof(struct senders);
 			continue;

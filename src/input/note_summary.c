@@ -62,6 +62,17 @@ add(struct note_summary *s, unsigned hash, const struct note_event *event,
 }
 
 void
+note_summary_init_empty(struct note_summary *s, struct listener *listener)
+{
+	pthread_mutex_init(&s->lock, NULL);
+	s->listener = listener;
+	s->wake_fd = -1;
+	s->count = 0;
+	memset(s->unnoted, 0, sizeof s->unnoted);
+	s->unnoted_bytes = 0;
+}
+
+void
 note_summary_init(struct note_summary *s, struct listener *listener,
 		  int wake_fd)
 {
@@ -69,11 +80,8 @@ note_summary_init(struct note_summary *s, struct listener *listener,
 		state_position(&listener->state_entry->progress);
 	const struct address unknown = { .size = 0 };
 
-	pthread_mutex_init(&s->lock, NULL);
-	s->listener = listener;
+	note_summary_init_empty(s, listener);
 	s->wake_fd = wake_fd;
-	s->count = 0;
-	s->unnoted_bytes = 0;
 	for (unsigned i = 0; i < STATE_EVENTS; i++) {
 		const struct note_event event = { .event = i };
 		struct note_summary_entry *entry;

@@ -62,6 +62,10 @@ struct note_summary {
  * with each event; the thread of UDP publishes `unnoted` with its progress.
  */
 void note_summary_init(struct note_summary *, struct listener *, int wake_fd);
+
+/* One beside that, in which nothing is counted. */
+void note_summary_init_empty(struct note_summary *, struct listener *);
+
 void note_summary_destroy(struct note_summary *);
 
 /*

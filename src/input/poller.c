@@ -31,6 +31,7 @@ enum phase { SERVING, FINISHING, FINISHED };
 
 struct poller {
 	struct listener *listener;
+	struct poller *other; /* owned; NULL: no output makes it wait long */
 	struct registry *registry;
 	struct note_summary summary;
 	pthread_t thread;
@@ -79,9 +80,18 @@ add(struct poller *poller, struct connection *c)
 	poller->connections = c;
 }
 
-enum ending
-poller_serve(struct poller *poller, struct connection *c)
+/* One of them reads on while the other waits for a sync. */
+static struct poller *
+poller_of(struct poller *poller, const struct connection *c)
 {
+	return poller->other && c->origin.connection % 2 == 0 ? poller->other
+							      : poller;
+}
+
+enum ending
+poller_serve(struct poller *first, struct connection *c)
+{
+	struct poller *poller = poller_of(first, c);
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
 	bool handing_over, is_added;
 
@@ -273,8 +283,9 @@ free_all(struct poller *poller)
 	errno = error;
 }
 
-struct poller *
-poller_start(struct listener *listener)
+/* The summaries are the first one's. */
+static struct poller *
+start_one(struct listener *listener, bool is_first)
 {
 	struct poller *poller = calloc(1, sizeof *poller);
 
@@ -286,7 +297,10 @@ poller_start(struct listener *listener)
 	pthread_mutex_init(&poller->lock, NULL);
 	poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	note_summary_init(&poller->summary, listener, poller->wake_fd);
+	if (is_first)
+		note_summary_init(&poller->summary, listener, poller->wake_fd);
+	else
+		note_summary_init_empty(&poller->summary, listener);
 	if (poller->epoll_fd >= 0 && poller->wake_fd >= 0 &&
 	    watch(poller, poller->wake_fd) &&
 	    watch(poller, poller->registry->handover_fd)) {
@@ -295,6 +309,23 @@ poller_start(struct listener *listener)
 			return poller;
 	}
 	free_all(poller);
+	return NULL;
+}
+
+struct poller *
+poller_start(struct listener *listener)
+{
+	struct poller *poller = start_one(listener, true);
+	int error;
+
+	if (!poller || listener->pool.syncing_mask == 0)
+		return poller;
+	poller->other = start_one(listener, false);
+	if (poller->other)
+		return poller;
+	error = errno;
+	poller_stop(poller);
+	errno = error;
 	return NULL;
 }
 
@@ -326,6 +357,8 @@ poller_is_alive(struct poller *poller)
 	bool moved = turns != poller->checked;
 
 	poller->checked = turns;
+	if (poller->other && !poller_is_alive(poller->other))
+		return false;
 	return moved || is_empty(poller) ||
 	       output_set_is_writing(poller->listener->pool.outputs);
 }
@@ -337,18 +370,23 @@ poller_finish(struct poller *poller)
 
 	if (atomic_compare_exchange_strong(&poller->phase, &serving, FINISHING))
 		eventfd_write(poller->wake_fd, 1);
+	if (poller->other)
+		poller_finish(poller->other);
 }
 
 bool
 poller_is_finished(const struct poller *poller)
 {
-	return atomic_load(&poller->phase) == FINISHED;
+	return atomic_load(&poller->phase) == FINISHED &&
+	       (!poller->other || poller_is_finished(poller->other));
 }
 
 void
 poller_stop(struct poller *poller)
 {
 	poller_finish(poller);
+	if (poller->other)
+		poller_stop(poller->other);
 	pthread_join(poller->thread, NULL);
 	free_all(poller);
 }

@@ -3,6 +3,8 @@
  * poller: one thread of a TCP listener that reads for those of its connections
  * which are busy with small writes, while their own threads sleep: to wake a
  * thread for each line costs more than all else that is done for the line.
+ * Where what it writes is to be on the disk before it reads more, there are
+ * two, so that one reads while the other waits.
  * After each turn the poller pauses, so that more comes together, as network
  * cards moderate their interrupts.  It also writes the listener's summaries of
  * notes, for those who count must not block on outputs.
@@ -21,8 +23,8 @@
 #define POLLER_PAUSE_NS 150000
 
 /*
- * Start the thread for a listener, whose registry is set.  NULL and errno:
- * there can be none.  Main thread.
+ * Start the threads for a listener, whose registry and outputs are set.  NULL
+ * and errno: there can be none.  Main thread.
  */
 struct poller *poller_start(struct listener *);
 
