@@ -100,6 +100,23 @@ class LowPorts(MachineCase):
         self.machine.run("truncate", "-s", "0", LOG)
         self.restart_under_load(79, LOG)
 
+    def test_the_threads_of_a_listener_share_one(self):
+        self.needs_libsystemd()
+        self.machine.configure(configured(
+            UDP.replace("port", "threads = 3; port")))
+        for end in (lambda: None, self.kill,
+                    lambda: self.machine.systemctl("restart", "portlogd")):
+            end()
+            self.machine.run("truncate", "-s", "0", LOG)
+            sent = {f"from {number}" for number in range(30)}
+            for text in sent:
+                self.udp(79).send(text.encode())
+            self.assertEqual({r.data for r in self.wait_for_lines(LOG, 30)},
+                             sent)
+            sockets = self.machine.read(
+                f"/proc/{self.machine.main_pid()}/net/udp6")
+            self.assertEqual(sockets.count(f":{79:04X} "), 3)
+
     def test_a_changed_configuration_has_others(self):
         self.machine.configure(configured(TCP))
         kept = self.tcp(79)

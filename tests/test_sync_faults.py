@@ -241,6 +241,8 @@ class Streams(Faulty):
 class EachSync(Faulty):
     """Each of a run's syncs fails once, with each error."""
 
+    most = 1  # how often a line is there without a doubt
+
     def runs(self, settings):
         """Those in which a sync has failed, and their logs."""
         with concurrent.futures.ThreadPoolExecutor(3 * MOST) as pool:
@@ -261,9 +263,9 @@ class EachSync(Faulty):
         for stream, lines in run.sent.items():
             for line in lines:
                 self.assertGreaterEqual(log.count(line, None), 1, line)
-                self.assertLessEqual(log.count(line, False), 1, line)
+                self.assertLessEqual(log.count(line, False), self.most, line)
                 if run.receipts.get(stream):
-                    self.assertEqual(log.count(line, False), 1, line)
+                    self.assertGreaterEqual(log.count(line, False), 1, line)
 
     def test_with_receipts(self):
         refused = set()
@@ -276,11 +278,14 @@ class EachSync(Faulty):
         self.assertEqual(refused, {b"first", b"second"})
 
     def test_always(self):
+        # Of a thread that looks late for its own sync, which was good, it is
+        # written once more if that of another has failed since.
+        self.most = 2
         for run, log, failed in self.runs('sync = "always";'):
             self.assertEqual(log.noted > 0, failed)
             self.assertEqual(set(run.receipts.values()), {True})
-            self.assertEqual({log.count(line, False) for lines in
-                              run.sent.values() for line in lines}, {1})
+            self.assertLessEqual({log.count(line, False) for lines in
+                                  run.sent.values() for line in lines}, {1, 2})
 
 
 if __name__ == "__main__":

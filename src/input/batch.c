@@ -104,27 +104,20 @@ batch_return(struct batch *batch)
 	free(batch);
 }
 
-static void
+/* As output_set_emit(). */
+static unsigned
 emit(const struct batch *batch, uint64_t mask, const struct record *records,
      size_t count)
 {
 	const struct pool *pool = batch->pool;
 
-	output_set_emit(pool->outputs, mask, records, count, batch->scratch,
-			pool->scratch_size);
-}
-
-static unsigned
-doubts(const struct batch *batch, uint64_t mask)
-{
-	const struct pool *pool = batch->pool;
-
-	return output_set_doubts(pool->outputs, mask & pool->syncing_mask);
+	return output_set_emit(pool->outputs, mask, records, count,
+			       batch->scratch, pool->scratch_size);
 }
 
 /*
- * before: their doubts before these records were written.  What is in doubt is
- * written again, as long as we have the records.
+ * before: what emit() has returned.  What is in doubt is written again, as long
+ * as we have the records.
  */
 static void
 settle(const struct batch *batch, uint64_t mask, unsigned before,
@@ -133,19 +126,16 @@ settle(const struct batch *batch, uint64_t mask, unsigned before,
 	const struct pool *pool = batch->pool;
 
 	mask &= pool->syncing_mask;
-	while (output_set_settle(pool->outputs, mask) != before) {
-		before = doubts(batch, mask);
-		emit(batch, mask, records, count);
-	}
+	while (output_set_settle(pool->outputs, mask) != before)
+		before = emit(batch, mask, records, count);
 }
 
 static void
 emit_and_settle(const struct batch *batch, uint64_t mask,
 		const struct record *records, size_t count)
 {
-	unsigned before = doubts(batch, mask);
+	unsigned before = emit(batch, mask, records, count);
 
-	emit(batch, mask, records, count);
 	settle(batch, mask, before, records, count);
 }
 
@@ -212,20 +202,24 @@ void
 batch_write(struct batch *batch)
 {
 	const struct pool *pool = batch->pool;
+	unsigned before;
 
 	if (batch->count == 0)
 		return;
 	count_finished(batch);
-	if (batch->written == 0 && pool->syncing_mask != 0)
-		batch->doubts = doubts(batch, pool->output_mask);
-	if (pool->fold_mask != 0)
+	if (pool->fold_mask != 0) {
 		write_folded(batch);
-	else
-		emit(batch, pool->output_mask, batch->records, batch->count);
-	if (pool->fold_mask == 0 && pool->syncing_mask != 0)
-		keep(batch);
-	else
 		clear(batch);
+		return;
+	}
+	before = emit(batch, pool->output_mask, batch->records, batch->count);
+	if (pool->syncing_mask == 0) {
+		clear(batch);
+		return;
+	}
+	if (batch->written == 0)
+		batch->doubts = before;
+	keep(batch);
 }
 
 void

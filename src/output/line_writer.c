@@ -359,8 +359,8 @@ line_writer_write(struct output *output, const char *data, size_t size,
 }
 
 /* One of many files is opened once there is a line for it. */
-void
-line_writer_reopen(struct output *output)
+static void
+reopen_as_requested(struct output *output)
 {
 	unsigned requested = atomic_load(&output->reopens_requested);
 
@@ -371,4 +371,16 @@ line_writer_reopen(struct output *output)
 	output->sink = NULL;
 	finish_request(output, requested);
 	diag(LOG_INFO, "output %s: reopened", output->config->name);
+}
+
+/* Loop: a request that comes while we hold the lock is left to us. */
+void
+line_writer_reopen(struct output *output)
+{
+	while (!line_writer_is_reopened(output) &&
+	       pthread_mutex_trylock(&output->lock) == 0) {
+		if (!line_writer_is_reopened(output))
+			reopen_as_requested(output);
+		pthread_mutex_unlock(&output->lock);
+	}
 }

@@ -151,16 +151,10 @@ output_check_reader(struct output *output)
 	pthread_mutex_unlock(&output->lock);
 }
 
-/* Loop: a request that comes while we hold the lock is left to us. */
 void
 output_reopen(struct output *output)
 {
-	while (!output_is_reopened(output) &&
-	       pthread_mutex_trylock(&output->lock) == 0) {
-		if (!output_is_reopened(output))
-			line_writer_reopen(output);
-		pthread_mutex_unlock(&output->lock);
-	}
+	line_writer_reopen(output);
 }
 
 static void
@@ -234,7 +228,10 @@ take_doubtful(struct output *output)
 	return bytes;
 }
 
-/* Note what a sync has left in doubt, before that is written again. */
+/*
+ * Note what a sync has left in doubt: right behind that, before anything else
+ * is written.
+ */
 static void
 note_doubtful(struct output *output)
 {
@@ -274,6 +271,7 @@ write_runs(struct output *output, const struct lines *lines)
 		/* In raw notes have no bytes, and need no file. */
 		while (run->end > begin && !files_select(output, run->record))
 			retry_wait(output, errno);
+		note_doubtful(output);
 		line_writer_write(output, data, run->end - begin, run->lines);
 		note_stall(output);
 		begin = run->end;
@@ -285,8 +283,10 @@ begin_write(struct output *output)
 {
 	lock_in_turn(output);
 	output_counters_begin_write(&output->counters);
+	note_doubtful(output);
 }
 
+/* A rotation may have closed a file whose sync has failed. */
 static void
 end_write(struct output *output)
 {
@@ -324,16 +324,20 @@ output_open(struct output *output, const struct output_config *config,
 	return false;
 }
 
-void
+unsigned
 output_emit(struct output *output, const struct lines *lines)
 {
+	unsigned doubts;
+
 	begin_write(output);
+	doubts = atomic_load(&output->doubts);
 	if (output->files)
 		write_runs(output, lines);
 	else
 		line_writer_write(output, lines->data, lines->size,
 				  lines->count);
 	end_write(output);
+	return doubts;
 }
 
 void

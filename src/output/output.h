@@ -74,10 +74,11 @@ struct lines {
 
 /*
  * Write what is counted as waiting: lines to a stream, records to another
- * output.  Returns when all are written or the output is broken.  Any thread
- * but the main one: it blocks as long as the output is stalled.
+ * output.  Returns when all are written or the output is broken; emit returns
+ * output->doubts from just before.  Any thread but the main one: it blocks as
+ * long as the output is stalled.
  */
-void output_emit(struct output *, const struct lines *);
+unsigned output_emit(struct output *, const struct lines *);
 void output_send(struct output *, const struct record *, size_t count);
 
 /*

@@ -196,29 +196,44 @@ render(struct rendering *r, unsigned parts, struct lines *all, char *scratch,
 	all->size = end;
 }
 
-/* Render once for all outputs of the mask, which get the same lines. */
-static void
+static bool
+must_settle(const struct output *output)
+{
+	return output->config->sync == SYNC_ALWAYS;
+}
+
+/*
+ * Render once for all outputs of the mask, which get the same lines.  Returns
+ * as output_set_emit().
+ */
+static unsigned
 emit_lines(struct output_set *outputs, uint64_t mask, struct rendering r,
 	   char *scratch, size_t size)
 {
 	const unsigned parts = path_parts(outputs, mask);
 	struct run runs[RUNS];
 	struct lines all = { .runs = runs };
+	bool is_first = true;
+	unsigned sum = 0;
 
-	while (r.count > 0) {
+	for (; r.count > 0; is_first = false) {
 		size_t before = r.count;
 
 		render(&r, parts, &all, scratch, size);
 		for (size_t i = 0; i < outputs->count; i++) {
 			struct output *output = &outputs->list[i];
+			unsigned doubts;
 
 			if (!has_output(mask, i))
 				continue;
 			output_add_waiting(output,
 					   all.count - (before - r.count));
-			output_emit(output, &all);
+			doubts = output_emit(output, &all);
+			if (is_first && must_settle(output))
+				sum += doubts;
 		}
 	}
+	return sum;
 }
 
 /* The outputs of the mask that get the same lines as output number first. */
@@ -239,12 +254,13 @@ same_lines(const struct output_set *outputs, uint64_t mask, size_t first)
 	return same;
 }
 
-void
+unsigned
 output_set_emit(struct output_set *outputs, uint64_t mask,
 		const struct record *records, size_t count, char *scratch,
 		size_t size)
 {
 	uint64_t streams = 0;
+	unsigned doubts = 0;
 
 	for (size_t i = 0; i < outputs->count; i++) {
 		struct output *output = &outputs->list[i];
@@ -268,12 +284,13 @@ output_set_emit(struct output_set *outputs, uint64_t mask,
 		if (!has_output(streams, i))
 			continue;
 		same = same_lines(outputs, streams, i);
-		emit_lines(outputs, same, rendering, scratch, size);
+		doubts += emit_lines(outputs, same, rendering, scratch, size);
 		streams &= ~same;
 	}
 	for (size_t i = 0; i < outputs->count; i++)
 		if (has_output(mask, i) && !output_is_stream(&outputs->list[i]))
 			output_send(&outputs->list[i], records, count);
+	return doubts;
 }
 
 uint64_t
@@ -282,8 +299,7 @@ output_set_syncing(const struct output_set *outputs, uint64_t mask)
 	uint64_t syncing = 0;
 
 	for (size_t i = 0; i < outputs->count; i++)
-		if (has_output(mask, i) &&
-		    outputs->list[i].config->sync == SYNC_ALWAYS)
+		if (has_output(mask, i) && must_settle(&outputs->list[i]))
 			syncing |= UINT64_C(1) << i;
 	return syncing;
 }

@@ -59,11 +59,13 @@ size_t output_set_scratch_size(size_t max_record);
 /*
  * Write records to the outputs of the mask: bit n is output n.  Returns when
  * each output has written all of them, or is broken.  scratch has size bytes,
- * which output_set_scratch_size() returned; the caller owns it.  Any thread but
- * the main one: it blocks on outputs.
+ * which output_set_scratch_size() returned; the caller owns it.  Returns the
+ * doubts of those of output_set_syncing(), as each was about to write.  Any
+ * thread but the main one: it blocks on outputs.
  */
-void output_set_emit(struct output_set *, uint64_t mask, const struct record *,
-		     size_t count, char *scratch, size_t size);
+unsigned output_set_emit(struct output_set *, uint64_t mask,
+			 const struct record *, size_t count, char *scratch,
+			 size_t size);
 
 /* Those of the mask where all must have settled before more is read. */
 uint64_t output_set_syncing(const struct output_set *, uint64_t mask);

@@ -20,6 +20,7 @@
 #include "output/commit.h"
 #include "output/doubt.h"
 #include "output/files.h"
+#include "output/line_writer.h"
 
 #define RETRY_MS 1000
 
@@ -62,6 +63,13 @@ set_fd(struct output *output, int fd)
 	return result >= 0;
 }
 
+static void
+unlock(struct output *output)
+{
+	pthread_mutex_unlock(&output->lock);
+	line_writer_reopen(output);
+}
+
 /* false: there is nothing to sync. */
 static bool
 begin(struct output *output, const struct sink *sink, struct file_sync *sync)
@@ -78,7 +86,7 @@ begin(struct output *output, const struct sink *sink, struct file_sync *sync)
 			.device = sink->device,
 			.inode = sink->inode,
 		};
-	pthread_mutex_unlock(&output->lock);
+	unlock(output);
 	return is_dirty;
 }
 
@@ -96,7 +104,7 @@ succeed(struct output *output, struct sink *sink, const struct file_sync *sync)
 	pthread_mutex_lock(&output->lock);
 	if (is_open(sink, sync))
 		sink->synced = sync->end;
-	pthread_mutex_unlock(&output->lock);
+	unlock(output);
 }
 
 /* More may have been written to it while the sync went on: that failed too. */
@@ -115,7 +123,7 @@ fail(struct output *output, struct sink *sink, const struct file_sync *sync,
 		output->doubtful += bytes;
 	}
 	doubt_count(output);
-	pthread_mutex_unlock(&output->lock);
+	unlock(output);
 	atomic_fetch_add(&output->counters.errors, 1);
 	diag(LOG_ERR,
 	     "output %s: cannot sync: %s: %lld bytes are in doubt; trying "
