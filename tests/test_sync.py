@@ -50,7 +50,7 @@ class Syncing(Case):
             raise unittest.SkipTest(f"no strace: {error}") from None
         daemon.arguments = [
             "strace", "-D", "-f", "-y", "-qq", "-o", self.trace, "-e",
-            "trace=fdatasync,fsync,write,close,sendto,recvfrom",
+            "trace=fdatasync,fsync,write,close,sendto,recvfrom,dup3",
             *(word for what in inject for word in ("-e", f"inject={what}")),
             *daemon.arguments]
         daemon.start()
@@ -169,6 +169,18 @@ class Times(Syncing):
             at_rest = len(self.calls("fdatasync"))
             harness.watch(0.3, lambda: len(self.calls("fdatasync")) ==
                           at_rest, "no sync of nothing")
+
+    def test_a_reopen_that_meets_a_sync_is_done_after_it(self):
+        """A sync holds the output's lock while it gets its descriptor."""
+        daemon = self.start('sync = "receipt"; sync_interval = 1;',
+                            "dup3:delay_enter=1000000")
+        with daemon.udp(1) as sender:
+            sender.send(b"a datagram")
+            daemon.wait_for_data(1, path=daemon.dir + "/log")
+        os.rename(daemon.dir + "/log", daemon.dir + "/log.1")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_error("reopened")
+        self.assertTrue(os.path.exists(daemon.dir + "/log"))
 
     def test_a_stop_syncs_what_no_receipt_asked_for(self):
         daemon = self.start('sync = "receipt"; sync_interval = 0;')
