@@ -151,10 +151,11 @@ class Faulty(Case):
 class Kept(Faulty, keeper.Case):
     """What is in doubt is so for the next process too."""
 
-    def serve_failing(self, more):
+    def serve_failing(self, more, *others):
         """One whose first sync fails, and a connection that is in doubt."""
         daemon = self.serve(
-            keeper.tcp("line"), more=more,
+            keeper.tcp("line", 'outputs = ["synced"];' if others else ""),
+            *others, more=more,
             wrap=("/usr/bin/env", *(f"{key}={value}" for key, value in
                                     failing_env(1).items())))
         first = self.tcp(daemon)
@@ -203,8 +204,12 @@ class Kept(Faulty, keeper.Case):
 
     def test_one_that_was_in_doubt_has_none_after_kills_either(self):
         daemon, first = self.serve_failing(
-            'sync = "receipt"; sync_interval = 50;')
-        silent = self.tcp(daemon)
+            'sync = "receipt"; sync_interval = 50; name = "synced"; }, '
+            '{ type = "file"; name = "other"; path = "@DIR@/other";',
+            keeper.tcp("other", 'outputs = ["other"];'))
+        silent, other = self.tcp(daemon), self.tcp(daemon, 1)
+        other.sendall(b"in no doubt\n")
+        wait_for(lambda: b"in no" in daemon.bytes(daemon.dir + "/other"))
         daemon.wait_for_error("in doubt")
         daemon.fell()
         self.heal(daemon)
@@ -212,6 +217,7 @@ class Kept(Faulty, keeper.Case):
         daemon.kill()
         daemon.restart()
         self.assert_in_doubt(daemon, first, silent)
+        self.assertTrue(receipt(other))
 
 
 class Streams(Faulty):

@@ -217,7 +217,7 @@ is_doubtful(const struct connection *c)
 				  connection_unsettled(c)) != c->doubts);
 }
 
-/* In this order: one that fails meanwhile is none of its own, or seen. */
+/* In this order: one that fails meanwhile is seen, though it is none of its. */
 void
 connection_progress_trust(struct connection *c)
 {
@@ -226,7 +226,7 @@ connection_progress_trust(struct connection *c)
 				      connection_unsettled(c));
 }
 
-/* Only of its own outputs: of a kill it is told by those of any. */
+/* Of its own outputs; a kill leaves what the header says, of any of them. */
 static void
 save_doubts(struct connection *c)
 {

@@ -17,8 +17,7 @@
 bool connection_progress_begin(struct connection *,
 			       const struct state_connection *previous);
 
-/* Nothing was read of it yet: of syncs, only those that fail later concern it.
- */
+/* Nothing was read yet: only syncs that fail from now on concern it. */
 void connection_progress_trust(struct connection *);
 
 /* Give it back: the peer has seen the end of the stream. */

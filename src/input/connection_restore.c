@@ -138,12 +138,22 @@ restore_killed(struct connection *c, const struct state_position *p,
 		restore_count(c, p);
 }
 
+/* Whether a sync may have failed of what its outputs had of it. */
+static bool
+was_doubtful(const struct connection *c,
+	     const struct state_connection *previous)
+{
+	return output_set_has_sync(c->listener->pool.outputs,
+				   connection_unsettled(c)) &&
+	       previous->doubts !=
+		       atomic_load(&c->listener->state->header->doubts);
+}
+
 bool
 connection_restore(struct connection *c, struct state_connection *previous,
 		   unsigned char *bytes)
 {
 	struct state_position *p = previous->progress.position;
-	unsigned doubts = atomic_load(&c->listener->state->header->doubts);
 	uint64_t read;
 
 	c->proxy_header = atomic_load(&previous->proxy_header);
@@ -162,7 +172,7 @@ connection_restore(struct connection *c, struct state_connection *previous,
 	c->records = p->records;
 	c->begin = previous->begin;
 	c->bytes = p->read;
-	c->was_doubtful = c->bytes > 0 && previous->doubts != doubts;
+	c->was_doubtful = c->bytes > 0 && was_doubtful(c, previous);
 	c->wire = p->wire;
 	atomic_store(&c->entry.records, c->records);
 	atomic_store(&c->entry.bytes, c->bytes);

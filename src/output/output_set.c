@@ -315,6 +315,16 @@ output_set_settle(struct output_set *outputs, uint64_t mask)
 	return doubts;
 }
 
+bool
+output_set_has_sync(const struct output_set *outputs, uint64_t mask)
+{
+	for (size_t i = 0; i < outputs->count; i++)
+		if (has_output(mask, i) &&
+		    outputs->list[i].config->sync != SYNC_NONE)
+			return true;
+	return false;
+}
+
 unsigned
 output_set_doubts(const struct output_set *outputs, uint64_t mask)
 {

@@ -70,6 +70,9 @@ unsigned output_set_emit(struct output_set *, uint64_t mask,
 /* Those of the mask where all must have settled before more is read. */
 uint64_t output_set_syncing(const struct output_set *, uint64_t mask);
 
+/* Whether one of them has to be synced before a receipt.  Any thread. */
+bool output_set_has_sync(const struct output_set *, uint64_t mask);
+
 /*
  * How often what was written to these outputs has come in doubt.  Any thread.
  */
