@@ -217,7 +217,6 @@ is_doubtful(const struct connection *c)
 				  connection_unsettled(c)) != c->doubts);
 }
 
-/* In this order: one that fails meanwhile is seen, though it is none of its. */
 void
 connection_progress_trust(struct connection *c)
 {
@@ -226,7 +225,10 @@ connection_progress_trust(struct connection *c)
 				      connection_unsettled(c));
 }
 
-/* Of its own outputs; a kill leaves what the header says, of any of them. */
+/*
+ * Count its own outputs alone, where a kill leaves the count of all.  The next
+ * process learns of a sync that fails between the two looks.
+ */
 static void
 save_doubts(struct connection *c)
 {

@@ -279,10 +279,16 @@ write_runs(struct output *output, const struct lines *lines)
 }
 
 static void
-begin_write(struct output *output)
+begin_turn(struct output *output)
 {
 	lock_in_turn(output);
 	output_counters_begin_write(&output->counters);
+}
+
+static void
+begin_write(struct output *output)
+{
+	begin_turn(output);
 	note_doubtful(output);
 }
 
@@ -297,11 +303,11 @@ end_write(struct output *output)
 	output_reopen(output);
 }
 
-/* For sync, which has found something to be noted. */
+/* For sync, which has found something to be noted: in that file, if it can. */
 static void
 write_notes(struct output *output, struct sink *sink)
 {
-	begin_write(output);
+	begin_turn(output);
 	if (sink->fd >= 0)
 		output->sink = sink;
 	end_write(output);
