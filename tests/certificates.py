@@ -13,7 +13,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 import unittest
 
@@ -184,9 +183,7 @@ def of_module():
     needs_openssl()
     if not harness.knows_tls():
         raise unittest.SkipTest("built without OpenSSL")
-    directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
-    unittest.addModuleCleanup(directory.cleanup)
-    return Authority(directory.name)
+    return Authority(harness.shared_directory())
 
 
 def self_signed(directory, name, names=(), authority=False):

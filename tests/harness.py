@@ -5,6 +5,7 @@ Nothing here sleeps for a fixed time.  A test polls for what it expects, and
 fails after PATIENCE seconds with the log in its message.  For what must not
 happen, it polls as long as it says.
 """
+import atexit
 import contextlib
 import codecs
 import ctypes
@@ -305,11 +306,15 @@ class Daemon:
         return connect_udp((host, self.port(number)))
 
 
+def program():
+    """The bytes of portlogd's file."""
+    with open(shutil.which(PORTLOGD) or PORTLOGD, "rb") as file:
+        return file.read()
+
+
 def knows(library):
-    """Whether portlogd was built with a library."""
-    return library in subprocess.run(
-        ["ldd", PORTLOGD], stdout=subprocess.PIPE, check=False, text=True,
-        timeout=PATIENCE).stdout
+    """Whether portlogd was linked with a library."""
+    return library.encode() + b".so" in program()
 
 
 def knows_tls():
@@ -342,9 +347,7 @@ def connect_udp(to):
 
 def sanitized():
     """Whether a sanitizer delays the reuse of freed memory."""
-    with open(shutil.which(PORTLOGD) or PORTLOGD, "rb") as file:
-        program = file.read()
-    return b"__asan_init" in program or b"__tsan_init" in program
+    return b"__asan_init" in program() or b"__tsan_init" in program()
 
 
 def tcp(settings=""):
@@ -562,6 +565,22 @@ def end_of(connection):
         received += data
 
 
+def shared_directory():
+    """A directory for what setUpModule() makes, until all tests have run."""
+    directory = tempfile.TemporaryDirectory(prefix="portlog-")
+    atexit.register(directory.cleanup)
+    return directory.name
+
+
+def set_up_once(module):
+    """Make what a module's tests share before each has its own process."""
+    if not hasattr(module, "setUpModule"):
+        return
+    with contextlib.suppress(unittest.SkipTest):  # each of them will say why
+        module.setUpModule()
+        module.setUpModule = lambda: None
+
+
 def each(suite):
     """The tests of a suite, one by one."""
     for test in suite:
@@ -619,6 +638,7 @@ def main(jobs=1):
     tests = list(each(unittest.defaultTestLoader.loadTestsFromName(
         "__main__")))
     begin, count = time.monotonic(), len(tests)
+    set_up_once(sys.modules["__main__"])
     failed = side_by_side(tests, jobs)
     # Last, where a log that is cut still has them.
     for name in failed:

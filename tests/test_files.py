@@ -5,6 +5,7 @@ import gzip
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import socket
@@ -370,6 +371,17 @@ class Gone(Files):
         daemon.terminal = main
         return daemon
 
+    def wait_until_shown(self, daemon, text):
+        """A terminal may give what was written in several parts."""
+        shown = b""
+
+        def look():
+            nonlocal shown
+            if select.select([daemon.terminal], [], [], 0)[0]:
+                shown += os.read(daemon.terminal, 4096)
+            return text in shown
+        wait_for(look, text)
+
     def ends(self, daemon, reason):
         self.assertEqual(daemon.wait(), 1)
         self.assertRegex(daemon.errors(), reason)
@@ -378,7 +390,7 @@ class Gone(Files):
         for arguments in (), ("-o", "/dev/stdout"):
             daemon = self.on_a_terminal(*arguments)
             self.send(daemon, b"one")
-            self.assertIn(b" F one", os.read(daemon.terminal, 4096))
+            self.wait_until_shown(daemon, b" F one")
             daemon.hang_up()
             self.ends(daemon, "output .*: Input/output error: its terminal is "
                       "gone\n")

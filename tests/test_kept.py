@@ -715,9 +715,8 @@ class Held(keeper.Case):
 
     def held(self):
         """A daemon, and a connection for which it tries once a second."""
-        with open(harness.PORTLOGD, "rb") as program:
-            if b"__asan_init" in program.read():
-                self.skipTest("AddressSanitizer ends where memory does")
+        if b"__asan_init" in harness.program():
+            self.skipTest("AddressSanitizer ends where memory does")
         daemon = self.serve(LINE)
         first, stream = self.tcp(daemon), None
         first.sendall(b"first\n")

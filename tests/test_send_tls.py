@@ -32,10 +32,7 @@ def has_tls():
 
 
 def setUpModule():
-    """Once, also if the tests run in processes of their own."""
     certificates.needs_openssl()
-    if vars(PKI):
-        return
     PKI.ca = Authority(DIRECTORY.name)
     PKI.other = Authority(DIRECTORY.name, "other")
     PKI.server = PKI.ca.issue("server", names=HERE)
@@ -877,6 +874,4 @@ class Receivers(Case):
 
 
 if __name__ == "__main__":
-    if shutil.which("openssl"):
-        setUpModule()
     harness.main(jobs=4)

@@ -22,9 +22,7 @@ MADE = {}
 
 def setUpModule():
     certificates.needs_openssl()
-    directory = tempfile.TemporaryDirectory(prefix="portlog-tls-")
-    unittest.addModuleCleanup(directory.cleanup)
-    authority = certificates.Authority(directory.name)
+    authority = certificates.Authority(harness.shared_directory())
     MADE["authority"] = authority
     MADE["server"] = authority.issue("server", names=("DNS:localhost",))
 

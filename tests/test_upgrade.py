@@ -10,7 +10,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import time
 import unittest
 from signal import SIGKILL
@@ -38,6 +37,34 @@ BEGINNING, HEADING = "<16sIIQ", "<QQ"
 LISTENER, CONNECTION = "<168s7QII", "<3Q5qQIBB2x28sIQ"
 ENTRY, ENTRIES = "<QqQQQQiBB9sB", 16384
 STEP = struct.calcsize(ENTRY)
+
+
+MADE = {}
+
+
+def has_release():
+    """Whether git has the source of 0.1.0 here: a tarball has none."""
+    return shutil.which("git") and subprocess.run(
+        ["git", "-C", TOP, "cat-file", "-e", RELEASE + "^{commit}"],
+        check=False, capture_output=True).returncode == 0
+
+
+def setUpModule():
+    """Build 0.1.0, without optimisation: that takes seconds."""
+    if not harness.knows_systemd():
+        raise unittest.SkipTest("built without libsystemd")
+    if not has_release():
+        return
+    directory = harness.shared_directory()
+    archive = subprocess.run(["git", "-C", TOP, "archive", RELEASE, "src"],
+                             check=True, stdout=subprocess.PIPE).stdout
+    subprocess.run(["tar", "xC", directory], check=True, input=archive)
+    subprocess.run(
+        'cc -std=gnu11 -w -D_GNU_SOURCE -DHAVE_LIBSYSTEMD -DSYSCONFDIR='
+        '\'"/etc"\' -DPACKAGE_VERSION=\'"0.1.0"\' -Isrc -o portlogd '
+        '$(ls src/*.c | grep -v "^src/portlog\\.c") -lconfig -lsystemd '
+        '-pthread', shell=True, check=True, cwd=directory)
+    MADE["released"] = directory + "/portlogd"
 
 
 def hashed(key):
@@ -465,39 +492,13 @@ class Strange(Case):
                 self.assert_is_new(daemon)
 
 
-def has_release():
-    """Whether git has the source of 0.1.0 here: a tarball has none."""
-    return shutil.which("git") and subprocess.run(
-        ["git", "-C", TOP, "cat-file", "-e", RELEASE + "^{commit}"],
-        check=False, capture_output=True).returncode == 0
-
-
 @unittest.skipUnless(has_release(), "the source of 0.1.0 is not in git here")
 class Released(keeper.Case):
     """The real 0.1.0."""
 
-    @classmethod
-    def setUpClass(cls):
-        """Build it, without optimisation: that takes seconds."""
-        super().setUpClass()
-        if not harness.knows_systemd():
-            raise unittest.SkipTest("built without libsystemd")
-        directory = tempfile.TemporaryDirectory(prefix="portlog-0.1.0-")
-        cls.addClassCleanup(directory.cleanup)
-        cls.old = directory.name + "/portlogd"
-        archive = subprocess.run(["git", "-C", TOP, "archive", RELEASE, "src"],
-                                 check=True, stdout=subprocess.PIPE).stdout
-        subprocess.run(["tar", "xC", directory.name], check=True,
-                       input=archive)
-        subprocess.run(
-            'cc -std=gnu11 -w -D_GNU_SOURCE -DHAVE_LIBSYSTEMD -DSYSCONFDIR='
-            '\'"/etc"\' -DPACKAGE_VERSION=\'"0.1.0"\' -Isrc -o portlogd '
-            '$(ls src/*.c | grep -v "^src/portlog\\.c") -lconfig -lsystemd '
-            '-pthread', shell=True, check=True, cwd=directory.name)
-
     def serve_old(self, *listeners, **config):
         daemon = self.serve(*listeners, start=False, **config)
-        daemon.arguments[0] = self.old
+        daemon.arguments[0] = MADE["released"]
         daemon.start()
         return daemon
 

@@ -304,6 +304,8 @@ class Many(Case):
             self.stuck()
         for end in self.ends:
             end.close()
+        # So many threads take longer to end than it may take here.
+        wait_for(lambda: not self.daemon_.threads("conn"))
         begin = time.monotonic()
         self.assertEqual(self.daemon_.stop(), 0)
         self.assertLess(time.monotonic() - begin, 5)

@@ -35,7 +35,9 @@ class Tracer:
 
     def __init__(self, daemon, work):
         self.pid = daemon.process.pid
-        self.task = daemon.tasks(work)[-1]
+        # A thread names itself, some time after its start.
+        self.task = harness.wait_for(lambda: daemon.tasks(work),
+                                     f"a thread {work!r}")[-1]
 
     def request(self, request, address=None, data=None):
         ptrace(request, self.task, address, data)
