@@ -40,12 +40,14 @@ fdatasync(int fd)
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
-/* A connection whose own thread only lets the poller serve it. */
+/* A connection whose own thread only lets the poller serve it, or has none. */
 static struct peer {
 	int fd; /* the peer's end */
 	pthread_t thread;
 	struct connection *connection;
-	bool stays; /* join again if a slow test makes it look idle */
+	bool stays;          /* join again if a slow test makes it look idle */
+	bool begins_without; /* a thread */
+	atomic_bool has_thread; /* which the poller has started */
 	enum ending ending;
 	uint64_t records;
 } peers[PEERS];
@@ -108,31 +110,59 @@ peer_main(void *argument)
 	return NULL;
 }
 
+/* What the poller starts for a connection that had no thread. */
+static void *
+started_main(void *argument)
+{
+	struct connection *c = argument;
+	struct peer *peer = &peers[c->origin.connection - 1];
+
+	peer->ending = c->poll_entry.ending;
+	peer->records = c->records;
+	atomic_store(&peer->has_thread, true);
+	return NULL;
+}
+
 static void
-join(struct peer *peer, bool stays)
+open_peer(struct peer *peer)
 {
 	struct connection *c = connection_new(&listener);
 	int ends[2];
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
-	*peer = (struct peer){
-		.fd = ends[0],
-		.connection = c,
-		.stays = stays,
-	};
+	*peer = (struct peer){ .fd = ends[0], .connection = c };
 	c->entry.fd = ends[1];
 	ck_assert(address_parse(&c->entry.peer, "192.0.2.1", 1));
 	connection_accepted(c, (uint64_t)(peer - peers) + 1);
 	ck_assert(connection_progress_begin(c, NULL));
 	registry_add(&registry, &c->entry);
+}
+
+static void
+join(struct peer *peer, bool stays)
+{
+	open_peer(peer);
+	peer->stays = stays;
 	ck_assert_int_eq(thread_start(&peer->thread, peer_main, peer), 0);
+}
+
+static void
+begin(struct peer *peer)
+{
+	open_peer(peer);
+	peer->begins_without = true;
+	ck_assert(
+		poller_begin(listener.poller, peer->connection, started_main));
 }
 
 /* Wait until the poller has returned the connection; returns how. */
 static enum ending
 leave(struct peer *peer)
 {
-	ck_assert_int_eq(pthread_join(peer->thread, NULL), 0);
+	if (!peer->begins_without)
+		ck_assert_int_eq(pthread_join(peer->thread, NULL), 0);
+	while (peer->begins_without && !atomic_load(&peer->has_thread))
+		usleep(1000);
 	if (peer->connection->batch)
 		connection_give_back(peer->connection);
 	connection_progress_end(peer->connection);
@@ -237,6 +267,67 @@ START_TEST(returns_all_connections_for_a_restart)
 }
 END_TEST
 
+START_TEST(reads_for_those_that_have_no_thread)
+{
+	for (int i = 0; i < PEERS; i++)
+		begin(&peers[i]);
+	for (int turn = 1; turn <= 10; turn++) {
+		for (int i = 0; i < PEERS; i++)
+			send_text(&peers[i], "a line\n");
+		ck_assert_int_eq(count("F a line\n", turn * PEERS),
+				 turn * PEERS);
+	}
+	/* However long they are silent. */
+	usleep(600000);
+	for (int i = 0; i < PEERS; i++)
+		ck_assert(!atomic_load(&peers[i].has_thread));
+	for (int i = 0; i < PEERS; i++)
+		shutdown(peers[i].fd, SHUT_WR);
+	for (int i = 0; i < PEERS; i++) {
+		ck_assert_int_eq(leave(&peers[i]), ENDING_EOF);
+		ck_assert_uint_eq(peers[i].records, 10);
+	}
+}
+END_TEST
+
+START_TEST(starts_a_thread_for_an_unfinished_record)
+{
+	begin(&peers[0]);
+	begin(&peers[1]);
+	send_text(&peers[0], "one\nha");
+	send_text(&peers[1], "one\n");
+	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
+	ck_assert_int_eq(count("F one\n", 2), 2);
+	ck_assert(!atomic_load(&peers[1].has_thread));
+	shutdown(peers[1].fd, SHUT_WR);
+	ck_assert_int_eq(leave(&peers[1]), ENDING_EOF);
+}
+END_TEST
+
+START_TEST(starts_a_thread_for_large_writes)
+{
+	static char text[50001];
+
+	memset(text, 'x', sizeof text - 1);
+	for (size_t at = 99; at < sizeof text - 1; at += 100)
+		text[at] = '\n';
+	begin(&peers[0]);
+	send_text(&peers[0], text);
+	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);
+	ck_assert_uint_eq(peers[0].records, 500);
+}
+END_TEST
+
+START_TEST(starts_all_threads_for_a_restart)
+{
+	for (int i = 0; i < PEERS; i++)
+		begin(&peers[i]);
+	registry_hand_over(&registry);
+	for (int i = 0; i < PEERS; i++)
+		ck_assert_int_eq(leave(&peers[i]), ENDING_NONE);
+}
+END_TEST
+
 START_TEST(as_many_threads_may_read_as_there_are_cores)
 {
 	int count = 0;
@@ -297,6 +388,10 @@ add_tests(TCase *tests)
 	tcase_add_test(tests, returns_an_idle_connection);
 	tcase_add_test(tests, returns_a_connection_that_breaks_the_framing);
 	tcase_add_test(tests, returns_all_connections_for_a_restart);
+	tcase_add_test(tests, reads_for_those_that_have_no_thread);
+	tcase_add_test(tests, starts_a_thread_for_an_unfinished_record);
+	tcase_add_test(tests, starts_a_thread_for_large_writes);
+	tcase_add_test(tests, starts_all_threads_for_a_restart);
 	tcase_add_test(tests, as_many_threads_may_read_as_there_are_cores);
 	tcase_add_test(tests, is_alive_while_it_works_or_has_nothing_to_do);
 }

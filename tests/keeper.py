@@ -370,6 +370,12 @@ class Served(harness.Daemon):
         wait_for(lambda: all(c.done == c.read for c in self.open()),
                  "all to be told")
 
+    def wait_until_done(self, size):
+        """Wait until the state says that so much of a connection is logged: it
+        is written after the log."""
+        wait_for(lambda: size in [c.done for c in self.open()],
+                 f"{size} bytes to be done")
+
     def open(self):
         """What the newest state says of each connection that has not ended."""
         state = self.keeper.content(self.keeper.state_name())

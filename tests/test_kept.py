@@ -742,6 +742,7 @@ class Held(keeper.Case):
     def test_and_what_a_kill_costs_it_then_is_told(self):
         daemon, stream = self.held()
         daemon.wait_for_bytes(0, 12)
+        daemon.wait_until_done(4)
         daemon.kill()
         stream.sendall(b"o\n")
         self.wait_until_told(daemon, stream, ["one", "lost bytes=2", "o"])

@@ -188,6 +188,7 @@ class InHand(keeper.Case):
         daemon.wait_for_bytes(0, 1500)
         daemon.restart(to_file(LINE, limits="max_record = 1024;"))
         self.wait_until_told(daemon, stream, ["a" * 1024])
+        daemon.wait_until_done(1024)
         daemon.kill()
         stream.sendall(b"b\n")
         self.wait_until_told(daemon, stream,
@@ -220,6 +221,7 @@ class InHand(keeper.Case):
         for stream in streams[:20]:
             stream.sendall(b"3 one" if stream in streams[1::2] else b"one\n")
         wait_for(lambda: len(self.told(daemon)) == 20)
+        daemon.wait_until_known()
         daemon.wait_until_sent()
         before = daemon.bytes(self.log)
         for _ in range(3):
@@ -263,6 +265,7 @@ class InHand(keeper.Case):
         stream.sendall(b"one\ntw")
         daemon.wait_for_bytes(0, 6)
         wait_for(lambda: self.told(daemon) == ["one"])
+        daemon.wait_until_done(4)
         daemon.freeze()
         stream.shutdown(socket.SHUT_WR)
         harness.reset(stream)

@@ -284,7 +284,6 @@ class Many(Case):
         self.assertEqual(set(found), {name_of(end) for end in self.ends})
         self.assertLess(took, 5)
         clients = [self.stuck() for _ in range(8)]
-        wait_for(lambda: self.daemon_.threads("conn") >= MANY)
         # Others are served and leave meanwhile, and nothing is lost.
         self.ends[0].sendall(b"x\n")
         for end in self.ends[MANY // 2:]:
@@ -304,8 +303,9 @@ class Many(Case):
             self.stuck()
         for end in self.ends:
             end.close()
-        # So many threads take longer to end than it may take here.
-        wait_for(lambda: not self.daemon_.threads("conn"))
+        # So many may take longer to end than a stop may take here.
+        name = self.daemon_.listening[0][0]
+        wait_for(lambda: not self.daemon_.counters()[name]["connections"])
         begin = time.monotonic()
         self.assertEqual(self.daemon_.stop(), 0)
         self.assertLess(time.monotonic() - begin, 5)

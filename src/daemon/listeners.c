@@ -10,7 +10,6 @@
 #include "base/diag.h"
 #include "base/memory.h"
 #include "base/thread.h"
-#include "base/worker.h"
 #include "config/defaults.h"
 #include "input/acceptor.h"
 #include "input/connection_thread.h"
@@ -380,7 +379,7 @@ start_waiting(struct listeners *ls)
 	while (ls->waiting && clock_now_ms() >= ls->start_at_ms) {
 		struct connection *c = ls->waiting;
 		struct connection *next = c->poll_entry.next;
-		int error = worker_start(connection_main, c);
+		int error = connection_start(c);
 
 		if (error == 0) {
 			ls->waiting = next;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/diag.h"
-#include "base/worker.h"
 #include "config/networks.h"
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
@@ -100,7 +99,7 @@ start(struct listener *l)
 	/* A kill would look like an end in order: be in flight before that. */
 	if (l->config->path)
 		registry_send_all(l->registry);
-	error = worker_start(connection_main, c);
+	error = connection_start(c);
 	if (error) {
 		registry_remove(l->registry, &c->entry);
 		return retry(l, error);

@@ -53,7 +53,10 @@ struct connection {
 		struct connection *next, **link;
 		sem_t removed;
 		enum ending ending; /* set before that is posted */
-	} poll_entry;               /* see poller.h */
+		/* What its thread will run; NULL: that waits. */
+		void *(*main)(void *);
+		bool at_rest; /* without a thread and a record unfinished */
+	} poll_entry;         /* see poller.h */
 	struct state_connection *state_entry;
 	struct batch *batch;  /* owned; NULL while no data is in hand */
 	struct timespec time; /* of the last read */

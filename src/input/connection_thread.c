@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/thread.h"
+#include "base/worker.h"
 #include "input/admission.h"
 #include "input/connection_io.h"
 #include "input/connection_progress.h"
@@ -16,6 +17,14 @@
 #include "input/connection_restore.h"
 #include "input/poller.h"
 #include "system/fdstore.h"
+
+/*
+ * Where there are so many, a thread for each would cost more than all else: to
+ * start it, to wake it, and the memory of its stack.  A build for tests has 0.
+ */
+#ifndef MANY_CONNECTIONS
+#define MANY_CONNECTIONS 256
+#endif
 
 /* The bytes of the longest "closed", with a NUL. */
 #define CLOSED_TEXT 512
@@ -275,17 +284,18 @@ begin(struct connection *c)
 		connection_note(c, "opened");
 }
 
-/* Serve it until it ends. */
+/* Serve it until it ends; whether the poller has begun that. */
 static enum ending
-serve(struct connection *c)
+serve(struct connection *c, bool was_polled)
 {
-	enum ending ending = ENDING_NONE;
+	enum ending ending = was_polled ? c->poll_entry.ending : ENDING_NONE;
 
 	/* Older than a second, it would be in flight: see registry.h. */
 	if (c->entry.fd < 0 || connection_has_lost_keys(c))
 		return ENDING_KILLED;
 	/* Most have something to read, and many nothing after that. */
-	if (!c->resumed && !atomic_load(&c->registry->handing_over))
+	if (!c->resumed && !was_polled &&
+	    !atomic_load(&c->registry->handing_over))
 		ending = connection_receive_first(c);
 	while (ending == ENDING_NONE) {
 		if (c->batch && framer_held(&c->framer) == 0)
@@ -310,10 +320,12 @@ void *
 connection_main(void *argument)
 {
 	struct connection *c = argument;
+	bool was_polled = c->poll_entry.main;
 	enum ending ending;
 	bool all_settled;
 
 	thread_name("conn", c->listener->name);
+	c->poll_entry.main = NULL;
 	if (connection_progress_was_closed(c)) {
 		leave(c); /* an earlier process was about to do so */
 		return NULL;
@@ -332,8 +344,9 @@ connection_main(void *argument)
 		return NULL;
 	}
 	begin(c);
-	connection_rate_begin(c);
-	ending = serve(c);
+	if (!was_polled)
+		connection_rate_begin(c);
+	ending = serve(c, was_polled);
 	if (ending == ENDING_HANDOVER && c->tls)
 		ending = read_to_the_end(c);
 	if (ending == ENDING_HANDOVER) {
@@ -364,4 +377,33 @@ connection_main(void *argument)
 	else
 		leave(c);
 	return NULL;
+}
+
+/* It needs no thread for anything but its end, as far as is known. */
+static bool
+may_begin_without(const struct connection *c)
+{
+	return c->listener->poller && c->entry.fd >= 0 &&
+	       c->entry.state == ENTRY_OPEN &&
+	       !connection_progress_was_closed(c) &&
+	       c->proxy_header == STATE_HEADER_NONE &&
+	       c->tls_state == STATE_TLS_NONE &&
+	       c->framer.framing != FRAMING_CHUNK &&
+	       c->state == CONNECTION_OPEN && c->lost == 0 &&
+	       connection_held(c) == 0 &&
+	       c->listener->config->limits.connection_notes != NOTES_ALL;
+}
+
+int
+connection_start(struct connection *c)
+{
+	if (!registry_has(c->registry, MANY_CONNECTIONS) ||
+	    !may_begin_without(c))
+		return worker_start(connection_main, c);
+	begin(c);
+	connection_rate_begin(c);
+	if (poller_begin(c->listener->poller, c, connection_main))
+		return 0;
+	connection_rate_end(c);
+	return worker_start(connection_main, c);
 }

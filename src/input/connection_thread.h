@@ -11,4 +11,10 @@
  */
 void *connection_main(void *connection);
 
+/*
+ * Start it, or have the poller read for it until it needs that.  0, or an error
+ * number: there is no thread.  Main thread.
+ */
+int connection_start(struct connection *);
+
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/sysinfo.h>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "base/thread.h"
+#include "base/worker.h"
 #include "input/connection_io.h"
 
 /* Connections served in one turn. */
@@ -26,6 +28,9 @@
  */
 #define QUIET_MS 500
 #define UNFINISHED_MS 50
+
+/* How often those without a thread are asked whether they are idle. */
+#define IDLE_MS 500
 
 enum phase { SERVING, FINISHING, FINISHED };
 
@@ -42,9 +47,12 @@ struct poller {
 	unsigned cores;
 	atomic_ulong turns;    /* of the loop */
 	unsigned long checked; /* turns that poller_is_alive() has seen */
-	long long swept_ms;    /* when remove_quiet() was last at work */
+	long long swept_ms;    /* when `connections` was last swept */
+	long long looked_ms;   /* and `at_rest` */
 	pthread_mutex_t lock;
-	struct connection *connections; /* under the lock */
+	/* Under the lock: */
+	struct connection *connections;
+	struct connection *at_rest; /* no thread, and no need of one */
 	struct epoll_event events[EVENTS];
 };
 
@@ -62,22 +70,42 @@ is_empty(struct poller *poller)
 	bool empty;
 
 	pthread_mutex_lock(&poller->lock);
-	empty = !poller->connections;
+	empty = !poller->connections && !poller->at_rest;
 	pthread_mutex_unlock(&poller->lock);
 	return empty;
 }
 
-/* The lock is held. */
 static void
-add(struct poller *poller, struct connection *c)
+enter(struct connection **list, struct connection *c)
 {
-	c->poll_entry.next = poller->connections;
-	c->poll_entry.link = &poller->connections;
+	c->poll_entry.next = *list;
+	c->poll_entry.link = list;
 	if (c->poll_entry.next)
 		c->poll_entry.next->poll_entry.link = &c->poll_entry.next;
-	else
+	*list = c;
+}
+
+static void
+leave(struct connection *c)
+{
+	*c->poll_entry.link = c->poll_entry.next;
+	if (c->poll_entry.next)
+		c->poll_entry.next->poll_entry.link = c->poll_entry.link;
+}
+
+/* The lock is held. */
+static bool
+add(struct poller *poller, struct connection **list, struct connection *c)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+
+	if (epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, c->entry.fd, &event) !=
+	    0)
+		return false;
+	if (!poller->connections && !poller->at_rest)
 		eventfd_write(poller->wake_fd, 1); /* its timeout changes */
-	poller->connections = c;
+	enter(list, c);
+	return true;
 }
 
 /* One of them reads on while the other waits for a sync. */
@@ -92,18 +120,15 @@ enum ending
 poller_serve(struct poller *first, struct connection *c)
 {
 	struct poller *poller = poller_of(first, c);
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
 	bool handing_over, is_added;
 
+	c->poll_entry.main = NULL;
 	sem_init(&c->poll_entry.removed, 0, 0);
 	c->poll_entry.ending = ENDING_NONE;
 	pthread_mutex_lock(&poller->lock);
 	/* Under the lock: never add one after all were removed. */
 	handing_over = atomic_load(&poller->registry->handing_over);
-	is_added = !handing_over && epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD,
-					      c->entry.fd, &event) == 0;
-	if (is_added)
-		add(poller, c);
+	is_added = !handing_over && add(poller, &poller->connections, c);
 	pthread_mutex_unlock(&poller->lock);
 	while (is_added && sem_wait(&c->poll_entry.removed) != 0)
 		;
@@ -114,22 +139,74 @@ poller_serve(struct poller *first, struct connection *c)
 	return connection_receive(c);
 }
 
-/* The lock is held.  From here on the connection is its own thread's again. */
+bool
+poller_begin(struct poller *first, struct connection *c, void *(*main)(void *))
+{
+	struct poller *poller = poller_of(first, c);
+	bool is_added;
+
+	c->poll_entry.main = main;
+	c->poll_entry.at_rest = true;
+	c->poll_entry.ending = ENDING_NONE;
+	pthread_mutex_lock(&poller->lock);
+	is_added = add(poller, &poller->at_rest, c);
+	pthread_mutex_unlock(&poller->lock);
+	if (!is_added)
+		c->poll_entry.main = NULL;
+	return is_added;
+}
+
+/*
+ * The lock is held.  From here on the connection is its own thread's; where
+ * none can start for it, that is tried again.
+ */
 static void
 remove_connection(struct poller *poller, struct connection *c)
 {
+	static struct diag_limit limit;
+	int error;
+
 	epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
-	*c->poll_entry.link = c->poll_entry.next;
-	if (c->poll_entry.next)
-		c->poll_entry.next->poll_entry.link = c->poll_entry.link;
-	sem_post(&c->poll_entry.removed);
+	leave(c);
+	if (!c->poll_entry.main) {
+		sem_post(&c->poll_entry.removed);
+		return;
+	}
+	error = worker_start(c->poll_entry.main, c);
+	if (error == 0)
+		return;
+	diag_limited(&limit, LOG_ERR,
+		     "listener %s: no thread for a connection: %s; trying "
+		     "again",
+		     poller->listener->name, strerror(error));
+	c->poll_entry.at_rest = false;
+	enter(&poller->connections, c);
 }
 
 static bool
 stays(const struct connection *c)
 {
-	return c->poll_entry.ending == ENDING_NONE && c->coalesce.active &&
+	bool may_stay = c->poll_entry.main ? !c->coalesce.is_large &&
+						     c->limited_until_ms == 0
+					   : c->coalesce.active;
+
+	return may_stay && c->poll_entry.ending == ENDING_NONE &&
 	       c->state == CONNECTION_OPEN;
+}
+
+/* Only who has left a record unfinished may need a thread, for its timer. */
+static void
+sort(struct poller *poller, struct connection *c)
+{
+	bool at_rest = framer_held(&c->framer) == 0;
+
+	if (!c->poll_entry.main || c->poll_entry.at_rest == at_rest)
+		return;
+	pthread_mutex_lock(&poller->lock);
+	leave(c);
+	c->poll_entry.at_rest = at_rest;
+	enter(at_rest ? &poller->at_rest : &poller->connections, c);
+	pthread_mutex_unlock(&poller->lock);
 }
 
 static void
@@ -140,8 +217,10 @@ write_group(struct poller *poller, struct group *group)
 		struct connection *c = group->list[i];
 
 		connection_written(c);
-		if (stays(c))
+		if (stays(c)) {
+			sort(poller, c);
 			continue;
+		}
 		pthread_mutex_lock(&poller->lock);
 		remove_connection(poller, c);
 		pthread_mutex_unlock(&poller->lock);
@@ -204,23 +283,29 @@ serve_all(struct poller *poller)
 	return served;
 }
 
-/* Remove the connections that were quiet for a while; or all. */
-static void
-remove_quiet(struct poller *poller, bool all)
+/* When it is to have its thread, unless something comes. */
+static long long
+due_ms(const struct connection *c)
 {
-	long long now_ms = clock_now_ms();
+	long long idle_s = c->listener->config->limits.idle_timeout_s;
+
+	if (!stays(c))
+		return 0;
+	if (c->poll_entry.at_rest)
+		return idle_s > 0 ? c->received_ms + idle_s * 1000 : LLONG_MAX;
+	return c->received_ms +
+	       (framer_held(&c->framer) > 0 ? UNFINISHED_MS : QUIET_MS);
+}
+
+static void
+sweep(struct poller *poller, struct connection **list, long long until_ms)
+{
 	struct connection *c, *next;
 
-	if (!all && now_ms < poller->swept_ms + UNFINISHED_MS)
-		return;
-	poller->swept_ms = now_ms;
 	pthread_mutex_lock(&poller->lock);
-	for (c = poller->connections; c; c = next) {
-		long long patience_ms =
-			framer_held(&c->framer) > 0 ? UNFINISHED_MS : QUIET_MS;
-
+	for (c = *list; c; c = next) {
 		next = c->poll_entry.next;
-		if (!all && now_ms < c->received_ms + patience_ms)
+		if (due_ms(c) > until_ms)
 			continue;
 		c->coalesce = (struct coalesce){
 			.backoff = c->coalesce.backoff,
@@ -228,6 +313,23 @@ remove_quiet(struct poller *poller, bool all)
 		remove_connection(poller, c);
 	}
 	pthread_mutex_unlock(&poller->lock);
+}
+
+/* Remove the connections that are due, or all. */
+static void
+remove_due(struct poller *poller, bool all)
+{
+	long long now_ms = clock_now_ms(), until_ms = all ? LLONG_MAX : now_ms;
+	bool have_timeout = poller->listener->config->limits.idle_timeout_s > 0;
+
+	if (all || now_ms >= poller->swept_ms + UNFINISHED_MS) {
+		poller->swept_ms = now_ms;
+		sweep(poller, &poller->connections, until_ms);
+	}
+	if (all || (have_timeout && now_ms >= poller->looked_ms + IDLE_MS)) {
+		poller->looked_ms = now_ms;
+		sweep(poller, &poller->at_rest, until_ms);
+	}
 }
 
 static void *
@@ -247,7 +349,7 @@ poller_main(void *argument)
 		if (handing_over) /* seen once, it must not wake us again */
 			epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL,
 				  registry->handover_fd, NULL);
-		remove_quiet(poller, handing_over);
+		remove_due(poller, handing_over);
 		note_summary_write(&poller->summary, clock_now_ms());
 		atomic_fetch_add(&poller->turns, 1);
 		if (served > 0 && served < EVENTS && !handing_over)

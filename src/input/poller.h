@@ -35,6 +35,13 @@ struct poller *poller_start(struct listener *);
 enum ending poller_serve(struct poller *, struct connection *);
 
 /*
+ * Let the poller read for a new connection that has no thread yet.  It gets
+ * one, which runs main with it, when it leaves a record unfinished, is busy
+ * with large writes, or has ended.  false: it cannot.  Main thread.
+ */
+bool poller_begin(struct poller *, struct connection *, void *(*main)(void *));
+
+/*
  * Call begin before a connection's own thread reads, and end once it has
  * written that, before it waits until it is safe.  false: as many read as there
  * are cores, so that one more would be faster served by the poller.
