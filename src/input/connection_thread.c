@@ -316,33 +316,13 @@ is_settled(const struct connection *c)
 	       !c->was_doubtful;
 }
 
-void *
-connection_main(void *argument)
+/* From its admission to its end; or it is handed over. */
+static void
+serve_admitted(struct connection *c, bool was_polled)
 {
-	struct connection *c = argument;
-	bool was_polled = c->poll_entry.main;
 	enum ending ending;
 	bool all_settled;
 
-	thread_name("conn", c->listener->name);
-	c->poll_entry.main = NULL;
-	if (connection_progress_was_closed(c)) {
-		leave(c); /* an earlier process was about to do so */
-		return NULL;
-	}
-	switch (admission_run(c)) {
-	case ADMISSION_GRANTED:
-		break;
-	case ADMISSION_REFUSED:
-		turn_away(c);
-		return NULL;
-	case ADMISSION_LEFT:
-		leave(c);
-		return NULL;
-	case ADMISSION_HANDOVER:
-		registry_leave_open(c->registry, &c->entry);
-		return NULL;
-	}
 	begin(c);
 	if (!was_polled)
 		connection_rate_begin(c);
@@ -353,7 +333,7 @@ connection_main(void *argument)
 		connection_rate_end(c);
 		connection_progress_save(c);
 		registry_leave_open(c->registry, &c->entry);
-		return NULL;
+		return;
 	}
 	finish(c, ending);
 	connection_rate_end(c);
@@ -365,7 +345,7 @@ connection_main(void *argument)
 		atomic_fetch_add(&c->listener->events->closed[ending], 1);
 	if (!all_settled) {
 		turn_away(c);
-		return NULL;
+		return;
 	}
 	if (!c->entry.unconfirmed)
 		connection_progress_closed(c);
@@ -376,6 +356,34 @@ connection_main(void *argument)
 		turn_away(c);
 	else
 		leave(c);
+}
+
+void *
+connection_main(void *argument)
+{
+	struct connection *c = argument;
+	bool was_polled = c->poll_entry.main;
+
+	thread_name("conn", c->listener->name);
+	c->poll_entry.main = NULL;
+	if (connection_progress_was_closed(c)) {
+		leave(c); /* an earlier process was about to do so */
+		return NULL;
+	}
+	switch (admission_run(c)) {
+	case ADMISSION_GRANTED:
+		serve_admitted(c, was_polled);
+		break;
+	case ADMISSION_REFUSED:
+		turn_away(c);
+		break;
+	case ADMISSION_LEFT:
+		leave(c);
+		break;
+	case ADMISSION_HANDOVER:
+		registry_leave_open(c->registry, &c->entry);
+		break;
+	}
 	return NULL;
 }
 
