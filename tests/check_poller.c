@@ -155,6 +155,17 @@ begin(struct peer *peer)
 		poller_begin(listener.poller, peer->connection, started_main));
 }
 
+static void
+close_peer(struct peer *peer)
+{
+	if (peer->connection->batch)
+		connection_give_back(peer->connection);
+	connection_progress_end(peer->connection);
+	registry_close(&registry, &peer->connection->entry);
+	free(peer->connection);
+	close(peer->fd);
+}
+
 /* Wait until the poller has returned the connection; returns how. */
 static enum ending
 leave(struct peer *peer)
@@ -163,12 +174,7 @@ leave(struct peer *peer)
 		ck_assert_int_eq(pthread_join(peer->thread, NULL), 0);
 	while (peer->begins_without && !atomic_load(&peer->has_thread))
 		usleep(1000);
-	if (peer->connection->batch)
-		connection_give_back(peer->connection);
-	connection_progress_end(peer->connection);
-	registry_close(&registry, &peer->connection->entry);
-	free(peer->connection);
-	close(peer->fd);
+	close_peer(peer);
 	return peer->ending;
 }
 
@@ -292,6 +298,7 @@ END_TEST
 
 START_TEST(starts_a_thread_for_an_unfinished_record)
 {
+	config.limits.flush_timeout_ms = 1000;
 	begin(&peers[0]);
 	begin(&peers[1]);
 	send_text(&peers[0], "one\nha");
@@ -318,13 +325,53 @@ START_TEST(starts_a_thread_for_large_writes)
 }
 END_TEST
 
-START_TEST(starts_all_threads_for_a_restart)
+START_TEST(starts_none_where_an_unfinished_record_has_no_timer)
+{
+	config.limits.flush_timeout_ms = 0;
+	begin(&peers[0]);
+	send_text(&peers[0], "one\nha");
+	ck_assert_int_eq(count("F one\n", 1), 1);
+	usleep(100000);
+	ck_assert(!atomic_load(&peers[0].has_thread));
+	send_text(&peers[0], "lf\n");
+	ck_assert_int_eq(count("F half\n", 1), 1);
+	shutdown(peers[0].fd, SHUT_WR);
+	ck_assert_int_eq(leave(&peers[0]), ENDING_EOF);
+}
+END_TEST
+
+START_TEST(hands_over_those_that_have_no_thread)
 {
 	for (int i = 0; i < PEERS; i++)
 		begin(&peers[i]);
+	send_text(&peers[0], "one\nha");
+	ck_assert_int_eq(count("F one\n", 1), 1);
 	registry_hand_over(&registry);
-	for (int i = 0; i < PEERS; i++)
-		ck_assert_int_eq(leave(&peers[i]), ENDING_NONE);
+	while (!registry_is_handed_over(&registry))
+		usleep(1000);
+	ck_assert_uint_eq(connection_held(peers[0].connection), 2);
+	for (int i = 0; i < PEERS; i++) {
+		ck_assert(!atomic_load(&peers[i].has_thread));
+		close_peer(&peers[i]);
+	}
+	/* And a later one cannot begin so. */
+	open_peer(&peers[0]);
+	ck_assert(!poller_begin(listener.poller, peers[0].connection,
+				started_main));
+	close_peer(&peers[0]);
+}
+END_TEST
+
+START_TEST(is_alive_while_all_are_at_rest)
+{
+	begin(&peers[0]);
+	send_text(&peers[0], "one\n");
+	ck_assert_int_eq(count("F one\n", 1), 1);
+	usleep(10000);
+	for (int i = 0; i < 5; i++)
+		ck_assert(poller_is_alive(listener.poller));
+	shutdown(peers[0].fd, SHUT_WR);
+	ck_assert_int_eq(leave(&peers[0]), ENDING_EOF);
 }
 END_TEST
 
@@ -391,7 +438,10 @@ add_tests(TCase *tests)
 	tcase_add_test(tests, reads_for_those_that_have_no_thread);
 	tcase_add_test(tests, starts_a_thread_for_an_unfinished_record);
 	tcase_add_test(tests, starts_a_thread_for_large_writes);
-	tcase_add_test(tests, starts_all_threads_for_a_restart);
+	tcase_add_test(tests,
+		       starts_none_where_an_unfinished_record_has_no_timer);
+	tcase_add_test(tests, hands_over_those_that_have_no_thread);
+	tcase_add_test(tests, is_alive_while_all_are_at_rest);
 	tcase_add_test(tests, as_many_threads_may_read_as_there_are_cores);
 	tcase_add_test(tests, is_alive_while_it_works_or_has_nothing_to_do);
 }

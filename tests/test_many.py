@@ -9,7 +9,7 @@ import harness
 import keeper
 from harness import configured, name_of, tcp, wait_for
 
-FIRST = 255  # have a thread each
+FIRST = 256  # have a thread each
 MORE = 60
 
 

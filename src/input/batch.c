@@ -83,7 +83,9 @@ batch_borrow(struct pool *pool)
 		diag_limited(&short_of_memory, LOG_ERR,
 			     "out of memory to receive into: trying again "
 			     "every second");
+		atomic_fetch_add(&pool->waiting, 1);
 		clock_sleep_ms(1000);
+		atomic_fetch_sub(&pool->waiting, 1);
 	}
 	return batch;
 }

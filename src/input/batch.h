@@ -10,6 +10,7 @@
 #define PORTLOG_INPUT_BATCH_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,6 +38,7 @@ struct pool {
 	size_t input_size, scratch_size; /* bytes of each batch */
 	size_t records; /* room of each batch, a multiple of BATCH_RECORDS */
 	pthread_mutex_t lock;
+	atomic_uint waiting; /* threads, for memory */
 	/* Under the lock: */
 	struct batch *spare;
 	size_t spare_count;
@@ -73,6 +75,13 @@ pool_batch_size(const struct pool *pool)
 {
 	return sizeof(struct batch) + pool->records * sizeof(struct record) +
 	       pool->input_size + pool->scratch_size;
+}
+
+/* Whether a thread waits in batch_borrow().  Any thread. */
+static inline bool
+pool_is_short_of_memory(const struct pool *pool)
+{
+	return atomic_load(&pool->waiting) > 0;
 }
 
 /*

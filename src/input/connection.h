@@ -25,8 +25,8 @@ enum connection_state {
 
 /*
  * The acceptor allocates it; once its thread has started it belongs to that,
- * which frees it.  While poller_serve() waits it belongs to the poller.  All
- * pointers but batch are borrowed.
+ * which frees it.  While poller_serve() waits, and before it has a thread, it
+ * belongs to the poller.  All pointers but batch are borrowed.
  */
 struct connection {
 	struct registry_entry entry; /* fd -1 until it is accepted */
@@ -56,7 +56,7 @@ struct connection {
 		/* What its thread will run; NULL: that waits. */
 		void *(*main)(void *);
 		bool at_rest; /* without a thread and a record unfinished */
-	} poll_entry;         /* see poller.h */
+	} poll_entry;         /* see poll_set.h */
 	struct state_connection *state_entry;
 	struct batch *batch;  /* owned; NULL while no data is in hand */
 	struct timespec time; /* of the last read */
@@ -71,7 +71,7 @@ struct connection {
 	size_t unfinished_size;    /* what of it the framer has not received */
 	int error;         /* SO_ERROR, which the kernel reports once; or 0 */
 	bool resumed;      /* an earlier process has served it */
-	bool has_begun;    /* its thread has noted that, or what was lost */
+	bool has_begun;    /* that was noted, or what was lost */
 	unsigned doubts;   /* of its outputs, before it was served */
 	bool was_doubtful; /* an earlier process could not sync what it sent */
 };

@@ -455,3 +455,11 @@ connection_written(struct connection *c)
 	if (c->batch && framer_held(&c->framer) == 0)
 		connection_give_back(c);
 }
+
+void
+connection_hand_over(struct connection *c)
+{
+	connection_rate_end(c);
+	connection_progress_save(c);
+	registry_leave_open(c->registry, &c->entry);
+}

@@ -32,6 +32,12 @@ void connection_emit(struct connection *);
 void connection_add_note(struct connection *, const char *text);
 void connection_note(struct connection *, const char *text);
 
+/*
+ * Leave it to the next process, with the record that is unfinished.  From then
+ * on it is the main thread's.
+ */
+void connection_hand_over(struct connection *);
+
 /* Show what there is of an unfinished record, as a piece.  Blocks on outputs.
  */
 void connection_flush(struct connection *);

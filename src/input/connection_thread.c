@@ -19,12 +19,10 @@
 #include "system/fdstore.h"
 
 /*
- * Where there are so many, a thread for each would cost more than all else: to
- * start it, to wake it, and the memory of its stack.  A build for tests has 0.
+ * So many begin with a thread.  Beyond that it would cost more than all else to
+ * start and wake them, and the memory of their stacks.
  */
-#ifndef MANY_CONNECTIONS
-#define MANY_CONNECTIONS 256
-#endif
+#define CONNECTION_THREADS 256
 
 /* The bytes of the longest "closed", with a NUL. */
 #define CLOSED_TEXT 512
@@ -330,9 +328,7 @@ serve_admitted(struct connection *c, bool was_polled)
 	if (ending == ENDING_HANDOVER && c->tls)
 		ending = read_to_the_end(c);
 	if (ending == ENDING_HANDOVER) {
-		connection_rate_end(c);
-		connection_progress_save(c);
-		registry_leave_open(c->registry, &c->entry);
+		connection_hand_over(c);
 		return;
 	}
 	finish(c, ending);
@@ -405,7 +401,7 @@ may_begin_without(const struct connection *c)
 int
 connection_start(struct connection *c)
 {
-	if (!registry_has(c->registry, MANY_CONNECTIONS) ||
+	if (!registry_has(c->registry, CONNECTION_THREADS + 1) ||
 	    !may_begin_without(c))
 		return worker_start(connection_main, c);
 	begin(c);

@@ -4,17 +4,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/diag.h"
 #include "base/thread.h"
-#include "base/worker.h"
 #include "input/connection_io.h"
+#include "input/poll_set.h"
 
 /* Connections served in one turn. */
 #define EVENTS 256
@@ -22,37 +20,22 @@
 /* What is left of the input for one more small read. */
 #define READ_BYTES 16384
 
-/*
- * A connection that was quiet for so long goes back to its own thread; sooner
- * if it left a record unfinished, for only its thread has a timer for that.
- */
-#define QUIET_MS 500
-#define UNFINISHED_MS 50
-
-/* How often those without a thread are asked whether they are idle. */
-#define IDLE_MS 500
-
 enum phase { SERVING, FINISHING, FINISHED };
 
 struct poller {
 	struct listener *listener;
 	struct poller *other; /* owned; NULL: no output makes it wait long */
 	struct registry *registry;
+	struct poll_set set;
 	struct note_summary summary;
 	pthread_t thread;
-	int epoll_fd;
 	int wake_fd;         /* an eventfd, to leave epoll_wait(2) */
 	atomic_int phase;    /* enum phase */
 	atomic_uint reading; /* threads between begin_read and end_read */
 	unsigned cores;
 	atomic_ulong turns;    /* of the loop */
 	unsigned long checked; /* turns that poller_is_alive() has seen */
-	long long swept_ms;    /* when `connections` was last swept */
-	long long looked_ms;   /* and `at_rest` */
-	pthread_mutex_t lock;
-	/* Under the lock: */
-	struct connection *connections;
-	struct connection *at_rest; /* no thread, and no need of one */
+	bool was_at_rest;      /* when it was asked last */
 	struct epoll_event events[EVENTS];
 };
 
@@ -63,50 +46,6 @@ struct group {
 	struct connection *list[EVENTS];
 	size_t count;
 };
-
-static bool
-is_empty(struct poller *poller)
-{
-	bool empty;
-
-	pthread_mutex_lock(&poller->lock);
-	empty = !poller->connections && !poller->at_rest;
-	pthread_mutex_unlock(&poller->lock);
-	return empty;
-}
-
-static void
-enter(struct connection **list, struct connection *c)
-{
-	c->poll_entry.next = *list;
-	c->poll_entry.link = list;
-	if (c->poll_entry.next)
-		c->poll_entry.next->poll_entry.link = &c->poll_entry.next;
-	*list = c;
-}
-
-static void
-leave(struct connection *c)
-{
-	*c->poll_entry.link = c->poll_entry.next;
-	if (c->poll_entry.next)
-		c->poll_entry.next->poll_entry.link = c->poll_entry.link;
-}
-
-/* The lock is held. */
-static bool
-add(struct poller *poller, struct connection **list, struct connection *c)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
-
-	if (epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, c->entry.fd, &event) !=
-	    0)
-		return false;
-	if (!poller->connections && !poller->at_rest)
-		eventfd_write(poller->wake_fd, 1); /* its timeout changes */
-	enter(list, c);
-	return true;
-}
 
 /* One of them reads on while the other waits for a sync. */
 static struct poller *
@@ -120,20 +59,14 @@ enum ending
 poller_serve(struct poller *first, struct connection *c)
 {
 	struct poller *poller = poller_of(first, c);
-	bool handing_over, is_added;
+	bool is_added;
 
-	c->poll_entry.main = NULL;
 	sem_init(&c->poll_entry.removed, 0, 0);
-	c->poll_entry.ending = ENDING_NONE;
-	pthread_mutex_lock(&poller->lock);
-	/* Under the lock: never add one after all were removed. */
-	handing_over = atomic_load(&poller->registry->handing_over);
-	is_added = !handing_over && add(poller, &poller->connections, c);
-	pthread_mutex_unlock(&poller->lock);
+	is_added = poll_set_add(&poller->set, c);
 	while (is_added && sem_wait(&c->poll_entry.removed) != 0)
 		;
 	sem_destroy(&c->poll_entry.removed);
-	if (is_added || handing_over)
+	if (is_added || atomic_load(&poller->registry->handing_over))
 		return c->poll_entry.ending;
 	c->coalesce = (struct coalesce){ 0 };
 	return connection_receive(c);
@@ -142,71 +75,11 @@ poller_serve(struct poller *first, struct connection *c)
 bool
 poller_begin(struct poller *first, struct connection *c, void *(*main)(void *))
 {
-	struct poller *poller = poller_of(first, c);
-	bool is_added;
-
 	c->poll_entry.main = main;
-	c->poll_entry.at_rest = true;
-	c->poll_entry.ending = ENDING_NONE;
-	pthread_mutex_lock(&poller->lock);
-	is_added = add(poller, &poller->at_rest, c);
-	pthread_mutex_unlock(&poller->lock);
-	if (!is_added)
-		c->poll_entry.main = NULL;
-	return is_added;
-}
-
-/*
- * The lock is held.  From here on the connection is its own thread's; where
- * none can start for it, that is tried again.
- */
-static void
-remove_connection(struct poller *poller, struct connection *c)
-{
-	static struct diag_limit limit;
-	int error;
-
-	epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
-	leave(c);
-	if (!c->poll_entry.main) {
-		sem_post(&c->poll_entry.removed);
-		return;
-	}
-	error = worker_start(c->poll_entry.main, c);
-	if (error == 0)
-		return;
-	diag_limited(&limit, LOG_ERR,
-		     "listener %s: no thread for a connection: %s; trying "
-		     "again",
-		     poller->listener->name, strerror(error));
-	c->poll_entry.at_rest = false;
-	enter(&poller->connections, c);
-}
-
-static bool
-stays(const struct connection *c)
-{
-	bool may_stay = c->poll_entry.main ? !c->coalesce.is_large &&
-						     c->limited_until_ms == 0
-					   : c->coalesce.active;
-
-	return may_stay && c->poll_entry.ending == ENDING_NONE &&
-	       c->state == CONNECTION_OPEN;
-}
-
-/* Only who has left a record unfinished may need a thread, for its timer. */
-static void
-sort(struct poller *poller, struct connection *c)
-{
-	bool at_rest = framer_held(&c->framer) == 0;
-
-	if (!c->poll_entry.main || c->poll_entry.at_rest == at_rest)
-		return;
-	pthread_mutex_lock(&poller->lock);
-	leave(c);
-	c->poll_entry.at_rest = at_rest;
-	enter(at_rest ? &poller->at_rest : &poller->connections, c);
-	pthread_mutex_unlock(&poller->lock);
+	if (poll_set_add(&poller_of(first, c)->set, c))
+		return true;
+	c->poll_entry.main = NULL;
+	return false;
 }
 
 static void
@@ -217,13 +90,7 @@ write_group(struct poller *poller, struct group *group)
 		struct connection *c = group->list[i];
 
 		connection_written(c);
-		if (stays(c)) {
-			sort(poller, c);
-			continue;
-		}
-		pthread_mutex_lock(&poller->lock);
-		remove_connection(poller, c);
-		pthread_mutex_unlock(&poller->lock);
+		poll_set_update(&poller->set, c);
 	}
 	group->count = group->used = 0;
 }
@@ -244,12 +111,11 @@ static int
 timeout_ms(struct poller *poller)
 {
 	long long deadline_ms = note_summary_deadline_ms(&poller->summary);
+	int timeout_ms = poll_set_timeout_ms(&poller->set);
 	long long left_ms;
 
-	if (!is_empty(poller))
-		return UNFINISHED_MS;
-	if (deadline_ms == LLONG_MAX)
-		return -1;
+	if (timeout_ms >= 0 || deadline_ms == LLONG_MAX)
+		return timeout_ms;
 	left_ms = deadline_ms - clock_now_ms();
 	return left_ms > 0 ? (int)left_ms : 0;
 }
@@ -258,7 +124,7 @@ timeout_ms(struct poller *poller)
 static size_t
 serve_all(struct poller *poller)
 {
-	int ready = epoll_wait(poller->epoll_fd, poller->events, EVENTS,
+	int ready = epoll_wait(poller->set.epoll_fd, poller->events, EVENTS,
 			       timeout_ms(poller));
 	struct group group = { 0 };
 	size_t served = 0;
@@ -283,55 +149,6 @@ serve_all(struct poller *poller)
 	return served;
 }
 
-/* When it is to have its thread, unless something comes. */
-static long long
-due_ms(const struct connection *c)
-{
-	long long idle_s = c->listener->config->limits.idle_timeout_s;
-
-	if (!stays(c))
-		return 0;
-	if (c->poll_entry.at_rest)
-		return idle_s > 0 ? c->received_ms + idle_s * 1000 : LLONG_MAX;
-	return c->received_ms +
-	       (framer_held(&c->framer) > 0 ? UNFINISHED_MS : QUIET_MS);
-}
-
-static void
-sweep(struct poller *poller, struct connection **list, long long until_ms)
-{
-	struct connection *c, *next;
-
-	pthread_mutex_lock(&poller->lock);
-	for (c = *list; c; c = next) {
-		next = c->poll_entry.next;
-		if (due_ms(c) > until_ms)
-			continue;
-		c->coalesce = (struct coalesce){
-			.backoff = c->coalesce.backoff,
-		};
-		remove_connection(poller, c);
-	}
-	pthread_mutex_unlock(&poller->lock);
-}
-
-/* Remove the connections that are due, or all. */
-static void
-remove_due(struct poller *poller, bool all)
-{
-	long long now_ms = clock_now_ms(), until_ms = all ? LLONG_MAX : now_ms;
-	bool have_timeout = poller->listener->config->limits.idle_timeout_s > 0;
-
-	if (all || now_ms >= poller->swept_ms + UNFINISHED_MS) {
-		poller->swept_ms = now_ms;
-		sweep(poller, &poller->connections, until_ms);
-	}
-	if (all || (have_timeout && now_ms >= poller->looked_ms + IDLE_MS)) {
-		poller->looked_ms = now_ms;
-		sweep(poller, &poller->at_rest, until_ms);
-	}
-}
-
 static void *
 poller_main(void *argument)
 {
@@ -347,9 +164,9 @@ poller_main(void *argument)
 		bool handing_over = atomic_load(&registry->handing_over);
 
 		if (handing_over) /* seen once, it must not wake us again */
-			epoll_ctl(poller->epoll_fd, EPOLL_CTL_DEL,
+			epoll_ctl(poller->set.epoll_fd, EPOLL_CTL_DEL,
 				  registry->handover_fd, NULL);
-		remove_due(poller, handing_over);
+		poll_set_sweep(&poller->set, handing_over);
 		note_summary_write(&poller->summary, clock_now_ms());
 		atomic_fetch_add(&poller->turns, 1);
 		if (served > 0 && served < EVENTS && !handing_over)
@@ -361,26 +178,16 @@ poller_main(void *argument)
 	return NULL;
 }
 
-static bool
-watch(const struct poller *poller, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-
-	return epoll_ctl(poller->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
 /* Leaves errno as it was. */
 static void
 free_all(struct poller *poller)
 {
 	int error = errno;
 
-	if (poller->epoll_fd >= 0)
-		close(poller->epoll_fd);
+	poll_set_close(&poller->set);
 	if (poller->wake_fd >= 0)
 		close(poller->wake_fd);
 	note_summary_destroy(&poller->summary);
-	pthread_mutex_destroy(&poller->lock);
 	free(poller);
 	errno = error;
 }
@@ -396,16 +203,12 @@ start_one(struct listener *listener, bool is_first)
 	poller->listener = listener;
 	poller->registry = listener->registry;
 	poller->cores = (unsigned)get_nprocs();
-	pthread_mutex_init(&poller->lock, NULL);
-	poller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (is_first)
 		note_summary_init(&poller->summary, listener, poller->wake_fd);
 	else
 		note_summary_init_empty(&poller->summary, listener);
-	if (poller->epoll_fd >= 0 && poller->wake_fd >= 0 &&
-	    watch(poller, poller->wake_fd) &&
-	    watch(poller, poller->registry->handover_fd)) {
+	if (poll_set_open(&poller->set, listener, poller->wake_fd)) {
 		errno = thread_start(&poller->thread, poller_main, poller);
 		if (errno == 0)
 			return poller;
@@ -455,14 +258,19 @@ poller_summary(struct poller *poller)
 bool
 poller_is_alive(struct poller *poller)
 {
+	const struct pool *pool = &poller->listener->pool;
 	unsigned long turns = atomic_load(&poller->turns);
 	bool moved = turns != poller->checked;
+	/* What came since it was asked may be about to be read. */
+	bool may_rest = poller->was_at_rest;
 
 	poller->checked = turns;
+	poller->was_at_rest = poll_set_is_at_rest(&poller->set);
 	if (poller->other && !poller_is_alive(poller->other))
 		return false;
-	return moved || is_empty(poller) ||
-	       output_set_is_writing(poller->listener->pool.outputs);
+	return moved || may_rest || poller->was_at_rest ||
+	       pool_is_short_of_memory(pool) ||
+	       output_set_is_writing(pool->outputs);
 }
 
 void

@@ -2,7 +2,8 @@
 /*
  * poller: one thread of a TCP listener that reads for those of its connections
  * which are busy with small writes, while their own threads sleep: to wake a
- * thread for each line costs more than all else that is done for the line.
+ * thread for each line costs more than all else that is done for the line.  It
+ * also reads for those that have no thread yet.
  * Where what it writes is to be on the disk before it reads more, there are
  * two, so that one reads while the other waits.
  * After each turn the poller pauses, so that more comes together, as network
@@ -35,9 +36,11 @@ struct poller *poller_start(struct listener *);
 enum ending poller_serve(struct poller *, struct connection *);
 
 /*
- * Let the poller read for a new connection that has no thread yet.  It gets
- * one, which runs main with it, when it leaves a record unfinished, is busy
- * with large writes, or has ended.  false: it cannot.  Main thread.
+ * Let the poller read for a connection that has no thread yet.  It gets one,
+ * which runs main with it, when it needs a timer for an unfinished record, has
+ * large writes, is over its rate, idle for too long or in a wrong framing, and
+ * when it has ended.  At a restart it is handed over.  false: it cannot.  Main
+ * thread.
  */
 bool poller_begin(struct poller *, struct connection *, void *(*main)(void *));
 

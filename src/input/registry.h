@@ -151,7 +151,8 @@ void registry_send_anew(struct registry *);
 
 /*
  * Have each thread call registry_leave_open() and end, as soon as it has
- * nothing to write.  The entries stay.  Main thread; leave_open: its thread.
+ * nothing to write, and the pollers for those without.  The entries stay.  Main
+ * thread; leave_open: its thread.
  */
 void registry_hand_over(struct registry *);
 void registry_leave_open(struct registry *, struct registry_entry *);
