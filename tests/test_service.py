@@ -233,8 +233,9 @@ class Use(MachineCase):
     def test_no_limit_of_the_unit_is_met_before_its_descriptors(self):
         self.assertLess(int(self.machine.show("LimitNOFILE")),
                         int(self.machine.show("TasksMax")))
-        self.machine.configure(TO_FILE +
-                               "limits = { max_connections = 1500; };")
+        # With a note of its begin each has a thread.
+        self.machine.configure(TO_FILE + """connection_notes = "all";
+            limits = { max_connections = 1500; };""")
         connections = [self.tcp(8888) for _ in range(1500)]
         for number, connection in enumerate(connections):
             connection.sendall(b"connection %d\n" % number)
