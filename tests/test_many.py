@@ -3,6 +3,7 @@
 are read by the poller, and get one when they need it."""
 import os
 import resource
+import select
 import socket
 
 import harness
@@ -250,9 +251,10 @@ class Stalled(harness.Case):
             for peer in peers:
                 peer.sendall(b"%d %s\n" % (number, b"x" * 100))
                 sent += 1
-        os.set_blocking(reader, True)
         found = b""
         while found.count(b" F ") < sent:
+            self.assertTrue(select.select([reader], [], [],
+                                          harness.PATIENCE)[0])
             found += os.read(reader, 65536)
         os.close(reader)
         daemon.exits = 1  # nobody reads the notes of the ends

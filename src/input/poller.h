@@ -38,7 +38,7 @@ enum ending poller_serve(struct poller *, struct connection *);
 /*
  * Let the poller read for a connection that has no thread yet.  It gets one,
  * which runs main with it, when it needs a timer for an unfinished record, has
- * large writes, is over its rate, idle for too long or in a wrong framing, and
+ * large writes, is over its rate, is idle for too long, breaks the framing, and
  * when it has ended.  At a restart it is handed over.  false: it cannot.  Main
  * thread.
  */
