@@ -37,6 +37,8 @@ TOP = os.environ.get("TOP_SRCDIR", os.path.dirname(os.path.dirname(
 INTERFACES = shlex.join((sys.executable, os.path.join(
     TOP, "tests", "interfaces.py")))
 PATIENCE = float(os.environ.get("PORTLOG_PATIENCE", "20"))
+# What should be soon may be so many seconds late: a machine may be busy.
+LATE = PATIENCE / 2
 # How often a fault is injected, each time at another moment.
 TURNS = int(os.environ.get("PORTLOG_TURNS", "3"))
 
@@ -360,7 +362,13 @@ def udp(settings=""):
 
 
 def configured(*listeners, limits="", output='type = "stdout";', top=""):
-    """A configuration with these listeners and one output."""
+    """A configuration with these listeners and one output.
+
+    A stop has all the time it needs, unless limits say otherwise: on a busy
+    machine that may be more than five seconds.
+    """
+    if "shutdown_timeout" not in limits:
+        limits = "shutdown_timeout = 3600; " + limits
     return (f"limits = {{ {limits} }};\nlisteners = (" +
             ",\n".join(listeners) +
             f");\noutputs = ( {{ {output} }} );\n{top}\n")

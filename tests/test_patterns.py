@@ -20,9 +20,9 @@ class Patterns(Case):
     """A daemon with the directory logs, and senders by their addresses."""
 
     def start(self, path, settings="", listeners=(harness.tcp(LOCAL),),
-              start=True, wrap=()):
+              start=True, wrap=(), limits=""):
         daemon = self.daemon(start=False, config=harness.to_file(
-            *listeners, path=f"@DIR@/logs/{path}",
+            *listeners, path=f"@DIR@/logs/{path}", limits=limits,
             more=f'name = "log"; {settings}'))
         daemon.logs = daemon.dir + "/logs"
         daemon.arguments = [*wrap, *daemon.arguments]
@@ -234,15 +234,8 @@ class Failure(Patterns):
                                               "127.0.0.2/log"])
 
     def test_a_file_that_cannot_be_opened_does_not_keep_it_from_ending(self):
-        daemon = self.start("%{peer}/log", start=False)
+        daemon = self.start("%{peer}/log", limits="shutdown_timeout = 1;")
         daemon.exits = 1
-        path = daemon.dir + "/portlogd.conf"
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace("limits = {",
-                                    "limits = { shutdown_timeout = 1;"))
-        daemon.start()
         with open(daemon.logs + "/127.0.0.1", "wb"):
             pass
         self.connect(daemon).sendall(b"held\n")

@@ -15,7 +15,7 @@ from proxies import LOCAL, PORT, SOURCE, certificate, header, v1, v2, value
 TOLD = f"{SOURCE}:{PORT}"
 FROM_US = 'proxies = [ "127.0.0.1" ];'
 # No longer than poll(2) rounds a second up, and a machine that is busy.
-TIMEOUT_S, LATE_S = 3, 10
+TIMEOUT_S = 3
 
 
 class Case(harness.Case):
@@ -189,7 +189,7 @@ class Deadline(Case):
         wait_for(drip, "the slow one to be reset")
         self.assertTrue(self.is_reset(silent))
         self.assertLess(TIMEOUT_S - 0.1, time.monotonic() - begin)
-        self.assertLess(time.monotonic() - begin, TIMEOUT_S + LATE_S)
+        self.assertLess(time.monotonic() - begin, TIMEOUT_S + harness.LATE)
         self.assertEqual(self.refusals(daemon),
                          [("127.0.0.1", "timeout", None, 2)])
 
@@ -290,7 +290,7 @@ class Judged(Case):
         self.assertEqual(self.data_of(daemon, f"192.0.2.8:{PORT}"), ["late"])
 
     def test_two_hundred_silent_ones_delay_nobody(self):
-        daemon = self.behind()
+        daemon = self.behind("admission_timeout = 3600;")
         silent = [self.tcp(daemon) for _ in range(200)]
         for number in range(50):
             peer = f"192.0.2.7:{1000 + number}"
@@ -298,7 +298,7 @@ class Judged(Case):
             connection = self.send(daemon, v2("192.0.2.7", 1000 + number) +
                                    b"hello\n")
             self.assertEqual(end_of(connection), b"")
-            self.assertLess(time.monotonic() - begin, 2)
+            self.assertLess(time.monotonic() - begin, harness.LATE)
             self.assertEqual(self.data_of(daemon, peer), ["hello"])
         for connection in silent:
             connection.close()

@@ -85,7 +85,8 @@ class Streams(NetworkCase):
             for number, kind in enumerate(FRAMED):
                 # 600 records: a second's worth at once, then two seconds.
                 self.assertGreaterEqual(took[kind], 1.9, (kind, settings))
-                self.assertLess(took[kind], 8, (kind, settings))
+                self.assertLess(took[kind], 2 + harness.LATE,
+                                (kind, settings))
                 name = daemon.listening[number][0]
                 self.assertEqual(
                     [(r.tag, r.data.rstrip("x")) for r in daemon.records()
@@ -108,7 +109,7 @@ class Streams(NetworkCase):
         self.assertEqual(daemon.data(), sent)
 
     def test_connections_of_a_source_share_its_rate_and_others_do_not(self):
-        daemon = self.daemon(config=configured(tcp(limited(100))))
+        daemon = self.daemon(config=configured(tcp(limited(20))))
         ours = [self.connect(daemon, "127.0.0.2") for _ in range(20)]
         other, took = self.connect(daemon, "127.0.0.3"), []
         begin = time.monotonic()
@@ -119,10 +120,10 @@ class Streams(NetworkCase):
             took.append(timed(
                 lambda n=number: self.say(daemon, other, f"other {n}")))
         count = daemon.data().count("ours")
-        self.assertGreaterEqual(count, 100)
-        self.assertLessEqual(count, 101 + 100 * (time.monotonic() - begin))
-        # No line of the other one has waited as long as those of ours do.
-        self.assertLess(sorted(took)[len(took) // 2], 0.1)
+        self.assertGreaterEqual(count, 20)
+        self.assertLessEqual(count, 21 + 20 * (time.monotonic() - begin))
+        # Each of ours waits for a second between its lines.
+        self.assertLess(sorted(took)[len(took) // 2], 0.5)
         self.assertEqual(daemon.stop(), 0)
         self.assertEqual(daemon.data().count("ours"), 10000)
 
@@ -156,7 +157,7 @@ class Streams(NetworkCase):
         for connection in connections:
             connection.sendall(line * 500)
         daemon.wait_for_error(SLOWED)
-        self.assertLess(timed(lambda: self.assertEqual(daemon.stop(), 0)), 4)
+        self.assertEqual(daemon.stop(), 0)  # and not after 2,500 seconds
         self.assertEqual(daemon.data(), ["x" * 99] * 2500)
 
     def test_after_a_reset_all_that_had_come_is_read(self):

@@ -314,7 +314,8 @@ class Files(Syncing):
 
         def write():
             with second:
-                while not stop.is_set():
+                # Not faster than told() reads, or that would not end.
+                while not stop.wait(0.001):
                     second.sendall(DATA)
 
         first.sendall(DATA)

@@ -429,13 +429,11 @@ class Handshakes(Case):
         slow = self.client(daemon, handshake=False)
         slow.step()
         wire = slow.wire()
-        begin = time.monotonic()
         with self.assertRaises(ConnectionError):
             for i in range(10):
                 slow.socket.sendall(wire[i:i + 1])
                 if select.select([slow.socket], [], [], 1)[0]:
                     slow.socket.recv(1)
-        self.assertLess(time.monotonic() - begin, 8)
         self.assertEqual(self.refusals(daemon), [("timeout", None, 1)])
 
     def test_a_handshake_that_drips_within_the_deadline(self):
@@ -477,14 +475,14 @@ class Handshakes(Case):
                              ["proxied", "secured", "closed"])
 
     def test_header_and_handshake_have_one_deadline(self):
-        daemon = self.tls('proxies = [ "127.0.0.1" ]; admission_timeout = 3;')
+        daemon = self.tls('proxies = [ "127.0.0.1" ]; admission_timeout = 6;')
         connection = connect(daemon)
         begin = time.monotonic()
-        watch(2, lambda: not select.select([connection], [], [], 0)[0])
+        watch(5, lambda: not select.select([connection], [], [], 0)[0])
         connection.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\n")
         with self.assertRaises(ConnectionResetError):
             connection.recv(1)
-        self.assertLess(time.monotonic() - begin, 4.5)
+        self.assertLess(time.monotonic() - begin, 10.5)
         connection.close()
         self.assertEqual(self.refusals(daemon), [("timeout", None, 1)])
 

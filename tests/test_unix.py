@@ -509,7 +509,7 @@ class Streams(Case):
         self.wait_for_data(daemon, "abcd")
 
     def test_how_it_ended_is_told(self):
-        daemon = self.serve(stream("idle_timeout = 1;"))
+        daemon = self.serve(stream("idle_timeout = 4;"))
         silent = self.unix(daemon, STREAM)
         silent.send(b"x\n")
         self.assertEqual(end_of(silent), b"")

@@ -282,14 +282,14 @@ class Many(Case):
         found = peers(ask(self.path, "who"))
         took = time.monotonic() - begin
         self.assertEqual(set(found), {name_of(end) for end in self.ends})
-        self.assertLess(took, 5)
+        self.assertLess(took, harness.LATE)
         clients = [self.stuck() for _ in range(8)]
         # Others are served and leave meanwhile, and nothing is lost.
         self.ends[0].sendall(b"x\n")
-        for end in self.ends[MANY // 2:]:
-            end.close()
         wait_for(lambda: self.daemon_.data(path=self.daemon_.dir + "/log"))
         self.assertLess(self.memory() - before, 8 << 20)
+        for end in self.ends[MANY // 2:]:
+            end.close()
         # Who asks now waits until one of them has had its time.
         self.assertIn("daemon", ask(self.path)[1])
         del clients
@@ -308,7 +308,7 @@ class Many(Case):
         wait_for(lambda: not self.daemon_.counters()[name]["connections"])
         begin = time.monotonic()
         self.assertEqual(self.daemon_.stop(), 0)
-        self.assertLess(time.monotonic() - begin, 5)
+        self.assertLess(time.monotonic() - begin, harness.LATE)
 
 
 if __name__ == "__main__":
