@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """More connections than have a thread from the start: those that come later
 are read by the poller, and get one when they need it."""
+import contextlib
 import os
 import resource
 import select
@@ -12,6 +13,18 @@ from harness import configured, name_of, tcp, wait_for
 
 FIRST = 256  # have a thread each
 MORE = 60
+
+
+@contextlib.contextmanager
+def no_more_memory(daemon):
+    """It gets none meanwhile, so it can start no thread."""
+    pid, what = daemon.process.pid, resource.RLIMIT_AS
+    limits = resource.prlimit(pid, what)
+    resource.prlimit(pid, what, (1, limits[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, what, limits)
 
 
 class Case(keeper.Case):
@@ -66,10 +79,12 @@ class Begin(Case):
         self.assert_told(daemon, others, "one", "two", "three")
         harness.watch(0.7, lambda: daemon.threads("conn") == FIRST)
 
-    def test_each_end_is_noted_as_ever(self):
+    def test_each_end_is_noted_as_ever_and_needs_no_thread(self):
         daemon, others = self.crowded()
         self.send_all(daemon, others, "one")
         reset, *ended = others
+        if not harness.sanitized():
+            self.enterContext(no_more_memory(daemon))
         for peer in ended:
             peer.shutdown(socket.SHUT_WR)
             self.assertEqual(harness.end_of(peer), b"")
@@ -166,16 +181,11 @@ class Begin(Case):
         self.wait_until_told(daemon, others[-1], ["ze"])
         others[-1].sendall(b"ro\n")
         self.wait_until_told(daemon, others[-1], ["ze", "ro"])
-        limits = resource.prlimit(daemon.process.pid, resource.RLIMIT_AS)
-        resource.prlimit(daemon.process.pid, resource.RLIMIT_AS,
-                         (1, limits[1]))
-        try:
+        with no_more_memory(daemon):
             others[0].sendall(b"one\ntw")
             daemon.wait_for_error("listener in: no thread for a connection: ")
             # The others do not wait for that.
             self.send_all(daemon, others[1:3], "three")
-        finally:
-            resource.prlimit(daemon.process.pid, resource.RLIMIT_AS, limits)
         self.wait_until_told(daemon, others[0], ["one", "tw"])
         others[0].sendall(b"o\n")
         self.wait_until_told(daemon, others[0], ["one", "tw", "o"])

@@ -11,7 +11,7 @@
 #include "config/networks.h"
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
-#include "input/poller.h"
+#include "input/note_summary.h"
 #include "system/socket_peer.h"
 #include "system/sockets_input.h"
 
@@ -79,7 +79,7 @@ refuse(struct listener *l, struct registry_entry *entry, const char *reason)
 					    .reason = reason };
 
 	atomic_fetch_add(&l->counters->refused, 1);
-	note_summary_count(poller_summary(l->poller), &refused, &entry->peer);
+	note_summary_count(l->summary, &refused, &entry->peer);
 	close(entry->fd);
 	entry->fd = -1;
 }

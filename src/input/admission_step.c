@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
-#include "input/poller.h"
+#include "input/note_summary.h"
 
 enum admission_result
 admission_wait(struct admission *a, short events)
@@ -51,8 +51,8 @@ admission_refuse(const struct admission *a, const struct address *source,
 	diag(LOG_DEBUG, "listener %s: connection %llu refused: %s %s", l->name,
 	     (unsigned long long)a->connection->origin.connection, reason,
 	     detail ? detail : "");
-	if (l->poller)
-		note_summary_count(poller_summary(l->poller), &refused, source);
+	if (l->summary)
+		note_summary_count(l->summary, &refused, source);
 	return ADMISSION_REFUSED;
 }
 
@@ -70,8 +70,7 @@ admission_leave(const struct admission *a)
 	if (is_stopped)
 		return ADMISSION_LEFT;
 	atomic_fetch_add(&l->events->probes, 1);
-	if (l->config->limits.connection_notes != NOTES_NONE && l->poller)
-		note_summary_count(poller_summary(l->poller), &probe,
-				   &c->entry.peer);
+	if (l->config->limits.connection_notes != NOTES_NONE && l->summary)
+		note_summary_count(l->summary, &probe, &c->entry.peer);
 	return ADMISSION_LEFT;
 }

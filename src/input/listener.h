@@ -24,6 +24,7 @@
 #include "system/state.h"
 
 struct connection;
+struct note_summary;
 struct poller;
 struct rates;
 struct registry;
@@ -57,11 +58,13 @@ struct listener {
 	struct registry *registry; /* borrowed */
 	atomic_ulong reads;        /* of all its connections */
 	atomic_size_t unadmitted;  /* of these, how many are not admitted */
-	struct poller *poller;     /* NULL: there is none */
-	struct tls_context *tls;   /* owned; NULL: it has no TLS */
-	struct connection *next;   /* allocated before accept(2); owned */
-	long long retry_at_ms;     /* when to accept(2) again; 0: now */
-	bool at_limit;     /* it has as many connections as are allowed */
+	struct poller *poller;     /* NULL: there is none, nor a summary */
+	/* Borrowed: where threads count what is noted once a minute. */
+	struct note_summary *summary;
+	struct tls_context *tls; /* owned; NULL: it has no TLS */
+	struct connection *next; /* allocated before accept(2); owned */
+	long long retry_at_ms;   /* when to accept(2) again; 0: now */
+	bool at_limit;           /* it has as many connections as are allowed */
 	long long look_ms; /* when to see who waits at that limit; 0: now */
 	struct diag_limit slowed; /* of what is logged of rates */
 	/* UDP: */

@@ -140,6 +140,15 @@ remove_connection(struct poll_set *set, struct connection *c)
 	return true;
 }
 
+void
+poll_set_take(struct poll_set *set, struct connection *c)
+{
+	pthread_mutex_lock(&set->lock);
+	epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
+	leave(c);
+	pthread_mutex_unlock(&set->lock);
+}
+
 static bool
 stays(const struct connection *c)
 {

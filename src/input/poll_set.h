@@ -41,6 +41,9 @@ void poll_set_close(struct poll_set *);
  */
 bool poll_set_add(struct poll_set *, struct connection *);
 
+/* Remove one that has no thread: it is the caller's.  The poller. */
+void poll_set_take(struct poll_set *, struct connection *);
+
 /*
  * What was read of it is written: it stays, or is removed where it is not busy
  * any more, or needs a thread.  The poller, as for the others.

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "input/connection_end.h"
 #include "input/connection_io.h"
 #include "input/poll_set.h"
 
@@ -82,25 +83,47 @@ poller_begin(struct poller *first, struct connection *c, void *(*main)(void *))
 	return false;
 }
 
+/*
+ * Without a thread it ends here, unless that waits for the disk: others are to
+ * be read for meanwhile.
+ */
+static bool
+ends_here(const struct poller *poller, const struct connection *c)
+{
+	return c->poll_entry.main && c->poll_entry.ending != ENDING_NONE &&
+	       poller->listener->pool.syncing_mask == 0;
+}
+
 static void
 write_group(struct poller *poller, struct group *group)
 {
 	batch_emit(group->batch);
+	/* Whoever ends here borrows it: there may be memory for no other. */
+	batch_return(group->batch);
 	for (size_t i = 0; i < group->count; i++) {
 		struct connection *c = group->list[i];
 
 		connection_written(c);
-		poll_set_update(&poller->set, c);
+		if (ends_here(poller, c)) {
+			poll_set_take(&poller->set, c);
+			connection_end(c, c->poll_entry.ending);
+		} else {
+			poll_set_update(&poller->set, c);
+		}
 	}
-	group->count = group->used = 0;
+	*group = (struct group){ 0 };
 }
 
 static void
 read_into_group(struct poller *poller, struct group *group,
 		struct connection *c)
 {
-	if (poller->listener->pool.input_size - group->used < READ_BYTES)
+	struct pool *pool = &poller->listener->pool;
+
+	if (group->batch && pool->input_size - group->used < READ_BYTES)
 		write_group(poller, group);
+	if (!group->batch)
+		group->batch = batch_borrow(pool);
 	c->poll_entry.ending =
 		connection_receive_into(c, group->batch, &group->used);
 	group->list[group->count++] = c;
@@ -137,15 +160,11 @@ serve_all(struct poller *poller)
 			eventfd_read(poller->wake_fd, &rung);
 			continue;
 		}
-		if (!group.batch)
-			group.batch = batch_borrow(&poller->listener->pool);
 		read_into_group(poller, &group, c);
 		served++;
 	}
-	if (group.batch) {
+	if (group.batch)
 		write_group(poller, &group);
-		batch_return(group.batch);
-	}
 	return served;
 }
 
@@ -223,7 +242,10 @@ poller_start(struct listener *listener)
 	struct poller *poller = start_one(listener, true);
 	int error;
 
-	if (!poller || listener->pool.syncing_mask == 0)
+	if (!poller)
+		return NULL;
+	listener->summary = &poller->summary;
+	if (listener->pool.syncing_mask == 0)
 		return poller;
 	poller->other = start_one(listener, false);
 	if (poller->other)
@@ -247,12 +269,6 @@ void
 poller_end_read(struct poller *poller)
 {
 	atomic_fetch_sub(&poller->reading, 1);
-}
-
-struct note_summary *
-poller_summary(struct poller *poller)
-{
-	return &poller->summary;
 }
 
 bool
@@ -298,6 +314,7 @@ poller_stop(struct poller *poller)
 	if (poller->other)
 		poller_stop(poller->other);
 	pthread_join(poller->thread, NULL);
+	poller->listener->summary = NULL;
 	free_all(poller);
 }
 

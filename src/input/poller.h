@@ -25,7 +25,8 @@
 
 /*
  * Start the threads for a listener, whose registry and outputs are set.  NULL
- * and errno: there can be none.  Main thread.
+ * and errno: there can be none.  They lend the listener its summary, until they
+ * are stopped.  Main thread.
  */
 struct poller *poller_start(struct listener *);
 
@@ -38,9 +39,9 @@ enum ending poller_serve(struct poller *, struct connection *);
 /*
  * Let the poller read for a connection that has no thread yet.  It gets one,
  * which runs main with it, when it needs a timer for an unfinished record, has
- * large writes, is over its rate, is idle for too long, breaks the framing, and
- * when it has ended.  At a restart it is handed over.  false: it cannot.  Main
- * thread.
+ * large writes, is over its rate, is idle for too long or breaks the framing,
+ * and for its end where that waits for the disk.  At a restart it is handed
+ * over.  false: it cannot.  Main thread.
  */
 bool poller_begin(struct poller *, struct connection *, void *(*main)(void *));
 
@@ -51,9 +52,6 @@ bool poller_begin(struct poller *, struct connection *, void *(*main)(void *));
  */
 bool poller_begin_read(struct poller *);
 void poller_end_read(struct poller *);
-
-/* Where threads count what is noted once a minute.  Any thread. */
-struct note_summary *poller_summary(struct poller *);
 
 /*
  * Whether the thread has made a turn since this was last asked, or has
