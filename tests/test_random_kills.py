@@ -265,11 +265,24 @@ class Kills(keeper.Case):
                       encoding="utf-8") as file:
                 self.assertNotRegex(file.read(), "Sanitizer|runtime error")
 
+    def crowd(self, count):
+        """So many that are silent, and stay."""
+        silent = [habits.connect(self.port("lf"))[0] for _ in range(count)]
+        for end in silent:
+            self.addCleanup(end.close)
+
     def test_whatever_happens_nothing_is_missing_that_is_not_told(self):
+        self.check_all(crowd=0)
+
+    def test_the_same_where_connections_begin_without_a_thread(self):
+        self.check_all(crowd=256)
+
+    def check_all(self, crowd):
         self.served = self.serve(
             *LISTENERS, path="@DIR@/text", more='}, { type = "file"; '
             'path = "@DIR@/json"; format = "json";',
             limits=f"max_record = {MAX_RECORD};")
+        self.crowd(crowd)
         self.start_streams()
         self.start_datagrams()
         self.start_visitors()
@@ -288,4 +301,4 @@ class Kills(keeper.Case):
 
 
 if __name__ == "__main__":
-    harness.main()
+    harness.main(jobs=2)
