@@ -10,6 +10,7 @@ import socket
 import harness
 import keeper
 from harness import configured, name_of, tcp, wait_for
+from tracer import Tracer
 
 FIRST = 256  # have a thread each
 MORE = 60
@@ -44,10 +45,10 @@ class Case(keeper.Case):
                  before + count, "all to be accepted")
         return made
 
-    def crowded(self, more="", **config):
+    def crowded(self, more="", **options):
         """A daemon with a thread for each of the first, and the others."""
-        daemon = self.serve(keeper.tcp("in", more), **config)
-        self.connect(daemon, FIRST)
+        daemon = self.serve(keeper.tcp("in", more), **options)
+        self.first = self.connect(daemon, FIRST)
         return daemon, self.connect(daemon)
 
     def assert_threads(self, daemon, count):
@@ -189,6 +190,37 @@ class Begin(Case):
         self.wait_until_told(daemon, others[0], ["one", "tw"])
         others[0].sendall(b"o\n")
         self.wait_until_told(daemon, others[0], ["one", "tw", "o"])
+
+
+    def test_the_watchdog_sees_who_reads_for_them_stand_still(self):
+        daemon, others = self.crowded(watchdog_us=800000)
+        pings = daemon.keeper
+        with Tracer(daemon, "poll"):
+            others[0].sendall(b"one\n")
+            before = len(pings.heard("WATCHDOG"))
+            # Two pings may be for earlier turns; there would be six.
+            harness.watch(2.4, lambda: len(pings.heard("WATCHDOG")) <=
+                          before + 2, "no pings")
+            before = len(pings.heard("WATCHDOG"))
+        self.wait_until_told(daemon, others[0], ["one"])
+        wait_for(lambda: len(pings.heard("WATCHDOG")) > before, "a ping")
+
+    def test_who_reads_for_them_is_alive_while_it_waits_for_memory(self):
+        if harness.sanitized():
+            self.skipTest("a sanitizer ends where memory does")
+        daemon, others = self.crowded(watchdog_us=800000)
+        # As many as hold all the memory that was received into before.
+        for peer in self.first[:8]:
+            peer.sendall(b"unfinished")
+        daemon.wait_for_bytes(0, 80)
+        with no_more_memory(daemon):
+            others[0].sendall(b"one\n")
+            daemon.wait_for_error("out of memory to receive into")
+            before = len(daemon.keeper.heard("WATCHDOG"))
+            # One or two may be for an earlier turn.
+            wait_for(lambda: len(daemon.keeper.heard("WATCHDOG")) >=
+                     before + 5, "signs of life")
+        self.wait_until_told(daemon, others[0], ["one"])
 
 
 class Kept(Case):

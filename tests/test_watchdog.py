@@ -30,7 +30,7 @@ def polled(daemon):
 class Watchdog(keeper.Case):
 
     def test_status_and_watchdog_follow_its_life(self):
-        limit_s = 2.4
+        limit_s = 4.8
         daemons = [self.serve(LINE, UDP, watchdog_us=int(limit_s * 1e6))
                    for _ in range(3)]
         loaded, quiet, stopped = daemons
@@ -98,7 +98,7 @@ class Watchdog(keeper.Case):
             sender.finish()
 
     def test_the_watchdog_is_fed_for_as_long_as_it_drains(self):
-        limit_s = 1.2
+        limit_s = 4.8
         pipe = tempfile.mkdtemp() + "/pipe"
         self.addCleanup(shutil.rmtree, os.path.dirname(pipe))
         os.mkfifo(pipe)
@@ -114,7 +114,7 @@ class Watchdog(keeper.Case):
         daemon.signal(SIGTERM)
         wait_for(lambda: daemon.keeper.heard("STOPPING"))
         began = time.monotonic()
-        watch(3 * limit_s, lambda: daemon.process.poll() is None, "no end")
+        watch(1.5 * limit_s, lambda: daemon.process.poll() is None, "no end")
         times = [began, *(at for at, _ in daemon.keeper.heard("WATCHDOG")
                           if at > began), time.monotonic()]
         gaps = [b - a for a, b in zip(times, times[1:])]
