@@ -53,7 +53,7 @@ static struct peer {
 } peers[PEERS];
 
 static void
-set_up(void)
+set_up_with(enum output_sync sync)
 {
 	struct config all = { .outputs = &output, .output_count = 1 };
 
@@ -61,6 +61,7 @@ set_up(void)
 	log_fd = mkostemp(path, O_CLOEXEC);
 	ck_assert_int_ge(log_fd, 0);
 	output.name = output.path = path;
+	output.sync = sync;
 	registry_init(&registry, &inflight, eventfd(0, EFD_NONBLOCK),
 		      eventfd(0, EFD_NONBLOCK), 64);
 	ck_assert(state_open(&state, 1, PEERS, 1));
@@ -76,11 +77,21 @@ set_up(void)
 }
 
 static void
+set_up(void)
+{
+	set_up_with(SYNC_NONE);
+}
+
+static void
 set_up_synced(void)
 {
-	output.sync = SYNC_ALWAYS;
-	set_up();
-	output.sync = SYNC_NONE;
+	set_up_with(SYNC_ALWAYS);
+}
+
+static void
+set_up_receipts(void)
+{
+	set_up_with(SYNC_RECEIPT);
 }
 
 static void
@@ -206,7 +217,7 @@ count(const char *text, int wanted)
 
 /*
  * End one that has no thread: the poller does so, and frees it; or a thread, if
- * that waits for the disk.
+ * the output is synced.
  */
 static void
 end(struct peer *peer)
@@ -215,7 +226,7 @@ end(struct peer *peer)
 
 	ck_assert(!atomic_load(&peer->has_thread));
 	shutdown(peer->fd, SHUT_WR);
-	if (listener.pool.syncing_mask) {
+	if (output_set_has_sync(listener.pool.outputs, 1)) {
 		ck_assert_int_eq(leave(peer), ENDING_EOF);
 		return;
 	}
@@ -307,7 +318,7 @@ START_TEST(reads_for_those_that_have_no_thread)
 	usleep(600000);
 	for (int i = 0; i < PEERS; i++)
 		end(&peers[i]);
-	if (!listener.pool.syncing_mask)
+	if (!output_set_has_sync(listener.pool.outputs, 1))
 		ck_assert_uint_eq(
 			atomic_load(&listener.events->closed[ENDING_EOF]),
 			PEERS);
@@ -465,6 +476,7 @@ SUITE(poller)
 	Suite *suite = suite_create("poller");
 	TCase *plain = tcase_create("poller");
 	TCase *synced = tcase_create("two pollers");
+	TCase *receipts = tcase_create("receipts");
 
 	tcase_add_checked_fixture(plain, set_up, clean_up);
 	add_tests(plain);
@@ -473,5 +485,8 @@ SUITE(poller)
 	add_tests(synced);
 	tcase_add_test(synced, reads_for_others_while_it_waits_for_a_sync);
 	suite_add_tcase(suite, synced);
+	tcase_add_checked_fixture(receipts, set_up_receipts, clean_up);
+	tcase_add_test(receipts, reads_for_those_that_have_no_thread);
+	suite_add_tcase(suite, receipts);
 	return suite;
 }

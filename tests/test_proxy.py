@@ -408,7 +408,7 @@ class Kept(keeper.Case):
     def test_it_goes_on_wherever_it_was(self):
         for end in ("restart", "kill"):
             for make in (v1, v2):
-                daemon = self.behind()
+                daemon = self.behind("admission_timeout = 3600;")
                 size = len(make())
                 begun = []
                 for at in range(0, size + 8, 3):
@@ -416,8 +416,12 @@ class Kept(keeper.Case):
                     stream = self.tcp(daemon)
                     stream.sendall(whole[:at])
                     begun.append((at, stream, whole[at:]))
-                daemon.wait_for_bytes(0, sum(
-                    max(0, at - size) for at, _, _ in begun))
+                read = [max(0, at - size) for at, _, _ in begun]
+                daemon.wait_for_bytes(0, sum(read))
+                # The state is written after the log.
+                wait_for(lambda read=read: sorted(
+                    c.done for c in daemon.open()) == sorted(
+                        n // 4 * 4 for n in read), "the state")
                 getattr(daemon, end)()
                 for at, stream, rest in begun:
                     stream.sendall(rest)

@@ -24,9 +24,10 @@ enum connection_state {
 };
 
 /*
- * The acceptor allocates it; once its thread has started it belongs to that,
- * which frees it.  While poller_serve() waits, and before it has a thread, it
- * belongs to the poller.  All pointers but batch are borrowed.
+ * The acceptor allocates it; once its thread has started it belongs to that.
+ * While poller_serve() waits, and while it has no thread, it belongs to the
+ * poller.  Whose it is at its end frees it.  All pointers but batch are
+ * borrowed.
  */
 struct connection {
 	struct registry_entry entry; /* fd -1 until it is accepted */

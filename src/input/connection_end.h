@@ -10,9 +10,9 @@
 #include "input/connection.h"
 
 /*
- * End one whose stream has ended so, which nobody else reads for.  It blocks on
- * the outputs, and until all is on the disk where that is asked for.  Its
- * thread, or the poller.
+ * End a connection whose stream has ended in this way; nobody else may read for
+ * it.  It blocks on the outputs, and until all is on the disk where that is
+ * asked for.  Its thread, or the poller.
  */
 void connection_end(struct connection *, enum ending);
 
@@ -20,8 +20,8 @@ void connection_end(struct connection *, enum ending);
 void connection_leave(struct connection *);
 
 /*
- * Reset it: not all that it sent is in the log, or for sure on the disk.  As
- * above.
+ * Reset it: not all that it sent is in the log, or for sure on the disk.  Its
+ * thread, or the poller.
  */
 void connection_turn_away(struct connection *);
 

@@ -12,8 +12,9 @@
 void *connection_main(void *connection);
 
 /*
- * Start it, or have the poller read for it until it needs that.  0, or an error
- * number: there is no thread.  Main thread.
+ * Start it, or let the poller read for it and end it, unless it comes to need
+ * a thread.  0: the connection may be gone by now.  Or an error number: there
+ * is no thread.  Main thread.
  */
 int connection_start(struct connection *);
 

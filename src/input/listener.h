@@ -58,8 +58,8 @@ struct listener {
 	struct registry *registry; /* borrowed */
 	atomic_ulong reads;        /* of all its connections */
 	atomic_size_t unadmitted;  /* of these, how many are not admitted */
-	struct poller *poller;     /* NULL: there is none, nor a summary */
-	/* Borrowed: where threads count what is noted once a minute. */
+	struct poller *poller;     /* NULL: there is none */
+	/* The poller's, for what is noted once a minute; NULL as that. */
 	struct note_summary *summary;
 	struct tls_context *tls; /* owned; NULL: it has no TLS */
 	struct connection *next; /* allocated before accept(2); owned */

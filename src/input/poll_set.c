@@ -133,7 +133,7 @@ remove_connection(struct poll_set *set, struct connection *c)
 		return true;
 	}
 	if (!atomic_load(&set->registry->handing_over) ||
-	    c->poll_entry.ending != ENDING_NONE || c->state != CONNECTION_OPEN)
+	    c->poll_entry.ending != ENDING_NONE)
 		return start_thread(set, c);
 	c->poll_entry.main = NULL;
 	connection_hand_over(c);
@@ -210,8 +210,11 @@ sweep(struct poll_set *set, struct connection **list, long long until_ms)
 		c->coalesce = (struct coalesce){
 			.backoff = c->coalesce.backoff,
 		};
-		if (!remove_connection(set, c))
-			break; /* nor can others be started */
+		/* No thread: nor can others start, but they can be handed over.
+		 */
+		if (!remove_connection(set, c) &&
+		    !atomic_load(&set->registry->handing_over))
+			break;
 	}
 	pthread_mutex_unlock(&set->lock);
 }

@@ -84,32 +84,40 @@ poller_begin(struct poller *first, struct connection *c, void *(*main)(void *))
 }
 
 /*
- * Without a thread it ends here, unless that waits for the disk: others are to
- * be read for meanwhile.
+ * Without a thread it ends here, unless its receipt waits for the disk: others
+ * are to be read for meanwhile, and threads that wait share a sync.
  */
 static bool
 ends_here(const struct poller *poller, const struct connection *c)
 {
+	const struct pool *pool = &poller->listener->pool;
+
 	return c->poll_entry.main && c->poll_entry.ending != ENDING_NONE &&
-	       poller->listener->pool.syncing_mask == 0;
+	       !output_set_has_sync(pool->outputs, pool->output_mask);
 }
 
 static void
 write_group(struct poller *poller, struct group *group)
 {
+	size_t ended = 0;
+
 	batch_emit(group->batch);
-	/* Whoever ends here borrows it: there may be memory for no other. */
+	/* Each end below borrows one, and there may be no memory for two. */
 	batch_return(group->batch);
 	for (size_t i = 0; i < group->count; i++) {
 		struct connection *c = group->list[i];
 
 		connection_written(c);
-		if (ends_here(poller, c)) {
-			poll_set_take(&poller->set, c);
-			connection_end(c, c->poll_entry.ending);
-		} else {
+		if (ends_here(poller, c))
+			group->list[ended++] = c;
+		else
 			poll_set_update(&poller->set, c);
-		}
+	}
+	/* Last, for an end waits until the outputs have its note. */
+	for (size_t i = 0; i < ended; i++) {
+		poll_set_take(&poller->set, group->list[i]);
+		connection_end(group->list[i],
+			       group->list[i]->poll_entry.ending);
 	}
 	*group = (struct group){ 0 };
 }

@@ -3,7 +3,7 @@
  * poller: one thread of a TCP listener that reads for those of its connections
  * which are busy with small writes, while their own threads sleep: to wake a
  * thread for each line costs more than all else that is done for the line.  It
- * also reads for those that have no thread yet.
+ * also reads for those that have no thread, and ends them.
  * Where what it writes is to be on the disk before it reads more, there are
  * two, so that one reads while the other waits.
  * After each turn the poller pauses, so that more comes together, as network
@@ -37,11 +37,12 @@ struct poller *poller_start(struct listener *);
 enum ending poller_serve(struct poller *, struct connection *);
 
 /*
- * Let the poller read for a connection that has no thread yet.  It gets one,
- * which runs main with it, when it needs a timer for an unfinished record, has
- * large writes, is over its rate, is idle for too long or breaks the framing,
- * and for its end where that waits for the disk.  At a restart it is handed
- * over.  false: it cannot.  Main thread.
+ * Let the poller read for a connection that has no thread, and end it.  It gets
+ * one, which runs main with it, when it needs a timer for an unfinished record,
+ * has large writes, is over its rate, is idle for too long or breaks the
+ * framing, and for its end where an output is synced.  At a restart it is
+ * handed over.  true: the connection may be gone by now.  false: the poller
+ * does not take it.  Main thread.
  */
 bool poller_begin(struct poller *, struct connection *, void *(*main)(void *));
 

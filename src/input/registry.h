@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * registry: all live TCP connections.  The main thread adds each, its own
- * thread removes it; the limits are counted here.  The lock is inside, and no
- * call blocks on outputs.
+ * thread or the poller removes it; the limits are counted here.  The lock is
+ * inside, and no call blocks on outputs.
  */
 #ifndef PORTLOG_INPUT_REGISTRY_H
 #define PORTLOG_INPUT_REGISTRY_H
@@ -117,7 +117,7 @@ bool registry_is_stopped(struct registry *, const struct registry_entry *);
 /* Remove an entry and leave its descriptor open.  Main thread. */
 void registry_remove(struct registry *, struct registry_entry *);
 
-/* Remove an entry and close its descriptor.  The connection's thread. */
+/* Remove an entry and close its descriptor.  Whose connection it is. */
 void registry_close(struct registry *, struct registry_entry *);
 
 /*
