@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the status socket counts: how connections end, and what files do."""
 import os
+import select
 import signal
 import socket
 import time
@@ -216,8 +217,12 @@ class Kept(keeper.Case):
             found = wait_for(lambda: (
                 lambda o: 1 + len(young) == o["total"] == o["connections"] +
                 sum(closed(o).values()) and o)(self.listener(daemon)))
-            self.assertIn(found["closed_killed"], (1, 2))
+            ended = sum(bool(select.select([peer], [], [], 0)[0])
+                        for peer in young)
+            self.assertEqual(found["closed_killed"], ended)
             self.assertEqual(found["lost_bytes"], 2)
+            if ended == 0:
+                self.skipTest("so slow that all were in flight")
 
 
 if __name__ == "__main__":
