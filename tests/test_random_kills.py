@@ -284,6 +284,11 @@ class Kills(keeper.Case):
             limits=f"max_record = {MAX_RECORD};")
         self.crowd(crowd)
         self.start_streams()
+        # Those that are not accepted yet would be young at the first kill.
+        wait_for(lambda: sum(
+            listener.get("connections", 0) for listener in
+            self.served.counters().values()) == crowd + len(self.streams),
+            "all to be accepted")
         self.start_datagrams()
         self.start_visitors()
         self.served.wait_until_sent()
