@@ -68,7 +68,8 @@ class Ends(keeper.Case):
             daemon.signal(SIGTERM)
         for daemon, stream in begun:
             self.assert_drained(daemon, stream)
-        self.assertLess(time.monotonic() - started, harness.LATE)
+        # sd-bus itself would wait for 25 seconds.
+        self.assertLess(time.monotonic() - started, 15)
 
     def test_a_bus_that_is_slow_is_waited_for(self):
         daemon, stream = self.begin()

@@ -89,6 +89,8 @@ class Begin(Case):
         for peer in ended:
             peer.shutdown(socket.SHUT_WR)
             self.assertEqual(harness.end_of(peer), b"")
+        # A thread that has ended a connection waits a moment for the next.
+        self.assertEqual(daemon.threads("conn"), FIRST)
         names = [name_of(peer) for peer in ended]
         name = name_of(reset)
         harness.reset(reset)
@@ -191,7 +193,6 @@ class Begin(Case):
         others[0].sendall(b"o\n")
         self.wait_until_told(daemon, others[0], ["one", "tw", "o"])
 
-
     def test_the_watchdog_sees_who_reads_for_them_stand_still(self):
         daemon, others = self.crowded(watchdog_us=800000)
         pings = daemon.keeper
@@ -209,13 +210,12 @@ class Begin(Case):
         if harness.sanitized():
             self.skipTest("a sanitizer ends where memory does")
         daemon, others = self.crowded(watchdog_us=800000)
-        # As many as hold all the memory that was received into before.
-        for peer in self.first[:8]:
-            peer.sendall(b"unfinished")
-        daemon.wait_for_bytes(0, 80)
         with no_more_memory(daemon):
-            others[0].sendall(b"one\n")
+            # So many that they hold all the memory to receive into.
+            for peer in self.first[:16]:
+                peer.sendall(b"unfinished")
             daemon.wait_for_error("out of memory to receive into")
+            others[0].sendall(b"one\n")
             before = len(daemon.keeper.heard("WATCHDOG"))
             # One or two may be for an earlier turn.
             wait_for(lambda: len(daemon.keeper.heard("WATCHDOG")) >=

@@ -218,7 +218,6 @@ class Descriptors(ShortCase):
         self.wait_for_records(daemon, late, 10)
         self.assert_accounted(daemon, self.senders())
 
-
     def test_with_none_left_it_stops_at_once_if_nobody_waits(self):
         daemon = self.daemon(config=BOTH)
         self.limit(daemon, daemon.descriptors())

@@ -26,7 +26,7 @@ enum connection_state {
 /*
  * The acceptor allocates it; once its thread has started it belongs to that.
  * While poller_serve() waits, and while it has no thread, it belongs to the
- * poller.  Whose it is at its end frees it.  All pointers but batch are
+ * poller.  Who has it at its end frees it.  All pointers but batch are
  * borrowed.
  */
 struct connection {

@@ -13,8 +13,8 @@ void *connection_main(void *connection);
 
 /*
  * Start it, or let the poller read for it and end it, unless it comes to need
- * a thread.  0: the connection may be gone by now.  Or an error number: there
- * is no thread.  Main thread.
+ * a thread.  0: do not touch it any more, it may be gone.  Or an error number:
+ * there is no thread.  Main thread.
  */
 int connection_start(struct connection *);
 

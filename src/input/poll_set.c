@@ -210,7 +210,9 @@ sweep(struct poll_set *set, struct connection **list, long long until_ms)
 		c->coalesce = (struct coalesce){
 			.backoff = c->coalesce.backoff,
 		};
-		/* No thread: nor can others start, but they can be handed over.
+		/*
+		 * If one thread cannot start, others cannot either; at a
+		 * restart the others are handed over all the same.
 		 */
 		if (!remove_connection(set, c) &&
 		    !atomic_load(&set->registry->handing_over))

@@ -113,7 +113,7 @@ write_group(struct poller *poller, struct group *group)
 		else
 			poll_set_update(&poller->set, c);
 	}
-	/* Last, for an end waits until the outputs have its note. */
+	/* Last: an end waits for the outputs, and the others would with it. */
 	for (size_t i = 0; i < ended; i++) {
 		poll_set_take(&poller->set, group->list[i]);
 		connection_end(group->list[i],

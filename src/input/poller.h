@@ -41,8 +41,8 @@ enum ending poller_serve(struct poller *, struct connection *);
  * one, which runs main with it, when it needs a timer for an unfinished record,
  * has large writes, is over its rate, is idle for too long or breaks the
  * framing, and for its end where an output is synced.  At a restart it is
- * handed over.  true: the connection may be gone by now.  false: the poller
- * does not take it.  Main thread.
+ * handed over.  true: do not touch it any more, it may be gone.  false: the
+ * poller does not take it.  Main thread.
  */
 bool poller_begin(struct poller *, struct connection *, void *(*main)(void *));
 

@@ -117,7 +117,7 @@ bool registry_is_stopped(struct registry *, const struct registry_entry *);
 /* Remove an entry and leave its descriptor open.  Main thread. */
 void registry_remove(struct registry *, struct registry_entry *);
 
-/* Remove an entry and close its descriptor.  Whose connection it is. */
+/* Remove an entry and close its descriptor.  Its thread, or the poller. */
 void registry_close(struct registry *, struct registry_entry *);
 
 /*
