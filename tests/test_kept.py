@@ -108,12 +108,12 @@ class Restarts(keeper.Case):
         self.assertEqual([str(closed[key]) for key in
                           ("event", "reason", "records", "bytes")],
                          ["closed", "eof", "4", "15"])
-        counted = daemon.counters()
-        self.assertEqual([counted["line"][key] for key in
-                          ("records", "bytes", "total")],
-                         [4, 15, 1])
-        self.assertEqual([counted["dgram"][key] for key in
-                          ("records", "bytes", "lost")], [3, 24, 0])
+        # Records are counted once they are written.
+        wait_for(lambda: (lambda counted: [
+            [counted["line"][key] for key in ("records", "bytes", "total")],
+            [counted["dgram"][key] for key in ("records", "bytes", "lost")]])(
+                daemon.counters()) == [[4, 15, 1], [3, 24, 0]],
+            "the counters")
         self.tcp(daemon).sendall(b"next\n")
         wait_for(lambda: len(daemon.json(self.log)) == 9)
         self.assertEqual(daemon.json(self.log)[-1]["connection"], 2)

@@ -287,7 +287,9 @@ class Counters(Case):
                 daemon.errors()[told:])) == 2)
             for name, text in self.OUTPUT.findall(daemon.errors()[told:]):
                 counters[name] = dict(p.split("=") for p in text.split())
-            return counters["stdout"]["records"] == "11"
+            return (counters["stdout"]["records"] == "11" and
+                    sum(counters[l[0]]["records"]
+                        for l in daemon.listening) == 7)
         wait_for(agree, "all to be counted")
         tcp, udp = (counters[l[0]] for l in daemon.listening)
         self.assertEqual(tcp, {"records": 5, "bytes": 13 + 2 * 151,

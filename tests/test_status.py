@@ -97,7 +97,10 @@ class Answers(Case):
         self.udp(daemon, 1).sendall(b"three")
         harness.wait_for(lambda: len(daemon.data(path=daemon.dir + "/log"))
                          == 3)
-        told = daemon.counters()
+        # Records are counted once they are written.
+        told = harness.wait_for(lambda: (lambda all_: sum(
+            counted["records"] for counted in all_.values()) == 3 and all_)(
+                daemon.counters()))
         for name, counters in told.items():
             found = named(ask(self.path), "listener", name)
             self.assertEqual({k: found[k] for k in counters}, counters)

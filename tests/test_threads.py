@@ -48,7 +48,8 @@ class Threads(harness.Case):
                              [str(n) for n in range(each)])
         self.assertEqual(sorted(r["record"] for r in logged),
                          list(range(1, total + 1)))
-        self.assertEqual(daemon.counters()["dgram"]["records"], total)
+        wait_for(lambda: daemon.counters()["dgram"]["records"] == total,
+                 "all to be counted")
         self.assertEqual(daemon.stop(), 0)
 
     def test_pieces_have_the_number_of_their_record(self):
@@ -128,9 +129,9 @@ class Threads(harness.Case):
                        for r in daemon.records() if r.tag == "*")
         wait_for(lambda: told() + len(daemon.data()) == 3200, "all to be told")
         self.assertGreater(told(), 0)
-        counted = daemon.counters()["dgram"]
-        self.assertEqual(counted["lost"], told())
-        self.assertEqual(counted["records"], 3200 - told())
+        wait_for(lambda: (lambda counted: (
+            counted["lost"], counted["records"]) == (told(), 3200 - told()))(
+                daemon.counters()["dgram"]), "all to be counted")
 
     def test_a_source_has_one_rate_for_all_threads(self):
         daemon = self.daemon(config=configured(threads(
@@ -187,7 +188,8 @@ class Kept(keeper.Case):
             wait_for(lambda n=count: self.kept(daemon) == n, "its sockets")
         total = sent * len(peers)
         wait_for(lambda: len(daemon.data(path=self.log)) >= total, "all")
-        self.assertEqual(daemon.counters()["dgram"]["records"], total)
+        wait_for(lambda: daemon.counters()["dgram"]["records"] == total,
+                 "all to be counted")
         self.assertEqual(daemon.stop(), 0)
         for peer in peers:
             self.assertEqual(sorted(self.told(daemon, peer), key=int),
