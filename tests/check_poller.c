@@ -322,6 +322,7 @@ START_TEST(reads_for_those_that_have_no_thread)
 		ck_assert_uint_eq(
 			atomic_load(&listener.events->closed[ENDING_EOF]),
 			PEERS);
+	ck_assert_uint_eq(atomic_load(&listener.counters->records), 10 * PEERS);
 }
 END_TEST
 

@@ -302,6 +302,7 @@ class Judged(Case):
             self.assertEqual(self.data_of(daemon, peer), ["hello"])
         # One may be slow, on a machine that is busy.
         self.assertLess(sorted(took)[len(took) // 2], 2)
+        self.assertLess(max(took), harness.LATE)
         for connection in silent:
             connection.close()
 

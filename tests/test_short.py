@@ -224,7 +224,9 @@ class Descriptors(ShortCase):
         waiting = self.tcp(daemon)
         wait_for(lambda: self.told(daemon), "the line")
         harness.reset(waiting)
+        begin = time.monotonic()
         self.assertEqual(daemon.stop(), 0, daemon.errors())
+        self.assertLess(time.monotonic() - begin, 8)
 
     def test_fewer_connections_are_taken_than_there_are_descriptors(self):
         with harness.Daemon(config=BOTH, wrap=("prlimit", "--nofile=100"),

@@ -119,6 +119,14 @@ start_thread(struct poll_set *set, struct connection *c)
 	return false;
 }
 
+/* The lock is held. */
+static void
+take(struct poll_set *set, struct connection *c)
+{
+	epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
+	leave(c);
+}
+
 /*
  * The lock is held.  From here on the connection is its own thread's, or, at a
  * restart, the registry's.  false: no thread can be started, so it is here.
@@ -126,8 +134,7 @@ start_thread(struct poll_set *set, struct connection *c)
 static bool
 remove_connection(struct poll_set *set, struct connection *c)
 {
-	epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
-	leave(c);
+	take(set, c);
 	if (!c->poll_entry.main) {
 		sem_post(&c->poll_entry.removed);
 		return true;
@@ -144,8 +151,7 @@ void
 poll_set_take(struct poll_set *set, struct connection *c)
 {
 	pthread_mutex_lock(&set->lock);
-	epoll_ctl(set->epoll_fd, EPOLL_CTL_DEL, c->entry.fd, NULL);
-	leave(c);
+	take(set, c);
 	pthread_mutex_unlock(&set->lock);
 }
 

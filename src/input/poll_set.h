@@ -41,8 +41,7 @@ void poll_set_close(struct poll_set *);
  */
 bool poll_set_add(struct poll_set *, struct connection *);
 
-/* Remove one that has no thread: from here on it is the caller's.  The poller.
- */
+/* Remove one that has no thread: it is the caller's now.  The poller. */
 void poll_set_take(struct poll_set *, struct connection *);
 
 /*

@@ -119,7 +119,8 @@ write_group(struct poller *poller, struct group *group)
 		connection_end(group->list[i],
 			       group->list[i]->poll_entry.ending);
 	}
-	*group = (struct group){ 0 };
+	group->batch = NULL;
+	group->count = group->used = 0;
 }
 
 static void
