@@ -14,7 +14,7 @@
 #define REOPEN_MS 10000
 
 /* At the end, for a file that is being reopened. */
-#define SETTLE_MS 200
+#define SETTLE_MS 1000
 
 static void
 reopen_all(struct reopen *reopen)

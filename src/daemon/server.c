@@ -295,8 +295,9 @@ clean_up(struct server *s)
 	retired_close(&s->retired);
 	closed = output_set_close(s->outputs);
 	state_close(&s->listeners.state); /* in which they count their doubts */
-	for (int i = 0; i < POLLED_LISTENERS; i++)
-		close(s->polled[i].fd);
+	/* POLLED_WAKE closes with the process: a reopen may yet ring it. */
+	close(s->polled[POLLED_SIGNAL].fd);
+	close(s->polled[POLLED_BROKEN].fd);
 	close(s->handover_fd);
 	free(s->polled);
 	return closed;
