@@ -107,15 +107,20 @@ frame_of(enum tag tag)
 
 struct found {
 	struct trace trace;
+	uint8_t first; /* byte of the stream; 0: it has none */
 	bool is_bad;
 };
 
-/* A note may be first and last; the last says whether a frame was bad. */
+/* Before the records, what it looks like; the last says of a bad frame. */
 static void
 check_note(struct found *found, const char *line, size_t size)
 {
-	if (memmem(line, size, "opened", 6)) {
+	bool is_opened = memmem(line, size, "opened", 6);
+	bool is_look = memmem(line, size, "looks", 5);
+
+	if (is_opened || is_look) {
 		REQUIRE(found->trace.count == 0);
+		REQUIRE(!is_look || memchr("\x16\rP", found->first, 3));
 		return;
 	}
 	REQUIRE(memmem(line, size, "closed", 6));
@@ -141,7 +146,7 @@ static void
 check_log(const struct trace *expected, const struct stream *s, int number)
 {
 	struct trace logged = *expected;
-	struct found found = { 0 };
+	struct found found = { .first = s->size > 0 ? s->data[0] : 0 };
 	bool was_bad = false;
 
 	trace_init(&found.trace, s);
