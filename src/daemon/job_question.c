@@ -44,7 +44,7 @@ job_question_ask(struct job_question *question)
 		atomic_store(&question->answer, JOB_STOP);
 }
 
-/* It may be about to ring done_fd, which must not be closed before. */
+/* It may be about to ring done_fd, and then it can be asked once more. */
 void
 job_question_end(struct job_question *question)
 {

@@ -15,7 +15,8 @@
 struct reopen {
 	struct listeners *listeners; /* borrowed, as the outputs */
 	struct output_set *outputs;
-	int done_fd; /* an eventfd, rung when a thread is done; borrowed */
+	int done_fd; /* an eventfd, rung by a thread as its last act: until the
+		      * process ends it stays open; borrowed */
 	long long until_ms;  /* systemd is told by then; 0: it has been */
 	atomic_uint threads; /* that run; it must outlive them */
 };
