@@ -289,6 +289,35 @@ START_TEST(another_framer_continues_at_any_byte)
 }
 END_TEST
 
+/* As where one thread reads for many: each read goes somewhere else. */
+START_TEST(other_memory_gets_what_is_held)
+{
+	size_t size, capacity = framer_capacity(streams[_i].max_record);
+	unsigned char *memory = malloc(capacity);
+	char bytes[128];
+
+	size = stream_bytes(_i, bytes);
+	for (size_t split = 0; split <= size; split++) {
+		struct result result = { .size = 0 };
+		struct framer framer;
+		unsigned char rest[128];
+
+		framer_init(&framer, streams[_i].framing, streams[_i].settings,
+			    streams[_i].max_record);
+		framer_lend(&framer, memory, capacity);
+		feed(&framer, bytes, split, &result);
+		framer_lend(&framer, rest, framer_held(&framer));
+		memset(memory, 0xa5, capacity);
+		framer_lend(&framer, memory, capacity);
+		feed(&framer, bytes + split, size - split, &result);
+		end(&framer, &result);
+		result.text[result.size] = '\0';
+		ck_assert_str_eq(result.text, streams[_i].records);
+	}
+	free(memory);
+}
+END_TEST
+
 START_TEST(a_framing_without_its_settings_is_left_as_it_was)
 {
 	static const enum framing framings[] = { FRAMING_DELIMITER,
@@ -361,6 +390,8 @@ SUITE(framer)
 	tcase_add_loop_test(tests, flushes_an_unfinished_record, 0,
 			    sizeof flushes / sizeof *flushes);
 	tcase_add_loop_test(tests, another_framer_continues_at_any_byte, 0,
+			    sizeof streams / sizeof *streams);
+	tcase_add_loop_test(tests, other_memory_gets_what_is_held, 0,
 			    sizeof streams / sizeof *streams);
 	tcase_add_test(tests, a_framing_without_its_settings_is_left_as_it_was);
 	tcase_add_test(tests, each_read_of_a_chunk_is_a_record);

@@ -14,6 +14,7 @@
 
 #include "base/thread.h"
 #include "input/connection_io.h"
+#include "input/connection_memory.h"
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
 #include "input/poller.h"
@@ -21,6 +22,8 @@
 #define PEERS 20 /* more than the poller reads into one batch */
 
 static struct output_config output = { .type = OUTPUT_FILE, .mode = 0600 };
+#define MAX_RECORD 8192
+
 static struct listener_config config = { .limits = { .max_record = 100 } };
 static struct inflight inflight = { .send_fd = -1, .receive_fd = -1 };
 static struct registry registry;
@@ -71,7 +74,8 @@ set_up_with(enum output_sync sync)
 	ck_assert(listener_enter_state(&listener, &state));
 	pool_init(&listener.pool,
 		  output_set_open(&all, registry.left_fd, registry.left_fd), 1,
-		  listener.state_entry, framer_capacity(100), 100);
+		  listener.state_entry, framer_capacity(MAX_RECORD),
+		  MAX_RECORD);
 	listener.poller = poller_start(&listener);
 	ck_assert_ptr_nonnull(listener.poller);
 }
@@ -169,8 +173,7 @@ begin(struct peer *peer)
 static void
 close_peer(struct peer *peer)
 {
-	if (peer->connection->batch)
-		connection_give_back(peer->connection);
+	connection_give_back(peer->connection);
 	connection_progress_end(peer->connection);
 	registry_close(&registry, &peer->connection->entry);
 	free(peer->connection);
@@ -367,6 +370,32 @@ START_TEST(starts_none_where_an_unfinished_record_has_no_timer)
 }
 END_TEST
 
+/* Then the poller's batch serves the next ones. */
+START_TEST(a_short_unfinished_record_needs_no_batch)
+{
+	static char text[5001];
+
+	config.limits.max_record = sizeof text;
+	memset(text, 'x', sizeof text - 1);
+	for (int i = 0; i < 2; i++)
+		begin(&peers[i]);
+	send_text(&peers[0], "one\nha");
+	send_text(&peers[1], "one\n");
+	send_text(&peers[1], text);
+	ck_assert_int_eq(count("F one\n", 2), 2);
+	registry_hand_over(&registry);
+	while (!registry_is_handed_over(&registry))
+		usleep(1000);
+	ck_assert_uint_eq(connection_held(peers[0].connection), 2);
+	ck_assert_mem_eq(peers[0].connection->rest, "ha", 2);
+	ck_assert_ptr_null(peers[0].connection->batch);
+	ck_assert_uint_eq(connection_held(peers[1].connection), 5000);
+	ck_assert_ptr_nonnull(peers[1].connection->batch);
+	for (int i = 0; i < 2; i++)
+		close_peer(&peers[i]);
+}
+END_TEST
+
 START_TEST(hands_over_those_that_have_no_thread)
 {
 	for (int i = 0; i < PEERS; i++)
@@ -466,6 +495,7 @@ add_tests(TCase *tests)
 	tcase_add_test(tests, starts_a_thread_for_large_writes);
 	tcase_add_test(tests,
 		       starts_none_where_an_unfinished_record_has_no_timer);
+	tcase_add_test(tests, a_short_unfinished_record_needs_no_batch);
 	tcase_add_test(tests, hands_over_those_that_have_no_thread);
 	tcase_add_test(tests, is_alive_while_all_are_at_rest);
 	tcase_add_test(tests, as_many_threads_may_read_as_there_are_cores);

@@ -9,6 +9,7 @@
 #include "base/escape.h"
 #include "config/networks.h"
 #include "input/connection_io.h"
+#include "input/connection_memory.h"
 #include "input/connection_progress.h"
 #include "input/proxy_header.h"
 #include "input/transport.h"

@@ -32,6 +32,7 @@ connection_free(struct connection *c)
 	if (c->entry.fd >= 0)
 		close(c->entry.fd);
 	free(c->unfinished);
+	free(c->rest);
 	tls_stream_free(c->tls);
 	free(c->identity);
 	free(c->secured);

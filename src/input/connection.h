@@ -59,7 +59,8 @@ struct connection {
 		bool at_rest; /* without a thread and a record unfinished */
 	} poll_entry;         /* see poll_set.h */
 	struct state_connection *state_entry;
-	struct batch *batch;  /* owned; NULL while no data is in hand */
+	struct batch *batch;  /* owned; NULL: see connection_memory.h */
+	unsigned char *rest;  /* what the framer holds without it; owned */
 	struct timespec time; /* of the last read */
 	long long opened_ms;  /* these on CLOCK_MONOTONIC */
 	long long received_ms;

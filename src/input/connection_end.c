@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/diag.h"
 #include "input/connection_io.h"
+#include "input/connection_memory.h"
 #include "input/connection_progress.h"
 #include "input/connection_rate.h"
 #include "input/note_summary.h"

@@ -7,27 +7,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "input/connection_memory.h"
 #include "input/connection_progress.h"
 #include "input/connection_rate.h"
 #include "input/first_bytes.h"
 #include "input/transport.h"
-
-void
-connection_borrow(struct connection *c)
-{
-	if (c->framer.memory)
-		return;
-	c->batch = batch_borrow(&c->listener->pool);
-	framer_lend(&c->framer, c->batch->input, c->listener->pool.input_size);
-}
-
-void
-connection_give_back(struct connection *c)
-{
-	batch_return(c->batch);
-	c->batch = NULL;
-	framer_lend(&c->framer, NULL, 0);
-}
 
 /*
  * For those who ask for it, and for the report of what is lost, should the
@@ -415,21 +399,6 @@ connection_receive_first(struct connection *c)
 	return ending;
 }
 
-/* Copy an unfinished record out of memory that others will use. */
-static void
-keep_unfinished(struct connection *c)
-{
-	const unsigned char *rest = framer_held_bytes(&c->framer);
-	size_t held = framer_held(&c->framer);
-
-	framer_lend(&c->framer, NULL, 0);
-	if (held == 0)
-		return;
-	connection_borrow(c);
-	memcpy(c->batch->input, rest, held);
-	framer_received(&c->framer, held);
-}
-
 enum ending
 connection_receive_into(struct connection *c, struct batch *shared,
 			size_t *used)
@@ -437,14 +406,14 @@ connection_receive_into(struct connection *c, struct batch *shared,
 	uint64_t before = c->bytes;
 	enum ending ending;
 
-	if (!c->batch)
-		framer_lend(&c->framer, shared->input + *used,
-			    shared->pool->input_size - *used);
+	if (c->batch)
+		return receive(c, shared);
+	connection_share(c, shared->input + *used,
+			 shared->pool->input_size - *used);
+	*used += framer_held(&c->framer);
 	ending = receive(c, shared);
-	if (!c->batch) {
-		*used += (size_t)(c->bytes - before);
-		keep_unfinished(c);
-	}
+	*used += (size_t)(c->bytes - before);
+	connection_leave_shared(c);
 	return ending;
 }
 
@@ -452,8 +421,7 @@ void
 connection_written(struct connection *c)
 {
 	connection_progress_written(c);
-	if (c->batch && framer_held(&c->framer) == 0)
-		connection_give_back(c);
+	connection_give_back(c);
 }
 
 void

@@ -9,13 +9,6 @@
 #include "input/connection.h"
 
 /*
- * A batch is borrowed only while data is in hand or about to be.  borrow waits
- * while there is no memory.
- */
-void connection_borrow(struct connection *);
-void connection_give_back(struct connection *);
-
-/*
  * Add a frame, or all frames that are complete, to a batch: the bytes must
  * hold until that is written.  Blocks on outputs if it becomes full.
  * take_records: whether there was any.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "input/connection_io.h"
+#include "input/connection_memory.h"
 #include "input/connection_progress.h"
 #include "system/socket_peer.h"
 #include "system/sockets_input.h"

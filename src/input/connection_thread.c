@@ -13,6 +13,7 @@
 #include "input/admission.h"
 #include "input/connection_end.h"
 #include "input/connection_io.h"
+#include "input/connection_memory.h"
 #include "input/connection_progress.h"
 #include "input/connection_rate.h"
 #include "input/connection_restore.h"
@@ -169,8 +170,7 @@ serve(struct connection *c, bool was_polled)
 	    !atomic_load(&c->registry->handing_over))
 		ending = connection_receive_first(c);
 	while (ending == ENDING_NONE) {
-		if (c->batch && framer_held(&c->framer) == 0)
-			connection_give_back(c);
+		connection_give_back(c);
 		ending = serve_once(c);
 	}
 	return ending;

@@ -50,9 +50,14 @@ framer_resume(struct framer *f, enum framing framing, uint64_t remaining,
 void
 framer_lend(struct framer *f, unsigned char *memory, size_t capacity)
 {
+	size_t held = framer_held(f);
+
+	if (held > 0)
+		memcpy(memory, f->memory + f->begin, held);
 	f->memory = memory;
 	f->capacity = capacity;
-	f->begin = f->end = f->searched = 0;
+	f->begin = 0;
+	f->end = held;
 }
 
 size_t

@@ -101,7 +101,7 @@ framer_is_counted(const struct framer *f)
 	       f->framing == FRAMING_LENGTH;
 }
 
-/* Lend memory of capacity bytes to a framer that holds nothing. */
+/* Lend it memory of capacity bytes, to which what it holds is copied. */
 void framer_lend(struct framer *, unsigned char *memory, size_t capacity);
 
 /*
