@@ -430,16 +430,14 @@ START_TEST(is_alive_while_all_are_at_rest)
 }
 END_TEST
 
-START_TEST(as_many_threads_may_read_as_there_are_cores)
+START_TEST(has_as_many_turns_as_there_are_cores)
 {
+	struct turns *turns = poller_turns(listener.poller);
 	int count = 0;
 
-	while (poller_begin_read(listener.poller))
+	while (turns_take(turns))
 		count++;
 	ck_assert_int_eq(count, get_nprocs());
-	ck_assert(!poller_begin_read(listener.poller));
-	poller_end_read(listener.poller);
-	ck_assert(poller_begin_read(listener.poller));
 }
 END_TEST
 
@@ -498,7 +496,7 @@ add_tests(TCase *tests)
 	tcase_add_test(tests, a_short_unfinished_record_needs_no_batch);
 	tcase_add_test(tests, hands_over_those_that_have_no_thread);
 	tcase_add_test(tests, is_alive_while_all_are_at_rest);
-	tcase_add_test(tests, as_many_threads_may_read_as_there_are_cores);
+	tcase_add_test(tests, has_as_many_turns_as_there_are_cores);
 	tcase_add_test(tests, is_alive_while_it_works_or_has_nothing_to_do);
 }
 

@@ -19,13 +19,13 @@
 #include "record/record.h"
 #include "system/state.h"
 
-#define BATCH_RECORDS 512
+#define BATCH_RECORDS 1024
 
 /*
  * Where outputs settle, a thread has more in hand: so many records in a batch
  * that are written and not safe yet, and so many bytes more in its input.
  */
-#define IN_HAND_RECORDS ((size_t)16 * BATCH_RECORDS)
+#define IN_HAND_RECORDS ((size_t)8 * BATCH_RECORDS)
 #define IN_HAND_BYTES 1048576
 
 /* A listener's spare batches, and where their records go. */

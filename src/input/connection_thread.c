@@ -44,25 +44,34 @@ stop(struct connection *c, enum connection_state state)
 	registry_stop_one(c->registry, &c->entry);
 }
 
-/*
- * While all cores read, one more thread would only be one more to wake; who
- * waits for the disk takes none.
- */
+/* A large read may wait for the disk even before all of it is written. */
+static bool
+needs_no_turn(const struct connection *c)
+{
+	return !c->listener->poller || c->framer.framing == FRAMING_CHUNK ||
+	       c->tls ||
+	       (c->coalesce.is_large && c->listener->pool.syncing_mask != 0);
+}
+
+/* While all cores read, a small read is the poller's, and a large one waits. */
 static enum ending
 receive_or_poll(struct connection *c)
 {
 	struct poller *poller = c->listener->poller;
+	struct turns *turns;
 	enum ending ending;
 
-	if (!poller || c->framer.framing == FRAMING_CHUNK ||
-	    c->coalesce.is_large || c->tls)
+	if (needs_no_turn(c))
 		return connection_receive(c);
-	if (!poller_begin_read(poller)) {
+	turns = poller_turns(poller);
+	if (c->coalesce.is_large) {
+		turns_await(turns);
+	} else if (!turns_take(turns)) {
 		c->coalesce.active = true;
 		return poller_serve(poller, c);
 	}
 	ending = connection_read(c);
-	poller_end_read(poller);
+	turns_end(turns);
 	connection_settle(c);
 	return ending;
 }

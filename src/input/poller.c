@@ -15,7 +15,7 @@
 #include "input/connection_io.h"
 #include "input/poll_set.h"
 
-/* Connections served in one turn. */
+/* Connections served in one round. */
 #define EVENTS 256
 
 /* What is left of the input for one more small read. */
@@ -30,12 +30,11 @@ struct poller {
 	struct poll_set set;
 	struct note_summary summary;
 	pthread_t thread;
-	int wake_fd;         /* an eventfd, to leave epoll_wait(2) */
-	atomic_int phase;    /* enum phase */
-	atomic_uint reading; /* threads between begin_read and end_read */
-	unsigned cores;
-	atomic_ulong turns;    /* of the loop */
-	unsigned long checked; /* turns that poller_is_alive() has seen */
+	int wake_fd;      /* an eventfd, to leave epoll_wait(2) */
+	atomic_int phase; /* enum phase */
+	struct turns turns;
+	atomic_ulong rounds;   /* of its loop */
+	unsigned long checked; /* rounds that poller_is_alive() has seen */
 	bool was_at_rest;      /* when it was asked last */
 	struct epoll_event events[EVENTS];
 };
@@ -196,7 +195,7 @@ poller_main(void *argument)
 				  registry->handover_fd, NULL);
 		poll_set_sweep(&poller->set, handing_over);
 		note_summary_write(&poller->summary, clock_now_ms());
-		atomic_fetch_add(&poller->turns, 1);
+		atomic_fetch_add(&poller->rounds, 1);
 		if (served > 0 && served < EVENTS && !handing_over)
 			nanosleep(&pause, NULL);
 	}
@@ -216,6 +215,7 @@ free_all(struct poller *poller)
 	if (poller->wake_fd >= 0)
 		close(poller->wake_fd);
 	note_summary_destroy(&poller->summary);
+	turns_destroy(&poller->turns);
 	free(poller);
 	errno = error;
 }
@@ -230,7 +230,7 @@ start_one(struct listener *listener, bool is_first)
 		return NULL;
 	poller->listener = listener;
 	poller->registry = listener->registry;
-	poller->cores = (unsigned)get_nprocs();
+	turns_init(&poller->turns, (unsigned)get_nprocs());
 	poller->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (is_first)
 		note_summary_init(&poller->summary, listener, poller->wake_fd);
@@ -265,31 +265,22 @@ poller_start(struct listener *listener)
 	return NULL;
 }
 
-bool
-poller_begin_read(struct poller *poller)
+struct turns *
+poller_turns(struct poller *poller)
 {
-	if (atomic_fetch_add(&poller->reading, 1) < poller->cores)
-		return true;
-	poller_end_read(poller);
-	return false;
-}
-
-void
-poller_end_read(struct poller *poller)
-{
-	atomic_fetch_sub(&poller->reading, 1);
+	return &poller->turns;
 }
 
 bool
 poller_is_alive(struct poller *poller)
 {
 	const struct pool *pool = &poller->listener->pool;
-	unsigned long turns = atomic_load(&poller->turns);
-	bool moved = turns != poller->checked;
+	unsigned long rounds = atomic_load(&poller->rounds);
+	bool moved = rounds != poller->checked;
 	/* What came since it was asked may be about to be read. */
 	bool may_rest = poller->was_at_rest;
 
-	poller->checked = turns;
+	poller->checked = rounds;
 	poller->was_at_rest = poll_set_is_at_rest(&poller->set);
 	if (poller->other && !poller_is_alive(poller->other))
 		return false;

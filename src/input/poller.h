@@ -6,7 +6,7 @@
  * also reads for those that have no thread, and ends them.
  * Where what it writes is to be on the disk before it reads more, there are
  * two, so that one reads while the other waits.
- * After each turn the poller pauses, so that more comes together, as network
+ * After each round the poller pauses, so that more comes together, as network
  * cards moderate their interrupts.  It also writes the listener's summaries of
  * notes, for those who count must not block on outputs.
  */
@@ -15,9 +15,10 @@
 
 #include "input/connection.h"
 #include "input/note_summary.h"
+#include "input/turns.h"
 
 /*
- * The pause after each turn: so much later a line may be written, and 50 us
+ * The pause after each round: so much later a line may be written, and 50 us
  * more, by which the kernel lets timers be late.  Less costs more: see delay in
  * bench/README.md.
  */
@@ -46,16 +47,11 @@ enum ending poller_serve(struct poller *, struct connection *);
  */
 bool poller_begin(struct poller *, struct connection *, void *(*main)(void *));
 
-/*
- * Call begin before a connection's own thread reads, and end once it has
- * written that, before it waits until it is safe.  false: as many read as there
- * are cores, so that one more would be faster served by the poller.
- */
-bool poller_begin_read(struct poller *);
-void poller_end_read(struct poller *);
+/* The turns of the connections' own threads.  Any thread. */
+struct turns *poller_turns(struct poller *);
 
 /*
- * Whether the thread has made a turn since this was last asked, or has
+ * Whether the thread has made a round since this was last asked, or has
  * nothing to do, or waits for an output.  Main thread.
  */
 bool poller_is_alive(struct poller *);
