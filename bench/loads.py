@@ -157,7 +157,7 @@ SECTIONS = [
                                          "tcp-64x64", "udp-100k")),
             "portlogd,portlogd-json,portlogd-raw,limit"),
     Section("lines", "Beside a limit that writes as many bytes",
-            tuple(ALL[name] for name in ("tcp-24", "tcp-128")),
+            tuple(ALL[name] for name in ("tcp-24", "tcp-128", "tcp-64x64")),
             "portlogd,limit,limit-lines"),
     Section("tls", "Over TLS 1.3", tuple(TLS),
             "portlogd,rsyslog,syslog-ng,stunnel"),
