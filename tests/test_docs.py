@@ -63,9 +63,9 @@ listeners = ( { protocol = "tcp"; port = 1; allow = [ "::/0" ];
                 delimiter = "."; },
               { protocol = "tcp"; port = 3; framing = "length";
                 length_bytes = 2; },
-              { protocol = "unix-stream"; path = "/tmp/u"; group = "0"; } );
+              { protocol = "unix-stream"; path = "/nowhere/u"; group = "0"; } );
 names = ( { address = "192.0.2.17"; name = "pump3"; } );
-outputs = ( { type = "stdout"; }, { type = "file"; path = "/tmp/x"; max_size = 65536; },
+outputs = ( { type = "stdout"; }, { type = "file"; path = "/nowhere/x"; max_size = 65536; },
             { type = "syslog"; }, { type = "journal"; } );
 """ % (64 * "0")
 
