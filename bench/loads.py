@@ -103,8 +103,9 @@ TLS = [
 ]
 
 RECEIPTS = [
-    Load(f"receipts-{count}", f"{count:,} senders, a connection for each 16 "
-         "lines, until the receiver ends it", "receipt",
+    Load(f"receipts-{count}", f"{count:,} sender{'s' * (count > 1)}, "
+         "a connection for each 16 lines, until the receiver ends it",
+         "receipt",
          connections=count, lines=lines, write_lines=16)
     for count, lines in ((1, 8_000), (8, 32_000), (64, 64_000),
                          (1000, 64_000))

@@ -62,6 +62,16 @@ def find(program):
                         ":/usr/local/sbin:/usr/sbin:/sbin")
 
 
+def version_of(program, option, environment=None):
+    """The number of its version; "?" if it prints none."""
+    said = subprocess.run(
+        [program, option], text=True, check=False, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, **(environment or {})}).stdout
+    number = re.search(r"\d+(\.\d+)+", said)
+    return number.group() if number else "?"
+
+
 class Receiver:
     """program must be installed for it."""
     program = None
@@ -73,16 +83,10 @@ class Receiver:
     version_option = "--version"
 
     def version(self):
-        """The number of its version; "?" if it prints none."""
-        if not self.version_option:
-            return ""
-        said = subprocess.run(
-            [self.program, self.version_option], text=True, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **self.environment}).stdout
-        number = re.search(r"\d+(\.\d+)+", said)
-        return number.group() if number else "?"
+        """Of its program; "": that has none."""
+        return (self.version_option and
+                version_of(self.program, self.version_option,
+                           self.environment) or "")
 
     def is_there(self):
         return self.program is not None
@@ -152,6 +156,9 @@ class Stunnel(Portlogd):
 
     def is_there(self):
         return super().is_there() and find("stunnel4") is not None
+
+    def version(self):
+        return version_of(find("stunnel4"), "-version")
 
     def command(self, setup):
         certificate, key = setup.certify()

@@ -108,9 +108,11 @@ def of_section(section, found):
 
 
 def of_machine(found):
-    versions = ", ".join(f"{name} {version}" for name, version
-                         in found["versions"].items()
-                         if version and not name.startswith("portlogd-"))
+    programs = [name for name in found["versions"]
+                if not any(name.startswith(f"{other}-")
+                           for other in found["versions"])]
+    versions = ", ".join(f"{name} {found['versions'][name]}"
+                         for name in programs if found["versions"][name])
     text = f"{found['machine']}; {versions}. Turns: {found['turns']}"
     if found["scale"] != 1:
         text += f"; {found['scale']:g} times the lines"
