@@ -107,6 +107,7 @@ run(struct trace *t, const struct stream *s, bool is_split, bool is_flushed)
 {
 	size_t capacity = framer_capacity(s->max_record);
 	unsigned char *memory = fuzz_memory(capacity);
+	unsigned char *other = fuzz_memory(capacity);
 	struct framer f;
 
 	framer_init(&f, s->framing, s->settings, s->max_record);
@@ -122,14 +123,15 @@ run(struct trace *t, const struct stream *s, bool is_split, bool is_flushed)
 		take_all(t, &f);
 		if (is_flushed && next & 0x80)
 			take_flushed(t, &f);
-		if (framer_held(&f) > 0)
-			continue;
-		/* An idle connection returns its memory: overwrite it. */
+		/* A connection returns its memory: overwrite it. */
+		framer_lend(&f, other, capacity);
 		memset(memory, 0xa5, s->max_record);
-		framer_lend(&f, memory, capacity);
+		other = memory;
+		memory = f.memory;
 	}
 	take_end(t, &f);
 	free(memory);
+	free(other);
 }
 
 /* Frame a stream in place, as the lines of a datagram are framed. */

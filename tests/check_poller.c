@@ -14,7 +14,6 @@
 
 #include "base/thread.h"
 #include "input/connection_io.h"
-#include "input/connection_memory.h"
 #include "input/connection_progress.h"
 #include "input/connection_thread.h"
 #include "input/poller.h"
@@ -173,10 +172,10 @@ begin(struct peer *peer)
 static void
 close_peer(struct peer *peer)
 {
-	connection_give_back(peer->connection);
 	connection_progress_end(peer->connection);
 	registry_close(&registry, &peer->connection->entry);
-	free(peer->connection);
+	peer->connection->entry.fd = -1;
+	connection_free(peer->connection);
 	close(peer->fd);
 }
 
@@ -373,14 +372,13 @@ END_TEST
 /* Then the poller's batch serves the next ones. */
 START_TEST(a_short_unfinished_record_needs_no_batch)
 {
-	static char text[5001];
+	static char text[5005] = "one\n";
 
 	config.limits.max_record = sizeof text;
-	memset(text, 'x', sizeof text - 1);
+	memset(text + 4, 'x', sizeof text - 5);
 	for (int i = 0; i < 2; i++)
 		begin(&peers[i]);
 	send_text(&peers[0], "one\nha");
-	send_text(&peers[1], "one\n");
 	send_text(&peers[1], text);
 	ck_assert_int_eq(count("F one\n", 2), 2);
 	registry_hand_over(&registry);
@@ -437,7 +435,7 @@ START_TEST(has_as_many_turns_as_there_are_cores)
 
 	while (turns_take(turns))
 		count++;
-	ck_assert_int_eq(count, get_nprocs());
+	ck_assert_int_eq(count, get_nprocs() > 2 ? get_nprocs() : 2);
 }
 END_TEST
 
@@ -471,7 +469,7 @@ START_TEST(is_alive_while_it_works_or_has_nothing_to_do)
 	join(&peers[0], false);
 	send_text(&peers[0], "one\n");
 	ck_assert_int_eq(count("F one\n", 1), 1);
-	/* It has made a turn, or will soon. */
+	/* It has made a round, or will soon. */
 	while (!poller_is_alive(listener.poller))
 		usleep(1000);
 	ck_assert_int_eq(leave(&peers[0]), ENDING_NONE);

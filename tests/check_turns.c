@@ -8,11 +8,12 @@
 #include "input/turns.h"
 
 #define THREADS 4
-#define ALL_TURNS 1000
+#define ALL_TURNS 2000
 #define TURN_NS 100000
 
 static struct turns turns;
 static atomic_int taken;
+static pthread_barrier_t all_have_begun;
 
 START_TEST(there_are_so_many)
 {
@@ -46,6 +47,7 @@ take_turns(void *argument)
 {
 	int *own = argument;
 
+	pthread_barrier_wait(&all_have_begun);
 	while (atomic_fetch_add(&taken, 1) < ALL_TURNS) {
 		turns_await(&turns);
 		work();
@@ -61,14 +63,17 @@ START_TEST(those_that_wait_share_them)
 	pthread_t threads[THREADS];
 	int own[THREADS] = { 0 };
 
-	turns_init(&turns, 1);
+	turns_init(&turns, 2);
+	turns_await(&turns); /* so that there is but one */
+	pthread_barrier_init(&all_have_begun, NULL, THREADS);
 	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(thread_start(&threads[i], take_turns, &own[i]),
 				 0);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_ge(own[i], ALL_TURNS / THREADS / 2);
+		ck_assert_int_ge(own[i], ALL_TURNS / THREADS / 4);
+	pthread_barrier_destroy(&all_have_begun);
 	turns_destroy(&turns);
 }
 END_TEST

@@ -213,7 +213,7 @@ class Begin(Case):
         with no_more_memory(daemon):
             # So many that they hold all the memory to receive into.
             for peer in self.first[:16]:
-                peer.sendall(b"unfinished")
+                peer.sendall(b"unfinished" * 1000)
             daemon.wait_for_error("out of memory to receive into")
             others[0].sendall(b"one\n")
             before = len(daemon.keeper.heard("WATCHDOG"))

@@ -18,7 +18,7 @@
 #include "input/udp.h"
 #include "record/framer.h"
 
-/* Connections accepted in one turn: then signals are read again. */
+/* Connections accepted in a row: then signals are read again. */
 #define ACCEPTS 64
 #define RETRY_MS 1000
 

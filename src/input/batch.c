@@ -74,12 +74,20 @@ new_batch(struct pool *pool)
 }
 
 struct batch *
+batch_try_borrow(struct pool *pool)
+{
+	struct batch *batch = take_spare(pool);
+
+	return batch ? batch : new_batch(pool);
+}
+
+struct batch *
 batch_borrow(struct pool *pool)
 {
 	struct batch *batch;
 
 	/* Nothing is lost: the peer's bytes wait in the kernel. */
-	while (!(batch = take_spare(pool)) && !(batch = new_batch(pool))) {
+	while (!(batch = batch_try_borrow(pool))) {
 		diag_limited(&short_of_memory, LOG_ERR,
 			     "out of memory to receive into: trying again "
 			     "every second");

@@ -96,9 +96,10 @@ pool_lost_sign(const struct pool *pool)
 
 /*
  * Borrow an empty batch.  Without memory it blocks, and tries again each
- * second. Any thread but the main one.
+ * second; try does not, and returns NULL. Any thread but the main one.
  */
 struct batch *batch_borrow(struct pool *);
+struct batch *batch_try_borrow(struct pool *);
 
 /* Return a batch, which must be empty.  Any thread. */
 void batch_return(struct batch *);

@@ -17,7 +17,7 @@
 /* ACTIVE_READS doubles each time that waiting brought too little: to 4096. */
 #define MAX_BACKOFF 9
 
-/* A peer whose reads are so large must not be slowed down. */
+/* The poller's pauses would slow down a peer whose reads are so large. */
 #define LARGE_BYTES 32768
 
 static bool

@@ -20,7 +20,7 @@ struct coalesce {
 	size_t bytes;     /* of these reads */
 	unsigned backoff; /* how often waiting brought too little */
 	bool active;      /* wait before the next read */
-	bool is_large;    /* the last read was: do not delay such a peer */
+	bool is_large;    /* the last read was: it is not for the poller */
 };
 
 /*

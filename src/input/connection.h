@@ -26,8 +26,8 @@ enum connection_state {
 /*
  * The acceptor allocates it; once its thread has started it belongs to that.
  * While poller_serve() waits, and while it has no thread, it belongs to the
- * poller.  Who has it at its end frees it.  All pointers but batch are
- * borrowed.
+ * poller.  Who has it at its end frees it.  Pointers are borrowed, unless
+ * it says that they are owned.
  */
 struct connection {
 	struct registry_entry entry; /* fd -1 until it is accepted */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 /*
- * To copy an unfinished record of so many bytes, and to search it again, costs
- * little beside the read that follows.
+ * To copy an unfinished record of so many bytes costs little beside the read
+ * that follows.
  */
 #define SHORT_BYTES 4096
 
@@ -34,13 +34,31 @@ keep_rest(struct connection *c)
 	return true;
 }
 
+static void
+use(struct connection *c, struct batch *batch)
+{
+	c->batch = batch;
+	lend(c, batch->input, batch->pool->input_size);
+}
+
 void
 connection_borrow(struct connection *c)
 {
+	if (!c->batch)
+		use(c, batch_borrow(&c->listener->pool));
+}
+
+bool
+connection_try_borrow(struct connection *c)
+{
+	struct batch *batch;
+
 	if (c->batch)
-		return;
-	c->batch = batch_borrow(&c->listener->pool);
-	lend(c, c->batch->input, c->listener->pool.input_size);
+		return true;
+	batch = batch_try_borrow(&c->listener->pool);
+	if (batch)
+		use(c, batch);
+	return batch;
 }
 
 void

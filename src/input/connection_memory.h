@@ -10,8 +10,12 @@
 
 #include "input/connection.h"
 
-/* Borrow a batch, if it has none: waits while there is no memory. */
+/*
+ * Borrow a batch, if it has none.  Without memory it waits; try does not, and
+ * returns false.
+ */
 void connection_borrow(struct connection *);
+bool connection_try_borrow(struct connection *);
 
 /*
  * Return the batch, if it has one, which must be settled.  With a long record
@@ -19,11 +23,14 @@ void connection_borrow(struct connection *);
  */
 void connection_give_back(struct connection *);
 
-/* Use so many bytes of another's batch, in which others follow. */
+/* Use so many bytes of a shared batch. */
 void connection_share(struct connection *, unsigned char *memory,
 		      size_t capacity);
 
-/* Leave those: with a long record unfinished, for a batch of its own. */
+/*
+ * Leave those: with a long record unfinished, for a batch of its own, which may
+ * wait as connection_borrow() does.
+ */
 void connection_leave_shared(struct connection *);
 
 #endif

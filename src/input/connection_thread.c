@@ -44,7 +44,10 @@ stop(struct connection *c, enum connection_state state)
 	registry_stop_one(c->registry, &c->entry);
 }
 
-/* A large read may wait for the disk even before all of it is written. */
+/*
+ * What the poller would never read takes no turn.  With `always` a large read
+ * takes none either: it may wait for the disk before all of it is written.
+ */
 static bool
 needs_no_turn(const struct connection *c)
 {
@@ -53,13 +56,34 @@ needs_no_turn(const struct connection *c)
 	       (c->coalesce.is_large && c->listener->pool.syncing_mask != 0);
 }
 
+/*
+ * In its turn it does not wait for memory: that may be with those who wait for
+ * a turn.
+ */
+static enum ending
+read_in_turn(struct connection *c, struct turns *turns)
+{
+	enum ending ending = ENDING_NONE;
+
+	if (!connection_try_borrow(c)) {
+		turns_end(turns);
+		connection_borrow(c);
+		turns_await(turns);
+	}
+	/* What is not read yet can be handed over. */
+	if (!atomic_load(&c->registry->handing_over))
+		ending = connection_read(c);
+	turns_end(turns);
+	connection_settle(c);
+	return ending;
+}
+
 /* While all cores read, a small read is the poller's, and a large one waits. */
 static enum ending
 receive_or_poll(struct connection *c)
 {
 	struct poller *poller = c->listener->poller;
 	struct turns *turns;
-	enum ending ending;
 
 	if (needs_no_turn(c))
 		return connection_receive(c);
@@ -70,10 +94,7 @@ receive_or_poll(struct connection *c)
 		c->coalesce.active = true;
 		return poller_serve(poller, c);
 	}
-	ending = connection_read(c);
-	turns_end(turns);
-	connection_settle(c);
-	return ending;
+	return read_in_turn(c, turns);
 }
 
 /* Until a moment on CLOCK_MONOTONIC, as poll(2) wants it. */

@@ -18,7 +18,10 @@
 /* Connections served in one round. */
 #define EVENTS 256
 
-/* What is left of the input for one more small read. */
+/*
+ * What is left of the input for one more small read, and for what was
+ * unfinished before it.
+ */
 #define READ_BYTES 16384
 
 enum phase { SERVING, FINISHING, FINISHED };

@@ -4,7 +4,7 @@
 void
 turns_init(struct turns *turns, unsigned cores)
 {
-	sem_init(&turns->free, 0, cores);
+	sem_init(&turns->free, 0, cores > 2 ? cores : 2);
 	pthread_mutex_init(&turns->queue, NULL);
 }
 
@@ -22,8 +22,8 @@ turns_take(struct turns *turns)
 }
 
 /*
- * The next one holds the queue until it has its turn: who has just ended one
- * cannot take it again before a thread that waits has woken up.
+ * The next one holds the queue until it has its turn.  So who has just ended
+ * one waits behind it, and cannot take that again before anybody has woken up.
  */
 void
 turns_await(struct turns *turns)

@@ -191,7 +191,7 @@ udp_main(void *argument)
 		poll(ready, 2, CHECK_MS);
 		receive(u);
 		udp_write_summaries(u, clock_now_ms());
-		atomic_fetch_add(&u->turns, 1);
+		atomic_fetch_add(&u->rounds, 1);
 	} while (!(ready[1].revents & POLLIN));
 	if (atomic_load(&u->drains))
 		drain(u);
@@ -235,10 +235,10 @@ udp_start(struct listener *listener, int done_fd)
 bool
 udp_is_alive(struct udp *u)
 {
-	unsigned long turns = atomic_load(&u->turns);
-	bool has_moved = turns != u->turns_seen;
+	unsigned long rounds = atomic_load(&u->rounds);
+	bool has_moved = rounds != u->rounds_seen;
 
-	u->turns_seen = turns;
+	u->rounds_seen = rounds;
 	return has_moved || udp_is_done(u) ||
 	       (atomic_load(&u->emitting) &&
 		output_set_is_writing(u->listener->pool.outputs));

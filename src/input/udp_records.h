@@ -45,13 +45,13 @@ struct udp {
 	/* The same, for the main thread; stored before a batch is emitted. */
 	atomic_size_t unframed_at_emit;
 	atomic_bool done;
-	atomic_bool drains;       /* read what is queued before the end */
-	atomic_bool emitting;     /* may be waiting for outputs */
-	atomic_ulong turns;       /* how often the loop has run */
-	unsigned long turns_seen; /* by udp_is_alive() */
-	_Atomic uint32_t dropped; /* of the kernel's count, what was noted */
-	uint64_t records;         /* the number of the last one */
-	uint64_t begin;           /* bytes of the next one that were pieces */
+	atomic_bool drains;        /* read what is queued before the end */
+	atomic_bool emitting;      /* may be waiting for outputs */
+	atomic_ulong rounds;       /* how often the loop has run */
+	unsigned long rounds_seen; /* by udp_is_alive() */
+	_Atomic uint32_t dropped;  /* of the kernel's count, what was noted */
+	uint64_t records;          /* the number of the last one */
+	uint64_t begin;            /* bytes of the next one that were pieces */
 	atomic_ullong *shared_number; /* see state_shared_number() */
 	uint64_t lost_at_kill;        /* datagrams, not noted yet */
 	struct note_summary summary;

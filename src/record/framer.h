@@ -110,7 +110,10 @@ void framer_lend(struct framer *, unsigned char *memory, size_t capacity);
  */
 size_t framer_held(const struct framer *);
 
-/* These bytes, borrowed until the next framer_space().  NULL: it holds none. */
+/*
+ * These bytes, borrowed until the next framer_space() or framer_lend().  NULL:
+ * it holds none.
+ */
 const unsigned char *framer_held_bytes(const struct framer *);
 
 /* Where to receive the next bytes, at most *capacity, which is never 0. */
