@@ -98,7 +98,7 @@ static void
 emit(void)
 {
 	static char scratch[600000];
-	size_t size = output_set_scratch_size(1024);
+	size_t size = render_scratch_size(1024);
 
 	ck_assert_uint_le(size, sizeof scratch);
 	if (!outputs)

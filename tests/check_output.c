@@ -154,9 +154,9 @@ clean_up(void)
 static void
 emit(const char *text, size_t records)
 {
-	const struct lines lines = { .data = text,
-				     .size = strlen(text),
-				     .count = records };
+	const struct rendered lines = { .data = text,
+					.size = strlen(text),
+					.count = records };
 
 	output_add_waiting(&output, records);
 	output_emit(&output, &lines);

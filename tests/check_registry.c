@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/thread.h"
-#include "input/registry.h"
+#include "input/registry_view.h"
 
 static struct inflight inflight;
 static struct registry registry;

@@ -3,8 +3,10 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "daemon/listeners_accept.h"
 #include "input/acceptor.h"
 #include "input/poller.h"
+#include "input/registry_view.h"
 #include "input/udp.h"
 
 void

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * listeners: all listeners of the configuration, and the loop's view of them.
- * The main thread polls them and accepts for those of TCP; a thread each
- * drains those of UDP.  All calls are the main thread's; none blocks on
- * outputs.
+ * listeners: all listeners of the configuration.  The main thread accepts for
+ * those of TCP: see listeners_accept.h; a thread each drains those of UDP.  All
+ * calls are the main thread's; none blocks on outputs.
  */
 #ifndef PORTLOG_DAEMON_LISTENERS_H
 #define PORTLOG_DAEMON_LISTENERS_H
 
-#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -64,16 +62,6 @@ void listeners_log(const struct listeners *);
 void listeners_log_counters(const struct listeners *);
 
 /*
- * Fill one pollfd for each.  A listener that is at its limit or has failed to
- * accept is left out, so that poll(2) does not spin; *until_ms is brought
- * forward to when one is to be tried again.
- */
-void listeners_poll(struct listeners *, struct pollfd *, long long *until_ms);
-
-/* Accept for those that are ready. */
-void listeners_accept(struct listeners *, const struct pollfd *);
-
-/*
  * Send connections into flight that are old enough, and start the threads of
  * those that wait for one; when to call it again is in *until_ms, if that is
  * sooner.
@@ -82,16 +70,6 @@ void listeners_tend(struct listeners *, long long *until_ms);
 
 /* Have a connection wait for its thread. */
 void listeners_start_later(struct listeners *, struct connection *);
-
-/* Accept all that wait, as far as there is room; true: none waits any more. */
-bool listeners_accept_all(struct listeners *, struct listener *);
-
-/* Whether it failed to accept and waits before it tries again. */
-static inline bool
-listener_is_backing_off(const struct listener *listener, long long now_ms)
-{
-	return listener->retry_at_ms > now_ms;
-}
 
 /*
  * Whether each thread that must make progress has made some since this was

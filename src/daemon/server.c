@@ -21,7 +21,7 @@
 #include "daemon/drain.h"
 #include "daemon/fd_limit.h"
 #include "daemon/job_question.h"
-#include "daemon/listeners.h"
+#include "daemon/listeners_accept.h"
 #include "daemon/memory_bound.h"
 #include "daemon/rebind.h"
 #include "daemon/reopen.h"

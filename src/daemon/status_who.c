@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "config/peer_names.h"
 #include "input/connection_view.h"
+#include "input/registry_view.h"
 #include "input/senders.h"
 #include "input/udp.h"
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
+#include "output/render.h"
 
 /* The spare batches of a pool; more, left from a burst, are freed. */
 #define SPARE_BATCHES 4
@@ -21,7 +22,7 @@ pool_init(struct pool *pool, struct output_set *outputs, uint64_t output_mask,
 		.syncing_mask = output_set_syncing(outputs, output_mask),
 		.entry = entry,
 		.input_size = input_size,
-		.scratch_size = output_set_scratch_size(max_record),
+		.scratch_size = render_scratch_size(max_record),
 		.records = BATCH_RECORDS,
 	};
 	if (pool->syncing_mask != 0)

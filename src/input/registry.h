@@ -87,13 +87,6 @@ size_t registry_count_source(struct registry *, const struct address *,
 			     const atomic_ullong *count);
 
 /*
- * The source that most entries of that count are of, or of all for NULL, and
- * how many; 0: there is no entry.
- */
-size_t registry_largest_source(struct registry *, const atomic_ullong *count,
-			       struct address *);
-
-/*
  * Add an entry, and count it for its listener.  flight.message is as
  * flight_add() has it.  After registry_stop_all() the input is blocked: call
  * registry_shut_down_blocked() next.  Main thread.
@@ -164,24 +157,6 @@ bool registry_is_handed_over(struct registry *);
  */
 void registry_take_back(struct registry *,
 			void (*start)(struct registry_entry *, void *), void *);
-
-/*
- * The bytes that the kernel holds for all entries; *held: those that were read
- * and are no record yet.
- */
-unsigned long long registry_count_unread(struct registry *,
-					 unsigned long long *held);
-
-/*
- * Walk through the entries that are there all the time: begin, then step until
- * it returns false, then end.  A step calls look for up to max entries, with
- * the lock held.  Any thread.
- */
-void registry_walk_begin(struct registry *, struct registry_walk *);
-bool registry_walk_step(struct registry *, struct registry_walk *, size_t max,
-			void (*look)(const struct registry_entry *, void *),
-			void *);
-void registry_walk_end(struct registry *, struct registry_walk *);
 
 /* Whether left_fd is rung when one is removed or admitted.  Main thread. */
 void registry_want_wakeup(struct registry *, bool);

@@ -260,7 +260,7 @@ lock_in_turn(struct output *output)
 
 /* Each run to its file, which has its notes of stalls too. */
 static void
-write_runs(struct output *output, const struct lines *lines)
+write_runs(struct output *output, const struct rendered *lines)
 {
 	size_t begin = 0;
 
@@ -331,7 +331,7 @@ output_open(struct output *output, const struct output_config *config,
 }
 
 unsigned
-output_emit(struct output *output, const struct lines *lines)
+output_emit(struct output *output, const struct rendered *lines)
 {
 	unsigned doubts;
 

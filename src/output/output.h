@@ -21,6 +21,7 @@
 
 #include "config/config.h"
 #include "output/output_state.h"
+#include "output/render.h"
 #include "record/record.h"
 
 /*
@@ -58,27 +59,13 @@ void output_abandon(struct output *, const struct timespec *until);
 /* Count records as waiting, until they are written. */
 void output_add_waiting(struct output *, size_t count);
 
-/* Rendered records. */
-struct lines {
-	const char *data;
-	size_t size;  /* bytes of data, whole lines */
-	size_t count; /* of the lines, each of which counts as a record */
-	/* Parts of data, one after the other, each of which is for one file. */
-	struct run {
-		const struct record *record; /* one of these */
-		size_t end;                  /* of data, of this part */
-		size_t lines;
-	} * runs;
-	size_t run_count;
-};
-
 /*
  * Write what is counted as waiting: lines to a stream, records to another
  * output.  Returns when all are written or the output is broken; emit returns
  * output->doubts from just before.  Any thread but the main one: it blocks as
  * long as the output is stalled.
  */
-unsigned output_emit(struct output *, const struct lines *);
+unsigned output_emit(struct output *, const struct rendered *);
 void output_send(struct output *, const struct record *, size_t count);
 
 /*

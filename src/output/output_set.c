@@ -15,15 +15,9 @@
 #include "config/options.h"
 #include "output/files.h"
 #include "output/output.h"
+#include "output/render.h"
 #include "output/sync.h"
-#include "record/format.h"
 #include "record/path_pattern.h"
-
-/* Small records are rendered together, up to about so many bytes a write. */
-#define RENDERED_BYTES 262144
-
-/* The most parts of one batch of lines that are for different files. */
-#define RUNS 64
 
 /* How long to wait for writes in progress before giving up. */
 #define ABANDON_NS 300000000L
@@ -129,12 +123,6 @@ output_set_descriptors(const struct config *config)
 	return count;
 }
 
-size_t
-output_set_scratch_size(size_t max_record)
-{
-	return FORMAT_BOUND(max_record) + RENDERED_BYTES;
-}
-
 static bool
 has_output(uint64_t mask, size_t number)
 {
@@ -154,48 +142,6 @@ path_parts(const struct output_set *outputs, uint64_t mask)
 	return parts;
 }
 
-/* How many of the records go to the file of the first one. */
-static size_t
-run_length(const struct rendering *r, unsigned parts)
-{
-	size_t n = 1;
-
-	if (parts == 0)
-		return r->count;
-	while (n < r->count &&
-	       path_pattern_is_same(parts, &r->records[n - 1], &r->records[n]))
-		n++;
-	return n;
-}
-
-/* Render records, as many as fit.  Each piece counts as one. */
-static void
-render(struct rendering *r, unsigned parts, struct lines *all, char *scratch,
-       size_t size)
-{
-	size_t end = 0;
-
-	all->count = all->run_count = 0;
-	while (r->count > 0 && all->run_count < RUNS) {
-		size_t left = r->count, written;
-		struct run *run = &all->runs[all->run_count];
-
-		*run = (struct run){ .record = r->records };
-		r->count = run_length(r, parts);
-		left -= r->count;
-		run->lines =
-			format_lines(r, scratch + end, size - end, &written);
-		r->count += left;
-		if (run->lines == 0)
-			break;
-		run->end = end += written;
-		all->count += run->lines;
-		all->run_count++;
-	}
-	all->data = scratch;
-	all->size = end;
-}
-
 static bool
 must_settle(const struct output *output)
 {
@@ -211,15 +157,14 @@ emit_lines(struct output_set *outputs, uint64_t mask, struct rendering r,
 	   char *scratch, size_t size)
 {
 	const unsigned parts = path_parts(outputs, mask);
-	struct run runs[RUNS];
-	struct lines all = { .runs = runs };
+	struct rendered lines;
 	bool is_first = true;
 	unsigned sum = 0;
 
 	for (; r.count > 0; is_first = false) {
 		size_t before = r.count;
 
-		render(&r, parts, &all, scratch, size);
+		render_records(&lines, &r, parts, scratch, size);
 		for (size_t i = 0; i < outputs->count; i++) {
 			struct output *output = &outputs->list[i];
 			unsigned doubts;
@@ -227,8 +172,8 @@ emit_lines(struct output_set *outputs, uint64_t mask, struct rendering r,
 			if (!has_output(mask, i))
 				continue;
 			output_add_waiting(output,
-					   all.count - (before - r.count));
-			doubts = output_emit(output, &all);
+					   lines.count - (before - r.count));
+			doubts = output_emit(output, &lines);
 			if (is_first && must_settle(output))
 				sum += doubts;
 		}

@@ -53,13 +53,10 @@ uint64_t output_set_with_notes(const struct output_set *);
 /* How many descriptors they have open at the most.  Any thread. */
 size_t output_set_descriptors(const struct config *);
 
-/* The bytes of scratch that output_set_emit() needs.  Any thread. */
-size_t output_set_scratch_size(size_t max_record);
-
 /*
  * Write records to the outputs of the mask: bit n is output n.  Returns when
  * each output has written all of them, or is broken.  scratch has size bytes,
- * which output_set_scratch_size() returned; the caller owns it.  Returns the
+ * which render_scratch_size() returned; the caller owns it.  Returns the
  * doubts of those of output_set_syncing(), as each was about to write.  Any
  * thread but the main one: it blocks on outputs.
  */
