@@ -185,6 +185,15 @@ class UnderLoad(accounting.Case):
             self.streams)
 
 
+class Even(accounting.Stream):
+    """All of its records have one size."""
+
+    SIZE = 100
+
+    def frame(self, number):
+        return b"%0*d\n" % (self.SIZE - 1, number)
+
+
 class Abandoned(accounting.Case):
     """Two TERMs while an output is stalled: the loss is logged."""
 
@@ -247,6 +256,25 @@ class Abandoned(accounting.Case):
                          "needs root and setpriv")
     def test_the_same_where_stdout_is_a_pipe_of_another_user(self):
         self.abandon(wrap=("setpriv", "--reuid=65534", "--clear-groups"))
+
+    def test_the_same_of_more_that_send_much_than_are_read_at_a_time(self):
+        daemon = self.unread(config=self.CONFIG)
+        streams = [self.stream(daemon, f"s{i}", kind=Even, burst=1000)
+                   for i in range(os.cpu_count() + 6)]
+        wait_for(lambda: not select.select(
+            [], [s.connection for s in streams], [], 0)[1],
+            "all windows to be shut")
+        entries = accounting.entries_of(self.give_up(daemon))
+        for stream in streams:
+            stream.abandon()
+            numbers = [int(e.data) for e in entries if e.peer == stream.peer]
+            self.assertEqual(numbers, list(range(len(numbers))))
+        unread, held, unwritten = map(int, re.search(
+            rf"{len(streams)} connections, (\d+) bytes unread, (\d+) read and"
+            r".* (\d+) records unwritten", daemon.errors(), re.S).groups())
+        self.assertEqual(sum(s.acked for s in streams) - unread - held,
+                         Even.SIZE * (len(entries) + unwritten),
+                         daemon.errors())
 
     def test_lines_of_datagrams_in_hand_are_told_exactly(self):
         lines, size = 600, 50

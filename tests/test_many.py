@@ -49,6 +49,7 @@ class Case(keeper.Case):
         """A daemon with a thread for each of the first, and the others."""
         daemon = self.serve(keeper.tcp("in", more), **options)
         self.first = self.connect(daemon, FIRST)
+        self.assert_threads(daemon, FIRST)
         return daemon, self.connect(daemon)
 
     def assert_threads(self, daemon, count):
