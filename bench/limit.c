@@ -52,7 +52,9 @@ serve(void *argument)
 	data = malloc(most);
 	if (!data)
 		err(1, "malloc");
-	memset(data, '-', most);
+	/* Else memory costs nothing until it is received into. */
+	if (line_bytes > 0)
+		memset(data, '-', most);
 	while ((size = recv(fd, data, READ_BYTES, 0)) > 0)
 		if (write(log_fd, data, wide(&rest, (size_t)size)) < 0)
 			err(1, "write");
