@@ -2,18 +2,15 @@
 #include "check.h"
 
 #include <stdatomic.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "base/thread.h"
 #include "input/turns.h"
 
-#define THREADS 4
-#define ALL_TURNS 2000
-#define TURN_NS 100000
+#define ROUNDS 50
 
 static struct turns turns;
-static atomic_int taken;
-static pthread_barrier_t all_have_begun;
+static atomic_bool had_one;
 
 START_TEST(there_are_so_many)
 {
@@ -28,52 +25,36 @@ START_TEST(there_are_so_many)
 }
 END_TEST
 
-/* Without a sleep, after which another thread would be first. */
-static void
-work(void)
-{
-	struct timespec begin, now;
-
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec -
-			 begin.tv_nsec <
-		 TURN_NS);
-}
-
 static void *
-take_turns(void *argument)
+take_one(void *unused)
 {
-	int *own = argument;
-
-	pthread_barrier_wait(&all_have_begun);
-	while (atomic_fetch_add(&taken, 1) < ALL_TURNS) {
-		turns_await(&turns);
-		work();
-		++*own;
-		turns_end(&turns);
-	}
+	(void)unused;
+	turns_await(&turns);
+	atomic_store(&had_one, true);
+	turns_end(&turns);
 	return NULL;
 }
 
-/* Each wants the next turn at once: it would have it before others wake up. */
-START_TEST(those_that_wait_share_them)
+/* Else who has it would have it again before the other has woken up. */
+START_TEST(who_has_had_one_is_behind_who_waits)
 {
-	pthread_t threads[THREADS];
-	int own[THREADS] = { 0 };
-
 	turns_init(&turns, 2);
 	turns_await(&turns); /* so that there is but one */
-	pthread_barrier_init(&all_have_begun, NULL, THREADS);
-	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_eq(thread_start(&threads[i], take_turns, &own[i]),
-				 0);
-	for (int i = 0; i < THREADS; i++)
-		pthread_join(threads[i], NULL);
-	for (int i = 0; i < THREADS; i++)
-		ck_assert_int_ge(own[i], ALL_TURNS / THREADS / 4);
-	pthread_barrier_destroy(&all_have_begun);
+	turns_await(&turns);
+	for (int i = 0; i < ROUNDS; i++) {
+		pthread_t other;
+
+		atomic_store(&had_one, false);
+		ck_assert_int_eq(thread_start(&other, take_one, NULL), 0);
+		while (pthread_mutex_trylock(&turns.queue) == 0) {
+			pthread_mutex_unlock(&turns.queue);
+			usleep(100);
+		}
+		turns_end(&turns);
+		turns_await(&turns);
+		ck_assert(atomic_load(&had_one));
+		pthread_join(other, NULL);
+	}
 	turns_destroy(&turns);
 }
 END_TEST
@@ -85,7 +66,7 @@ SUITE(turns)
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, there_are_so_many);
-	tcase_add_test(tests, those_that_wait_share_them);
+	tcase_add_test(tests, who_has_had_one_is_behind_who_waits);
 	suite_add_tcase(suite, tests);
 	return suite;
 }
